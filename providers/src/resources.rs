@@ -1,0 +1,1 @@
+//! The types of resources: one file each, one line each.

@@ -1,0 +1,1 @@
+//! An unchanged Chalice project as a source.

@@ -1,0 +1,1 @@
+//! Chalice's `deployed/<stage>.json`.

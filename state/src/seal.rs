@@ -1,0 +1,1 @@
+//! Seals what a way back needs (filled in by `Sealer`).
