@@ -88,7 +88,8 @@ pub struct Touched {
     pub pre: PreImage,
     /// What restoring it will need.
     pub keep: Keep,
-    /// Every form that was to be written, as projected: the fields in which they differ from the pre-image are ours.
+    /// Every form that was to be written to the thing of the pre-image, as projected: the fields in which they differ from
+    /// it are ours.
     pub wants: Vec<Value>,
     /// Things that were made under this name and live: those whose handle is not the pre-image's.
     pub made: Vec<Record>,
@@ -344,7 +345,9 @@ impl Txn {
         if touched.open.is_some() {
             return Err(format!("an earlier write to {id} is not settled"));
         }
-        touched.wants.extend(spec.clone());
+        if beside.is_none() {
+            touched.wants.extend(spec.clone());
+        }
         touched.depends_on.extend(depends_on.iter().cloned());
         touched.beside |= beside.is_some();
         if touched.tokens.last() != Some(token) {
