@@ -15,6 +15,7 @@
 pub mod account;
 pub mod chalice;
 pub mod cli;
+pub mod difference;
 pub mod documents;
 pub mod emulator;
 pub mod fixtures;

@@ -126,7 +126,7 @@ impl MotoGaps {
 
     /// Writes what moto forgot into an answer that shows one or many REST APIs.
     fn completed(&self, answer: Answer) -> Answer {
-        self.rewritten(answer, |gaps, body| match body["item"].as_array_mut() {
+        self.rewritten(answer, |gaps, body| match body.get_mut("item").and_then(Value::as_array_mut) {
             Some(items) => items.iter_mut().for_each(|item| gaps.complete(item)),
             None => gaps.complete(body),
         })
@@ -184,9 +184,9 @@ fn acceptable(mut document: Value) -> Value {
     }
     let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
     for method in items.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let integration = &mut method["x-amazon-apigateway-integration"];
-        let is_mock = integration["type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("mock"));
-        if let (true, Some(mock)) = (is_mock, integration.as_object_mut()) {
+        let integration = method.get_mut("x-amazon-apigateway-integration").and_then(Value::as_object_mut);
+        let is_mock = |kind: Option<&Value>| kind.and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("mock"));
+        if let Some(mock) = integration.filter(|integration| is_mock(integration.get("type"))) {
             mock.entry("uri").or_insert_with(|| "".into());
             mock.entry("httpMethod").or_insert_with(|| "".into());
         }
