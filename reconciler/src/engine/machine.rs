@@ -200,6 +200,8 @@ pub struct Machine {
     finished: bool,
     pending: BTreeMap<ResourceId, Pending>,
     notes: BTreeMap<ResourceId, Option<Record>>,
+    /// Outputs of what is there and is to be changed, for those that the state does not know.
+    seen: BTreeMap<ResourceId, BTreeMap<String, Value>>,
     unswept: Vec<(ResourceId, String)>,
     stuck: Vec<(ResourceId, String)>,
 }
@@ -253,6 +255,7 @@ impl Machine {
             finished: false,
             pending,
             notes: BTreeMap::new(),
+            seen: BTreeMap::new(),
             unswept: Vec::new(),
             stuck: Vec::new(),
         }
@@ -261,6 +264,11 @@ impl Machine {
     /// The transaction as far as it is durable.
     pub fn txn(&self) -> &Txn {
         &self.txn
+    }
+
+    /// The transaction, when the machine has done its work.
+    pub fn into_txn(self) -> Txn {
+        self.txn
     }
 
     /// When [`Input::Tick`] is due.

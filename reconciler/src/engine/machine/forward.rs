@@ -63,6 +63,12 @@ impl Machine {
             self.halted = Some("the steps of the plan wait for each other".to_owned());
             return;
         };
+        self.seen = plan
+            .build
+            .iter()
+            .filter(|step| matches!(step.action, Action::Update { .. }))
+            .filter_map(|step| Some((step.resource.clone(), step.have.as_ref()?.outputs.clone())))
+            .collect();
         self.enter(Stage::Build, jobs, frontier);
         self.secure_all(out);
     }
@@ -398,7 +404,12 @@ impl Machine {
             Some(note) => note.as_ref(),
             None => self.txn.records().get(&output.of),
         };
-        record?.outputs.get(&output.output).cloned()
+        let outputs = match record {
+            Some(record) => &record.outputs,
+            // Adopted, and its own step is still to come.
+            None => self.seen.get(&output.of)?,
+        };
+        outputs.get(&output.output).cloned()
     }
 
     /// The attempt that a write to `id` belongs to: the one that is open in this transaction, until it has borne something.
