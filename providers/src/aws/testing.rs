@@ -68,7 +68,11 @@ impl Canned {
             app: "shop".to_owned(),
             stage: "dev".to_owned(),
         };
-        Context::given(Seam::over(self.clone()), stack, Arc::new(MemoryArtifacts::default()))
+        Context::given(
+            Seam::over(self.clone()),
+            stack,
+            Arc::new(MemoryArtifacts::default()),
+        )
     }
 
     /// What was asked, in order.
