@@ -21,7 +21,10 @@ impl Account {
             .credentials_provider(credentials)
             .endpoint_url(endpoint)
             .http_client(aws_smithy_http_client::Builder::new().build_http());
-        Account { endpoint: endpoint.to_owned(), config: runtime::block_on(loading.load()) }
+        Account {
+            endpoint: endpoint.to_owned(),
+            config: runtime::block_on(loading.load()),
+        }
     }
 
     /// Where it answers.
@@ -51,7 +54,9 @@ impl Account {
 
     /// S3, with paths instead of host names.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(true).build();
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(true)
+            .build();
         aws_sdk_s3::Client::from_conf(config)
     }
 }

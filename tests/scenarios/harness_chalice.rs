@@ -17,7 +17,10 @@ fn goes_round(fixture: Fixture) {
         println!("{:?}", proxy.calls().counts());
         chalice.deploy(stage);
         chalice.delete(stage);
-        assert_eq!(project.deployed(stage)["resources"].as_array().map(Vec::len), Some(0));
+        assert_eq!(
+            project.deployed(stage)["resources"].as_array().map(Vec::len),
+            Some(0)
+        );
     }
 }
 
