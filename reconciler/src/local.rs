@@ -197,7 +197,7 @@ impl LocalCloud {
         let _alone = server.lock().await?;
         server.use_python(settings.function_python.as_deref())?;
         if let Some(answering) = server.answering().await {
-            if answering.is_current() {
+            if server.is_current(&answering) {
                 return Ok(running(answering.port, false, None));
             }
             note(Note::Renewing);

@@ -27,8 +27,6 @@ pub(super) const LAUNCHER: &str = include_str!("launcher.py");
 
 /// A start takes half a second, on a busy machine a few.
 const START: Duration = Duration::from_secs(60);
-/// Writing down some hundred megabytes of state takes seconds.
-const STOP: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(5);
 const BEAT: Duration = Duration::from_millis(25);
 
@@ -42,22 +40,28 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    /// True if it runs the launcher of this grail.
-    pub(super) fn is_current(&self) -> bool {
-        self.edition == edition()
-    }
 }
 
 /// The process of one stage, running or not.
 pub(super) struct Server {
     dir: PathBuf,
+    launcher: &'static str,
+    /// How long an orderly stop may take: writing down some hundred megabytes of state takes seconds.
+    patience: Duration,
 }
 
 impl Server {
     pub(super) fn at(folder: &Path) -> Self {
         Self {
             dir: folder.join("cloud"),
+            launcher: LAUNCHER,
+            patience: Duration::from_secs(20),
         }
+    }
+
+    /// True if the process runs the launcher of this grail.
+    pub(super) fn is_current(&self, cloud: &Cloud) -> bool {
+        cloud.edition == self.edition()
     }
 
     /// Keeps others from starting or stopping it meanwhile.
@@ -107,7 +111,7 @@ impl Server {
     /// Starts it and waits until it answers. Gives its port.
     pub(super) async fn start(&self, python: &Path) -> Result<u16, LocalError> {
         let launcher = self.dir.join("launcher.py");
-        write_if_new(&launcher, LAUNCHER)?;
+        write_if_new(&launcher, self.launcher)?;
         let mut child = self.spawn(python, &launcher)?;
         let until = Instant::now() + START;
         loop {
@@ -136,15 +140,11 @@ impl Server {
         let cloud = self.cloud();
         if let Some(cloud) = &cloud
             && ask(cloud, "POST").await
-            && self.gone_within(STOP).await
+            && self.gone_within(self.patience).await
         {
             return Ok(Stopped::Orderly);
         }
-        // It may just be starting, or going.
-        if self.gone_within(ANSWER).await {
-            return Ok(Stopped::Orderly);
-        }
-        let Some(Cloud { pid, .. }) = cloud.or_else(|| self.cloud()) else {
+        let Some(Cloud { pid, .. }) = cloud else {
             return Err(self.failed("another one is starting and does not get on"));
         };
         // The lock is held, so the process that wrote `cloud.json` under it lives: the number is not somebody else's.
@@ -182,12 +182,16 @@ impl Server {
             .arg(launcher)
             .arg(&self.dir)
             .arg(self.last_port().unwrap_or(0).to_string())
-            .arg(edition())
+            .arg(self.edition())
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
             .spawn()
             .map_err(LocalError::io("run", python))
+    }
+
+    fn edition(&self) -> String {
+        Digest::of(self.launcher.as_bytes()).short().to_owned()
     }
 
     fn failed(&self, why: &'static str) -> LocalError {
@@ -225,10 +229,6 @@ impl Server {
     }
 }
 
-fn edition() -> String {
-    Digest::of(LAUNCHER.as_bytes()).short().to_owned()
-}
-
 fn write_if_new(path: &Path, text: &str) -> Result<(), LocalError> {
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());
@@ -252,4 +252,134 @@ async fn exchange(cloud: &Cloud, method: &str) -> std::io::Result<String> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stand-in for the emulator that needs no package: it keeps a number of starts as its state, and writes it down only
+    /// when it is stopped in order. Port 1 as the preferred one stands for a port that is taken.
+    const FAKE: &str = r#"
+import fcntl, http.server, json, os, sys
+folder, preferred, edition = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+os.setsid()
+alive = open(os.path.join(folder, "alive"), "w")
+fcntl.flock(alive, fcntl.LOCK_EX)
+state = os.path.join(folder, "state")
+os.makedirs(state, exist_ok=True)
+mode = open(os.path.join(folder, "python")).read()
+if mode == "broken":
+    sys.exit("no such module")
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        known = self.path == "/_grail/secret"
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        if known and self.command == "POST" and mode != "deaf":
+            open(os.path.join(state, "kept.json"), "a").write("x")
+            os._exit(0)
+    do_POST = do_GET
+    def log_message(self, *args): pass
+http.server.HTTPServer.allow_reuse_address = True
+try:
+    server = http.server.HTTPServer(("127.0.0.1", preferred), Answers)
+except OSError:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
+record = os.path.join(folder, "cloud.json")
+with open(record + ".new", "w") as file:
+    json.dump({"pid": os.getpid(), "port": server.server_port, "nonce": "secret", "edition": edition}, file)
+os.replace(record + ".new", record)
+server.serve_forever()
+"#;
+
+    fn fake(folder: &Path) -> Server {
+        let dir = folder.join("cloud");
+        std::fs::create_dir_all(&dir).unwrap();
+        let patience = Duration::from_millis(300);
+        Server { dir, launcher: FAKE, patience }
+    }
+
+    fn python() -> PathBuf {
+        PathBuf::from("python3")
+    }
+
+    #[tokio::test]
+    async fn what_stops_in_order_comes_back_on_its_port() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = fake(folder.path());
+        server.use_python(None).unwrap();
+        assert_eq!(server.status().await, Status::Stopped { holds_state: false });
+        assert_eq!(server.stop().await.unwrap(), Stopped::WasNot);
+
+        let port = server.start(&python()).await.unwrap();
+        let found = server.answering().await.unwrap();
+        assert!(server.is_current(&found) && found.port == port);
+        assert_eq!(server.status().await, Status::Running { port, pid: found.pid });
+
+        assert_eq!(server.stop().await.unwrap(), Stopped::Orderly);
+        assert_eq!(server.status().await, Status::Stopped { holds_state: true });
+        assert_eq!(server.start(&python()).await.unwrap(), port);
+        assert_eq!(server.stop().await.unwrap(), Stopped::Orderly);
+        assert_eq!(std::fs::read_to_string(server.dir.join("state/kept.json")).unwrap(), "xx");
+
+        server.wipe().unwrap();
+        assert_eq!(server.status().await, Status::Stopped { holds_state: false });
+        assert_eq!(server.last_port(), Some(port));
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_given_up_and_a_stranger_on_it_is_not_taken_for_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, other) = (fake(&folder.path().join("a")), fake(&folder.path().join("b")));
+        for server in [&ours, &other] {
+            server.use_python(None).unwrap();
+        }
+        let port = other.start(&python()).await.unwrap();
+        let left_behind = Cloud {
+            nonce: "another".to_owned(),
+            ..other.cloud().unwrap()
+        };
+        let text = format!(
+            r#"{{"pid": 1, "port": {port}, "nonce": "{}", "edition": "old"}}"#,
+            left_behind.nonce
+        );
+        std::fs::write(ours.dir.join("cloud.json"), text).unwrap();
+        assert_eq!(ours.status().await, Status::Stopped { holds_state: false });
+        assert_ne!(ours.start(&python()).await.unwrap(), port);
+        for server in [ours, other] {
+            assert_eq!(server.stop().await.unwrap(), Stopped::Orderly);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_shows_the_end_of_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = fake(folder.path());
+        server.use_python(Some(Path::new("broken"))).unwrap();
+        let error = server.start(&python()).await.unwrap_err();
+        assert!(error.to_string().ends_with("no such module"), "{error}");
+        assert!(matches!(error, LocalError::Start { why: "it ended", .. }));
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_stop_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = fake(folder.path());
+        server.use_python(Some(Path::new("deaf"))).unwrap();
+        server.start(&python()).await.unwrap();
+        assert_eq!(server.stop().await.unwrap(), Stopped::Killed);
+        assert_eq!(server.stop().await.unwrap(), Stopped::WasNot);
+    }
+
+    #[tokio::test]
+    async fn two_who_start_it_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = fake(folder.path());
+        let held = server.lock().await.unwrap();
+        let waiting = tokio::time::timeout(Duration::from_millis(50), server.lock()).await;
+        assert!(waiting.is_err());
+        drop(held);
+        server.lock().await.unwrap();
+    }
 }
