@@ -94,6 +94,10 @@ impl<R: Resource> Rules for Erased<R> {
         R::NAME_BOUND
     }
 
+    fn volatile_outputs(&self) -> &'static [&'static str] {
+        R::VOLATILE
+    }
+
     fn wire(&self) -> Option<&'static Wire> {
         R::WIRE
     }
