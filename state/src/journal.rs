@@ -39,6 +39,10 @@ pub enum Entry {
         token: StepToken,
         /// The form wanted, as projected; `None` for a deletion.
         spec: Option<Value>,
+        /// The living thing whose place the new one takes at the commit: it stays untouched until it is swept. `None`
+        /// for every write that is no such birth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<Handle>,
         /// What was there before. Only the first since the last commit counts.
         pre: PreImage,
         /// What restoring the pre-image will need.
@@ -75,6 +79,9 @@ pub enum Entry {
     Commit {
         /// What is still to be deleted.
         sweep: Vec<Doomed>,
+        /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        notes: BTreeMap<ResourceId, Option<Record>>,
     },
     /// One of the swept things is gone.
     Swept {

@@ -1,2 +1,3 @@
-//! x
-fn main() {}
+//! Whole scenarios: one binary, one module a subject. The harness is the library `grail-tests`.
+
+mod harness_chalice;

@@ -57,8 +57,10 @@ pub struct Said {
 pub enum Verdict {
     /// Never left this machine; true if a later try may.
     NotSent(bool),
-    /// No answer, or none that can be read.
-    Unknown,
+    /// No answer: it may still arrive and have its effect.
+    Unanswered,
+    /// An answer that cannot be read.
+    Unreadable,
     /// Too many requests; how long to wait, where the answer says.
     Throttled(Option<Duration>),
     /// The service failed.
@@ -89,15 +91,16 @@ pub fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Ve
             match not_sent {
                 Some(NotSent::NotLoopback(_)) => Verdict::NotSent(false),
                 Some(NotSent::HeldBack(_)) => Verdict::NotSent(true),
-                None => Verdict::Unknown,
+                None => Verdict::Unanswered,
             }
         }
+        SdkError::TimeoutError(_) => Verdict::Unanswered,
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or_default();
             let message = service.err().message().unwrap_or_default();
             of_answer(service.raw(), code, message)
         }
-        _ => Verdict::Unknown,
+        _ => Verdict::Unreadable,
     }
 }
 
@@ -196,6 +199,7 @@ where
     let verdict = verdict(&error);
     let said = said(&error);
     let hint = hint(&verdict, action, &said);
+    let unanswered = verdict == Verdict::Unanswered;
     let (effect, retry) = match verdict {
         Verdict::NotSent(false)
         | Verdict::Exists
@@ -203,7 +207,9 @@ where
         | Verdict::Denied
         | Verdict::Refused => (Effect::None, Retry::Never),
         Verdict::NotSent(true) | Verdict::Changed => (Effect::None, Retry::After(AFTER_MAYBE)),
-        Verdict::Unknown | Verdict::ServerError => (Effect::Maybe, Retry::After(AFTER_MAYBE)),
+        Verdict::Unanswered | Verdict::Unreadable | Verdict::ServerError => {
+            (Effect::Maybe, Retry::After(AFTER_MAYBE))
+        }
         Verdict::Throttled(after) => (Effect::None, Retry::After(after.unwrap_or(AFTER_THROTTLE))),
         Verdict::Await(on) => (
             Effect::None,
@@ -216,6 +222,7 @@ where
     Failure {
         effect,
         retry,
+        unanswered,
         foreign: false,
         hint,
         source: Box::new(CallFailed { action, said }),
@@ -321,6 +328,7 @@ where
     fn read(self, action: &'static str) -> Result<T, Failure> {
         self.map_err(|error| Failure {
             effect: Effect::None,
+            unanswered: false,
             ..failure(action, error)
         })
     }

@@ -7,8 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use grail_state::StackId;
-use grail_state::artifacts::{ArtifactError, Artifacts};
-use grail_state::digest::Digest;
+use grail_state::artifacts::MemoryArtifacts;
 
 use super::connector::{Operation, Seam};
 use super::context::Context;
@@ -69,7 +68,11 @@ impl Canned {
             app: "shop".to_owned(),
             stage: "dev".to_owned(),
         };
-        Context::given(Seam::over(self.clone()), stack, Arc::new(Shelf::default()))
+        Context::given(
+            Seam::over(self.clone()),
+            stack,
+            Arc::new(MemoryArtifacts::default()),
+        )
     }
 
     /// What was asked, in order.
@@ -118,21 +121,5 @@ impl HttpConnector for Canned {
             Some(Reply::Broken) => Err(ConnectorError::io("connection reset".into())),
             None => Err(ConnectorError::io("no answer is left".into())),
         })
-    }
-}
-
-/// Artifacts in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Shelf(Mutex<std::collections::BTreeMap<Digest, Vec<u8>>>);
-
-impl Artifacts for Shelf {
-    fn put(&self, bytes: &[u8]) -> Result<Digest, ArtifactError> {
-        let digest = Digest::of(bytes);
-        self.0.lock().unwrap().insert(digest.clone(), bytes.to_vec());
-        Ok(digest)
-    }
-
-    fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ArtifactError> {
-        Ok(self.0.lock().unwrap().get(digest).cloned())
     }
 }

@@ -13,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(4);
 /// How long one call of a provider waits before it hands the waiting to the engine: Chalice's waiters give up after 300 s.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Looks until `look` gives something, but no longer than [`PATIENCE`]. The first look comes at once.
+/// Looks until `look` gives something, but no longer than [`PATIENCE`]. The first look comes after 0.25 s: the caller
+/// has just learnt that it is not ready.
 ///
 /// # Errors
 /// Those of `look`; and, when patience ends, a `Maybe` that awaits `on`.
@@ -25,19 +26,20 @@ where
     let end = tokio::time::Instant::now() + PATIENCE;
     let mut pause = FIRST;
     loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
         if tokio::time::Instant::now() + pause > end {
             return Err(Failure {
                 effect: Effect::Maybe,
                 retry: Retry::Await { after: LONGEST, on },
+                unanswered: false,
                 foreign: false,
                 hint: None,
                 source: format!("waited {} s for {on}", PATIENCE.as_secs()).into(),
             });
         }
         tokio::time::sleep(pause).await;
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
         pause = (pause * 3 / 2).min(LONGEST);
     }
 }

@@ -163,6 +163,7 @@ fn names(at: &Locator<'_>) -> Vec<String> {
 impl Resource for LogGroup {
     const KIND: Kind = Kind::new("log_group");
     const UNDELETE: Undelete = Undelete::Exact;
+    const VOLATILE: &'static [&'static str] = &["name"];
     const ACTIONS: &'static [&'static str] = &[
         "logs:CreateLogGroup",
         "logs:DeleteRetentionPolicy",
