@@ -28,5 +28,7 @@ macro_rules! resources {
 }
 
 resources! {
+    api_stage::ApiStage,
     log_group::LogGroup,
+    rest_api::RestApi,
 }
