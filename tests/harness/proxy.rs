@@ -366,6 +366,11 @@ pub fn document_in(call: &Call) -> Option<&Value> {
     matches!(call.name(), "ImportRestApi" | "PutRestApi").then_some(&call.body)
 }
 
+/// Undoes percent encoding, and `+` for a blank.
+pub fn percent_decoded(text: &str) -> String {
+    call::decoded(text)
+}
+
 /// A document as the proxy hands it to moto: OpenAPI 3.0.1, whatever its sender wrote.
 pub fn translated_for_moto(document: &Value) -> Value {
     swagger::as_openapi3(document)
