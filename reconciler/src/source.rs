@@ -1,0 +1,4 @@
+//! Where wishes come from: reads files, runs the project's Python, knows no AWS.
+
+pub mod chalice;
+pub mod python;

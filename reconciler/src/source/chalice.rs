@@ -1,0 +1,3 @@
+//! A Chalice project as a source of wishes.
+
+pub mod package;
