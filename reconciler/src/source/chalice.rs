@@ -9,6 +9,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod names;
 pub mod openapi;
+pub mod package;
 pub mod policy;
 pub mod probe;
 pub mod validate;
