@@ -17,6 +17,7 @@
 //!
 //! [`mark`]: super::rest_api::mark
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,7 +183,7 @@ impl ApiStage {
             self.patch(want, patches).await?;
             return Ok(named.clone());
         }
-        let before = request.outputs.get("deployment_id").and_then(Value::as_str);
+        let before = deployment_in(request.outputs);
         let known = self.marked_deployments(&want.api).await?;
         let pointed = match known.iter().find(|one| one.digest == want.definition) {
             Some(found) => {
@@ -192,10 +193,14 @@ impl ApiStage {
             }
             None => self.deploy(want, request.token).await?,
         };
-        self.retire(&want.api, known, &[Some(&pointed), before.map(|id| id.to_owned()).as_ref()])
-            .await;
+        self.retire(&want.api, known, &[&pointed, before]).await;
         Ok(pointed)
     }
+}
+
+fn deployment_in(outputs: &BTreeMap<String, Value>) -> &str {
+    let id = outputs.get("deployment_id").and_then(Value::as_str);
+    id.unwrap_or_default()
 }
 
 fn pointer(deployment: &str) -> PatchOperation {
@@ -231,6 +236,7 @@ impl Resource for ApiStage {
     const IMMUTABLE: &'static [&'static str] = &["api", "stage"];
     const UNDELETE: Undelete = Undelete::Exact;
     const NAME_BOUND: bool = false;
+    const VOLATILE: &'static [&'static str] = &["deployment_id"];
     const ACTIONS: &'static [&'static str] = &[
         "apigateway:DELETE",
         "apigateway:GET",
@@ -283,8 +289,7 @@ impl Resource for ApiStage {
         };
         let deployment = found.deployment_id.unwrap_or_default();
         let record = at.record.filter(|record| {
-            let known = record.outputs.get("deployment_id").and_then(Value::as_str);
-            known == Some(&deployment)
+            !deployment.is_empty() && deployment_in(&record.outputs) == deployment
         });
         let recorded = record.and_then(|record| record.spec.get("definition")).and_then(Value::as_str);
         let definition = match recorded {
@@ -318,8 +323,7 @@ impl Resource for ApiStage {
             self.point(&request).await?
         } else {
             self.patch(request.want, vec![tracing(request.want)]).await?;
-            let same = request.outputs.get("deployment_id").and_then(Value::as_str);
-            same.unwrap_or_default().to_owned()
+            deployment_in(request.outputs).to_owned()
         };
         Ok(self.seen(request.want, &deployment))
     }
@@ -341,7 +345,4 @@ impl Resource for ApiStage {
         }))
     }
 }
-
-/// The outputs that an update may change.
-pub const VOLATILE: &[&str] = &["deployment_id"];
 

@@ -301,6 +301,7 @@ impl Resource for RestApi {
     const KIND: Kind = Kind::new("rest_api");
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
+    const VOLATILE: &'static [&'static str] = &["baseline", "definition_digest"];
     const ACTIONS: &'static [&'static str] = &[
         "apigateway:DELETE",
         "apigateway:GET",
@@ -458,7 +459,4 @@ impl Resource for RestApi {
         }))
     }
 }
-
-/// The outputs that an update may change.
-pub const VOLATILE: &[&str] = &["baseline", "definition_digest"];
 

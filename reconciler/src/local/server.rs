@@ -39,8 +39,7 @@ pub(super) struct Cloud {
     edition: String,
 }
 
-impl Cloud {
-}
+impl Cloud {}
 
 /// The process of one stage, running or not.
 pub(super) struct Server {
@@ -297,7 +296,11 @@ server.serve_forever()
         let dir = folder.join("cloud");
         std::fs::create_dir_all(&dir).unwrap();
         let patience = Duration::from_millis(300);
-        Server { dir, launcher: FAKE, patience }
+        Server {
+            dir,
+            launcher: FAKE,
+            patience,
+        }
     }
 
     fn python() -> PathBuf {
@@ -321,7 +324,10 @@ server.serve_forever()
         assert_eq!(server.status().await, Status::Stopped { holds_state: true });
         assert_eq!(server.start(&python()).await.unwrap(), port);
         assert_eq!(server.stop().await.unwrap(), Stopped::Orderly);
-        assert_eq!(std::fs::read_to_string(server.dir.join("state/kept.json")).unwrap(), "xx");
+        assert_eq!(
+            std::fs::read_to_string(server.dir.join("state/kept.json")).unwrap(),
+            "xx"
+        );
 
         server.wipe().unwrap();
         assert_eq!(server.status().await, Status::Stopped { holds_state: false });

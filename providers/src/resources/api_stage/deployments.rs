@@ -62,7 +62,7 @@ impl ApiStage {
 
     /// Removes those that have had their day. What cannot be removed stays: API Gateway refuses to take away a deployment
     /// that another stage shows, and the next change tries again.
-    pub(super) async fn retire(&self, api: &str, known: Vec<Marked>, in_use: &[Option<&String>]) {
+    pub(super) async fn retire(&self, api: &str, known: Vec<Marked>, in_use: &[&str]) {
         for old in retired(known, in_use) {
             let sent = self.context.clients.apigateway.write().delete_deployment();
             let answer = sent.rest_api_id(api).deployment_id(&old.id).send().await;
@@ -74,7 +74,7 @@ impl ApiStage {
 }
 
 /// Those of `known` (newest first) that are neither in use nor among the newest.
-fn retired(known: Vec<Marked>, in_use: &[Option<&String>]) -> Vec<Marked> {
-    let free = known.into_iter().filter(|one| !in_use.contains(&Some(&one.id)));
+fn retired(known: Vec<Marked>, in_use: &[&str]) -> Vec<Marked> {
+    let free = known.into_iter().filter(|one| !in_use.contains(&one.id.as_str()));
     free.skip(KEPT).collect()
 }
