@@ -181,7 +181,7 @@ fn a_gate_shows_calls_in_flight_together_and_their_absence() {
     assert_eq!(stand.create_role("after"), Ok(()));
     assert_eq!(stand.roles().len(), 4);
 
-    let alone = stand.proxy.hold(On::operation("DeleteRole"), 2);
+    let alone = stand.proxy.hold_for(On::operation("DeleteRole"), 2, Duration::from_millis(100));
     block_on(stand.iam.delete_role().role_name("a").send()).unwrap();
     assert!(!alone.was_met());
 }
