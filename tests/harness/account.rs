@@ -31,13 +31,20 @@ impl Account {
             .credentials_provider(credentials)
             .endpoint_url(endpoint)
             .http_client(aws_smithy_http_client::Builder::new().build_http());
-        Account { endpoint: endpoint.to_owned(), config: runtime::block_on(loading.load()) }
+        Account {
+            endpoint: endpoint.to_owned(),
+            config: runtime::block_on(loading.load()),
+        }
     }
 
     /// The same account, with every call sent once: what fails, fails.
     #[must_use]
     pub fn without_retries(mut self) -> Account {
-        self.config = self.config.into_builder().retry_config(RetryConfig::disabled()).build();
+        self.config = self
+            .config
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
         self
     }
 
@@ -68,7 +75,9 @@ impl Account {
 
     /// S3, with paths instead of host names.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(true).build();
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(true)
+            .build();
         aws_sdk_s3::Client::from_conf(config)
     }
 }

@@ -30,18 +30,28 @@ impl Source {
 pub fn all() -> Vec<Source> {
     let root = repository();
     let wanted = |entry: &DirEntry| entry.depth() == 0 || !is_not_ours(entry);
-    let entries = WalkDir::new(&root).sort_by_file_name().into_iter().filter_entry(wanted);
-    let files = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    let entries = WalkDir::new(&root)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(wanted);
+    let files = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file());
     files.filter_map(|entry| read(&root, entry.path())).collect()
 }
 
 /// The Rust files of the product, test-only files left out: those of `state`, `providers` and `reconciler`.
 pub fn product() -> Vec<Source> {
-    let rust: Vec<Source> = all().into_iter().filter(|source| is_product(&source.path)).collect();
+    let rust: Vec<Source> = all()
+        .into_iter()
+        .filter(|source| is_product(&source.path))
+        .collect();
     let tests_only: Vec<String> = rust.iter().flat_map(test_only_modules).collect();
     let is_test = |path: &str| {
         let stem = path.trim_end_matches(".rs");
-        tests_only.iter().any(|module| stem == module || stem.starts_with(&format!("{module}/")))
+        tests_only
+            .iter()
+            .any(|module| stem == module || stem.starts_with(&format!("{module}/")))
     };
     rust.into_iter().filter(|source| !is_test(&source.path)).collect()
 }
@@ -50,7 +60,10 @@ pub fn product() -> Vec<Source> {
 pub fn uses(code: &str, word: &str) -> bool {
     let belongs = |neighbour: Option<char>| neighbour.is_some_and(|it| it.is_alphanumeric() || it == '_');
     code.match_indices(word).any(|(at, _)| {
-        let (before, behind) = (code[..at].chars().next_back(), code[at + word.len()..].chars().next());
+        let (before, behind) = (
+            code[..at].chars().next_back(),
+            code[at + word.len()..].chars().next(),
+        );
         let starts_name = word.starts_with(|it: char| it.is_alphanumeric() || it == '_');
         let ends_name = word.ends_with(|it: char| it.is_alphanumeric() || it == '_');
         !(starts_name && belongs(before)) && !(ends_name && belongs(behind))
@@ -82,36 +95,57 @@ fn first_names(group: &str) -> Vec<String> {
             _ => {}
         }
     }
-    starts.into_iter().filter_map(|at| name_at(group[at..].trim_start())).collect()
+    starts
+        .into_iter()
+        .filter_map(|at| name_at(group[at..].trim_start()))
+        .collect()
 }
 
 fn name_at(text: &str) -> Option<String> {
-    let name: String = text.chars().take_while(|it| it.is_alphanumeric() || *it == '_').collect();
+    let name: String = text
+        .chars()
+        .take_while(|it| it.is_alphanumeric() || *it == '_')
+        .collect();
     (!name.is_empty()).then_some(name)
 }
 
 fn read(root: &Path, path: &Path) -> Option<Source> {
     let inside = path.strip_prefix(root).ok()?;
-    let parts: Vec<String> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let parts: Vec<String> = inside
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
     // What is no text is no source.
     let text = fs::read_to_string(path).ok()?;
-    Some(Source { path: parts.join("/"), text })
+    Some(Source {
+        path: parts.join("/"),
+        text,
+    })
 }
 
 fn is_not_ours(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
-    matches!(name.as_ref(), "target" | ".git" | "__pycache__" | ".venv" | ".idea" | ".vscode")
+    matches!(
+        name.as_ref(),
+        "target" | ".git" | "__pycache__" | ".venv" | ".idea" | ".vscode"
+    )
 }
 
 fn is_product(path: &str) -> bool {
-    path.ends_with(".rs") && ["state/src/", "providers/src/", "reconciler/src/"].iter().any(|top| path.starts_with(top))
+    path.ends_with(".rs")
+        && ["state/src/", "providers/src/", "reconciler/src/"]
+            .iter()
+            .any(|top| path.starts_with(top))
 }
 
 /// Paths, without `.rs`, of the modules that this file declares for tests only.
 fn test_only_modules(source: &Source) -> Vec<String> {
     let code = without_comments_and_strings(&source.text);
     let folder = source.path.trim_end_matches(".rs");
-    let folder = folder.strip_suffix("/lib").or_else(|| folder.strip_suffix("/main")).unwrap_or(folder);
+    let folder = folder
+        .strip_suffix("/lib")
+        .or_else(|| folder.strip_suffix("/main"))
+        .unwrap_or(folder);
     let mut found = Vec::new();
     for (at, attribute) in code.match_indices("#[cfg(test)]") {
         let declared = code[at + attribute.len()..].trim_start();
@@ -169,7 +203,9 @@ fn without_comments_and_strings(text: &str) -> String {
                 rest = &rest[first.len_utf8()..];
                 // A raw string's `r` only counts at the start of a word: skip the rest of one.
                 if first.is_alphanumeric() || first == '_' {
-                    let word = rest.find(|it: char| !(it.is_alphanumeric() || it == '_')).unwrap_or(rest.len());
+                    let word = rest
+                        .find(|it: char| !(it.is_alphanumeric() || it == '_'))
+                        .unwrap_or(rest.len());
                     code.push_str(&rest[..word]);
                     rest = &rest[word..];
                 }
@@ -212,7 +248,11 @@ fn string(text: &str) -> Option<usize> {
     if prefix > 2 {
         return None;
     }
-    let hashes = if raw { text[prefix..].chars().take_while(|it| *it == '#').count() } else { 0 };
+    let hashes = if raw {
+        text[prefix..].chars().take_while(|it| *it == '#').count()
+    } else {
+        0
+    };
     let body = text[prefix + hashes..].strip_prefix('"')?;
     let start = prefix + hashes + 1;
     if raw {
@@ -239,7 +279,9 @@ fn character(text: &str) -> Option<usize> {
         let end = body.char_indices().skip(2).find(|(_, sign)| *sign == '\'')?.0;
         return Some(end + 2);
     }
-    body[first.len_utf8()..].starts_with('\'').then_some(first.len_utf8() + 2)
+    body[first.len_utf8()..]
+        .starts_with('\'')
+        .then_some(first.len_utf8() + 2)
 }
 
 #[cfg(test)]
@@ -247,7 +289,11 @@ mod tests {
     use super::*;
 
     fn code(text: &str) -> String {
-        Source { path: "state/src/lib.rs".into(), text: text.into() }.code()
+        Source {
+            path: "state/src/lib.rs".into(),
+            text: text.into(),
+        }
+        .code()
     }
 
     #[test]
@@ -278,9 +324,10 @@ mod tests {
 
     #[test]
     fn modules_are_found_alone_and_in_groups() {
-        assert_eq!(crate_modules("use crate::engine::drive; use crate::{plan::{Plan, Step}, event};"), [
-            "engine", "plan", "event"
-        ]);
+        assert_eq!(
+            crate_modules("use crate::engine::drive; use crate::{plan::{Plan, Step}, event};"),
+            ["engine", "plan", "event"]
+        );
     }
 
     #[test]
@@ -289,6 +336,9 @@ mod tests {
             path: "state/src/store.rs".into(),
             text: "#[cfg(test)]\nmod tests;\n#[cfg(test)]\npub(crate) mod testing;\nmod file;".into(),
         };
-        assert_eq!(test_only_modules(&source), ["state/src/store/tests", "state/src/store/testing"]);
+        assert_eq!(
+            test_only_modules(&source),
+            ["state/src/store/tests", "state/src/store/testing"]
+        );
     }
 }
