@@ -40,7 +40,11 @@ impl Account {
     /// The same account, with every call sent once: what fails, fails.
     #[must_use]
     pub fn without_retries(mut self) -> Account {
-        self.config = self.config.into_builder().retry_config(RetryConfig::disabled()).build();
+        self.config = self
+            .config
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
         self
     }
 

@@ -140,8 +140,14 @@ impl Proxy {
     }
 
     /// Holds the calls that `on` takes until `together` of them are in flight at one time.
+    /// Only where they never come does a call go on without them, after 20 s; [`Gate::assert_met`] then fails.
     pub fn hold(&self, on: On, together: usize) -> Gate {
-        let gate = Gate::new(on, together);
+        self.hold_for(on, together, gate::PATIENCE)
+    }
+
+    /// Like [`Proxy::hold`], for a scenario that expects the others not to come.
+    pub fn hold_for(&self, on: On, together: usize, patience: Duration) -> Gate {
+        let gate = Gate::new(on, together, patience);
         lock(&self.shared.gates).push(gate.clone());
         gate
     }

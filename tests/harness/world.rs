@@ -118,7 +118,9 @@ fn bare(value: &Value, words: &BTreeMap<String, String>) -> Value {
 }
 
 fn spoken(text: &str, words: &BTreeMap<String, String>) -> String {
-    words.iter().fold(text.to_owned(), |text, (id, word)| text.replace(id.as_str(), word))
+    words.iter().fold(text.to_owned(), |text, (id, word)| {
+        text.replace(id.as_str(), word)
+    })
 }
 
 /// Strings as a sorted list: where AWS keeps a set.

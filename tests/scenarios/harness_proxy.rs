@@ -42,12 +42,22 @@ fn stand() -> Stand {
 
 impl Stand {
     fn create_role(&self, name: &str) -> Result<(), String> {
-        let asked = self.iam.create_role().role_name(name).assume_role_policy_document(TRUST).send();
-        block_on(asked).map(|_| ()).map_err(|error| error.code().unwrap_or("no answer").to_owned())
+        let asked = self
+            .iam
+            .create_role()
+            .role_name(name)
+            .assume_role_policy_document(TRUST)
+            .send();
+        block_on(asked)
+            .map(|_| ())
+            .map_err(|error| error.code().unwrap_or("no answer").to_owned())
     }
 
     fn roles(&self) -> Vec<String> {
-        World::read(&self.truth).names().remove("roles").unwrap_or_default()
+        World::read(&self.truth)
+            .names()
+            .remove("roles")
+            .unwrap_or_default()
     }
 }
 
@@ -59,12 +69,18 @@ fn calls_are_recorded_with_what_they_ask_and_what_came() {
     block_on(stand.iam.get_role().role_name("two").send()).unwrap_err();
     block_on(stand.lambda.list_functions().send()).unwrap();
     let calls = stand.proxy.calls();
-    assert_eq!(calls.names(), ["CreateRole", "GetRole", "GetRole", "ListFunctions"]);
+    assert_eq!(
+        calls.names(),
+        ["CreateRole", "GetRole", "GetRole", "ListFunctions"]
+    );
     assert_eq!(calls.writes().names(), ["CreateRole"]);
     assert_eq!(calls.reads().len(), 3);
     assert_eq!(calls.counts()["GetRole"], 2);
     let first = calls.iter().next().unwrap();
-    assert_eq!((first.operation.service.as_str(), first.status), ("iam", Some(200)));
+    assert_eq!(
+        (first.operation.service.as_str(), first.status),
+        ("iam", Some(200))
+    );
     assert_eq!(first.body["AssumeRolePolicyDocument"], TRUST);
     let statuses: Vec<_> = calls.iter().map(|call| call.status.unwrap()).collect();
     assert_eq!(statuses, [200, 200, 404, 200]);
@@ -86,11 +102,30 @@ fn refusals_are_understood_in_every_protocol() {
     let stand = stand();
     let rule = stand.proxy.inject(On::everything(), Fault::access_denied());
     let code = "AccessDeniedException";
-    assert_eq!(block_on(stand.iam.list_roles().send()).unwrap_err().code(), Some(code));
-    assert_eq!(block_on(stand.lambda.list_functions().send()).unwrap_err().code(), Some(code));
-    assert_eq!(block_on(stand.apigateway.get_rest_apis().send()).unwrap_err().code(), Some(code));
-    assert_eq!(block_on(stand.logs.describe_log_groups().send()).unwrap_err().code(), Some(code));
-    assert_eq!(block_on(stand.s3.list_buckets().send()).unwrap_err().code(), Some(code));
+    assert_eq!(
+        block_on(stand.iam.list_roles().send()).unwrap_err().code(),
+        Some(code)
+    );
+    assert_eq!(
+        block_on(stand.lambda.list_functions().send()).unwrap_err().code(),
+        Some(code)
+    );
+    assert_eq!(
+        block_on(stand.apigateway.get_rest_apis().send())
+            .unwrap_err()
+            .code(),
+        Some(code)
+    );
+    assert_eq!(
+        block_on(stand.logs.describe_log_groups().send())
+            .unwrap_err()
+            .code(),
+        Some(code)
+    );
+    assert_eq!(
+        block_on(stand.s3.list_buckets().send()).unwrap_err().code(),
+        Some(code)
+    );
     assert_eq!(rule.struck(), 5);
     stand.proxy.heal();
 
@@ -98,16 +133,27 @@ fn refusals_are_understood_in_every_protocol() {
     let throttled = block_on(stand.lambda.list_functions().send()).unwrap_err();
     assert_eq!(throttled.code(), Some("TooManyRequestsException"));
     assert_eq!(throttled.raw_response().unwrap().status().as_u16(), 429);
-    assert_eq!(block_on(stand.iam.list_roles().send()).unwrap_err().code(), Some("Throttling"));
-    assert_eq!(block_on(stand.s3.list_buckets().send()).unwrap_err().code(), Some("SlowDown"));
+    assert_eq!(
+        block_on(stand.iam.list_roles().send()).unwrap_err().code(),
+        Some("Throttling")
+    );
+    assert_eq!(
+        block_on(stand.s3.list_buckets().send()).unwrap_err().code(),
+        Some("SlowDown")
+    );
     assert_eq!(rule.struck(), 3);
 }
 
 #[test]
 fn a_rule_strikes_the_calls_it_names_and_no_others() {
     let stand = stand();
-    let second = stand.proxy.inject(On::operation("CreateRole").nth(2), Fault::access_denied());
-    let about = stand.proxy.inject(On::writes().about("marked"), Fault::refuse(400, "MalformedPolicyDocument", "no"));
+    let second = stand
+        .proxy
+        .inject(On::operation("CreateRole").nth(2), Fault::access_denied());
+    let about = stand.proxy.inject(
+        On::writes().about("marked"),
+        Fault::refuse(400, "MalformedPolicyDocument", "no"),
+    );
     assert_eq!(stand.create_role("one"), Ok(()));
     assert_eq!(stand.create_role("two"), Err("AccessDeniedException".into()));
     assert_eq!(stand.create_role("three"), Ok(()));
@@ -129,7 +175,9 @@ fn answers_are_lost_before_or_after_the_effect() {
     ];
     for (index, (fault, code, there)) in faults.into_iter().enumerate() {
         let name = format!("role-{index}");
-        let rule = stand.proxy.inject(On::operation("CreateRole").nth(1), fault.clone());
+        let rule = stand
+            .proxy
+            .inject(On::operation("CreateRole").nth(1), fault.clone());
         assert_eq!(stand.create_role(&name), Err(code.to_owned()), "{fault:?}");
         assert_eq!(rule.struck(), 1);
         assert_eq!(stand.roles().contains(&name), there, "{fault:?}");
@@ -140,14 +188,20 @@ fn answers_are_lost_before_or_after_the_effect() {
 #[test]
 fn a_late_request_arrives_when_it_is_let() {
     let stand = stand();
-    stand.proxy.inject(On::operation("CreateRole").nth(1), Fault::Late(Arrival::WhenReleased));
+    stand.proxy.inject(
+        On::operation("CreateRole").nth(1),
+        Fault::Late(Arrival::WhenReleased),
+    );
     assert_eq!(stand.create_role("late"), Err("no answer".into()));
     assert!(stand.roles().is_empty());
     stand.proxy.release_late();
     arrives(&stand, "late");
 
     stand.proxy.heal();
-    stand.proxy.inject(On::operation("CreateRole").nth(1), Fault::Late(Arrival::AfterCalls(2)));
+    stand.proxy.inject(
+        On::operation("CreateRole").nth(1),
+        Fault::Late(Arrival::AfterCalls(2)),
+    );
     assert_eq!(stand.create_role("later"), Err("no answer".into()));
     block_on(stand.iam.list_roles().send()).unwrap();
     assert!(!stand.roles().contains(&"later".to_owned()));
@@ -181,7 +235,9 @@ fn a_gate_shows_calls_in_flight_together_and_their_absence() {
     assert_eq!(stand.create_role("after"), Ok(()));
     assert_eq!(stand.roles().len(), 4);
 
-    let alone = stand.proxy.hold(On::operation("DeleteRole"), 2);
+    let alone = stand
+        .proxy
+        .hold_for(On::operation("DeleteRole"), 2, Duration::from_millis(100));
     block_on(stand.iam.delete_role().role_name("a").send()).unwrap();
     assert!(!alone.was_met());
 }
@@ -189,8 +245,16 @@ fn a_gate_shows_calls_in_flight_together_and_their_absence() {
 #[test]
 fn a_call_whose_client_has_gone_takes_effect_all_the_same() {
     let stand = stand();
-    stand.proxy.inject(On::operation("CreateRole"), Fault::Delay(Duration::from_millis(300)));
-    let asked = stand.iam.create_role().role_name("left").assume_role_policy_document(TRUST).send();
+    stand.proxy.inject(
+        On::operation("CreateRole"),
+        Fault::Delay(Duration::from_millis(300)),
+    );
+    let asked = stand
+        .iam
+        .create_role()
+        .role_name("left")
+        .assume_role_policy_document(TRUST)
+        .send();
     let gave_up = block_on(async { tokio::time::timeout(Duration::from_millis(100), asked).await });
     assert!(gave_up.is_err());
     arrives(&stand, "left");
@@ -203,7 +267,9 @@ fn code_sent_to_moto_can_be_fetched_back() {
     let stand = stand();
     stand.create_role("worker").unwrap();
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    archive.start_file("app.py", zip::write::SimpleFileOptions::default()).unwrap();
+    archive
+        .start_file("app.py", zip::write::SimpleFileOptions::default())
+        .unwrap();
     let archive = archive.finish().unwrap().into_inner();
     let asked = stand
         .lambda
@@ -212,7 +278,11 @@ fn code_sent_to_moto_can_be_fetched_back() {
         .role("arn:aws:iam::123456789012:role/worker")
         .runtime(Runtime::Python312)
         .handler("app.handler")
-        .code(FunctionCode::builder().zip_file(Blob::new(archive.clone())).build());
+        .code(
+            FunctionCode::builder()
+                .zip_file(Blob::new(archive.clone()))
+                .build(),
+        );
     block_on(asked.send()).unwrap();
     let world = World::read(&stand.truth);
     let digest = grail_tests::world::content_digest(&archive).unwrap();

@@ -12,7 +12,16 @@ use crate::account::Account;
 /// APIs by title; several of one title get a number.
 pub(super) async fn read(account: &Account) -> Value {
     let client = account.apigateway();
-    let listed = answered("GetRestApis", client.get_rest_apis().into_paginator().items().send().try_collect().await);
+    let listed = answered(
+        "GetRestApis",
+        client
+            .get_rest_apis()
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
+    );
     let mut described = Vec::new();
     for api in &listed {
         described.push((api.name().unwrap_or_default().to_owned(), one(&client, api).await));
@@ -21,8 +30,15 @@ pub(super) async fn read(account: &Account) -> Value {
     described.sort_by_key(|(title, api)| (title.clone(), super::bare(api, &BTreeMap::new()).to_string()));
     let mut apis = Map::new();
     for (title, api) in described {
-        let same = apis.keys().filter(|key| **key == title || key.starts_with(&format!("{title} #"))).count();
-        let key = if same == 0 { title } else { format!("{title} #{}", same + 1) };
+        let same = apis
+            .keys()
+            .filter(|key| **key == title || key.starts_with(&format!("{title} #")))
+            .count();
+        let key = if same == 0 {
+            title
+        } else {
+            format!("{title} #{}", same + 1)
+        };
         apis.insert(key, api);
     }
     apis.into()
@@ -31,17 +47,33 @@ pub(super) async fn read(account: &Account) -> Value {
 /// A word for each API's id, for wherever it stands inside other values.
 pub(super) fn words(apis: &Value) -> BTreeMap<String, String> {
     let each = apis.as_object().into_iter().flatten();
-    each.filter_map(|(name, api)| Some((api[IDENTITY]["id"].as_str()?.to_owned(), format!("<api {name}>")))).collect()
+    each.filter_map(|(name, api)| Some((api[IDENTITY]["id"].as_str()?.to_owned(), format!("<api {name}>"))))
+        .collect()
 }
 
 async fn one(client: &Client, api: &RestApi) -> Value {
     let id = api.id().unwrap_or_default();
     let endpoint = api.endpoint_configuration();
-    let types: Vec<&str> = endpoint.map(|it| it.types()).unwrap_or_default().iter().map(|kind| kind.as_str()).collect();
-    let policy = api.policy().filter(|text| !text.is_empty()).map(super::policy::parsed);
+    let types: Vec<&str> = endpoint
+        .map(|it| it.types())
+        .unwrap_or_default()
+        .iter()
+        .map(|kind| kind.as_str())
+        .collect();
+    let policy = api
+        .policy()
+        .filter(|text| !text.is_empty())
+        .map(super::policy::parsed);
     let deployments = answered(
         "GetDeployments",
-        client.get_deployments().rest_api_id(id).into_paginator().items().send().try_collect().await,
+        client
+            .get_deployments()
+            .rest_api_id(id)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
     );
     let marks: Vec<Option<&str>> = deployments.iter().map(|one| one.description()).collect();
     json!({
@@ -60,12 +92,26 @@ async fn one(client: &Client, api: &RestApi) -> Value {
 }
 
 async fn resources(client: &Client, id: &str) -> Value {
-    let asked = client.get_resources().rest_api_id(id).embed("methods").into_paginator().items().send();
+    let asked = client
+        .get_resources()
+        .rest_api_id(id)
+        .embed("methods")
+        .into_paginator()
+        .items()
+        .send();
     let mut resources = Map::new();
     for resource in answered("GetResources", asked.try_collect().await) {
         let mut methods = Map::new();
-        for name in resource.resource_methods().into_iter().flatten().map(|(name, _)| name) {
-            let asked = client.get_method().rest_api_id(id).resource_id(resource.id().unwrap_or_default());
+        for name in resource
+            .resource_methods()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+        {
+            let asked = client
+                .get_method()
+                .rest_api_id(id)
+                .resource_id(resource.id().unwrap_or_default());
             let got = answered("GetMethod", asked.http_method(name).send().await);
             let method = Method::builder()
                 .set_authorization_type(got.authorization_type)
@@ -82,9 +128,16 @@ async fn resources(client: &Client, id: &str) -> Value {
 }
 
 fn method_as_json(method: &Method) -> Value {
-    let responses = method.method_responses().into_iter().flatten().map(|(status, one)| {
-        (status.clone(), json!({ "models": one.response_models(), "parameters": one.response_parameters() }))
-    });
+    let responses = method
+        .method_responses()
+        .into_iter()
+        .flatten()
+        .map(|(status, one)| {
+            (
+                status.clone(),
+                json!({ "models": one.response_models(), "parameters": one.response_parameters() }),
+            )
+        });
     json!({
         "authorization": method.authorization_type(),
         "api_key": method.api_key_required(),
@@ -96,14 +149,18 @@ fn method_as_json(method: &Method) -> Value {
 }
 
 fn integration(from: &Integration) -> Value {
-    let responses = from.integration_responses().into_iter().flatten().map(|(status, one)| {
-        let shape = json!({
-            "pattern": one.selection_pattern(),
-            "parameters": one.response_parameters(),
-            "templates": one.response_templates(),
+    let responses = from
+        .integration_responses()
+        .into_iter()
+        .flatten()
+        .map(|(status, one)| {
+            let shape = json!({
+                "pattern": one.selection_pattern(),
+                "parameters": one.response_parameters(),
+                "templates": one.response_templates(),
+            });
+            (status.clone(), shape)
         });
-        (status.clone(), shape)
-    });
     json!({
         "type": from.r#type().map(|kind| kind.as_str()),
         // The proxy gives moto an empty one for mock integrations.
@@ -118,7 +175,10 @@ fn integration(from: &Integration) -> Value {
 }
 
 async fn authorizers(client: &Client, id: &str) -> Value {
-    let got = answered("GetAuthorizers", client.get_authorizers().rest_api_id(id).send().await);
+    let got = answered(
+        "GetAuthorizers",
+        client.get_authorizers().rest_api_id(id).send().await,
+    );
     let mut authorizers = Map::new();
     for one in got.items() {
         let name = one.name().unwrap_or_default().to_owned();

@@ -16,7 +16,9 @@ pub(super) async fn at(location: Option<&str>) -> Value {
         Some(uri) if matches!(uri.host(), Some("127.0.0.1" | "localhost")) => download(uri).await,
         _ => None,
     };
-    archive.and_then(|archive| content_digest(&archive)).map_or(Value::Null, Value::from)
+    archive
+        .and_then(|archive| content_digest(&archive))
+        .map_or(Value::Null, Value::from)
 }
 
 /// A digest of what an archive holds: each file's path, whether it can be run, and its bytes, in order of the paths. Times,
@@ -46,7 +48,9 @@ pub fn content_digest(archive: &[u8]) -> Option<String> {
 
 fn is_left_over(name: &str) -> bool {
     name.ends_with(".pyc")
-        || name.split('/').any(|part| matches!(part, "__pycache__" | ".DS_Store" | ".git"))
+        || name
+            .split('/')
+            .any(|part| matches!(part, "__pycache__" | ".DS_Store" | ".git"))
 }
 
 async fn download(uri: Uri) -> Option<Vec<u8>> {
@@ -67,7 +71,9 @@ mod tests {
     fn archive(files: &[(&str, &str, u32)]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         for (name, text, mode) in files {
-            writer.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode)).unwrap();
+            writer
+                .start_file(*name, SimpleFileOptions::default().unix_permissions(*mode))
+                .unwrap();
             writer.write_all(text.as_bytes()).unwrap();
         }
         writer.finish().unwrap().into_inner()
@@ -76,7 +82,11 @@ mod tests {
     #[test]
     fn the_digest_follows_content_alone() {
         let one = content_digest(&archive(&[("a.py", "1", 0o644), ("b.py", "2", 0o644)])).unwrap();
-        let turned = archive(&[("b.py", "2", 0o600), ("a.py", "1", 0o644), ("__pycache__/a.pyc", "x", 0o644)]);
+        let turned = archive(&[
+            ("b.py", "2", 0o600),
+            ("a.py", "1", 0o644),
+            ("__pycache__/a.pyc", "x", 0o644),
+        ]);
         assert_eq!(content_digest(&turned).unwrap(), one);
         let others = [
             archive(&[("a.py", "1", 0o755), ("b.py", "2", 0o644)]),

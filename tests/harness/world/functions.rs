@@ -11,11 +11,23 @@ use crate::account::Account;
 
 pub(super) async fn read(account: &Account) -> Value {
     let lambda = account.lambda();
-    let listed = answered("ListFunctions", lambda.list_functions().into_paginator().items().send().try_collect().await);
+    let listed = answered(
+        "ListFunctions",
+        lambda
+            .list_functions()
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
+    );
     let mut functions = Map::new();
     for function in listed {
         let name = function.function_name().unwrap_or_default();
-        let got = answered("GetFunction", lambda.get_function().function_name(name).send().await);
+        let got = answered(
+            "GetFunction",
+            lambda.get_function().function_name(name).send().await,
+        );
         functions.insert(name.to_owned(), described(&lambda, name, &got).await);
     }
     functions.into()
@@ -23,7 +35,9 @@ pub(super) async fn read(account: &Account) -> Value {
 
 async fn described(lambda: &Client, name: &str, got: &GetFunctionOutput) -> Value {
     let location = got.code().and_then(|code| code.location());
-    let archive = got.configuration().and_then(|configuration| configuration.code_sha256());
+    let archive = got
+        .configuration()
+        .and_then(|configuration| configuration.code_sha256());
     let policy = resource_policy(lambda, name).await;
     json!({
         "configuration": got.configuration().map(configuration),
@@ -61,7 +75,11 @@ fn configuration(from: &FunctionConfiguration) -> Value {
 async fn resource_policy(lambda: &Client, name: &str) -> Value {
     match lambda.get_policy().function_name(name).send().await {
         Ok(got) => policy::parsed(got.policy().unwrap_or("{}")),
-        Err(error) if error.as_service_error().is_some_and(GetPolicyError::is_resource_not_found_exception) => {
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(GetPolicyError::is_resource_not_found_exception) =>
+        {
             Value::Null
         }
         Err(error) => answered("GetPolicy", Err(error)),
@@ -70,7 +88,11 @@ async fn resource_policy(lambda: &Client, name: &str) -> Value {
 
 pub(super) async fn event_sources(account: &Account) -> Value {
     let lambda = account.lambda();
-    let asked = lambda.list_event_source_mappings().into_paginator().items().send();
+    let asked = lambda
+        .list_event_source_mappings()
+        .into_paginator()
+        .items()
+        .send();
     let mut mappings = Map::new();
     for one in answered("ListEventSourceMappings", asked.try_collect().await) {
         let key = format!(

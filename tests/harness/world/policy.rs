@@ -20,7 +20,9 @@ pub(super) fn each_meaning(document: &Value) -> Vec<Value> {
 
 /// The statement ids of a document.
 pub(super) fn statement_ids(document: &Value) -> Vec<String> {
-    let ids = statements(document).into_iter().filter_map(|one| one["Sid"].as_str());
+    let ids = statements(document)
+        .into_iter()
+        .filter_map(|one| one["Sid"].as_str());
     let mut ids: Vec<String> = ids.map(str::to_owned).collect();
     ids.sort_unstable();
     ids
@@ -44,14 +46,22 @@ fn statements(document: &Value) -> Vec<&Value> {
 }
 
 fn statement(value: &Value) -> Value {
-    let fields = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "Sid");
+    let fields = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| *key != "Sid");
     let each = fields.map(|(key, inner)| {
         let meant = match key.as_str() {
             "Action" | "NotAction" | "Resource" | "NotResource" => set(inner),
             "Principal" | "NotPrincipal" => sets_within(inner),
             "Condition" => {
                 let operators = inner.as_object().into_iter().flatten();
-                Value::Object(operators.map(|(name, tests)| (name.clone(), sets_within(tests))).collect())
+                Value::Object(
+                    operators
+                        .map(|(name, tests)| (name.clone(), sets_within(tests)))
+                        .collect(),
+                )
             }
             _ => inner.clone(),
         };
@@ -62,7 +72,12 @@ fn statement(value: &Value) -> Value {
 
 fn sets_within(value: &Value) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(fields.iter().map(|(key, inner)| (key.clone(), set(inner))).collect()),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(key, inner)| (key.clone(), set(inner)))
+                .collect(),
+        ),
         other => other.clone(),
     }
 }

@@ -10,7 +10,15 @@ const MARK: &str = "grail";
 
 pub(super) async fn read(account: &Account) -> Value {
     let iam = account.iam();
-    let listed = answered("ListRoles", iam.list_roles().into_paginator().items().send().try_collect().await);
+    let listed = answered(
+        "ListRoles",
+        iam.list_roles()
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
+    );
     let mut roles = Map::new();
     for role in listed {
         let name = role.role_name();
@@ -41,18 +49,38 @@ pub(super) async fn read(account: &Account) -> Value {
 }
 
 async fn inline_policies(iam: &aws_sdk_iam::Client, role: &str) -> Value {
-    let names = answered("ListRolePolicies", iam.list_role_policies().role_name(role).send().await);
+    let names = answered(
+        "ListRolePolicies",
+        iam.list_role_policies().role_name(role).send().await,
+    );
     let mut policies = Map::new();
     for name in names.policy_names() {
-        let got = answered("GetRolePolicy", iam.get_role_policy().role_name(role).policy_name(name).send().await);
-        policies.insert(name.clone(), policy::meaning(&policy::parsed(got.policy_document())));
+        let got = answered(
+            "GetRolePolicy",
+            iam.get_role_policy()
+                .role_name(role)
+                .policy_name(name)
+                .send()
+                .await,
+        );
+        policies.insert(
+            name.clone(),
+            policy::meaning(&policy::parsed(got.policy_document())),
+        );
     }
     policies.into()
 }
 
 async fn attached_policies(iam: &aws_sdk_iam::Client, role: &str) -> Value {
-    let got = answered("ListAttachedRolePolicies", iam.list_attached_role_policies().role_name(role).send().await);
-    let mut arns: Vec<&str> = got.attached_policies().iter().filter_map(|one| one.policy_arn()).collect();
+    let got = answered(
+        "ListAttachedRolePolicies",
+        iam.list_attached_role_policies().role_name(role).send().await,
+    );
+    let mut arns: Vec<&str> = got
+        .attached_policies()
+        .iter()
+        .filter_map(|one| one.policy_arn())
+        .collect();
     arns.sort_unstable();
     arns.into()
 }
