@@ -28,5 +28,8 @@ macro_rules! resources {
 }
 
 resources! {
+    iam_role::IamRole,
+    lambda_function::LambdaFunction,
+    lambda_permission::LambdaPermission,
     log_group::LogGroup,
 }
