@@ -63,7 +63,7 @@ pub trait Rules: Send + Sync {
 
 /// What is wrong with a spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {why}")]
+#[error("{field}{}{why}", if .field.is_empty() { "" } else { ": " })]
 pub struct Invalid {
     /// The field, as a path (`vpc.subnet_ids`); empty for the whole.
     pub field: String,
