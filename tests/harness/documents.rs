@@ -161,7 +161,10 @@ fn integration(value: &Value) -> Value {
 /// A security scheme with its keywords in one case.
 fn scheme(value: &Value) -> Value {
     let mut scheme = value.clone();
-    if let Some(kind) = scheme.get_mut("x-amazon-apigateway-authorizer").and_then(|it| it.get_mut("type")) {
+    if let Some(kind) = scheme
+        .get_mut("x-amazon-apigateway-authorizer")
+        .and_then(|it| it.get_mut("type"))
+    {
         *kind = text(kind).to_lowercase().into();
     }
     scheme
@@ -171,10 +174,14 @@ fn scheme(value: &Value) -> Value {
 fn schema(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let each = fields.iter().map(|(key, inner)| match (key.as_str(), inner.as_str()) {
-                ("$ref", Some(target)) => (key.clone(), target.rsplit('/').next().unwrap_or(target).into()),
-                _ => (key.clone(), schema(inner)),
-            });
+            let each = fields
+                .iter()
+                .map(|(key, inner)| match (key.as_str(), inner.as_str()) {
+                    ("$ref", Some(target)) => {
+                        (key.clone(), target.rsplit('/').next().unwrap_or(target).into())
+                    }
+                    _ => (key.clone(), schema(inner)),
+                });
             Value::Object(each.collect())
         }
         Value::Array(items) => items.iter().map(schema).collect(),
@@ -183,16 +190,21 @@ fn schema(value: &Value) -> Value {
 }
 
 fn models(value: &Value) -> BTreeMap<String, Value> {
-    entries(value).map(|(name, model)| (name.clone(), schema(model))).collect()
+    entries(value)
+        .map(|(name, model)| (name.clone(), schema(model)))
+        .collect()
 }
 
 fn schemes(value: &Value) -> BTreeMap<String, Value> {
-    entries(value).map(|(name, one)| (name.clone(), scheme(one))).collect()
+    entries(value)
+        .map(|(name, one)| (name.clone(), scheme(one)))
+        .collect()
 }
 
 fn parameters(value: &Value, read: impl Fn(&Value) -> Value) -> BTreeMap<String, Value> {
     let each = value.as_array().into_iter().flatten();
-    each.map(|one| (format!("{} {}", text(&one["in"]), text(&one["name"])), read(one))).collect()
+    each.map(|one| (format!("{} {}", text(&one["in"]), text(&one["name"])), read(one)))
+        .collect()
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {

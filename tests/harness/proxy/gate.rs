@@ -36,7 +36,9 @@ struct State {
 impl Gate {
     pub(super) fn new(on: On, together: usize) -> Gate {
         let (state, _) = watch::channel(State::default());
-        Gate { inner: Arc::new(Inner { on, together, state }) }
+        Gate {
+            inner: Arc::new(Inner { on, together, state }),
+        }
     }
 
     /// Whether the awaited number was in flight together.
@@ -47,7 +49,10 @@ impl Gate {
     /// Fails unless the awaited number was in flight together.
     pub fn assert_met(&self) {
         let (most, wanted) = (self.inner.state.borrow().most, self.inner.together);
-        assert!(most >= wanted, "at most {most} calls were in flight together, {wanted} were awaited");
+        assert!(
+            most >= wanted,
+            "at most {most} calls were in flight together, {wanted} were awaited"
+        );
     }
 
     /// Waits at the gate, where the call is one of those meant.

@@ -39,7 +39,9 @@ pub(super) fn as_openapi3(document: &Value) -> Value {
 
 fn paths(paths: &Value) -> Value {
     let each = entries(paths).map(|(path, item)| {
-        let methods: Map<String, Value> = entries(item).map(|(name, method)| (name.clone(), translated(method))).collect();
+        let methods: Map<String, Value> = entries(item)
+            .map(|(name, method)| (name.clone(), translated(method)))
+            .collect();
         (path.clone(), methods.into())
     });
     Value::Object(each.collect())
@@ -52,7 +54,8 @@ fn translated(method: &Value) -> Value {
         match key.as_str() {
             "produces" => {}
             "consumes" => {
-                let content: Map<String, Value> = strings(value).into_iter().map(|kind| (kind, json!({}))).collect();
+                let content: Map<String, Value> =
+                    strings(value).into_iter().map(|kind| (kind, json!({}))).collect();
                 out.insert("requestBody".into(), json!({ "content": content }));
             }
             "parameters" => {
@@ -60,7 +63,8 @@ fn translated(method: &Value) -> Value {
                 out.insert(key.clone(), each.collect());
             }
             "responses" => {
-                let each = entries(value).map(|(status, answer)| (status.clone(), response(answer, &produces)));
+                let each =
+                    entries(value).map(|(status, answer)| (status.clone(), response(answer, &produces)));
                 out.insert(key.clone(), Value::Object(each.collect()));
             }
             _ => {
@@ -77,7 +81,9 @@ fn response(answer: &Value, produces: &[String]) -> Value {
         match key.as_str() {
             "schema" => {
                 let schema = renamed(value);
-                let each = produces.iter().map(|kind| (kind.clone(), json!({ "schema": schema })));
+                let each = produces
+                    .iter()
+                    .map(|kind| (kind.clone(), json!({ "schema": schema })));
                 out.insert("content".into(), Value::Object(each.collect()));
             }
             "headers" => {
@@ -113,5 +119,10 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }
