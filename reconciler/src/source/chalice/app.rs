@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::config::API_HANDLER;
 use super::diagnostic::Place;
 
 /// A Chalice app.
@@ -236,8 +237,41 @@ impl From<&Line> for Place {
     }
 }
 
+/// A function that a deployment makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedFunction<'a> {
+    /// Its logical name.
+    pub name: String,
+    /// `<module>.<function>`; `app.app` for the one behind the REST API.
+    pub handler: String,
+    /// Where its decorator stands; nowhere for the one behind the REST API.
+    pub place: Option<&'a Line>,
+}
+
 impl App {
-    /// The places of a path's methods, the methods of one path together, in Chalice's order of paths.
+    /// Every function that a deployment makes, in Chalice's order: plain functions, the one behind the REST API and the
+    /// authorizers. Without a route there is no REST API, and no authorizer either.
+    pub fn deployed_functions(&self) -> Vec<DeployedFunction<'_>> {
+        let plain = self.functions.iter().map(|one| DeployedFunction {
+            name: one.name.clone(),
+            handler: one.handler.clone(),
+            place: one.place.as_ref(),
+        });
+        let api = DeployedFunction {
+            name: API_HANDLER.to_owned(),
+            handler: "app.app".to_owned(),
+            place: None,
+        };
+        let authorizers = self.authorizers.iter().map(|one| DeployedFunction {
+            name: one.name.clone(),
+            handler: one.handler.clone(),
+            place: one.place.as_ref(),
+        });
+        let rest = (!self.routes.is_empty()).then(|| std::iter::once(api).chain(authorizers));
+        plain.chain(rest.into_iter().flatten()).collect()
+    }
+
+    /// The routes by path, in Chalice's order of paths.
     pub fn paths(&self) -> Vec<(&str, Vec<&Route>)> {
         let mut paths: Vec<(&str, Vec<&Route>)> = Vec::new();
         for route in &self.routes {

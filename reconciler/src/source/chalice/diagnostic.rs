@@ -63,6 +63,32 @@ impl Place {
         }
     }
 
+    /// Line `line` (from 1) of `file` in `project`, with its text where the file can be read.
+    pub fn source_line(project: &Path, file: &str, line: usize) -> Self {
+        let text = std::fs::read_to_string(project.join(file)).ok();
+        let found = text.and_then(|text| {
+            let start = text
+                .split_inclusive('\n')
+                .take(line.checked_sub(1)?)
+                .map(str::len)
+                .sum::<usize>();
+            let length = text.get(start..)?.lines().next()?.trim_end().len();
+            Some((text, start..start + length))
+        });
+        match found {
+            Some((text, span)) => {
+                let source = Arc::new(NamedSource::new(file, text));
+                Self {
+                    file: file.into(),
+                    line,
+                    column: None,
+                    shown: Some((source, span)),
+                }
+            }
+            None => Self::line(file, line),
+        }
+    }
+
     /// A whole file, for what cannot be said more exactly.
     pub fn file(file: impl Into<PathBuf>) -> Self {
         Self {

@@ -10,6 +10,10 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use super::app::App;
+use super::config::{Overrides, ProjectConfig, StageConfig};
+use super::probe::{DEFAULT_TIMEOUT, Environment, Request, probe};
+
 const REQUIREMENTS: &str = include_str!("../../../../tests/requirements.txt");
 
 /// The interpreter. Panics, with the reason, where it cannot be made: a test without it would show nothing.
@@ -102,4 +106,74 @@ fn run(command: &mut Command, doing: &str) {
         "{doing} failed with {}:\n{words}",
         output.status
     );
+}
+
+/// The folder of the projects and sources that the tests read.
+pub(crate) fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/source/chalice/testdata")
+}
+
+/// The stage `dev` of a configuration that is right.
+pub(crate) fn stage_of(text: &str) -> StageConfig {
+    ProjectConfig::parse(text)
+        .unwrap()
+        .stage("dev", &Overrides::default())
+        .unwrap()
+        .0
+}
+
+/// An app that registers nothing.
+pub(crate) fn empty_app() -> App {
+    serde_json::from_value(serde_json::json!({
+        "chalice_version": "1.34.0",
+        "chalice_files": {"app_py": "chalice/app.py", "init_py": "chalice/__init__.py"},
+        "app_name": "title",
+        "debug": false,
+        "feature_flags": [],
+        "features_used": [],
+        "api": {"binary_types": ["image/png"], "cors": null},
+        "routes": [],
+        "authorizers": [],
+        "functions": [],
+        "event_sources": [],
+        "websocket_handlers": [],
+        "middleware": [],
+        "registered_names": [],
+        "policy": {"statements": [], "unsupported": [], "crash": null},
+    }))
+    .unwrap()
+}
+
+/// An environment with a path and without credentials, in which no app asks the machine for some.
+pub(crate) fn environment() -> Environment {
+    let variables = [
+        ("PATH", "/usr/bin:/bin"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ];
+    variables
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+/// Imports the app of a project as `stage` would be deployed.
+pub(crate) async fn imported(project: &Path, stage: &str) -> (App, StageConfig) {
+    let config = ProjectConfig::read(project)
+        .unwrap()
+        .stage(stage, &Overrides::default())
+        .unwrap()
+        .0;
+    let (python, environment) = (python(), environment());
+    let request = Request {
+        python: &python,
+        project,
+        configured: &config.import_environment(),
+        environment: &environment,
+        timeout: DEFAULT_TIMEOUT,
+    };
+    let probed = probe(&request, None)
+        .await
+        .unwrap_or_else(|error| panic!("{}", error.problem()));
+    (probed.app, config)
 }
