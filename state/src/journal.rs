@@ -21,6 +21,10 @@ pub type Seq = u64;
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and live in lists of hundreds; a box would be noise at every use"
+)]
 pub enum Entry {
     /// A pass towards a goal begins. Several may follow each other within one transaction: a crash, then another goal.
     Begin {
@@ -39,6 +43,10 @@ pub enum Entry {
         token: StepToken,
         /// The form wanted, as projected; `None` for a deletion.
         spec: Option<Value>,
+        /// The living thing whose place the new one takes at the commit: it stays untouched until it is swept. `None`
+        /// for every write that is no such birth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<Handle>,
         /// What was there before. Only the first since the last commit counts.
         pre: PreImage,
         /// What restoring the pre-image will need.
@@ -75,6 +83,9 @@ pub enum Entry {
     Commit {
         /// What is still to be deleted.
         sweep: Vec<Doomed>,
+        /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        notes: BTreeMap<ResourceId, Option<Record>>,
     },
     /// One of the swept things is gone.
     Swept {
@@ -125,6 +136,10 @@ impl Entry {
 /// What was there before the first write since the last commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and live in lists of hundreds; a box would be noise at every use"
+)]
 pub enum PreImage {
     /// Nothing.
     Absent,

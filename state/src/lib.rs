@@ -10,6 +10,7 @@ pub mod artifacts;
 pub mod chalice;
 pub mod desired;
 pub mod digest;
+mod disk;
 pub mod id;
 pub mod journal;
 pub mod observed;

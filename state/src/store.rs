@@ -15,11 +15,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::snapshot::{Snapshot, Version};
 
 pub mod file;
 pub mod memory;
+
+#[cfg(test)]
+mod conformance;
 
 /// Who holds the lock, in words that help another person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +92,9 @@ pub enum LockError {
     /// Somebody else holds it.
     #[error("the stage is locked by {0}")]
     Held(Holder),
+    /// Somebody else holds it who has not (yet) written who they are.
+    #[error("the stage is locked by another process")]
+    HeldBySomeone,
     /// The store could not be reached or written.
     #[error("could not take the lock")]
     Store(#[source] StoreError),
@@ -117,6 +124,16 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// It describes another application or stage.
+    #[error("{what} is the state of {found}, and this is {expected}")]
+    OtherStack {
+        /// Which file or object.
+        what: String,
+        /// The stack that it describes.
+        found: StackId,
+        /// The stack that was asked for.
+        expected: StackId,
+    },
     /// The operating system refused.
     #[error("could not {doing} {path}", path = path.display())]
     Io {
@@ -139,14 +156,14 @@ pub struct Loaded {
     pub version: Version,
     /// The entries since.
     pub journal: Vec<Entry>,
-    /// The number that the next entry gets under a lease taken before this load.
+    /// The number that the next entry gets under the newest lease, if it was taken before this load.
     pub next: Seq,
 }
 
 /// A durable place for the state of one stack.
 #[async_trait]
 pub trait StateStore: Send + Sync {
-    /// Takes the lock and opens a new epoch.
+    /// Takes the lock and opens a new epoch, whose entries are numbered from 0.
     ///
     /// # Errors
     /// [`LockError::Held`] when it stays held for as long as `wait` allows.
@@ -164,15 +181,19 @@ pub trait StateStore: Send + Sync {
     /// [`StoreError::Corrupt`] and [`StoreError::TooNew`] leave everything as it is.
     async fn load(&self) -> Result<Loaded, StoreError>;
 
-    /// Appends entries, the first of them with number `seq`. Durable when it returns.
+    /// Appends entries, the first of them with number `seq`: all of them or none. Durable when it returns.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if that number exists or the lease's epoch is closed.
+    /// [`StoreError::Conflict`] if `seq` is not the next number or the lease's epoch is closed. After another error nothing was
+    /// appended, as far as the store can tell, and the same number may be tried again.
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError>;
 
-    /// Replaces the snapshot if it still is `expect`, and empties the journal.
+    /// Replaces the snapshot if it still is `expect`, and empties the journal. What is kept is `next` with
+    /// [`Snapshot::folded`] set by the store to just behind the last entry: should the store die before the journal is empty,
+    /// the next load knows these entries as history. Numbers go on where they were.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if it is another by now.
+    /// [`StoreError::Conflict`] if it is another by now, or the lease's epoch is closed. A snapshot that is damaged, newer, or
+    /// another stack's is never replaced.
     async fn swap(&self, lease: &Lease, expect: &Version, next: &Snapshot) -> Result<Version, StoreError>;
 }

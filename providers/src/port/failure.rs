@@ -37,6 +37,9 @@ pub struct Failure {
     pub effect: Effect,
     /// Whether to try again.
     pub retry: Retry,
+    /// True if no answer came at all (timed out, cut off), so that the request may still arrive: what is not there yet is
+    /// believed absent only after a wait (design 6.3, rule 10).
+    pub unanswered: bool,
     /// An existing thing under our name for which there is no proof that it is ours.
     pub foreign: bool,
     /// What to do about it, where a person can do something.
@@ -51,17 +54,20 @@ impl Failure {
         Self {
             effect: Effect::None,
             retry: Retry::Never,
+            unanswered: false,
             foreign: false,
             hint: None,
             source: source.into(),
         }
     }
 
-    /// A call whose effect is unknown.
+    /// A call whose effect is unknown. Taken for one without an answer, the careful reading, unless [`Self::answered`] says
+    /// otherwise.
     pub fn maybe(source: impl Into<Box<dyn Error + Send + Sync>>, after: Duration) -> Self {
         Self {
             effect: Effect::Maybe,
             retry: Retry::After(after),
+            unanswered: true,
             foreign: false,
             hint: None,
             source: source.into(),
@@ -73,6 +79,7 @@ impl Failure {
         Self {
             effect: Effect::None,
             retry: Retry::After(after),
+            unanswered: false,
             foreign: false,
             hint: None,
             source: source.into(),
@@ -90,6 +97,25 @@ impl Failure {
             ..Self::refused(format!(
                 "{what} exists already, and nothing shows that it belongs to this stage"
             ))
+        }
+    }
+
+    /// The same failure, known to be an answer (a 5xx): nothing of it is still on its way.
+    #[must_use]
+    pub fn answered(mut self) -> Self {
+        self.unanswered = false;
+        self
+    }
+
+    /// A call that waits for something which is not ready yet (a fresh role, an update in progress).
+    pub fn awaiting(
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+        after: Duration,
+        on: &'static str,
+    ) -> Self {
+        Self {
+            retry: Retry::Await { after, on },
+            ..Self::refused(source)
         }
     }
 

@@ -41,6 +41,10 @@ pub trait Rules: Send + Sync {
     /// True if the physical name is fixed by the spec, so that a replacement must delete before it creates.
     fn name_bound(&self) -> bool;
 
+    /// The outputs that an update may change (a digest of the contents, an id of the current version). The others stay as
+    /// long as the thing lives, so that who refers to them need not be looked at again when it is updated.
+    fn volatile_outputs(&self) -> &'static [&'static str];
+
     /// How the kind appears in Chalice's file, if it does.
     fn wire(&self) -> Option<&'static Wire>;
 
@@ -59,7 +63,7 @@ pub trait Rules: Send + Sync {
 
 /// What is wrong with a spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {why}")]
+#[error("{field}{}{why}", if .field.is_empty() { "" } else { ": " })]
 pub struct Invalid {
     /// The field, as a path (`vpc.subnet_ids`); empty for the whole.
     pub field: String,

@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod lower;
 pub mod names;
 pub mod openapi;
+pub mod package;
 pub mod policy;
 pub mod probe;
 pub mod validate;
