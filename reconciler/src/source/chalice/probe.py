@@ -642,7 +642,8 @@ def is_below(path, folder):
 def is_own(path, project):
     """True for a file that the user wrote: in the project, but neither vendored nor installed."""
     full = os.path.normpath(os.path.join(project, path))
-    if not is_below(full, project) or is_below(full, os.path.join(project, "vendor")):
+    # Code without a file calls itself `<frozen os>` and the like.
+    if path.startswith("<") or not is_below(full, project) or is_below(full, os.path.join(project, "vendor")):
         return False
     return not any(is_below(full, folder) for folder in installed_folders())
 
