@@ -18,13 +18,17 @@ impl Chalice {
     /// Its SDK does not repeat calls: what an emulator cannot do shows at once.
     pub fn new(project: &Project, endpoint: &str) -> Chalice {
         let chalice = python::environment().program("chalice");
-        Chalice { program: Program::new(&chalice, project, endpoint).env("AWS_MAX_ATTEMPTS", "1") }
+        Chalice {
+            program: Program::new(&chalice, project, endpoint).env("AWS_MAX_ATTEMPTS", "1"),
+        }
     }
 
     /// Sets a variable.
     #[must_use]
     pub fn env(self, name: &str, value: impl Into<OsString>) -> Chalice {
-        Chalice { program: self.program.env(name, value) }
+        Chalice {
+            program: self.program.env(name, value),
+        }
     }
 
     /// Runs any command line.
@@ -44,6 +48,10 @@ impl Chalice {
 
     /// `chalice url` of a stage, without the newline. Fails where Chalice does.
     pub fn url(&self, stage: &str) -> String {
-        self.run(&["url", "--stage", stage]).expect_success().stdout.trim_end().to_owned()
+        self.run(&["url", "--stage", stage])
+            .expect_success()
+            .stdout
+            .trim_end()
+            .to_owned()
     }
 }

@@ -53,8 +53,16 @@ impl Run {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Run { command, code, stdout, stderr } = self;
-        write!(f, "`{command}` ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        let Run {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "`{command}` ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
 
@@ -72,7 +80,11 @@ impl Program {
         let python = python::environment();
         let home = project.beside("home");
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", python.bin().display());
-        let bare = Program { program: program.into(), folder: project.root().into(), environment: BTreeMap::new() };
+        let bare = Program {
+            program: program.into(),
+            folder: project.root().into(),
+            environment: BTreeMap::new(),
+        };
         bare.env("AWS_ACCESS_KEY_ID", DUMMY_KEY)
             .env("AWS_SECRET_ACCESS_KEY", DUMMY_KEY)
             .env("AWS_DEFAULT_REGION", REGION)
@@ -169,7 +181,9 @@ impl Running {
 
     fn ended(&mut self, status: ExitStatus) -> Run {
         let text = |reader: Option<JoinHandle<String>>| {
-            reader.map(|reader| reader.join().expect("reading a program's output")).unwrap_or_default()
+            reader
+                .map(|reader| reader.join().expect("reading a program's output"))
+                .unwrap_or_default()
         };
         Run {
             command: self.command.clone(),
@@ -212,6 +226,26 @@ impl Grail {
         Grail { program }
     }
 
+    /// grail with its local cloud: no endpoint, no credentials, no region, and the shared cache, which holds the emulator's
+    /// environment.
+    pub fn local(binary: &str, project: &Project) -> Grail {
+        let mut grail = Grail::new(binary, project, "").with_shared_cache();
+        grail
+            .program
+            .environment
+            .retain(|name, _| !name.to_string_lossy().starts_with("AWS_"));
+        grail
+    }
+
+    /// Ends the project's local cloud when dropped, so that none outlives a scenario that fails.
+    #[must_use]
+    pub fn ends_local_cloud(&self, stage: &str) -> LocalCloudEnd {
+        LocalCloudEnd {
+            grail: self.clone(),
+            stage: stage.to_owned(),
+        }
+    }
+
     /// Uses one cache for all tests, under the target directory, for what is dear to make (managed environments).
     #[must_use]
     pub fn with_shared_cache(self) -> Grail {
@@ -223,25 +257,31 @@ impl Grail {
     /// Sets a variable.
     #[must_use]
     pub fn env(self, name: &str, value: impl Into<OsString>) -> Grail {
-        Grail { program: self.program.env(name, value) }
+        Grail {
+            program: self.program.env(name, value),
+        }
     }
 
     /// Takes a variable away.
     #[must_use]
     pub fn without(self, name: &str) -> Grail {
-        Grail { program: self.program.without(name) }
+        Grail {
+            program: self.program.without(name),
+        }
     }
 
     /// Without the test environment's Python and its Chalice: only the system's programs are found.
     #[must_use]
     pub fn without_chalice(self) -> Grail {
-        self.without("VIRTUAL_ENV").env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        self.without("VIRTUAL_ENV")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
     }
 
     /// Without any Python at all: the path has an empty folder only.
     #[must_use]
     pub fn without_python(self, project: &Project) -> Grail {
-        self.without("VIRTUAL_ENV").env("PATH", project.beside("no-programs"))
+        self.without("VIRTUAL_ENV")
+            .env("PATH", project.beside("no-programs"))
     }
 
     /// Runs to the end.
@@ -252,5 +292,22 @@ impl Grail {
     /// Starts without waiting.
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.program.start(arguments)
+    }
+}
+
+/// Ends a local cloud that grail started; see [`Grail::ends_local_cloud`].
+#[derive(Debug)]
+pub struct LocalCloudEnd {
+    grail: Grail,
+    stage: String,
+}
+
+impl Drop for LocalCloudEnd {
+    fn drop(&mut self) {
+        let ended = self.grail.run(&["--stage", &self.stage, "local-cloud", "down"]);
+        // In a scenario that fails already a second failure would hide the first.
+        if !std::thread::panicking() {
+            assert_eq!(ended.code, Some(0), "{ended}");
+        }
     }
 }

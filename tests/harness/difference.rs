@@ -16,7 +16,13 @@ pub fn difference(one: &Value, other: &Value) -> Vec<String> {
 #[track_caller]
 pub fn assert_same(names: (&str, &str), one: &Value, other: &Value) {
     let lines = difference(one, other);
-    assert!(lines.is_empty(), "{} (first) and {} (second) differ:\n{}", names.0, names.1, lines.join("\n"));
+    assert!(
+        lines.is_empty(),
+        "{} (first) and {} (second) differ:\n{}",
+        names.0,
+        names.1,
+        lines.join("\n")
+    );
 }
 
 fn compare(path: String, one: Option<&Value>, other: Option<&Value>, lines: &mut Vec<String>) {
@@ -26,13 +32,22 @@ fn compare(path: String, one: Option<&Value>, other: Option<&Value>, lines: &mut
             keys.sort_unstable();
             keys.dedup();
             for key in keys {
-                let inner = if path.is_empty() { key.clone() } else { format!("{path} > {key}") };
+                let inner = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path} > {key}")
+                };
                 compare(inner, first.get(key), second.get(key), lines);
             }
         }
         (Some(Value::Array(first)), Some(Value::Array(second))) => {
             for index in 0..first.len().max(second.len()) {
-                compare(format!("{path}[{index}]"), first.get(index), second.get(index), lines);
+                compare(
+                    format!("{path}[{index}]"),
+                    first.get(index),
+                    second.get(index),
+                    lines,
+                );
             }
         }
         (one, other) if one == other => {}
@@ -59,7 +74,10 @@ mod tests {
     fn each_place_is_named_with_both_values() {
         let one = json!({ "a": { "b": [1, 2], "c": "x" }, "d": null });
         let other = json!({ "a": { "b": [1, 3, 4], "c": "x" } });
-        assert_eq!(difference(&one, &other), ["a > b[1]: 2 | 3", "a > b[2]: nothing | 4", "d: null | nothing"]);
+        assert_eq!(
+            difference(&one, &other),
+            ["a > b[1]: 2 | 3", "a > b[2]: nothing | 4", "d: null | nothing"]
+        );
         assert!(difference(&one, &one).is_empty());
         assert_eq!(difference(&json!(1), &json!(2)), ["(whole): 1 | 2"]);
     }

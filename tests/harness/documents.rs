@@ -1,12 +1,14 @@
 //! API documents in one form: Chalice's Swagger 2.0 and grail's OpenAPI 3.0.1 read alike, so that equal means the same API.
 //!
-//! The mapping between the two versions is that of the OpenAPI Initiative and of AWS's page on its extensions: `consumes` is
-//! the content of `requestBody`, a response's schema appears once for each of `produces`, the `type` of a parameter or header
-//! moves into its `schema`, `definitions` and `securityDefinitions` move into `components`, and the endpoint configuration
-//! moves from the top into the server. Everything else has the same form in both.
+//! The mapping between the two versions is that of the OpenAPI Initiative and of AWS's page on its extensions: a response's
+//! schema appears once for each of `produces`, the `type` of a parameter or header moves into its `schema`, `definitions` and
+//! `securityDefinitions` move into `components`, and the endpoint configuration moves from the top into the server.
+//! Everything else has the same form in both.
 //!
 //! What has no meaning for the API is left out: the version of the form itself, `schemes`, a server's URL, and
-//! `info.description`, where grail leaves its mark. What this module does not know it keeps, so that it counts.
+//! `info.description`, where grail leaves its mark. So is `consumes` of a method without a body parameter, which is what
+//! Chalice writes: Swagger lets it speak of the body only, and API Gateway keeps media types of requests nowhere but in the
+//! models of a body. What this module does not know it keeps, so that it counts.
 //!
 //! A tool defines an API in several calls. [`defined`] folds them: import, puts, and patches of the API itself.
 
@@ -55,7 +57,7 @@ pub struct Method {
     pub summary: Option<String>,
     /// The rest of the docstring.
     pub description: Option<String>,
-    /// Media types of requests, each with what the document says of it.
+    /// Media types of a request body that the document describes.
     pub requests: BTreeMap<String, Value>,
     /// Parameters by place and name.
     pub parameters: BTreeMap<String, Value>,
@@ -161,7 +163,10 @@ fn integration(value: &Value) -> Value {
 /// A security scheme with its keywords in one case.
 fn scheme(value: &Value) -> Value {
     let mut scheme = value.clone();
-    if let Some(kind) = scheme.get_mut("x-amazon-apigateway-authorizer").and_then(|it| it.get_mut("type")) {
+    if let Some(kind) = scheme
+        .get_mut("x-amazon-apigateway-authorizer")
+        .and_then(|it| it.get_mut("type"))
+    {
         *kind = text(kind).to_lowercase().into();
     }
     scheme
@@ -171,10 +176,14 @@ fn scheme(value: &Value) -> Value {
 fn schema(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let each = fields.iter().map(|(key, inner)| match (key.as_str(), inner.as_str()) {
-                ("$ref", Some(target)) => (key.clone(), target.rsplit('/').next().unwrap_or(target).into()),
-                _ => (key.clone(), schema(inner)),
-            });
+            let each = fields
+                .iter()
+                .map(|(key, inner)| match (key.as_str(), inner.as_str()) {
+                    ("$ref", Some(target)) => {
+                        (key.clone(), target.rsplit('/').next().unwrap_or(target).into())
+                    }
+                    _ => (key.clone(), schema(inner)),
+                });
             Value::Object(each.collect())
         }
         Value::Array(items) => items.iter().map(schema).collect(),
@@ -183,16 +192,21 @@ fn schema(value: &Value) -> Value {
 }
 
 fn models(value: &Value) -> BTreeMap<String, Value> {
-    entries(value).map(|(name, model)| (name.clone(), schema(model))).collect()
+    entries(value)
+        .map(|(name, model)| (name.clone(), schema(model)))
+        .collect()
 }
 
 fn schemes(value: &Value) -> BTreeMap<String, Value> {
-    entries(value).map(|(name, one)| (name.clone(), scheme(one))).collect()
+    entries(value)
+        .map(|(name, one)| (name.clone(), scheme(one)))
+        .collect()
 }
 
 fn parameters(value: &Value, read: impl Fn(&Value) -> Value) -> BTreeMap<String, Value> {
     let each = value.as_array().into_iter().flatten();
-    each.map(|one| (format!("{} {}", text(&one["in"]), text(&one["name"])), read(one))).collect()
+    each.map(|one| (format!("{} {}", text(&one["in"]), text(&one["name"])), read(one)))
+        .collect()
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {

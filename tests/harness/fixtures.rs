@@ -23,13 +23,28 @@ pub struct Fixture {
     pub stages: &'static [&'static str],
 }
 
+/// Plain REST.
+pub const REST: Fixture = Fixture {
+    name: "rest",
+    stages: &["dev", "prod"],
+};
+/// Authorizers, scopes, forms of CORS, endpoint types.
+pub const REST_AUTH: Fixture = Fixture {
+    name: "rest-auth",
+    stages: &["dev", "regional", "private"],
+};
+/// Functions alone.
+pub const FUNCTIONS: Fixture = Fixture {
+    name: "functions",
+    stages: &["dev"],
+};
+/// Blueprints, a role for each function, merged settings, VPC.
+pub const BLUEPRINTS: Fixture = Fixture {
+    name: "blueprints",
+    stages: &["dev"],
+};
 /// Every fixture.
-pub const ALL: [Fixture; 4] = [
-    Fixture { name: "rest", stages: &["dev", "prod"] },
-    Fixture { name: "rest-auth", stages: &["dev", "regional", "private"] },
-    Fixture { name: "functions", stages: &["dev"] },
-    Fixture { name: "blueprints", stages: &["dev"] },
-];
+pub const ALL: [Fixture; 4] = [REST, REST_AUTH, FUNCTIONS, BLUEPRINTS];
 
 /// The role that `blueprints` borrows.
 pub const BORROWED_ROLE: &str = "lent-to-fleet";
@@ -52,22 +67,44 @@ impl Fixture {
 
 /// The layer `shared`, version 1, which a function of `functions` uses.
 fn publish_shared_layer(account: &Account) {
-    let content = LayerVersionContentInput::builder().zip_file(Blob::new(empty_archive())).build();
-    let asked = account.lambda().publish_layer_version().layer_name("shared").content(content).send();
-    let version = runtime::block_on(asked).expect("publishing the layer that the fixture uses").version();
-    assert_eq!(version, 1, "the fixture names version 1 of its layer; prepare each account once");
+    let content = LayerVersionContentInput::builder()
+        .zip_file(Blob::new(empty_archive()))
+        .build();
+    let asked = account
+        .lambda()
+        .publish_layer_version()
+        .layer_name("shared")
+        .content(content)
+        .send();
+    let version = runtime::block_on(asked)
+        .expect("publishing the layer that the fixture uses")
+        .version();
+    assert_eq!(
+        version, 1,
+        "the fixture names version 1 of its layer; prepare each account once"
+    );
 }
 
 /// The role that the function `borrowed` runs under.
 fn lend_role(account: &Account) {
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-    let asked = account.iam().create_role().role_name(BORROWED_ROLE).assume_role_policy_document(trust).send();
+    let asked = account
+        .iam()
+        .create_role()
+        .role_name(BORROWED_ROLE)
+        .assume_role_policy_document(trust)
+        .send();
     runtime::block_on(asked).expect("creating the role that the fixture borrows");
 }
 
 /// A zip archive with one empty file: AWS refuses archives without any.
 fn empty_archive() -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    writer.start_file("empty", zip::write::SimpleFileOptions::default()).expect("writing an archive in memory");
-    writer.finish().expect("writing an archive in memory").into_inner()
+    writer
+        .start_file("empty", zip::write::SimpleFileOptions::default())
+        .expect("writing an archive in memory");
+    writer
+        .finish()
+        .expect("writing an archive in memory")
+        .into_inner()
 }

@@ -10,7 +10,11 @@
 //! A harness fails loudly: what goes wrong here is no result of the product, so it panics with a sentence that says what was
 //! attempted. Nothing here reaches beyond the loopback interface, and nothing here knows how grail works inside.
 
-#![expect(clippy::panic, clippy::expect_used, reason = "a harness fails loudly, with a sentence")]
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a harness fails loudly, with a sentence"
+)]
 
 pub mod account;
 pub mod chalice;
@@ -23,6 +27,7 @@ pub mod project;
 pub mod proxy;
 pub mod python;
 pub mod runtime;
+pub mod sources;
 pub mod world;
 
 /// The region of every emulated account.

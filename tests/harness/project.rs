@@ -31,16 +31,29 @@ impl Project {
         assert!(source.is_dir(), "there is no project at {}", source.display());
         let name = source.file_name().expect("a project has a name");
         let project = Project::empty_named(&name.to_string_lossy());
-        for entry in WalkDir::new(source).sort_by_file_name().into_iter().filter_entry(|entry| !is_left_over(entry)) {
+        for entry in WalkDir::new(source)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| !is_left_over(entry))
+        {
             let entry = entry.unwrap_or_else(|error| panic!("reading {}: {error}", source.display()));
-            let inside = entry.path().strip_prefix(source).expect("an entry lies in its folder");
+            let inside = entry
+                .path()
+                .strip_prefix(source)
+                .expect("an entry lies in its folder");
             let target = project.root.join(inside);
             let done = if entry.file_type().is_dir() {
                 fs::create_dir_all(&target)
             } else {
                 fs::copy(entry.path(), &target).map(|_| ())
             };
-            done.unwrap_or_else(|error| panic!("copying {} to {}: {error}", entry.path().display(), target.display()));
+            done.unwrap_or_else(|error| {
+                panic!(
+                    "copying {} to {}: {error}",
+                    entry.path().display(),
+                    target.display()
+                )
+            });
         }
         project
     }
@@ -84,7 +97,8 @@ impl Project {
     pub fn write(&self, file: &str, text: &str) {
         let path = self.root.join(file);
         let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| fs::write(&path, text)).unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
+        made.and_then(|()| fs::write(&path, text))
+            .unwrap_or_else(|error| panic!("writing {}: {error}", path.display()));
     }
 
     /// Removes a file.
@@ -96,7 +110,11 @@ impl Project {
     /// Replaces the one place in a file that reads `old`. Fails where there is none, or more than one.
     pub fn edit(&self, file: &str, old: &str, new: &str) {
         let text = self.read(file);
-        assert_eq!(text.matches(old).count(), 1, "{file} has not exactly one place that reads {old:?}");
+        assert_eq!(
+            text.matches(old).count(),
+            1,
+            "{file} has not exactly one place that reads {old:?}"
+        );
         self.write(file, &text.replacen(old, new, 1));
     }
 
@@ -116,7 +134,9 @@ impl Project {
     /// Chalice's record of a stage; fails where there is none.
     pub fn deployed(&self, stage: &str) -> Value {
         let path = self.deployed_file(stage);
-        let text = self.deployed_text(stage).unwrap_or_else(|| panic!("there is no {}", path.display()));
+        let text = self
+            .deployed_text(stage)
+            .unwrap_or_else(|| panic!("there is no {}", path.display()));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{} is no JSON: {error}", path.display()))
     }
 
@@ -142,17 +162,25 @@ impl Project {
     /// One resource of Chalice's record, by its logical name.
     pub fn recorded(&self, stage: &str, name: &str) -> Value {
         let record = self.deployed(stage);
-        let found = record["resources"].as_array().into_iter().flatten().find(|resource| resource["name"] == name);
-        found.unwrap_or_else(|| panic!("{stage}.json records no {name}: {record:#}")).clone()
+        let found = record["resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|resource| resource["name"] == name);
+        found
+            .unwrap_or_else(|| panic!("{stage}.json records no {name}: {record:#}"))
+            .clone()
     }
 
     /// Every file of the project with its content, for "nothing here was touched".
     pub fn files(&self) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
         let entries = WalkDir::new(&self.root).into_iter().filter_map(Result::ok);
-        let files = entries.filter(|entry| entry.file_type().is_file()).filter_map(|entry| {
-            let inside = entry.path().strip_prefix(&self.root).ok()?.to_path_buf();
-            Some((inside, fs::read(entry.path()).ok()?))
-        });
+        let files = entries
+            .filter(|entry| entry.file_type().is_file())
+            .filter_map(|entry| {
+                let inside = entry.path().strip_prefix(&self.root).ok()?.to_path_buf();
+                Some((inside, fs::read(entry.path()).ok()?))
+            });
         files.collect()
     }
 }

@@ -96,7 +96,12 @@ impl Proxy {
         });
         let (recorded, first) = listen(&shared, true);
         let (quiet, second) = listen(&shared, false);
-        Proxy { shared, recorded, quiet, listeners: vec![first, second] }
+        Proxy {
+            shared,
+            recorded,
+            quiet,
+            listeners: vec![first, second],
+        }
     }
 
     /// The address for the program under test.
@@ -135,8 +140,14 @@ impl Proxy {
     }
 
     /// Holds the calls that `on` takes until `together` of them are in flight at one time.
+    /// Only where they never come does a call go on without them, after 20 s; [`Gate::assert_met`] then fails.
     pub fn hold(&self, on: On, together: usize) -> Gate {
-        let gate = Gate::new(on, together);
+        self.hold_for(on, together, gate::PATIENCE)
+    }
+
+    /// Like [`Proxy::hold`], for a scenario that expects the others not to come.
+    pub fn hold_for(&self, on: On, together: usize, patience: Duration) -> Gate {
+        let gate = Gate::new(on, together, patience);
         lock(&self.shared.gates).push(gate.clone());
         gate
     }
@@ -169,8 +180,11 @@ impl std::error::Error for Dropped {}
 
 fn listen(shared: &Arc<Shared>, recorded: bool) -> (SocketAddr, JoinHandle<Infallible>) {
     let shared = Arc::clone(shared);
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("binding a port for the proxy");
-    listener.set_nonblocking(true).expect("making the proxy's port asynchronous");
+    let listener =
+        std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("binding a port for the proxy");
+    listener
+        .set_nonblocking(true)
+        .expect("making the proxy's port asynchronous");
     let address = listener.local_addr().expect("reading the proxy's own port");
     let task = runtime::shared().spawn(async move {
         let listener = TcpListener::from_std(listener).expect("handing the proxy's port to the runtime");
@@ -190,8 +204,13 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded
         let shared = Arc::clone(&shared);
         async move {
             let (parts, body) = request.into_parts();
-            let Ok(body) = body.collect().await else { return Err(Dropped) };
-            let asked = Asked { parts, body: body.to_bytes() };
+            let Ok(body) = body.collect().await else {
+                return Err(Dropped);
+            };
+            let asked = Asked {
+                parts,
+                body: body.to_bytes(),
+            };
             // A task of its own: the emulator finishes what it was asked even where the client goes away.
             let answer = tokio::spawn(async move { shared.answer(asked, own, recorded).await });
             let answer = answer.await.unwrap_or_else(|_| Err(Dropped))?;
@@ -199,11 +218,18 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded
         }
     });
     // An error here is a connection that broke, by a rule or by the client; both are the test's to see.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 impl Shared {
-    async fn answer(self: Arc<Self>, asked: Asked, own: SocketAddr, recorded: bool) -> Result<Answer, Dropped> {
+    async fn answer(
+        self: Arc<Self>,
+        asked: Asked,
+        own: SocketAddr,
+        recorded: bool,
+    ) -> Result<Answer, Dropped> {
         if !recorded {
             return Ok(self.forward(asked, own).await);
         }
@@ -234,11 +260,18 @@ impl Shared {
         own: SocketAddr,
     ) -> Result<Answer, Dropped> {
         let service = call.operation.service.as_str();
-        if matches!(fault, Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done)) {
+        if matches!(
+            fault,
+            Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done)
+        ) {
             self.forward(asked.clone(), own).await;
         }
         match fault {
-            Fault::Refuse { status, code, message } => Ok(refusal::refusal(service, status, &code, &message)),
+            Fault::Refuse {
+                status,
+                code,
+                message,
+            } => Ok(refusal::refusal(service, status, &code, &message)),
             Fault::Throttle => Ok(refusal::throttling(service)),
             Fault::ServerError(_) => Ok(refusal::server_error(service)),
             Fault::Drop(_) => Err(Dropped),
@@ -254,14 +287,28 @@ impl Shared {
         }
     }
 
-    async fn arrive_late(self: Arc<Self>, arrival: Arrival, now: (usize, usize), asked: Asked, own: SocketAddr) {
+    async fn arrive_late(
+        self: Arc<Self>,
+        arrival: Arrival,
+        now: (usize, usize),
+        asked: Asked,
+        own: SocketAddr,
+    ) {
         let (arrived, released) = now;
         match arrival {
             Arrival::AfterCalls(more) => {
-                let _ = self.arrived.subscribe().wait_for(|count| *count >= arrived + more).await;
+                let _ = self
+                    .arrived
+                    .subscribe()
+                    .wait_for(|count| *count >= arrived + more)
+                    .await;
             }
             Arrival::WhenReleased => {
-                let _ = self.released.subscribe().wait_for(|count| *count > released).await;
+                let _ = self
+                    .released
+                    .subscribe()
+                    .wait_for(|count| *count > released)
+                    .await;
             }
             Arrival::After(time) => tokio::time::sleep(time).await,
         }
@@ -277,7 +324,11 @@ impl Shared {
 
     fn begin(&self, asked: &Asked) -> Call {
         let parts = &asked.parts;
-        let kind = parts.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = parts
+            .headers
+            .get("content-type")
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default();
         let mut log = self.log();
         let call = Call {
             operation: operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body),
@@ -319,6 +370,11 @@ impl Shared {
 /// The API document that a call carries, as its sender wrote it; none where it carries none.
 pub fn document_in(call: &Call) -> Option<&Value> {
     matches!(call.name(), "ImportRestApi" | "PutRestApi").then_some(&call.body)
+}
+
+/// Undoes percent encoding, and `+` for a blank.
+pub fn percent_decoded(text: &str) -> String {
+    call::decoded(text)
 }
 
 /// A document as the proxy hands it to moto: OpenAPI 3.0.1, whatever its sender wrote.

@@ -50,7 +50,9 @@ pub fn environment() -> &'static Python {
 /// The workspace's target directory: the one that holds the running test, else `target` beside the packages.
 pub fn target_dir() -> PathBuf {
     let running = std::env::current_exe().expect("finding the running test's own file");
-    let marked = running.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let marked = running
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
     match marked {
         Some(folder) => folder.to_path_buf(),
         None => repository().join("target"),
@@ -60,12 +62,15 @@ pub fn target_dir() -> PathBuf {
 /// The root of the repository that the tests were built from.
 pub fn repository() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().map_or_else(|| tests.to_path_buf(), Path::to_path_buf)
+    tests
+        .parent()
+        .map_or_else(|| tests.to_path_buf(), Path::to_path_buf)
 }
 
 fn prepare(target: &Path) -> Python {
     fs::create_dir_all(target).expect("creating the target directory");
-    let lock = File::create(target.join("test-python.lock")).expect("creating the lock file of the test environment");
+    let lock = File::create(target.join("test-python.lock"))
+        .expect("creating the lock file of the test environment");
     lock.lock().expect("locking the test environment");
     let root = target.join("test-python");
     let stamp = root.join(format!(".ready-{}", hex::encode(Sha256::digest(REQUIREMENTS))));
@@ -99,7 +104,15 @@ fn build(root: &Path) {
     fs::write(&requirements, REQUIREMENTS).expect("writing the requirements of the tests");
     run(
         Command::new(root.join("bin/python"))
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", "-r"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+                "--quiet",
+                "-r",
+            ])
             .arg(&requirements),
         "installing the test tools of tests/requirements.txt with pip (this needs a package index)",
     );
@@ -109,13 +122,18 @@ fn version_of(python: &str) -> (u32, u32) {
     let script = "import sys; print(sys.version_info[0], sys.version_info[1])";
     let output = match Command::new(python).args(["-c", script]).output() {
         Ok(output) => output,
-        Err(error) => panic!("the tests run the real Chalice and two emulators, and need `{python}` on PATH: {error}"),
+        Err(error) => {
+            panic!("the tests run the real Chalice and two emulators, and need `{python}` on PATH: {error}")
+        }
     };
     let text = String::from_utf8_lossy(&output.stdout);
     let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) => (major, minor),
-        _ => panic!("`{python}` does not tell its version: {}", String::from_utf8_lossy(&output.stderr)),
+        _ => panic!(
+            "`{python}` does not tell its version: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
     }
 }
 

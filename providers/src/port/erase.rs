@@ -1,10 +1,11 @@
 //! The one adapter between typed resources and the engine's documents. Futures are boxed here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use grail_state::digest::Digester;
-use grail_state::{Kind, Observed, Remote, Template, Wire};
+use grail_state::{Kind, Observed, Record, Remote, Template, Wire};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -175,12 +176,21 @@ impl<R: Resource> Provider for Erased<R> {
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {
         let id = grail_state::ResourceId::new(R::KIND, "secure");
+        // Kinds whose form cannot be read back whole know by the outputs what they left there.
+        let record = Record {
+            handle: have.handle.clone(),
+            spec: have.spec.clone(),
+            outputs: have.outputs.clone(),
+            depends_on: BTreeSet::new(),
+            rank: 0,
+            token: None,
+        };
         let at = Locator {
             id: &id,
             handle: Some(&have.handle),
             spec: Some(&have.spec),
             token: None,
-            record: None,
+            record: Some(&record),
         };
         let Some(seen) = self.resource.observe(at).await? else {
             return Err(Failure::refused(format!("{} is gone", have.handle)));

@@ -9,7 +9,7 @@ use super::{Deployed, DeployedEntry, SCHEMA_VERSION};
 /// The whole file.
 pub(super) fn document(deployed: &Deployed) -> String {
     let mut out = String::from("{\n  \"resources\": ");
-    list(&mut out, &deployed.entries, 1, |out, one| entry(out, one));
+    list(&mut out, &deployed.entries, 1, entry);
     let _ = write!(
         out,
         ",\n  \"schema_version\": \"{SCHEMA_VERSION}\",\n  \"backend\": \"api\"\n}}\n"

@@ -14,6 +14,7 @@ use crate::snapshot::Home;
 
 mod projecting;
 mod whose;
+mod wires;
 
 const EVERY_TYPE: &str = include_str!("golden/every-type.json");
 const ODD_TEXT: &str = include_str!("golden/odd-text.json");

@@ -72,7 +72,7 @@ pub(crate) fn entry(number: usize) -> Entry {
             id: format!("lambda_function.f{number}").parse().unwrap(),
             record: Record {
                 handle: Handle(format!("arn:aws:lambda:::{number}")),
-                spec: json!({"ratio": 0.1, "text": "line\nbreak \u{1F600}"}),
+                spec: json!({"ratio": 16690656819.453941, "text": "line\nbreak \u{1F600}"}),
                 outputs: BTreeMap::from([("arn".into(), json!(number))]),
                 depends_on: Default::default(),
                 rank: 1,

@@ -10,11 +10,17 @@ use crate::proxy::{Call, Calls};
 /// The APIs that are left after these calls, by their ids. Calls that were refused count for nothing.
 pub fn defined(calls: &Calls) -> BTreeMap<String, ApiDocument> {
     let mut apis = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.status.is_some_and(|status| status < 300)) {
+    for call in calls
+        .iter()
+        .filter(|call| call.status.is_some_and(|status| status < 300))
+    {
         match call.name() {
             "ImportRestApi" => {
                 let id = call.answer_json()["id"].as_str().map(str::to_owned);
-                apis.insert(id.unwrap_or_else(|| panic!("an import without an id: {call:?}")), read(call));
+                apis.insert(
+                    id.unwrap_or_else(|| panic!("an import without an id: {call:?}")),
+                    read(call),
+                );
             }
             "PutRestApi" => put(&mut apis, call),
             "UpdateRestApi" => patch(apis.entry(id_of(call)).or_default(), call),
@@ -67,7 +73,13 @@ fn patch(api: &mut ApiDocument, call: &Call) {
         let op = patch["op"].as_str().unwrap_or_default();
         let path = patch["path"].as_str().unwrap_or_default();
         let value = patch["value"].as_str().unwrap_or_default();
-        let inner = path.trim_start_matches('/').split('/').skip(1).last().unwrap_or_default().replace("~1", "/");
+        let inner = path
+            .trim_start_matches('/')
+            .split('/')
+            .skip(1)
+            .last()
+            .unwrap_or_default()
+            .replace("~1", "/");
         match path.trim_start_matches('/').split('/').next().unwrap_or_default() {
             "description" => {}
             "name" => api.title = value.to_owned(),
@@ -77,7 +89,8 @@ fn patch(api: &mut ApiDocument, call: &Call) {
                 api.binary_types.remove(&inner);
             }
             "binaryMediaTypes" => {
-                api.binary_types.insert(if inner.is_empty() { value.to_owned() } else { inner });
+                api.binary_types
+                    .insert(if inner.is_empty() { value.to_owned() } else { inner });
             }
             "endpointConfiguration" if path.contains("/vpcEndpointIds") && op == "remove" => {
                 api.vpc_endpoints.remove(value);
@@ -90,12 +103,18 @@ fn patch(api: &mut ApiDocument, call: &Call) {
                 api.endpoint_types.insert(value.to_owned());
             }
             _ => {
-                api.other.insert(format!("patched {path}"), patch["value"].clone());
+                api.other
+                    .insert(format!("patched {path}"), patch["value"].clone());
             }
         }
     }
 }
 
 fn id_of(call: &Call) -> String {
-    call.path.trim_start_matches("/restapis/").split('/').next().unwrap_or_default().to_owned()
+    call.path
+        .trim_start_matches("/restapis/")
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

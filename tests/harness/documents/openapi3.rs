@@ -13,7 +13,11 @@ pub(super) fn read(document: &Value) -> ApiDocument {
             "openapi" => {}
             "paths" => api.paths = paths(value),
             "components" => components(&mut api, value),
-            "servers" => value.as_array().into_iter().flatten().for_each(|one| server(&mut api, one)),
+            "servers" => value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .for_each(|one| server(&mut api, one)),
             _ if api.take_shared(key, value) => {}
             _ => {
                 api.other.insert(key.clone(), value.clone());
@@ -48,8 +52,14 @@ fn server(api: &mut ApiDocument, value: &Value) {
 }
 
 fn paths(value: &Value) -> BTreeMap<String, BTreeMap<String, Method>> {
-    let methods = |item| entries(item).map(|(name, one)| (name.to_lowercase(), method(one))).collect();
-    entries(value).map(|(path, item)| (path.clone(), methods(item))).collect()
+    let methods = |item| {
+        entries(item)
+            .map(|(name, one)| (name.to_lowercase(), method(one)))
+            .collect()
+    };
+    entries(value)
+        .map(|(path, item)| (path.clone(), methods(item)))
+        .collect()
 }
 
 fn method(value: &Value) -> Method {
@@ -59,7 +69,9 @@ fn method(value: &Value) -> Method {
             "requestBody" => request_body(&mut method, inner),
             "parameters" => method.parameters = parameters(inner, schema),
             "responses" => {
-                method.responses = entries(inner).map(|(status, one)| (status.clone(), answer(one))).collect();
+                method.responses = entries(inner)
+                    .map(|(status, one)| (status.clone(), answer(one)))
+                    .collect();
             }
             _ if method.take_shared(key, inner) => {}
             _ => {
@@ -87,7 +99,11 @@ fn answer(value: &Value) -> Answer {
         match key.as_str() {
             "description" => answer.description = text(inner),
             "content" => answer.content = content(inner),
-            "headers" => answer.headers = entries(inner).map(|(name, one)| (name.clone(), schema(one))).collect(),
+            "headers" => {
+                answer.headers = entries(inner)
+                    .map(|(name, one)| (name.clone(), schema(one)))
+                    .collect()
+            }
             _ => {
                 answer.other.insert(key.clone(), inner.clone());
             }
@@ -97,5 +113,7 @@ fn answer(value: &Value) -> Answer {
 }
 
 fn content(value: &Value) -> BTreeMap<String, Value> {
-    entries(value).map(|(kind, one)| (kind.clone(), schema(one))).collect()
+    entries(value)
+        .map(|(kind, one)| (kind.clone(), schema(one)))
+        .collect()
 }

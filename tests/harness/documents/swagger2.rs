@@ -25,8 +25,14 @@ pub(super) fn read(document: &Value) -> ApiDocument {
 }
 
 fn paths(value: &Value) -> BTreeMap<String, BTreeMap<String, Method>> {
-    let methods = |item| entries(item).map(|(name, one)| (name.to_lowercase(), method(one))).collect();
-    entries(value).map(|(path, item)| (path.clone(), methods(item))).collect()
+    let methods = |item| {
+        entries(item)
+            .map(|(name, one)| (name.to_lowercase(), method(one)))
+            .collect()
+    };
+    entries(value)
+        .map(|(path, item)| (path.clone(), methods(item)))
+        .collect()
 }
 
 fn method(value: &Value) -> Method {
@@ -34,13 +40,15 @@ fn method(value: &Value) -> Method {
     for (key, inner) in entries(value) {
         match key.as_str() {
             "produces" => {}
-            "consumes" => {
+            "consumes" if has_body(value) => {
                 let kinds = inner.as_array().into_iter().flatten();
                 method.requests = kinds.map(|kind| (text(kind), json!({}))).collect();
             }
+            "consumes" => {}
             "parameters" => method.parameters = parameters(inner, typed),
             "responses" => {
-                let each = entries(inner).map(|(status, one)| (status.clone(), answer(one, &value["produces"])));
+                let each =
+                    entries(inner).map(|(status, one)| (status.clone(), answer(one, &value["produces"])));
                 method.responses = each.collect();
             }
             _ if method.take_shared(key, inner) => {}
@@ -52,6 +60,12 @@ fn method(value: &Value) -> Method {
     method
 }
 
+fn has_body(method: &Value) -> bool {
+    method["parameters"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one["in"] == "body"))
+}
+
 fn answer(value: &Value, produces: &Value) -> Answer {
     let mut answer = Answer::default();
     for (key, inner) in entries(value) {
@@ -59,9 +73,15 @@ fn answer(value: &Value, produces: &Value) -> Answer {
             "description" => answer.description = text(inner),
             "schema" => {
                 let kinds = produces.as_array().into_iter().flatten();
-                answer.content = kinds.map(|kind| (text(kind), json!({ "schema": schema(inner) }))).collect();
+                answer.content = kinds
+                    .map(|kind| (text(kind), json!({ "schema": schema(inner) })))
+                    .collect();
             }
-            "headers" => answer.headers = entries(inner).map(|(name, one)| (name.clone(), typed(one))).collect(),
+            "headers" => {
+                answer.headers = entries(inner)
+                    .map(|(name, one)| (name.clone(), typed(one)))
+                    .collect()
+            }
             _ => {
                 answer.other.insert(key.clone(), inner.clone());
             }

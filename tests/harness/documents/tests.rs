@@ -9,7 +9,13 @@ const SWAGGER: &str = include_str!("samples/vault.swagger2.json");
 const OPENAPI: &str = include_str!("samples/vault.openapi3.json");
 
 /// Places of a document that say nothing about the API.
-const WITHOUT_MEANING: [&str; 5] = ["/swagger", "/openapi", "/schemes", "/info/description", "/servers/0/url"];
+const WITHOUT_MEANING: [&str; 5] = [
+    "/swagger",
+    "/openapi",
+    "/schemes",
+    "/info/description",
+    "/servers/0/url",
+];
 
 fn sample(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -17,7 +23,10 @@ fn sample(text: &str) -> Value {
 
 #[test]
 fn both_versions_of_one_api_read_alike() {
-    let (one, other) = (ApiDocument::read(&sample(SWAGGER)), ApiDocument::read(&sample(OPENAPI)));
+    let (one, other) = (
+        ApiDocument::read(&sample(SWAGGER)),
+        ApiDocument::read(&sample(OPENAPI)),
+    );
     assert_eq!(difference(&one.to_json(), &other.to_json()), [""; 0]);
     assert_eq!(one, other);
     assert!(one.other.is_empty(), "{:?}", one.other);
@@ -31,12 +40,19 @@ fn whatever_changes_makes_another_api() {
         let whole = ApiDocument::read(&document);
         let mut tried = 0;
         for place in places(&document, String::new()) {
-            if WITHOUT_MEANING.iter().any(|free| place.starts_with(free)) {
+            if WITHOUT_MEANING.iter().any(|free| place.starts_with(free)) || place.contains("/consumes") {
                 continue;
             }
-            for (how, changed) in [("changed", changed_at(&document, &place)), ("gone", gone_at(&document, &place))] {
+            for (how, changed) in [
+                ("changed", changed_at(&document, &place)),
+                ("gone", gone_at(&document, &place)),
+            ] {
                 let Some(changed) = changed else { continue };
-                assert_ne!(ApiDocument::read(&changed), whole, "{place} {how} makes no difference");
+                assert_ne!(
+                    ApiDocument::read(&changed),
+                    whole,
+                    "{place} {how} makes no difference"
+                );
                 tried += 1;
             }
         }
@@ -51,8 +67,26 @@ fn what_says_nothing_about_the_api_makes_no_difference() {
     document["openapi"] = "3.0.3".into();
     document["info"]["description"] = "another mark".into();
     document["servers"][0]["url"] = "https://example.com".into();
-    document["paths"]["/secrets/{name}"]["get"]["x-amazon-apigateway-integration"]["type"] = "AWS_PROXY".into();
+    document["paths"]["/secrets/{name}"]["get"]["x-amazon-apigateway-integration"]["type"] =
+        "AWS_PROXY".into();
     assert_eq!(ApiDocument::read(&document), whole);
+}
+
+#[test]
+fn content_types_count_where_there_is_a_body() {
+    let mut document = sample(SWAGGER);
+    let get = &mut document["paths"]["/secrets/{name}"]["get"];
+    get["parameters"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "in": "body", "name": "Secret", "schema": {} }));
+    let whole = ApiDocument::read(&document);
+    document["paths"]["/secrets/{name}"]["get"]["consumes"] = json!(["text/csv"]);
+    assert_ne!(ApiDocument::read(&document), whole);
+
+    let mut document = sample(OPENAPI);
+    document["paths"]["/secrets/{name}"]["get"]["requestBody"] = json!({ "content": { "text/csv": {} } });
+    assert_ne!(ApiDocument::read(&document), ApiDocument::read(&sample(OPENAPI)));
 }
 
 #[test]
@@ -72,10 +106,20 @@ fn the_order_of_requirements_and_scopes_counts() {
 #[test]
 fn what_is_added_counts_even_where_it_is_unknown() {
     let whole = ApiDocument::read(&sample(OPENAPI));
-    for place in ["", "/info", "/components", "/servers/0", "/paths/~1secrets~1{name}/get"] {
+    for place in [
+        "",
+        "/info",
+        "/components",
+        "/servers/0",
+        "/paths/~1secrets~1{name}/get",
+    ] {
         let mut document = sample(OPENAPI);
         document.pointer_mut(place).unwrap()["x-new"] = true.into();
-        assert_ne!(ApiDocument::read(&document), whole, "x-new at {place:?} makes no difference");
+        assert_ne!(
+            ApiDocument::read(&document),
+            whole,
+            "x-new at {place:?} makes no difference"
+        );
     }
 }
 
@@ -90,7 +134,11 @@ fn the_proxys_translation_for_moto_loses_nothing() {
 fn places(value: &Value, at: String) -> Vec<String> {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(key, inner)| (escaped(key), inner)).collect(),
-        Value::Array(items) => items.iter().enumerate().map(|(index, inner)| (index.to_string(), inner)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(index, inner)| (index.to_string(), inner))
+            .collect(),
         _ => Vec::new(),
     };
     let each = inner.into_iter().flat_map(|(key, inner)| {

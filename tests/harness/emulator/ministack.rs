@@ -62,7 +62,8 @@ impl MiniStack {
 
     fn launch(settings: &MiniStackSettings) -> MiniStack {
         let folder = tempfile::tempdir().expect("creating a folder for MiniStack");
-        let log = std::fs::File::create(folder.path().join("ministack.log")).expect("creating MiniStack's log");
+        let log =
+            std::fs::File::create(folder.path().join("ministack.log")).expect("creating MiniStack's log");
         let errors = log.try_clone().expect("sharing MiniStack's log");
         let python = python::environment();
         let port = free_port();
@@ -70,7 +71,10 @@ impl MiniStack {
             Some(script) => vec![python.program("python").into(), script.into()],
             None => vec![python.program("ministack").into()],
         };
-        let state = settings.state_dir.clone().unwrap_or_else(|| folder.path().join("state"));
+        let state = settings
+            .state_dir
+            .clone()
+            .unwrap_or_else(|| folder.path().join("state"));
         let guard = Command::new(python.program("python"))
             .args(["-c", GUARD])
             .args(program)
@@ -80,7 +84,10 @@ impl MiniStack {
             .env("IOT_MTLS_ENABLED", "0")
             .env("MINISTACK_ACCOUNT_ID", ACCOUNT)
             .env("MINISTACK_REGION", REGION)
-            .env("PERSIST_STATE", if settings.state_dir.is_some() { "1" } else { "0" })
+            .env(
+                "PERSIST_STATE",
+                if settings.state_dir.is_some() { "1" } else { "0" },
+            )
             .env("STATE_DIR", state)
             .env("TMPDIR", folder.path())
             .process_group(0)

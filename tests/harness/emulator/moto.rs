@@ -28,7 +28,11 @@ impl Moto {
         let folder = tempfile::tempdir().expect("creating a folder for moto's log");
         let (pid, port) = servers().start(&log_in(folder.path()));
         let moto = Moto { pid, port, folder };
-        assert!(answers(port, "/moto-api/data.json"), "moto does not answer:\n{}", moto.log_tail());
+        assert!(
+            answers(port, "/moto-api/data.json"),
+            "moto does not answer:\n{}",
+            moto.log_tail()
+        );
         moto
     }
 
@@ -66,7 +70,10 @@ struct Servers {
 
 fn servers() -> MutexGuard<'static, Servers> {
     static SERVERS: OnceLock<Mutex<Servers>> = OnceLock::new();
-    SERVERS.get_or_init(|| Mutex::new(Servers::launch())).lock().unwrap_or_else(PoisonError::into_inner)
+    SERVERS
+        .get_or_init(|| Mutex::new(Servers::launch()))
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Servers {
@@ -81,14 +88,24 @@ impl Servers {
             .expect("starting the process that forks moto servers");
         let commands = process.stdin.take().expect("its standard input is a pipe");
         let answers = BufReader::new(process.stdout.take().expect("its standard output is a pipe"));
-        let mut servers = Servers { _process: process, commands, answers };
-        assert_eq!(servers.answer(), "ready", "the process that forks moto servers did not start");
+        let mut servers = Servers {
+            _process: process,
+            commands,
+            answers,
+        };
+        assert_eq!(
+            servers.answer(),
+            "ready",
+            "the process that forks moto servers did not start"
+        );
         servers
     }
 
     fn start(&mut self, log: &Path) -> (u32, u16) {
         let answer = self.ask(&format!("start {}", log.display()));
-        let parsed = answer.split_once(' ').and_then(|(pid, port)| Some((pid.parse().ok()?, port.parse().ok()?)));
+        let parsed = answer
+            .split_once(' ')
+            .and_then(|(pid, port)| Some((pid.parse().ok()?, port.parse().ok()?)));
         parsed.unwrap_or_else(|| panic!("the process that forks moto servers answered {answer:?}"))
     }
 
@@ -103,7 +120,9 @@ impl Servers {
 
     fn answer(&mut self) -> String {
         let mut line = String::new();
-        self.answers.read_line(&mut line).expect("hearing from the process that forks moto servers");
+        self.answers
+            .read_line(&mut line)
+            .expect("hearing from the process that forks moto servers");
         line.trim_end().to_owned()
     }
 }

@@ -152,7 +152,10 @@ pub(super) fn value_of(body: &[u8], content_type: &str) -> Value {
     }
     if content_type.starts_with("application/x-www-form-urlencoded") {
         let text = String::from_utf8_lossy(body);
-        let object: Map<String, Value> = fields(&text).into_iter().map(|(key, value)| (key, value.into())).collect();
+        let object: Map<String, Value> = fields(&text)
+            .into_iter()
+            .map(|(key, value)| (key, value.into()))
+            .collect();
         return Value::Object(object);
     }
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into())
@@ -164,7 +167,9 @@ pub(super) fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         let hex = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let escaped = hex.filter(|_| first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok());
+        let escaped = hex
+            .filter(|_| first == b'%')
+            .and_then(|two| u8::from_str_radix(two, 16).ok());
         match escaped {
             Some(byte) => {
                 bytes.push(byte);
@@ -184,7 +189,11 @@ mod tests {
     use super::*;
 
     fn call(started: usize, ended: Option<usize>) -> Call {
-        let operation = Operation { service: "lambda".into(), name: "GetFunction".into(), access: Access::Read };
+        let operation = Operation {
+            service: "lambda".into(),
+            name: "GetFunction".into(),
+            access: Access::Read,
+        };
         Call {
             operation,
             method: "GET".into(),
@@ -211,7 +220,10 @@ mod tests {
 
     #[test]
     fn forms_and_queries_are_decoded() {
-        let body = value_of(b"Action=CreateRole&RoleName=a%2Fb+c", "application/x-www-form-urlencoded; charset=utf-8");
+        let body = value_of(
+            b"Action=CreateRole&RoleName=a%2Fb+c",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        );
         assert_eq!(body["RoleName"], "a/b c");
         assert_eq!(value_of(b"{\"a\":1}", "application/json")["a"], 1);
         assert_eq!(value_of(b"", "application/json"), Value::Null);

@@ -45,7 +45,11 @@ impl On {
     }
 
     fn new(what: What) -> On {
-        On { what, about: None, which: Which::All }
+        On {
+            what,
+            about: None,
+            which: Which::All,
+        }
     }
 
     /// Only those whose path or body contains this text: a function's name, say.
@@ -139,12 +143,20 @@ pub enum Fault {
 impl Fault {
     /// A refusal with this status and code.
     pub fn refuse(status: u16, code: &str, message: &str) -> Fault {
-        Fault::Refuse { status, code: code.to_owned(), message: message.to_owned() }
+        Fault::Refuse {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
     }
 
     /// The refusal of a caller without permission, in the code that the service uses.
     pub fn access_denied() -> Fault {
-        Fault::refuse(403, "AccessDeniedException", "not authorized to perform this operation")
+        Fault::refuse(
+            403,
+            "AccessDeniedException",
+            "not authorized to perform this operation",
+        )
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -191,7 +203,12 @@ pub(super) struct Faults {
 impl Faults {
     pub(super) fn add(&self, on: On, fault: Fault) -> Injected {
         let struck = Arc::new(AtomicUsize::new(0));
-        self.rules().push(Rule { on, fault, seen: 0, struck: Arc::clone(&struck) });
+        self.rules().push(Rule {
+            on,
+            fault,
+            seen: 0,
+            struck: Arc::clone(&struck),
+        });
         Injected { struck }
     }
 

@@ -75,13 +75,21 @@ impl MotoGaps {
         };
         let document = acceptable(swagger::as_openapi3(&sent));
         let body = Bytes::from(document.to_string());
-        let answer = upstream.send(Asked { parts: asked.parts.clone(), body }).await;
+        let answer = upstream
+            .send(Asked {
+                parts: asked.parts.clone(),
+                body,
+            })
+            .await;
         let Some(id) = id_in(&answer) else { return answer };
         let query = call::fields(asked.parts.uri.query().unwrap_or_default());
         self.remember_document(&id, &document, &query);
         let target = format!("/restapis/{id}");
-        let patches = json!({ "patchOperations": patches(&document, &query, asked.parts.method == Method::PUT) });
-        let patched = upstream.ask(&asked, Method::PATCH, &target, Bytes::from(patches.to_string())).await;
+        let patches =
+            json!({ "patchOperations": patches(&document, &query, asked.parts.method == Method::PUT) });
+        let patched = upstream
+            .ask(&asked, Method::PATCH, &target, Bytes::from(patches.to_string()))
+            .await;
         let mut completed = self.completed(patched);
         if completed.status().is_success() {
             *completed.status_mut() = answer.status();
@@ -93,7 +101,10 @@ impl MotoGaps {
         let mut apis = lock(&self.apis);
         let api = apis.entry(id.to_owned()).or_default();
         if let Some(endpoints) = endpoint_configuration(document)["vpcEndpointIds"].as_array() {
-            api.vpc_endpoints = endpoints.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+            api.vpc_endpoints = endpoints
+                .iter()
+                .filter_map(|id| id.as_str().map(str::to_owned))
+                .collect();
         } else if let Some(endpoint) = query.get("endpointConfigurationVpcEndpointIds") {
             api.vpc_endpoints = vec![endpoint.clone()];
         }
@@ -103,12 +114,22 @@ impl MotoGaps {
     }
 
     fn remember_patches(&self, asked: &Asked) {
-        let id = asked.parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+        let id = asked
+            .parts
+            .uri
+            .path()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
         let mut apis = lock(&self.apis);
         let api = apis.entry(id).or_default();
         for patch in body["patchOperations"].as_array().into_iter().flatten() {
-            let (path, value) = (patch["path"].as_str().unwrap_or_default(), patch["value"].as_str());
+            let (path, value) = (
+                patch["path"].as_str().unwrap_or_default(),
+                patch["value"].as_str(),
+            );
             match (path, patch["op"].as_str().unwrap_or_default()) {
                 ("/minimumCompressionSize", _) => {
                     api.compression = value.and_then(|size| size.parse().ok());
@@ -126,15 +147,19 @@ impl MotoGaps {
 
     /// Writes what moto forgot into an answer that shows one or many REST APIs.
     fn completed(&self, answer: Answer) -> Answer {
-        self.rewritten(answer, |gaps, body| match body.get_mut("item").and_then(Value::as_array_mut) {
-            Some(items) => items.iter_mut().for_each(|item| gaps.complete(item)),
-            None => gaps.complete(body),
+        self.rewritten(answer, |gaps, body| {
+            match body.get_mut("item").and_then(Value::as_array_mut) {
+                Some(items) => items.iter_mut().for_each(|item| gaps.complete(item)),
+                None => gaps.complete(body),
+            }
         })
     }
 
     fn complete(&self, api: &mut Value) {
         let id = api["id"].as_str().unwrap_or_default();
-        let Some(forgotten) = lock(&self.apis).get(id).cloned() else { return };
+        let Some(forgotten) = lock(&self.apis).get(id).cloned() else {
+            return;
+        };
         api["minimumCompressionSize"] = forgotten.compression.into();
         if !forgotten.vpc_endpoints.is_empty() {
             api["endpointConfiguration"]["vpcEndpointIds"] = forgotten.vpc_endpoints.into();
@@ -158,8 +183,16 @@ impl MotoGaps {
 
     async fn remember_code(&self, upstream: &Upstream, asked: &Asked) {
         let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-        let code = if body["Code"].is_object() { &body["Code"] } else { &body };
-        let archive = match (code["ZipFile"].as_str(), code["S3Bucket"].as_str(), code["S3Key"].as_str()) {
+        let code = if body["Code"].is_object() {
+            &body["Code"]
+        } else {
+            &body
+        };
+        let archive = match (
+            code["ZipFile"].as_str(),
+            code["S3Bucket"].as_str(),
+            code["S3Key"].as_str(),
+        ) {
             (Some(text), ..) => BASE64.decode(text).ok().map(Bytes::from),
             (None, Some(bucket), Some(key)) => object(upstream, asked, bucket, key).await,
             _ => None,
@@ -182,10 +215,18 @@ fn acceptable(mut document: Value) -> Value {
     if let Some(info) = document["info"].as_object_mut() {
         info.entry("description").or_insert_with(|| "".into());
     }
-    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    let items = document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut);
     for method in items.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let integration = method.get_mut("x-amazon-apigateway-integration").and_then(Value::as_object_mut);
-        let is_mock = |kind: Option<&Value>| kind.and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("mock"));
+        let integration = method
+            .get_mut("x-amazon-apigateway-integration")
+            .and_then(Value::as_object_mut);
+        let is_mock = |kind: Option<&Value>| {
+            kind.and_then(Value::as_str)
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("mock"))
+        };
         if let Some(mock) = integration.filter(|integration| is_mock(integration.get("type"))) {
             mock.entry("uri").or_insert_with(|| "".into());
             mock.entry("httpMethod").or_insert_with(|| "".into());
@@ -198,13 +239,19 @@ fn patches(document: &Value, query: &BTreeMap<String, String>, put: bool) -> Vec
     let replace = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
     let mut patches = Vec::new();
     if put {
-        patches.push(replace("/description", document["info"]["description"].as_str().unwrap_or_default()));
+        patches.push(replace(
+            "/description",
+            document["info"]["description"].as_str().unwrap_or_default(),
+        ));
     }
     if let Some(kind) = query.get("endpointConfigurationTypes") {
         patches.push(replace("/endpointConfiguration/types/EDGE", kind));
     }
     if document["x-amazon-apigateway-policy"].is_object() {
-        patches.push(replace("/policy", &document["x-amazon-apigateway-policy"].to_string()));
+        patches.push(replace(
+            "/policy",
+            &document["x-amazon-apigateway-policy"].to_string(),
+        ));
     }
     let types = document["x-amazon-apigateway-binary-media-types"].as_array();
     for (index, kind) in types.into_iter().flatten().filter_map(Value::as_str).enumerate() {
@@ -219,12 +266,19 @@ fn patches(document: &Value, query: &BTreeMap<String, String>, put: bool) -> Vec
 fn endpoint_configuration(document: &Value) -> &Value {
     const KEY: &str = "x-amazon-apigateway-endpoint-configuration";
     let servers = document["servers"].as_array().into_iter().flatten();
-    servers.map(|server| &server[KEY]).find(|found| found.is_object()).unwrap_or(&document[KEY])
+    servers
+        .map(|server| &server[KEY])
+        .find(|found| found.is_object())
+        .unwrap_or(&document[KEY])
 }
 
 fn id_in(answer: &Answer) -> Option<String> {
     let body: Value = serde_json::from_slice(answer.body()).ok()?;
-    answer.status().is_success().then(|| body["id"].as_str().map(str::to_owned)).flatten()
+    answer
+        .status()
+        .is_success()
+        .then(|| body["id"].as_str().map(str::to_owned))
+        .flatten()
 }
 
 /// `Code.Location` points at the proxy, which has the archive.
@@ -233,7 +287,9 @@ fn located(answer: Answer, own: SocketAddr) -> Answer {
     let Ok(mut value) = serde_json::from_slice::<Value>(&body) else {
         return Response::from_parts(parts, body);
     };
-    let digest = value["Configuration"]["CodeSha256"].as_str().and_then(|text| BASE64.decode(text).ok());
+    let digest = value["Configuration"]["CodeSha256"]
+        .as_str()
+        .and_then(|text| BASE64.decode(text).ok());
     if let (Some(digest), true) = (digest, value["Code"].is_object()) {
         value["Code"]["Location"] = format!("http://{own}{CODE}{}", hex::encode(digest)).into();
     }
@@ -244,8 +300,12 @@ async fn object(upstream: &Upstream, like: &Asked, bucket: &str, key: &str) -> O
     let mut like = like.clone();
     let signature = like.parts.headers.get("authorization")?.to_str().ok()?;
     let signature = signature.replace("/lambda/aws4_request", "/s3/aws4_request");
-    like.parts.headers.insert("authorization", signature.parse().ok()?);
-    let answer = upstream.ask(&like, Method::GET, &format!("/{bucket}/{key}"), Bytes::new()).await;
+    like.parts
+        .headers
+        .insert("authorization", signature.parse().ok()?);
+    let answer = upstream
+        .ask(&like, Method::GET, &format!("/{bucket}/{key}"), Bytes::new())
+        .await;
     answer.status().is_success().then(|| answer.into_body())
 }
 
@@ -259,7 +319,12 @@ async fn layer_by_arn(upstream: &Upstream, asked: Asked) -> Answer {
             let target = format!("/2018-10-31/layers/{name}/versions/{version}");
             upstream.ask(&asked, Method::GET, &target, Bytes::new()).await
         }
-        _ => refusal("lambda", 400, "InvalidParameterValueException", "no layer version ARN"),
+        _ => refusal(
+            "lambda",
+            400,
+            "InvalidParameterValueException",
+            "no layer version ARN",
+        ),
     }
 }
 
@@ -267,5 +332,8 @@ fn in_lower_case(asked: Asked) -> Asked {
     let text = String::from_utf8_lossy(&asked.body);
     let text = text.replace("<Name>Prefix</Name>", "<Name>prefix</Name>");
     let text = text.replace("<Name>Suffix</Name>", "<Name>suffix</Name>");
-    Asked { parts: asked.parts, body: Bytes::from(text) }
+    Asked {
+        parts: asked.parts,
+        body: Bytes::from(text),
+    }
 }

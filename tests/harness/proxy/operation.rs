@@ -38,14 +38,28 @@ pub(super) fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[
         .or_else(|| from_path(&service, method, uri))
         .unwrap_or_else(|| format!("{method} {}", uri.path()));
     let access = if reads(&name) { Access::Read } else { Access::Write };
-    Operation { service, name, access }
+    Operation {
+        service,
+        name,
+        access,
+    }
 }
 
 fn service_of(headers: &HeaderMap) -> String {
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     // Credential=<key>/<date>/<region>/<service>/aws4_request
     let scope = header.split("Credential=").nth(1).unwrap_or_default();
-    scope.split(',').next().unwrap_or_default().split('/').nth(3).unwrap_or_default().to_owned()
+    scope
+        .split(',')
+        .next()
+        .unwrap_or_default()
+        .split('/')
+        .nth(3)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn from_target(headers: &HeaderMap) -> Option<String> {
@@ -59,12 +73,19 @@ fn from_action(headers: &HeaderMap, body: &[u8]) -> Option<String> {
         return None;
     }
     let text = std::str::from_utf8(body).ok()?;
-    text.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned)
+    text.split('&')
+        .find_map(|pair| pair.strip_prefix("Action="))
+        .map(str::to_owned)
 }
 
 fn from_path(service: &str, method: &Method, uri: &Uri) -> Option<String> {
     let asked: Vec<&str> = segments(uri.path());
-    let query: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
+    let query: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|part| !part.is_empty())
+        .collect();
     table()
         .iter()
         .filter(|row| row.method == method.as_str() && row.serves(service) && row.fits(&asked, &query))
@@ -73,8 +94,9 @@ fn from_path(service: &str, method: &Method, uri: &Uri) -> Option<String> {
 }
 
 fn reads(name: &str) -> bool {
-    const READING: [&str; 10] =
-        ["Get", "List", "Describe", "Head", "Filter", "Lookup", "BatchGet", "Simulate", "Select", "Test"];
+    const READING: [&str; 10] = [
+        "Get", "List", "Describe", "Head", "Filter", "Lookup", "BatchGet", "Simulate", "Select", "Test",
+    ];
     READING.iter().any(|verb| name.starts_with(verb)) || name.starts_with("GET ") || name.starts_with("HEAD ")
 }
 
@@ -94,9 +116,21 @@ impl Row {
 
     fn fits(&self, asked: &[&str], query: &[&str]) -> bool {
         let greedy = self.path.last() == Some(&"{*}");
-        let long_enough = if greedy { asked.len() >= self.path.len() } else { asked.len() == self.path.len() };
-        let path_fits = self.path.iter().zip(asked).all(|(want, have)| want.starts_with('{') || want == have);
-        let asked_for = |want: &&str| query.iter().any(|have| have == want || have.split('=').next() == Some(want));
+        let long_enough = if greedy {
+            asked.len() >= self.path.len()
+        } else {
+            asked.len() == self.path.len()
+        };
+        let path_fits = self
+            .path
+            .iter()
+            .zip(asked)
+            .all(|(want, have)| want.starts_with('{') || want == have);
+        let asked_for = |want: &&str| {
+            query
+                .iter()
+                .any(|have| have == want || have.split('=').next() == Some(want))
+        };
         long_enough && path_fits && self.query.iter().all(asked_for)
     }
 
@@ -125,7 +159,13 @@ fn row(line: &'static str) -> Option<Row> {
     let (service, method, target, name) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let query = query.split('&').filter(|part| !part.is_empty()).collect();
-    Some(Row { service, method, path: segments(path), query, name })
+    Some(Row {
+        service,
+        method,
+        path: segments(path),
+        query,
+        name,
+    })
 }
 
 #[cfg(test)]
@@ -134,7 +174,8 @@ mod tests {
 
     fn name_of(service: &str, method: &str, target: &str) -> String {
         let mut headers = HeaderMap::new();
-        let scope = format!("AWS4-HMAC-SHA256 Credential=k/20200101/us-east-1/{service}/aws4_request, Signature=0");
+        let scope =
+            format!("AWS4-HMAC-SHA256 Credential=k/20200101/us-east-1/{service}/aws4_request, Signature=0");
         headers.insert(AUTHORIZATION, scope.parse().unwrap());
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let operation = identify(&method, &target.parse().unwrap(), &headers, b"");
@@ -148,22 +189,57 @@ mod tests {
             ("lambda", "POST", "/2015-03-31/functions", "CreateFunction"),
             ("lambda", "GET", "/2015-03-31/functions/", "ListFunctions"),
             ("lambda", "GET", "/2015-03-31/functions/shop-dev", "GetFunction"),
-            ("lambda", "GET", "/2015-03-31/functions/arn%3Aaws%3Alambda/policy", "GetPolicy"),
-            ("lambda", "DELETE", "/2017-10-31/functions/shop-dev/concurrency", "DeleteFunctionConcurrency"),
-            ("lambda", "GET", "/2018-10-31/layers?find=LayerVersion&Arn=arn%3Aaws", "GetLayerVersionByArn"),
+            (
+                "lambda",
+                "GET",
+                "/2015-03-31/functions/arn%3Aaws%3Alambda/policy",
+                "GetPolicy",
+            ),
+            (
+                "lambda",
+                "DELETE",
+                "/2017-10-31/functions/shop-dev/concurrency",
+                "DeleteFunctionConcurrency",
+            ),
+            (
+                "lambda",
+                "GET",
+                "/2018-10-31/layers?find=LayerVersion&Arn=arn%3Aaws",
+                "GetLayerVersionByArn",
+            ),
             ("lambda", "GET", "/2018-10-31/layers", "ListLayers"),
             ("apigateway", "POST", "/restapis?mode=import", "ImportRestApi"),
             ("apigateway", "POST", "/restapis", "CreateRestApi"),
             ("apigateway", "PUT", "/restapis/abc?mode=overwrite", "PutRestApi"),
-            ("apigateway", "GET", "/restapis/abc/resources?embed=methods", "GetResources"),
-            ("apigateway", "GET", "/restapis/abc/stages/api/exports/oas30", "GetExport"),
+            (
+                "apigateway",
+                "GET",
+                "/restapis/abc/resources?embed=methods",
+                "GetResources",
+            ),
+            (
+                "apigateway",
+                "GET",
+                "/restapis/abc/stages/api/exports/oas30",
+                "GetExport",
+            ),
             ("apigateway", "POST", "/v2/apis", "CreateApi"),
-            ("s3", "PUT", "/bucket?notification", "PutBucketNotificationConfiguration"),
+            (
+                "s3",
+                "PUT",
+                "/bucket?notification",
+                "PutBucketNotificationConfiguration",
+            ),
             ("s3", "GET", "/bucket?list-type=2&prefix=a", "ListObjectsV2"),
             ("s3", "PUT", "/bucket/a/b/c.zip?x-id=PutObject", "PutObject"),
             ("s3", "PUT", "/bucket/a.zip?partNumber=1&uploadId=u", "UploadPart"),
             ("s3", "GET", "/", "ListBuckets"),
-            ("lambda", "GET", "/1999-01-01/unheard-of", "GET /1999-01-01/unheard-of"),
+            (
+                "lambda",
+                "GET",
+                "/1999-01-01/unheard-of",
+                "GET /1999-01-01/unheard-of",
+            ),
         ];
         for (service, method, target, name) in cases {
             assert_eq!(name_of(service, method, target), name, "{method} {target}");
@@ -173,15 +249,24 @@ mod tests {
     #[test]
     fn query_and_json_services_name_the_operation_themselves() {
         let mut headers = HeaderMap::new();
-        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        headers.insert(
+            "content-type",
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
         let body = b"Version=2010-05-08&Action=PutRolePolicy&RoleName=r";
         let asked = identify(&Method::POST, &Uri::from_static("/"), &headers, body);
-        assert_eq!((asked.name.as_str(), asked.access), ("PutRolePolicy", Access::Write));
+        assert_eq!(
+            (asked.name.as_str(), asked.access),
+            ("PutRolePolicy", Access::Write)
+        );
 
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-target", "Logs_20140328.DescribeLogGroups".parse().unwrap());
         let asked = identify(&Method::POST, &Uri::from_static("/"), &headers, b"{}");
-        assert_eq!((asked.name.as_str(), asked.access), ("DescribeLogGroups", Access::Read));
+        assert_eq!(
+            (asked.name.as_str(), asked.access),
+            ("DescribeLogGroups", Access::Read)
+        );
     }
 
     #[test]
@@ -193,7 +278,13 @@ mod tests {
                     && one.path == other.path
                     && one.query == other.query
             };
-            assert_eq!(table().iter().filter(same).count(), 1, "{} {}", one.service, one.name);
+            assert_eq!(
+                table().iter().filter(same).count(),
+                1,
+                "{} {}",
+                one.service,
+                one.name
+            );
         }
     }
 }

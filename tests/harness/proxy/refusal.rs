@@ -14,8 +14,14 @@ pub(super) fn refusal(service: &str, status: u16, code: &str, message: &str) -> 
         "ec2" => ("text/xml", ec2_error(code, message)),
         "s3" => ("application/xml", s3_error(code, message)),
         "lambda" => ("application/json", lambda_error(code, message)),
-        "apigateway" => ("application/json", serde_json::json!({ "message": message }).to_string()),
-        _ => ("application/x-amz-json-1.1", serde_json::json!({ "__type": code, "message": message }).to_string()),
+        "apigateway" => (
+            "application/json",
+            serde_json::json!({ "message": message }).to_string(),
+        ),
+        _ => (
+            "application/x-amz-json-1.1",
+            serde_json::json!({ "__type": code, "message": message }).to_string(),
+        ),
     };
     let answer = Response::builder()
         .status(status)
@@ -75,5 +81,7 @@ fn lambda_error(code: &str, message: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -39,7 +39,9 @@ pub(super) fn as_openapi3(document: &Value) -> Value {
 
 fn paths(paths: &Value) -> Value {
     let each = entries(paths).map(|(path, item)| {
-        let methods: Map<String, Value> = entries(item).map(|(name, method)| (name.clone(), translated(method))).collect();
+        let methods: Map<String, Value> = entries(item)
+            .map(|(name, method)| (name.clone(), translated(method)))
+            .collect();
         (path.clone(), methods.into())
     });
     Value::Object(each.collect())
@@ -50,17 +52,14 @@ fn translated(method: &Value) -> Value {
     let mut out = Map::new();
     for (key, value) in entries(method) {
         match key.as_str() {
-            "produces" => {}
-            "consumes" => {
-                let content: Map<String, Value> = strings(value).into_iter().map(|kind| (kind, json!({}))).collect();
-                out.insert("requestBody".into(), json!({ "content": content }));
-            }
+            "produces" | "consumes" => {}
             "parameters" => {
                 let each = value.as_array().into_iter().flatten().map(typed);
                 out.insert(key.clone(), each.collect());
             }
             "responses" => {
-                let each = entries(value).map(|(status, answer)| (status.clone(), response(answer, &produces)));
+                let each =
+                    entries(value).map(|(status, answer)| (status.clone(), response(answer, &produces)));
                 out.insert(key.clone(), Value::Object(each.collect()));
             }
             _ => {
@@ -77,7 +76,9 @@ fn response(answer: &Value, produces: &[String]) -> Value {
         match key.as_str() {
             "schema" => {
                 let schema = renamed(value);
-                let each = produces.iter().map(|kind| (kind.clone(), json!({ "schema": schema })));
+                let each = produces
+                    .iter()
+                    .map(|kind| (kind.clone(), json!({ "schema": schema })));
                 out.insert("content".into(), Value::Object(each.collect()));
             }
             "headers" => {
@@ -113,5 +114,10 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }

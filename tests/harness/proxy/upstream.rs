@@ -34,14 +34,20 @@ impl Upstream {
             Err(error) => panic!("{endpoint} is no address for a proxy: {error}"),
         };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let loopback =
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
         assert!(
             loopback && uri.scheme() == Some(&Scheme::HTTP),
             "a proxy of the tests stands before loopback addresses only, not {endpoint}"
         );
-        let authority = uri.authority().cloned().expect("an address with a host has an authority");
+        let authority = uri
+            .authority()
+            .cloned()
+            .expect("an address with a host has an authority");
         // Emulators close idle connections without a word, and a lost answer must mean what a test made it mean.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build_http();
         Upstream { authority, client }
     }
 
@@ -83,7 +89,10 @@ impl Upstream {
 
     fn address(&self, target: Option<&PathAndQuery>) -> Uri {
         let target = target.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let parts = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(target);
+        let parts = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(target);
         parts.build().expect("an authority and a path make an address")
     }
 }
@@ -96,7 +105,10 @@ fn broken(what: &str, error: &dyn std::error::Error) -> Answer {
         text.push_str(&format!(": {cause}"));
         source = cause.source();
     }
-    Response::builder().status(502).body(Bytes::from(text)).expect("building a 502 answer")
+    Response::builder()
+        .status(502)
+        .body(Bytes::from(text))
+        .expect("building a 502 answer")
 }
 
 #[cfg(test)]
@@ -108,8 +120,15 @@ mod tests {
         for good in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
             Upstream::new(good);
         }
-        for bad in ["http://10.0.0.1:1", "https://127.0.0.1:1", "http://lambda.us-east-1.amazonaws.com"] {
-            assert!(std::panic::catch_unwind(|| Upstream::new(bad)).is_err(), "{bad} was taken");
+        for bad in [
+            "http://10.0.0.1:1",
+            "https://127.0.0.1:1",
+            "http://lambda.us-east-1.amazonaws.com",
+        ] {
+            assert!(
+                std::panic::catch_unwind(|| Upstream::new(bad)).is_err(),
+                "{bad} was taken"
+            );
         }
     }
 }

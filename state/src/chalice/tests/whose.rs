@@ -1,6 +1,7 @@
 //! Whose a file is, and where its things are.
 
-use super::projecting::{record, records, wires};
+use super::projecting::{record, records};
+use super::wires::wires;
 use super::*;
 
 fn group(names: &[&str]) -> BTreeMap<ResourceId, Record> {
