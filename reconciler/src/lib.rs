@@ -1,3 +1,14 @@
-//! x
+//! Makes an AWS account what a project declares.
+//!
+//! Data flows one way: [`source`] -> desired -> [`plan`] -> [`engine`] -> state -> report. The planner is pure; the engine
+//! owns time, concurrency and the journal; `cli` alone prints and reads the environment.
 
+pub mod engine;
+pub mod event;
+pub mod plan;
 pub mod source;
+
+#[cfg(feature = "aws")]
+pub mod cli;
+#[cfg(feature = "aws")]
+pub mod local;

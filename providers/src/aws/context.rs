@@ -1,0 +1,285 @@
+//! What every AWS resource type is given: who and where we are, the clients, and the stores of bytes.
+//!
+//! A context is made once per run. Making it settles the questions that would otherwise surface as a strange error in the
+//! middle of a deploy: are there credentials, is there a region, does the endpoint answer, whose account is it. Nothing here
+//! reads the environment except the SDK's own chain (profiles, SSO, processes, instance metadata, `AWS_ENDPOINT_URL`).
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use grail_state::StackId;
+use grail_state::artifacts::Artifacts;
+
+use super::arn::{Partition, partition_of};
+use super::clients::Clients;
+use super::connector::{BundleError, Calls, Seam};
+
+/// How long a connection may take to come about where the settings do not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Where and as whom to work, as the caller resolved it. What is `None` is left to the SDK's own chain.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The profile in the SDK's configuration files.
+    pub profile: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// One endpoint for every service: an emulator.
+    pub endpoint_url: Option<String>,
+    /// How long a connection may take to come about; 4 s if unset.
+    pub connect_timeout: Option<Duration>,
+    /// The file that `AWS_CA_BUNDLE` names.
+    pub ca_bundle: Option<PathBuf>,
+    /// The bucket through which packages over 50 MB are uploaded.
+    pub code_bucket: Option<String>,
+    /// The local cloud, if that is where we work. Its credentials are made up.
+    pub local: Option<LocalCloud>,
+    /// Refuse to speak to anything but this machine.
+    pub loopback_only: bool,
+}
+
+/// The local cloud that grail runs itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalCloud {
+    /// The loopback port that it listens on.
+    pub port: u16,
+}
+
+/// Finds bytes of a package that is at hand under the `CodeSha256` that Lambda gives (base64).
+pub type ForeignCode = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
+
+/// What every AWS resource type is given.
+pub struct Context {
+    /// The clients.
+    pub clients: Clients,
+    /// The seam below them, for plain downloads.
+    pub seam: Seam,
+    /// The application and stage.
+    pub stack: StackId,
+    /// The account: twelve digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The partition as it stands in ARNs: `aws`.
+    pub partition: String,
+    /// The domain of the partition's endpoints: `amazonaws.com`.
+    pub dns_suffix: String,
+    /// Packages by digest.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// Packages that lie about elsewhere, such as those that Chalice left in `.chalice/deployments`.
+    pub foreign_code: ForeignCode,
+    /// Set if we work on the local cloud: its URLs have another form.
+    pub local: Option<LocalCloud>,
+    /// The bucket through which packages over 50 MB are uploaded.
+    pub code_bucket: Option<String>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("stack", &self.stack)
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why we cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// The certificate bundle is of no use.
+    #[error("the certificates for TLS could not be loaded")]
+    Bundle(#[from] BundleError),
+    /// No region is configured anywhere.
+    #[error("no AWS region is set")]
+    NoRegion,
+    /// The region is no region that AWS knows, or none that answers.
+    #[error("the AWS region `{0}` does not answer")]
+    WrongRegion(String, #[source] Told),
+    /// There are no credentials, or they could not be loaded.
+    #[error("no AWS credentials could be found")]
+    NoCredentials(#[source] Told),
+    /// The credentials were refused.
+    #[error("AWS refused the credentials")]
+    BadCredentials(#[source] Told),
+    /// Nothing answers.
+    #[error("the AWS endpoint {0} could not be reached")]
+    Unreachable(String, #[source] Told),
+    /// Anything else.
+    #[error("AWS would not say which account this is")]
+    Unknown(#[source] Told),
+}
+
+/// What the SDK said, as text: its own error types hold whole requests.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Told(pub String);
+
+impl ContextError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Bundle(_) => "`AWS_CA_BUNDLE` must name a file of PEM certificates",
+            Self::NoRegion => {
+                "name one with `--region`, with `AWS_REGION`, or in the profile (`aws configure`)"
+            }
+            Self::WrongRegion(..) => {
+                "check the spelling of the region and that the account has it enabled, and the network"
+            }
+            Self::NoCredentials(_) => {
+                "set `AWS_PROFILE` or `--profile`, sign in (`aws sso login`), or set `AWS_ACCESS_KEY_ID` and \
+                 `AWS_SECRET_ACCESS_KEY`; to try things without an account use `--local`"
+            }
+            Self::BadCredentials(_) => "they may have expired, or belong to another partition; sign in again",
+            Self::Unreachable(..) => {
+                "check the network and `AWS_ENDPOINT_URL` or `--endpoint-url`; is the emulator running?"
+            }
+            Self::Unknown(_) => {
+                "the credentials need no special right for this call: see what AWS said above"
+            }
+        }
+    }
+}
+
+impl Context {
+    /// Connects: loads configuration and credentials, and asks AWS for the account.
+    ///
+    /// Makes one call, `sts:GetCallerIdentity`, which no policy can forbid. An endpoint that does not answer fails within
+    /// a few connection time-outs.
+    ///
+    /// # Errors
+    /// [`ContextError`], each with a hint.
+    pub async fn connect(
+        settings: Settings,
+        stack: StackId,
+        artifacts: Arc<dyn Artifacts>,
+        foreign_code: ForeignCode,
+    ) -> Result<Self, ContextError> {
+        let seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        let config = load(&settings, &seam).await;
+        let region = config
+            .region()
+            .map(ToString::to_string)
+            .ok_or(ContextError::NoRegion)?;
+        let clients = Clients::new(&config);
+        let account = account(&clients, &config, &region).await?;
+        let Partition { name, dns_suffix } = partition_of(&region);
+        Ok(Self {
+            clients,
+            seam,
+            stack,
+            account,
+            region,
+            partition: name.to_owned(),
+            dns_suffix: dns_suffix.to_owned(),
+            artifacts,
+            foreign_code,
+            local: settings.local,
+            code_bucket: settings.code_bucket,
+        })
+    }
+
+    /// The counter of requests.
+    pub fn calls(&self) -> &Arc<Calls> {
+        self.seam.calls()
+    }
+
+    /// A context with everything given: for tests that answer for AWS. Works in account `123456789012`, `us-east-1`.
+    pub fn given(seam: Seam, stack: StackId, artifacts: Arc<dyn Artifacts>) -> Self {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(made_up())
+            .http_client(seam.clone())
+            .build();
+        Self {
+            clients: Clients::new(&config),
+            seam,
+            stack,
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            partition: "aws".to_owned(),
+            dns_suffix: "amazonaws.com".to_owned(),
+            artifacts,
+            foreign_code: Arc::new(|_| None),
+            local: None,
+            code_bucket: None,
+        }
+    }
+}
+
+fn made_up() -> aws_credential_types::provider::SharedCredentialsProvider {
+    let credentials = aws_credential_types::Credentials::new("local", "local", None, None, "made up");
+    aws_credential_types::provider::SharedCredentialsProvider::new(credentials)
+}
+
+async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(seam.clone())
+        .timeout_config(timeouts);
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if settings.local.is_some() {
+        loader = loader.credentials_provider(made_up());
+    }
+    loader.load().await
+}
+
+async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
+    let identity = clients.sts.read().get_caller_identity().send().await;
+    let error = match identity {
+        Ok(identity) => {
+            let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
+            return identity.account.ok_or_else(nobody);
+        }
+        Err(error) => error,
+    };
+    let told = Told(DisplayErrorContext(&error).to_string());
+    Err(match &error {
+        SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+            match config.endpoint_url() {
+                Some(url) => ContextError::Unreachable(url.to_owned(), told),
+                None => ContextError::WrongRegion(region.to_owned(), told),
+            }
+        }
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+            ContextError::Unreachable(endpoint(config, region), told)
+        }
+        SdkError::ServiceError(service) => match service.err().code() {
+            Some(
+                "InvalidClientTokenId"
+                | "UnrecognizedClientException"
+                | "ExpiredToken"
+                | "ExpiredTokenException"
+                | "SignatureDoesNotMatch"
+                | "InvalidSignatureException"
+                | "AccessDenied"
+                | "IncompleteSignature"
+                | "AuthFailure",
+            ) => ContextError::BadCredentials(told),
+            _ => ContextError::Unknown(told),
+        },
+        _ => ContextError::NoCredentials(told),
+    })
+}
+
+fn endpoint(config: &SdkConfig, region: &str) -> String {
+    config
+        .endpoint_url()
+        .map_or_else(|| format!("of {region}"), ToOwned::to_owned)
+}

@@ -1,0 +1,393 @@
+//! From the SDK's errors to [`Failure`]: one table.
+//!
+//! | What came back | Effect | Retry |
+//! |---|---|---|
+//! | the request could not be built, or never left the seam | none | never, or after a moment |
+//! | time-out, broken connection, unreadable answer | maybe | after |
+//! | throttled | none | after what the answer says |
+//! | 5xx | maybe | after |
+//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use | none | await |
+//! | exists already | none | never; whoever creates then looks |
+//! | any other 4xx | none | never |
+//!
+//! A read that fails changed nothing whatever it says: its effect is always none. The SDK's error types hold whole requests
+//! and answers, environment variables included, so only their texts are kept.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::connector::{NotSent, request_id};
+use crate::port::{Effect, Failure, Retry};
+
+/// After what may have had an effect.
+const AFTER_MAYBE: Duration = Duration::from_secs(1);
+/// After throttling without a word on how long.
+const AFTER_THROTTLE: Duration = Duration::from_secs(1);
+/// Between looks at what propagates.
+const AFTER_AWAIT: Duration = Duration::from_millis(500);
+
+/// A call that failed: which, and as its source what was said.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} failed")]
+pub struct CallFailed {
+    /// The call, as the IAM action that it needs: `lambda:CreateFunction`.
+    pub action: &'static str,
+    /// What was said.
+    #[source]
+    pub said: Said,
+}
+
+/// What AWS or the transport said.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}{}", .request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default())]
+pub struct Said {
+    /// AWS's error code, such as `ResourceNotFoundException`.
+    pub code: Option<String>,
+    /// The raw text.
+    pub text: String,
+    /// The request id, for AWS's support.
+    pub request_id: Option<String>,
+}
+
+/// What an error means, whatever service it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Never left this machine; true if a later try may.
+    NotSent(bool),
+    /// No answer: it may still arrive and have its effect.
+    Unanswered,
+    /// An answer that cannot be read.
+    Unreadable,
+    /// Too many requests; how long to wait, where the answer says.
+    Throttled(Option<Duration>),
+    /// The service failed.
+    ServerError,
+    /// Something else must settle first.
+    Await(&'static str),
+    /// Changed by somebody since it was read.
+    Changed,
+    /// It exists already.
+    Exists,
+    /// It does not exist.
+    NotFound,
+    /// The credentials lack a right.
+    Denied,
+    /// Refused.
+    Refused,
+}
+
+/// What an SDK error means.
+pub fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Verdict {
+    match error {
+        SdkError::ConstructionFailure(_) => Verdict::NotSent(false),
+        SdkError::DispatchFailure(failure) => {
+            let not_sent = failure
+                .as_connector_error()
+                .and_then(Error::source)
+                .and_then(|cause| cause.downcast_ref::<NotSent>());
+            match not_sent {
+                Some(NotSent::NotLoopback(_)) => Verdict::NotSent(false),
+                Some(NotSent::HeldBack(_)) => Verdict::NotSent(true),
+                None => Verdict::Unanswered,
+            }
+        }
+        SdkError::TimeoutError(_) => Verdict::Unanswered,
+        SdkError::ServiceError(service) => {
+            let code = service.err().code().unwrap_or_default();
+            let message = service.err().message().unwrap_or_default();
+            of_answer(service.raw(), code, message)
+        }
+        _ => Verdict::Unreadable,
+    }
+}
+
+fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
+    let status = answer.status().as_u16();
+    if status == 429 || is_throttle(code) {
+        return Verdict::Throttled(retry_after(answer));
+    }
+    if status >= 500 {
+        return Verdict::ServerError;
+    }
+    if let Some(on) = awaited(code, message) {
+        return Verdict::Await(on);
+    }
+    match code {
+        "PreconditionFailedException"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        | "OperationAbortedException" => Verdict::Changed,
+        "EntityAlreadyExists"
+        | "ResourceConflictException"
+        | "ResourceAlreadyExistsException"
+        | "ConflictException"
+        | "BucketAlreadyOwnedByYou" => Verdict::Exists,
+        "ResourceNotFoundException"
+        | "NoSuchEntity"
+        | "NoSuchEntityException"
+        | "NotFoundException"
+        | "NoSuchKey" => Verdict::NotFound,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => {
+            Verdict::Denied
+        }
+        _ => Verdict::Refused,
+    }
+}
+
+fn is_throttle(code: &str) -> bool {
+    code.starts_with("Throttl")
+        || matches!(
+            code,
+            "TooManyRequestsException"
+                | "TooManyRequests"
+                | "SlowDown"
+                | "RequestLimitExceeded"
+                | "RequestThrottled"
+                | "RequestThrottledException"
+                | "BandwidthLimitExceeded"
+                | "PriorRequestNotComplete"
+        )
+}
+
+/// The refusals that time cures, as Chalice tells them (`chalice-deployer.md` 3), and those that it forgets.
+fn awaited(code: &str, message: &str) -> Option<&'static str> {
+    let text = message.to_ascii_lowercase();
+    let has = |first: &str, then: &str| text.find(first).is_some_and(|at| text[at..].contains(then));
+    match code {
+        "InvalidParameterValueException" | "ResourceInUseException" => {
+            if has("role", "cannot be assumed")
+                || has("role", "does not have permissions")
+                || has("invalidarnexception", "valid principal")
+            {
+                Some("the role to become usable")
+            } else if has("event source mapping", "is in use") || text.contains("mapping is in use") {
+                Some("the event source mapping to become free")
+            } else {
+                None
+            }
+        }
+        "ResourceConflictException"
+            if text.contains("in progress")
+                || has("cannot be performed", "state")
+                || text.contains("pending") =>
+        {
+            Some("an update of the function to end")
+        }
+        "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
+            Some("another change of the API to end")
+        }
+        "EntityTemporarilyUnmodifiable" | "EntityTemporarilyUnmodifiableException" => {
+            Some("the role to become modifiable")
+        }
+        _ => None,
+    }
+}
+
+fn retry_after(answer: &HttpResponse) -> Option<Duration> {
+    let seconds = answer.headers().get("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(Duration::from_secs(300)))
+}
+
+/// Makes a [`Failure`] of a failed write. `action` is the call as the IAM action that it needs.
+pub fn failure<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let verdict = verdict(&error);
+    let said = said(&error);
+    let hint = hint(&verdict, action, &said);
+    let unanswered = verdict == Verdict::Unanswered;
+    let (effect, retry) = match verdict {
+        Verdict::NotSent(false)
+        | Verdict::Exists
+        | Verdict::NotFound
+        | Verdict::Denied
+        | Verdict::Refused => (Effect::None, Retry::Never),
+        Verdict::NotSent(true) | Verdict::Changed => (Effect::None, Retry::After(AFTER_MAYBE)),
+        Verdict::Unanswered | Verdict::Unreadable | Verdict::ServerError => {
+            (Effect::Maybe, Retry::After(AFTER_MAYBE))
+        }
+        Verdict::Throttled(after) => (Effect::None, Retry::After(after.unwrap_or(AFTER_THROTTLE))),
+        Verdict::Await(on) => (
+            Effect::None,
+            Retry::Await {
+                after: AFTER_AWAIT,
+                on,
+            },
+        ),
+    };
+    Failure {
+        effect,
+        retry,
+        unanswered,
+        foreign: false,
+        hint,
+        source: Box::new(CallFailed { action, said }),
+    }
+}
+
+fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let id = error.raw_response().and_then(request_id).map(ToOwned::to_owned);
+    if let SdkError::ServiceError(service) = error {
+        let (code, message) = (service.err().code(), service.err().message());
+        let status = service.raw().status().as_u16();
+        return Said {
+            code: code.map(ToOwned::to_owned),
+            text: match (code, message) {
+                (Some(code), Some(message)) => format!("{code}: {message}"),
+                (Some(code), None) => format!("{code} (status {status})"),
+                (None, Some(message)) => format!("status {status}: {message}"),
+                (None, None) => format!("status {status} without a word"),
+            },
+            request_id: id,
+        };
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let more = next.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = next.source();
+    }
+    Said {
+        code: None,
+        text,
+        request_id: id,
+    }
+}
+
+fn hint(verdict: &Verdict, action: &str, said: &Said) -> Option<String> {
+    let code = said.code.as_deref().unwrap_or_default();
+    match verdict {
+        Verdict::Denied => {
+            let missing = said
+                .text
+                .split_once("to perform: ")
+                .and_then(|(_, rest)| rest.split_whitespace().next())
+                .unwrap_or(action);
+            Some(format!(
+                "the credentials lack `{missing}`: add it to their policy"
+            ))
+        }
+        Verdict::Refused if code.starts_with("ExpiredToken") || code == "RequestExpired" => {
+            Some("the credentials have expired: sign in again".to_owned())
+        }
+        Verdict::Refused if code.starts_with("LimitExceeded") || code == "CodeStorageExceededException" => {
+            Some("a quota of the account is used up: remove something or ask AWS for more".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The requests of one call of a provider, in order. Once one of them has changed something, a later failure leaves part of
+/// the work done, which is a maybe.
+#[derive(Debug, Default)]
+pub struct Sequence {
+    changed: bool,
+}
+
+impl Sequence {
+    /// Takes the outcome of a request that changes something when it succeeds.
+    ///
+    /// # Errors
+    /// The failure, as a maybe if anything was changed before.
+    pub fn step<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        let outcome = self.look(outcome);
+        self.changed |= outcome.is_ok();
+        outcome
+    }
+
+    /// Takes the outcome of a request that changes nothing.
+    ///
+    /// # Errors
+    /// As [`Sequence::step`].
+    pub fn look<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        outcome.map_err(|failed| {
+            if self.changed {
+                failed.after_change()
+            } else {
+                failed
+            }
+        })
+    }
+}
+
+/// How the answer to a call is taken.
+pub trait Outcome<T>: Sized {
+    /// The answer to a read.
+    ///
+    /// # Errors
+    /// As the table says, always without effect.
+    fn read(self, action: &'static str) -> Result<T, Failure>;
+
+    /// The answer to a read of something that may not exist.
+    ///
+    /// # Errors
+    /// As [`Outcome::read`], but for "not found".
+    fn found(self, action: &'static str) -> Result<Option<T>, Failure>;
+
+    /// The answer to a write.
+    ///
+    /// # Errors
+    /// As the table says.
+    fn wrote(self, action: &'static str) -> Result<T, Failure>;
+
+    /// The answer to the removal of something that may be gone.
+    ///
+    /// # Errors
+    /// As the table says, but for "not found".
+    fn gone(self, action: &'static str) -> Result<(), Failure>;
+
+    /// The answer to the making of something: `None` if something of that name exists already.
+    ///
+    /// # Errors
+    /// As the table says, but for "exists already".
+    fn made(self, action: &'static str) -> Result<Option<T>, Failure>;
+}
+
+impl<T, E> Outcome<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    fn read(self, action: &'static str) -> Result<T, Failure> {
+        self.map_err(|error| Failure {
+            effect: Effect::None,
+            unanswered: false,
+            ..failure(action, error)
+        })
+    }
+
+    fn found(self, action: &'static str) -> Result<Option<T>, Failure> {
+        match self {
+            Err(error) if verdict(&error) == Verdict::NotFound => Ok(None),
+            other => other.read(action).map(Some),
+        }
+    }
+
+    fn wrote(self, action: &'static str) -> Result<T, Failure> {
+        self.map_err(|error| failure(action, error))
+    }
+
+    fn gone(self, action: &'static str) -> Result<(), Failure> {
+        match self {
+            Err(error) if verdict(&error) == Verdict::NotFound => Ok(()),
+            other => other.wrote(action).map(|_| ()),
+        }
+    }
+
+    fn made(self, action: &'static str) -> Result<Option<T>, Failure> {
+        match self {
+            Err(error) if verdict(&error) == Verdict::Exists => Ok(None),
+            other => other.wrote(action).map(Some),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Canned answers under the real clients, and a record of what was asked: shared by the tests of all AWS resource types.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use grail_state::StackId;
+use grail_state::artifacts::MemoryArtifacts;
+
+use super::connector::{Operation, Seam};
+use super::context::Context;
+
+/// One answer of the make-believe AWS.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// Status, headers, body.
+    Answer(u16, Vec<(&'static str, String)>, String),
+    /// The connection broke after the request was sent.
+    Broken,
+}
+
+/// A JSON (or XML) answer.
+pub(crate) fn reply(status: u16, body: impl ToString) -> Reply {
+    Reply::Answer(status, Vec::new(), body.to_string())
+}
+
+/// An error answer of a JSON service.
+pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Reply {
+    let body = serde_json::json!({"__type": code, "Code": code, "message": message, "Message": message});
+    Reply::Answer(
+        status,
+        vec![("x-amzn-errortype", code.to_owned())],
+        body.to_string(),
+    )
+}
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Asked {
+    /// The operation: `CreateFunction`.
+    pub(crate) operation: String,
+    /// Method and path with query: `POST /2015-03-31/functions`.
+    pub(crate) line: String,
+    /// The body as text.
+    pub(crate) body: String,
+}
+
+/// A make-believe AWS that gives its answers in order and remembers what it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Canned(Arc<Mutex<(std::collections::VecDeque<Reply>, Vec<Asked>)>>);
+
+impl Canned {
+    /// One that will give `replies` in order; a further request breaks.
+    pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self(Arc::new(Mutex::new((replies.into_iter().collect(), Vec::new()))))
+    }
+
+    /// A context over it, for the stack `shop-dev`.
+    pub(crate) fn context(&self) -> Arc<Context> {
+        Arc::new(self.bare_context())
+    }
+
+    /// The same, to be changed before it is shared.
+    pub(crate) fn bare_context(&self) -> Context {
+        let stack = StackId {
+            app: "shop".to_owned(),
+            stage: "dev".to_owned(),
+        };
+        Context::given(
+            Seam::over(self.clone()),
+            stack,
+            Arc::new(MemoryArtifacts::default()),
+        )
+    }
+
+    /// What was asked, in order.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.0.lock().unwrap().1.clone()
+    }
+
+    /// The operations asked, in order. Asserts that no answer is left over.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        let (left, asked) = &*self.0.lock().unwrap();
+        assert!(left.is_empty(), "{} answers were never asked for", left.len());
+        asked.iter().map(|one| one.operation.clone()).collect()
+    }
+
+    /// The body of the `n`th request as JSON.
+    pub(crate) fn json(&self, n: usize) -> serde_json::Value {
+        serde_json::from_str(&self.asked()[n].body).unwrap()
+    }
+}
+
+impl HttpConnector for Canned {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let uri = request.uri().to_owned();
+        let path = uri
+            .splitn(4, '/')
+            .nth(3)
+            .map_or_else(String::new, |rest| format!("/{rest}"));
+        let asked = Asked {
+            operation: request
+                .extension::<Operation>()
+                .map_or_else(String::new, |operation| operation.name.clone()),
+            line: format!("{} {path}", request.method()),
+            body: String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned(),
+        };
+        let mut inner = self.0.lock().unwrap();
+        inner.1.push(asked);
+        HttpConnectorFuture::ready(match inner.0.pop_front() {
+            Some(Reply::Answer(status, headers, body)) => {
+                let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+                for (name, value) in headers {
+                    answer.headers_mut().insert(name, value);
+                }
+                answer.headers_mut().insert("x-amzn-requestid", "req-1");
+                Ok(answer)
+            }
+            Some(Reply::Broken) => Err(ConnectorError::io("connection reset".into())),
+            None => Err(ConnectorError::io("no answer is left".into())),
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! The one adapter between typed resources and the engine's documents. Futures are boxed here and nowhere else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grail_state::digest::Digester;
+use grail_state::{Kind, Observed, Record, Remote, Template, Wire};
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::provider::{Create, Delete, Locator, Provider, Secured, Update};
+use super::resource::{Birth, Change, Removal, Resource, Seen, Sight};
+use super::rules::{Cost, Diff, Invalid, Lane, Rules, Undelete};
+
+/// Makes a provider of a resource type. `digester` hides the secrets of its forms.
+pub fn erase<R: Resource>(resource: R, digester: Arc<Digester>) -> Arc<dyn Provider> {
+    Arc::new(Erased { resource, digester })
+}
+
+struct Erased<R> {
+    resource: R,
+    digester: Arc<Digester>,
+}
+
+impl<R: Resource> Erased<R> {
+    fn typed(spec: Value) -> Result<R::Spec, Vec<Invalid>> {
+        let spec: R::Spec = serde_json::from_value(spec).map_err(|error| {
+            vec![Invalid {
+                field: String::new(),
+                why: error.to_string(),
+            }]
+        })?;
+        let problems = R::check(&spec);
+        if problems.is_empty() {
+            Ok(spec)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn resolved(spec: &Value) -> Result<R::Spec, Failure> {
+        Self::typed(spec.clone()).map_err(|problems| {
+            let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            Failure::refused(format!(
+                "the resolved form of this {} is not valid: {}",
+                R::KIND,
+                said.join("; ")
+            ))
+        })
+    }
+
+    fn remote(&self, seen: &Seen<R::Spec>) -> Remote {
+        Remote {
+            handle: seen.handle.clone(),
+            spec: R::project(&seen.spec, &self.digester),
+            outputs: seen.outputs.clone(),
+            proof: seen.proof.clone(),
+        }
+    }
+
+    fn observed(&self, sight: &Sight<R::Spec>) -> Observed {
+        sight
+            .as_ref()
+            .map_or(Observed::Absent, |seen| Observed::Present(self.remote(seen)))
+    }
+}
+
+impl<R: Resource> Rules for Erased<R> {
+    fn kind(&self) -> Kind {
+        R::KIND
+    }
+
+    fn check(&self, spec: &Template) -> Result<(), Vec<Invalid>> {
+        Self::typed(spec.with_stand_ins()).map(|_| ())
+    }
+
+    fn project(&self, spec: &Template) -> Result<Value, Vec<Invalid>> {
+        Ok(R::project(&Self::typed(spec.with_stand_ins())?, &self.digester))
+    }
+
+    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>> {
+        Ok(Diff::between(&self.project(want)?, &have.spec, R::IMMUTABLE))
+    }
+
+    fn lane(&self, spec: &Value) -> Option<Lane> {
+        R::lane(spec)
+    }
+
+    fn undelete(&self) -> Undelete {
+        R::UNDELETE
+    }
+
+    fn name_bound(&self) -> bool {
+        R::NAME_BOUND
+    }
+
+    fn volatile_outputs(&self) -> &'static [&'static str] {
+        R::VOLATILE
+    }
+
+    fn wire(&self) -> Option<&'static Wire> {
+        R::WIRE
+    }
+
+    fn reads(&self) -> Cost {
+        R::READS
+    }
+
+    fn actions(&self) -> &'static [&'static str] {
+        R::ACTIONS
+    }
+
+    fn schema(&self) -> Value {
+        schemars::schema_for!(R::Spec).to_value()
+    }
+
+    fn label(&self, spec: &Value) -> Option<String> {
+        R::label(spec)
+    }
+}
+
+#[async_trait]
+impl<R: Resource> Provider for Erased<R> {
+    async fn observe(&self, at: Locator<'_>) -> Result<Observed, Failure> {
+        Ok(self.observed(&self.resource.observe(at).await?))
+    }
+
+    async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Observed, Failure>> {
+        let seen = self.resource.observe_many(at).await;
+        seen.into_iter()
+            .map(|sight| sight.map(|sight| self.observed(&sight)))
+            .collect()
+    }
+
+    async fn create(&self, request: Create<'_>) -> Result<Remote, Failure> {
+        let spec = Self::resolved(request.spec)?;
+        let birth = Birth {
+            id: request.id,
+            spec: &spec,
+            token: request.token,
+        };
+        Ok(self.remote(&self.resource.create(birth).await?))
+    }
+
+    async fn update(&self, request: Update<'_>) -> Result<Remote, Failure> {
+        let want = Self::resolved(request.want)?;
+        let change = Change {
+            id: request.id,
+            handle: &request.have.handle,
+            have: &request.have.spec,
+            outputs: &request.have.outputs,
+            want: &want,
+            diff: request.diff,
+            token: request.token,
+        };
+        Ok(self.remote(&self.resource.update(change).await?))
+    }
+
+    async fn delete(&self, request: Delete<'_>) -> Result<(), Failure> {
+        let Delete {
+            id,
+            handle,
+            spec,
+            outputs,
+        } = request;
+        self.resource
+            .delete(Removal {
+                id,
+                handle,
+                spec,
+                outputs,
+            })
+            .await
+    }
+
+    async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {
+        let id = grail_state::ResourceId::new(R::KIND, "secure");
+        // Kinds whose form cannot be read back whole know by the outputs what they left there.
+        let record = Record {
+            handle: have.handle.clone(),
+            spec: have.spec.clone(),
+            outputs: have.outputs.clone(),
+            depends_on: BTreeSet::new(),
+            rank: 0,
+            token: None,
+        };
+        let at = Locator {
+            id: &id,
+            handle: Some(&have.handle),
+            spec: Some(&have.spec),
+            token: None,
+            record: Some(&record),
+        };
+        let Some(seen) = self.resource.observe(at).await? else {
+            return Err(Failure::refused(format!("{} is gone", have.handle)));
+        };
+        let plain = Secured {
+            spec: have.spec.clone(),
+            artifacts: Vec::new(),
+            secret: false,
+        };
+        Ok(self.resource.secure(&seen).await?.unwrap_or(plain))
+    }
+}

@@ -1,0 +1,127 @@
+//! The other half: the only door to the outside.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use grail_state::{Digest, Handle, Observed, Record, Remote, ResourceId, StepToken};
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::rules::{Diff, Rules};
+
+/// Where to look for a resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Locator<'a> {
+    /// Its logical name.
+    pub id: &'a ResourceId,
+    /// Its physical name, where one is known. Looked at first.
+    pub handle: Option<&'a Handle>,
+    /// Its whole wanted form, or the recorded projected one, for the natural key where the handle leads nowhere.
+    /// References that are not known yet are stand-in texts (`template::has_stand_in`).
+    pub spec: Option<&'a Value>,
+    /// The attempt that may have made it under a handle that we never learnt.
+    pub token: Option<&'a StepToken>,
+    /// What we last knew of it: kinds whose form cannot be read back whole (an API definition, code) compare a reading with
+    /// the one that they left in the record's outputs.
+    pub record: Option<&'a Record>,
+}
+
+/// A resource to bring into being.
+#[derive(Clone, Copy, Debug)]
+pub struct Create<'a> {
+    /// Its logical name.
+    pub id: &'a ResourceId,
+    /// Its whole form, resolved.
+    pub spec: &'a Value,
+    /// The attempt. The same over every retry.
+    pub token: &'a StepToken,
+}
+
+/// A resource to change.
+#[derive(Clone, Copy, Debug)]
+pub struct Update<'a> {
+    /// Its logical name.
+    pub id: &'a ResourceId,
+    /// What is there.
+    pub have: &'a Remote,
+    /// Its whole wanted form, resolved.
+    pub want: &'a Value,
+    /// What differs. Only the calls that these fields need are made.
+    pub diff: &'a Diff,
+    /// The attempt.
+    pub token: &'a StepToken,
+}
+
+/// A resource to remove.
+#[derive(Clone, Copy, Debug)]
+pub struct Delete<'a> {
+    /// Its logical name.
+    pub id: &'a ResourceId,
+    /// Its physical name.
+    pub handle: &'a Handle,
+    /// Its form as projected, as recorded or observed.
+    pub spec: &'a Value,
+    /// Its outputs.
+    pub outputs: &'a BTreeMap<String, Value>,
+}
+
+/// What restoring a resource will need, in clear. The engine seals it before it writes it down.
+#[derive(Clone, PartialEq)]
+pub struct Secured {
+    /// The whole form, from which [`Provider::create`] and [`Provider::update`] can restore the resource.
+    pub spec: Value,
+    /// Bytes now in the artifact store that the form names.
+    pub artifacts: Vec<Digest>,
+    /// True if `spec` holds secrets and must be sealed.
+    pub secret: bool,
+}
+
+/// The IO half of a type of resource.
+///
+/// # Contract
+/// 1. `observe` never changes anything.
+/// 2. Any call may come twice.
+/// 3. `create` of what exists returns it only with proof (our token, or design decision 15); else it fails as
+///    [`Failure::foreign`]. A name alone is no proof.
+/// 4. `delete` of what is gone succeeds.
+/// 5. An error after the first changing request of a call is `Effect::Maybe`.
+/// 6. No call sleeps to wait for *another* resource: it returns `Retry::Await`.
+/// 7. A call waits until *its own* resource is usable (a function is `Active`) before it returns.
+#[async_trait]
+pub trait Provider: Rules {
+    /// Looks.
+    ///
+    /// # Errors
+    /// Where the answer is neither "this" nor "nothing".
+    async fn observe(&self, at: Locator<'_>) -> Result<Observed, Failure>;
+
+    /// Looks at many. Kinds with list calls need fewer calls than one each.
+    async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Observed, Failure>> {
+        join_all(at.iter().map(|one| self.observe(*one))).await
+    }
+
+    /// Brings into being.
+    ///
+    /// # Errors
+    /// As the contract says.
+    async fn create(&self, request: Create<'_>) -> Result<Remote, Failure>;
+
+    /// Changes what differs and nothing else.
+    ///
+    /// # Errors
+    /// As the contract says.
+    async fn update(&self, request: Update<'_>) -> Result<Remote, Failure>;
+
+    /// Removes. Gone is success.
+    ///
+    /// # Errors
+    /// As the contract says.
+    async fn delete(&self, request: Delete<'_>) -> Result<(), Failure>;
+
+    /// Reads what restoring `have` will need, and keeps the bytes that it names. Called before the first write to it.
+    ///
+    /// # Errors
+    /// Where it cannot be had; the plan's reader is told.
+    async fn secure(&self, have: &Remote) -> Result<Secured, Failure>;
+}

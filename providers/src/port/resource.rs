@@ -1,0 +1,153 @@
+//! What the author of a resource type writes: own types, native async functions.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use grail_state::digest::Digester;
+use grail_state::{Handle, Kind, Proof, ResourceId, StepToken, Wire};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::provider::{Locator, Secured};
+use super::rules::{Cost, Diff, Invalid, Lane, Undelete};
+
+/// A thing outside as its type reads it: the whole form, secrets in clear.
+#[derive(Clone, Debug)]
+pub struct Seen<S> {
+    /// Its physical name.
+    pub handle: Handle,
+    /// Its whole form. Must be such that [`Resource::project`] of it equals the projection of an equal wish.
+    pub spec: S,
+    /// What others may refer to.
+    pub outputs: BTreeMap<String, Value>,
+    /// What shows that it is ours.
+    pub proof: Proof,
+}
+
+/// The answer to a look: what is there, or nothing.
+pub type Sight<S> = Option<Seen<S>>;
+
+/// A typed request to create.
+#[derive(Clone, Copy, Debug)]
+pub struct Birth<'a, S> {
+    /// The logical name.
+    pub id: &'a ResourceId,
+    /// The whole form.
+    pub spec: &'a S,
+    /// The attempt.
+    pub token: &'a StepToken,
+}
+
+/// A typed request to change.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a, S> {
+    /// The logical name.
+    pub id: &'a ResourceId,
+    /// The physical name.
+    pub handle: &'a Handle,
+    /// The form that is there, as projected (a JSON document: secrets are digests).
+    pub have: &'a Value,
+    /// The outputs that it has.
+    pub outputs: &'a BTreeMap<String, Value>,
+    /// The whole wanted form.
+    pub want: &'a S,
+    /// What differs.
+    pub diff: &'a Diff,
+    /// The attempt.
+    pub token: &'a StepToken,
+}
+
+/// A request to remove. The form may be of any age, so it stays a document.
+#[derive(Clone, Copy, Debug)]
+pub struct Removal<'a> {
+    /// The logical name.
+    pub id: &'a ResourceId,
+    /// The physical name.
+    pub handle: &'a Handle,
+    /// The form, as projected.
+    pub spec: &'a Value,
+    /// The outputs.
+    pub outputs: &'a BTreeMap<String, Value>,
+}
+
+/// A type of resource. The contract is [`super::Provider`]'s; [`super::erase()`] makes the one from the other.
+pub trait Resource: Send + Sync + 'static {
+    /// The kind.
+    const KIND: Kind;
+    /// Paths of projected fields that cannot change on a living resource.
+    const IMMUTABLE: &'static [&'static str] = &[];
+    /// How well a deletion can be taken back.
+    const UNDELETE: Undelete = Undelete::Exact;
+    /// True if the spec fixes the physical name.
+    const NAME_BOUND: bool = true;
+    /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
+    const VOLATILE: &'static [&'static str] = &[];
+    /// The IAM actions that the type needs. `deploy/policy.json` is the union.
+    const ACTIONS: &'static [&'static str];
+    /// What looking costs.
+    const READS: Cost;
+    /// The type's part of Chalice's file.
+    const WIRE: Option<&'static Wire> = None;
+    /// The form that a wish has.
+    type Spec: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;
+
+    /// Rules that the type system cannot state. References may still be stand-in texts.
+    fn check(_spec: &Self::Spec) -> Vec<Invalid> {
+        Vec::new()
+    }
+
+    /// What of a form can be seen from outside and be shown: secrets as keyed digests, code as its content digest, policies
+    /// as their meaning. Two forms are equal if their projections are.
+    fn project(spec: &Self::Spec, digester: &Digester) -> Value {
+        let _ = digester;
+        serde_json::to_value(spec).unwrap_or(Value::Null)
+    }
+
+    /// The lane of a resource of this form (projected).
+    fn lane(_spec: &Value) -> Option<Lane> {
+        None
+    }
+
+    /// A short physical name for messages, from a projected form.
+    fn label(_spec: &Value) -> Option<String> {
+        None
+    }
+
+    /// Looks: by handle, else by natural key from the spec, else by token.
+    fn observe(&self, at: Locator<'_>) -> impl Future<Output = Result<Sight<Self::Spec>, Failure>> + Send;
+
+    /// Looks at many.
+    fn observe_many(
+        &self,
+        at: &[Locator<'_>],
+    ) -> impl Future<Output = Vec<Result<Sight<Self::Spec>, Failure>>> + Send {
+        async move { futures::future::join_all(at.iter().map(|one| self.observe(*one))).await }
+    }
+
+    /// Brings into being.
+    fn create(
+        &self,
+        request: Birth<'_, Self::Spec>,
+    ) -> impl Future<Output = Result<Seen<Self::Spec>, Failure>> + Send;
+
+    /// Changes what differs.
+    fn update(
+        &self,
+        request: Change<'_, Self::Spec>,
+    ) -> impl Future<Output = Result<Seen<Self::Spec>, Failure>> + Send;
+
+    /// Removes.
+    fn delete(&self, request: Removal<'_>) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// What restoring will need, from a fresh look; kinds with bytes (code) keep them here. `None` if the projected form is
+    /// the whole form.
+    fn secure(
+        &self,
+        _seen: &Seen<Self::Spec>,
+    ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
+        async { Ok(None) }
+    }
+}

@@ -1,0 +1,240 @@
+//! The pure half of a type of resource: all that planning may ask.
+
+use std::fmt;
+
+use grail_state::digest::canonical;
+use grail_state::template::has_stand_in;
+use grail_state::{Kind, Observed, Remote, Template, Wire};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The pure half of a type of resource. No IO, no clock, no AWS types.
+pub trait Rules: Send + Sync {
+    /// The kind that these rules are for.
+    fn kind(&self) -> Kind;
+
+    /// Whether `spec` has the form of this kind. References may be unresolved.
+    ///
+    /// # Errors
+    /// Every problem, with the field it is in.
+    fn check(&self, spec: &Template) -> Result<(), Vec<Invalid>>;
+
+    /// The form of `spec` that can be compared with what is observed: secrets become keyed digests, code its content
+    /// digest, policies their canonical meaning; unresolved references become stand-in texts.
+    ///
+    /// # Errors
+    /// As [`Rules::check`].
+    fn project(&self, spec: &Template) -> Result<Value, Vec<Invalid>>;
+
+    /// What must change so that `have` is as `want`. Unresolved references differ as "known after deploy".
+    ///
+    /// # Errors
+    /// As [`Rules::check`].
+    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>>;
+
+    /// Steps in one lane never overlap: they read, change and write one shared thing.
+    fn lane(&self, spec: &Value) -> Option<Lane>;
+
+    /// How well a deletion can be taken back.
+    fn undelete(&self) -> Undelete;
+
+    /// True if the physical name is fixed by the spec, so that a replacement must delete before it creates.
+    fn name_bound(&self) -> bool;
+
+    /// The outputs that an update may change (a digest of the contents, an id of the current version). The others stay as
+    /// long as the thing lives, so that who refers to them need not be looked at again when it is updated.
+    fn volatile_outputs(&self) -> &'static [&'static str];
+
+    /// How the kind appears in Chalice's file, if it does.
+    fn wire(&self) -> Option<&'static Wire>;
+
+    /// What looking at this kind costs.
+    fn reads(&self) -> Cost;
+
+    /// The IAM actions that this kind needs.
+    fn actions(&self) -> &'static [&'static str];
+
+    /// The JSON Schema of the spec.
+    fn schema(&self) -> Value;
+
+    /// A short physical name for messages (`shop-dev-worker`), from a projected spec.
+    fn label(&self, spec: &Value) -> Option<String>;
+}
+
+/// What is wrong with a spec.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}{}{why}", if .field.is_empty() { "" } else { ": " })]
+pub struct Invalid {
+    /// The field, as a path (`vpc.subnet_ids`); empty for the whole.
+    pub field: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A resource that steps share (`function:shop-dev`): steps that name the same lane run one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Lane(pub String);
+
+/// How well the deletion of a kind can be taken back (design 6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undelete {
+    /// Made again, it is what it was.
+    Exact,
+    /// Made again, it serves as before, and some identity or stranger's addition is lost.
+    Close,
+    /// Its identity is lost for good: deleted only after the commit.
+    Never,
+}
+
+/// What looking at a kind costs in read calls, so that tests can assert exact sums (design decision 14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Calls for each resource of the kind that exists.
+    pub each: u32,
+    /// Calls for each full or partial page of `page` resources of the kind in the account.
+    pub lists: u32,
+    /// The size of such a page; 0 where there are no list calls.
+    pub page: u32,
+}
+
+/// The difference between a wanted and an observed form.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Diff {
+    /// Field by field, in order of the path.
+    pub fields: Vec<FieldChange>,
+}
+
+/// One field that differs. Values are projected: secrets show as digests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// Its path, such as `environment.TABLE`.
+    pub path: String,
+    /// What is there; `None` if the field is absent.
+    pub have: Option<Value>,
+    /// What is wanted; `None` if the field is to go. May hold stand-ins for what is known after the deploy only.
+    pub want: Option<Value>,
+    /// True if the field cannot be changed on a living resource.
+    pub replaces: bool,
+}
+
+impl Diff {
+    /// Compares two projected forms. A field under one of the paths in `immutable` calls for a replacement.
+    ///
+    /// Objects are compared key by key; everything else, lists included, as a whole. `null` and absent are the same.
+    pub fn between(want: &Value, have: &Value, immutable: &[&str]) -> Self {
+        let mut fields = Vec::new();
+        compare("", Some(want), Some(have), &mut fields);
+        for field in &mut fields {
+            field.replaces = immutable.iter().any(|path| covers(path, &field.path));
+        }
+        Self { fields }
+    }
+
+    /// True if nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// True if some field calls for a replacement.
+    pub fn replaces(&self) -> bool {
+        self.fields.iter().any(|field| field.replaces)
+    }
+
+    /// True if `path` or something below it differs.
+    pub fn touches(&self, path: &str) -> bool {
+        self.fields.iter().any(|field| covers(path, &field.path))
+    }
+
+    /// True if `path`, something below it, or something that holds it differs.
+    pub fn concerns(&self, path: &str) -> bool {
+        self.touches(path) || self.fields.iter().any(|field| covers(&field.path, path))
+    }
+
+    /// True if all that differs lies at or below the given paths.
+    pub fn only_touches(&self, paths: &[&str]) -> bool {
+        self.fields
+            .iter()
+            .all(|field| paths.iter().any(|path| covers(path, &field.path)))
+    }
+}
+
+impl FieldChange {
+    /// True if the wanted value is known only after the deploy.
+    pub fn known_after_deploy(&self) -> bool {
+        self.want
+            .as_ref()
+            .is_some_and(|want| has_stand_in(&canonical(want)))
+    }
+}
+
+impl fmt::Display for Undelete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::Close => "close",
+            Self::Never => "never",
+        })
+    }
+}
+
+/// Reads one projected field of what is observed, for rules that look at a single value.
+pub fn observed_field<'a>(observed: &'a Observed, field: &str) -> Option<&'a Value> {
+    observed.remote().and_then(|remote| remote.spec.get(field))
+}
+
+fn covers(path: &str, field: &str) -> bool {
+    field == path || field.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn compare(path: &str, want: Option<&Value>, have: Option<&Value>, fields: &mut Vec<FieldChange>) {
+    let want = want.filter(|value| !value.is_null());
+    let have = have.filter(|value| !value.is_null());
+    match (want, have) {
+        (None, None) => {}
+        (Some(Value::Object(wanted)), Some(Value::Object(had))) => {
+            let mut keys: Vec<_> = wanted.keys().chain(had.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                compare(&below, wanted.get(key), had.get(key), fields);
+            }
+        }
+        (want, have) if want == have => {}
+        (want, have) => fields.push(FieldChange {
+            path: path.to_owned(),
+            have: have.cloned(),
+            want: want.cloned(),
+            replaces: false,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_diff_names_each_field_and_treats_null_as_absent() {
+        let want = json!({"memory": 256, "env": {"A": "1", "C": null}, "layers": ["x"], "name": "n"});
+        let have = json!({"memory": 128, "env": {"A": "1", "B": "2"}, "layers": ["x"], "name": "m"});
+        let diff = Diff::between(&want, &have, &["name"]);
+        let paths: Vec<_> = diff
+            .fields
+            .iter()
+            .map(|f| (f.path.as_str(), f.replaces))
+            .collect();
+        assert_eq!(paths, [("env.B", false), ("memory", false), ("name", true)]);
+        assert!(diff.replaces() && diff.touches("env") && !diff.touches("en"));
+        assert!(diff.concerns("env") && diff.concerns("memory.max") && !diff.concerns("layers"));
+        assert!(Diff::between(&json!({"a": null}), &json!({}), &[]).is_empty());
+    }
+}

@@ -1,0 +1,37 @@
+//! The types of AWS resources, one file each. To add one, write its file and add it to the list below.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use grail_state::digest::Digester;
+
+use crate::aws::Context;
+use crate::port::{Catalog, Resource, erase};
+
+/// Declares the modules and makes the catalogue of their types.
+macro_rules! resources {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        $(pub mod $module;)+
+
+        /// Every AWS resource type. `digester` hides the secrets of their forms.
+        pub fn catalog(context: Arc<Context>, digester: Arc<Digester>) -> Catalog {
+            Catalog::new([
+                $(erase($module::$name::new(Arc::clone(&context)), Arc::clone(&digester)),)+
+            ])
+        }
+
+        /// The IAM actions that all of them need together.
+        pub fn actions() -> BTreeSet<&'static str> {
+            [$(<$module::$name as Resource>::ACTIONS,)+].into_iter().flatten().copied().collect()
+        }
+    };
+}
+
+resources! {
+    api_stage::ApiStage,
+    iam_role::IamRole,
+    lambda_function::LambdaFunction,
+    lambda_permission::LambdaPermission,
+    log_group::LogGroup,
+    rest_api::RestApi,
+}

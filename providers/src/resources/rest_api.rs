@@ -1,0 +1,462 @@
+//! A REST API of API Gateway, whole: its routes, authorizers and settings, from one OpenAPI document.
+//!
+//! **Calls.** `ImportRestApi` (1 per 3 s; edge-optimised 1 per 30 s) makes it, `PutRestApi` in mode overwrite (1 per s)
+//! changes the definition in one call, `UpdateRestApi` sets what a document cannot say, `DeleteRestApi` (1 per 30 s) ends it.
+//! All calls of API Gateway together: 10 a second, burst 40 (`field-notes.md` 1). IAM knows API Gateway's calls by their
+//! HTTP verb. Nothing here is visible to a caller of the API: that is `api_stage`'s doing.
+//!
+//! **Comparison.** What a document means to API Gateway cannot be read back as that document. So the resolved document's
+//! digest is remembered with the digest of a normalised reading taken after the write, the *baseline* ([`reading`]): while
+//! the reading stays the same, the API is what the record says. Else its definition is "changed outside", and one put makes
+//! it right. Emulators that forget what they were told are thereby no drift.
+//!
+//! **Identity.** The id; else the mark in the description, token and definition digest ([`mark`]); else the title together
+//! with a method that calls this stack's API handler. An API with our title alone is somebody else's: the APIs of all stages
+//! of an application share it.
+//!
+//! **Way back.** Every document that was sent is kept in Artifacts under its digest, and a definition may be given as such
+//! a digest. What we did not send (Chalice's, a change by hand) is rebuilt from a reading ([`rebuild`]). An overwrite wipes
+//! gateway responses, models and resources made by hand; the rebuilt document has them.
+//!
+//! **Given up:** tags, documentation parts, client certificates, usage plans are neither read nor set.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_apigateway::error::SdkError;
+use aws_sdk_apigateway::primitives::Blob;
+use aws_sdk_apigateway::types::{PatchOperation, PutMode};
+use grail_state::digest::{Digester, canonical};
+use grail_state::template::has_stand_in;
+use grail_state::{Digest, Handle, Kind, Proof, StepToken, Wire};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use self::head::Head;
+use self::mark::{Mark, is_digest};
+use self::reading::{Depth, Reading};
+use crate::aws::outcome::{Verdict, verdict};
+use crate::aws::{Context, Outcome};
+use crate::port::{
+    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Retry, Secured, Seen, Sight, Undelete,
+};
+
+mod find;
+mod head;
+pub(crate) mod mark;
+mod reading;
+mod rebuild;
+
+/// The largest `minimumCompressionSize` (API reference, `CreateRestApi`).
+const LARGEST_COMPRESSION: u32 = 10_485_760;
+
+/// How an API is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EndpointType {
+    /// Through CloudFront.
+    Edge,
+    /// In its region.
+    Regional,
+    /// From VPCs only.
+    Private,
+}
+
+impl EndpointType {
+    /// As API Gateway writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "EDGE",
+            Self::Regional => "REGIONAL",
+            Self::Private => "PRIVATE",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Edge, Self::Regional, Self::Private]
+            .into_iter()
+            .find(|one| one.as_str() == name)
+    }
+}
+
+/// A REST API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name; the title of the definition.
+    pub name: String,
+    /// How it is reached.
+    pub endpoint_type: EndpointType,
+    /// Answers of this many bytes and more are compressed; none if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_compression: Option<u32>,
+    /// An OpenAPI 3.0.1 document, or the digest of one that is kept in Artifacts.
+    pub definition: Value,
+}
+
+impl Spec {
+    fn compression(&self) -> Option<i32> {
+        self.minimum_compression
+            .map(|size| i32::try_from(size).unwrap_or(i32::MAX))
+    }
+
+    /// The same with the definition as its digest, as records have it.
+    fn with_digest(&self, digest: &str) -> Self {
+        Self {
+            definition: Value::String(digest.to_owned()),
+            ..self.clone()
+        }
+    }
+}
+
+/// The definition as it can be compared: the digest of a document; of one that is not resolved yet a stand-in.
+fn projected_definition(definition: &Value) -> Value {
+    match definition {
+        Value::Object(_) if has_stand_in(&canonical(definition)) => {
+            json!("(known after deploy: definition)")
+        }
+        Value::Object(_) => json!(Digest::of_value(definition)),
+        other => other.clone(),
+    }
+}
+
+/// The resource type.
+#[derive(Debug)]
+pub struct RestApi {
+    context: Arc<Context>,
+}
+
+impl RestApi {
+    /// The type in `context`.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    /// The document that `definition` is or names, and its digest. It is kept, so that a later way back finds it.
+    fn document(&self, definition: &Value) -> Result<(Value, Digest), Failure> {
+        if let Some(digest) = definition.as_str().filter(|text| is_digest(text)) {
+            let digest = Digest(digest.to_owned());
+            let kept = self.context.artifacts.get(&digest).map_err(Failure::refused)?;
+            let lost = || Failure::refused(format!("the API definition {} is no longer kept", digest.short()));
+            let document = serde_json::from_slice(&kept.ok_or_else(lost)?).map_err(Failure::refused)?;
+            return Ok((document, digest));
+        }
+        if !definition.is_object() {
+            return Err(Failure::refused("the API definition is no OpenAPI document"));
+        }
+        // The digest of a document is by definition that of its canonical text.
+        let kept = self.context.artifacts.put(canonical(definition).as_bytes());
+        Ok((definition.clone(), kept.map_err(Failure::refused)?))
+    }
+
+    async fn import(&self, spec: &Spec, letter: &Letter) -> Result<Head, Failure> {
+        let sent = self.context.clients.apigateway.write().import_rest_api();
+        let answer = sent
+            .parameters("endpointConfigurationTypes", spec.endpoint_type.as_str())
+            .body(letter.body())
+            .send()
+            .await;
+        let wait = match spec.endpoint_type {
+            EndpointType::Edge => ("API Gateway, which makes one edge API in 30 s", Duration::from_secs(30)),
+            _ => ("API Gateway, which makes one API in 3 s", Duration::from_secs(3)),
+        };
+        patiently(answer, "apigateway:POST", wait).map(Head::from)
+    }
+
+    async fn put(&self, id: &str, letter: &Letter) -> Result<Head, Failure> {
+        let sent = self.context.clients.apigateway.write().put_rest_api();
+        let answer = sent
+            .rest_api_id(id)
+            .mode(PutMode::Overwrite)
+            .body(letter.body())
+            .send()
+            .await;
+        let wait = ("API Gateway, which takes one definition a second", Duration::from_secs(1));
+        patiently(answer, "apigateway:PUT", wait).map(Head::from)
+    }
+
+    async fn patch(&self, id: &str, patches: Vec<PatchOperation>) -> Result<(), Failure> {
+        if patches.is_empty() {
+            return Ok(());
+        }
+        let sent = self.context.clients.apigateway.write().update_rest_api();
+        let answer = sent.rest_api_id(id).set_patch_operations(Some(patches)).send().await;
+        answer.wrote("apigateway:PATCH").map(|_| ())
+    }
+
+    /// What is there after a write of ours that made it `spec`, with the new baseline.
+    async fn written(&self, id: &str, spec: &Spec, digest: &str, depth: Depth) -> Result<Seen<Spec>, Failure> {
+        let reading = Reading::take(&self.context, id, depth).await?;
+        let gone = || Failure::refused(format!("the REST API {id} is gone"));
+        Ok(self.seen(&reading.ok_or_else(gone)?, spec.with_digest(digest)))
+    }
+
+    fn seen(&self, reading: &Reading, spec: Spec) -> Seen<Spec> {
+        let id = &reading.head.id;
+        let Context { partition, region, account, .. } = &*self.context;
+        let arn = format!("arn:{partition}:execute-api:{region}:{account}:{id}");
+        let outputs = [
+            ("id", json!(id)),
+            ("definition_digest", spec.definition.clone()),
+            ("execution_arn", json!(arn)),
+            ("baseline", json!(reading.baseline())),
+        ];
+        Seen {
+            handle: Handle(id.clone()),
+            proof: self.proof(reading),
+            outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
+            spec,
+        }
+    }
+
+    fn proof(&self, reading: &Reading) -> Proof {
+        if reading.uris().any(|uri| self.calls_our_handler(uri)) {
+            return Proof::Ours;
+        }
+        match reading.head.mark() {
+            Some(mark) => Proof::Mark(mark.token),
+            None => Proof::NameOnly,
+        }
+    }
+
+    /// What a reading says, seen from `at`.
+    fn interpret(&self, reading: &Reading, at: &Locator<'_>) -> Seen<Spec> {
+        let baseline = reading.baseline();
+        let record = at.record.filter(|record| record.handle.0 == reading.head.id);
+        let known = record.and_then(|record| record.outputs.get("baseline"));
+        if let Some(record) = record
+            && known.and_then(Value::as_str) == Some(&baseline)
+            && let Ok(spec) = serde_json::from_value(record.spec.clone())
+        {
+            return self.seen(reading, spec);
+        }
+        let short = baseline.split(':').next_back().and_then(|digest| digest.get(..12));
+        let short = short.unwrap_or(&baseline);
+        let definition = match reading.head.mark() {
+            // A document is applied whole, mark and all: what bears the mark of this very attempt is what it sent.
+            Some(mark) if Some(&mark.token) == at.token => mark.digest,
+            _ if known.is_some() => format!("changed outside: {short}"),
+            _ => format!("not known: {short}"),
+        };
+        let head = &reading.head;
+        let spec = Spec {
+            name: head.name.clone(),
+            endpoint_type: head.endpoint_type(),
+            minimum_compression: head.minimum_compression.and_then(|size| u32::try_from(size).ok()),
+            definition: Value::String(definition),
+        };
+        self.seen(reading, spec)
+    }
+}
+
+/// A document on its way, with the mark of the attempt in its description.
+struct Letter {
+    document: Value,
+    description: String,
+}
+
+impl Letter {
+    fn new(mut document: Value, token: &StepToken, digest: &Digest) -> Self {
+        let mark = Mark {
+            token: token.clone(),
+            digest: digest.0.clone(),
+        };
+        let own = document.pointer("/info/description").and_then(Value::as_str);
+        let description = mark.on(own.unwrap_or_default());
+        if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
+            info.insert("description".to_owned(), Value::String(description.clone()));
+        }
+        Self { document, description }
+    }
+
+    fn body(&self) -> Blob {
+        Blob::new(canonical(&self.document).into_bytes())
+    }
+}
+
+/// The answer to a write that has a slow rate of its own: being throttled is then no failed attempt but a wait.
+pub(super) fn patiently<T, E>(
+    answer: Result<T, SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
+    action: &'static str,
+    (on, after): (&'static str, Duration),
+) -> Result<T, Failure>
+where
+    E: aws_sdk_apigateway::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let throttled = match answer.as_ref().map_err(verdict) {
+        Err(Verdict::Throttled(said)) => Some(said.unwrap_or(after).max(after)),
+        _ => None,
+    };
+    answer.wrote(action).map_err(|failure| match throttled {
+        Some(after) => Failure {
+            retry: Retry::Await { after, on },
+            ..failure
+        },
+        None => failure,
+    })
+}
+
+impl Resource for RestApi {
+    const KIND: Kind = Kind::new("rest_api");
+    const UNDELETE: Undelete = Undelete::Never;
+    const NAME_BOUND: bool = false;
+    const VOLATILE: &'static [&'static str] = &["baseline", "definition_digest"];
+    const ACTIONS: &'static [&'static str] = &[
+        "apigateway:DELETE",
+        "apigateway:GET",
+        "apigateway:PATCH",
+        "apigateway:POST",
+        "apigateway:PUT",
+        // A definition may set a resource policy.
+        "apigateway:UpdateRestApiPolicy",
+    ];
+    /// The API, its resources with their methods, its authorizers. Three more where the definition has models, gateway
+    /// responses or request validators; an API that is looked for costs pages of 500 APIs instead.
+    const READS: Cost = Cost {
+        each: 3,
+        lists: 0,
+        page: 0,
+    };
+    const WIRE: Option<&'static Wire> = Some(&Wire {
+        resource_type: "rest_api",
+        entry: None,
+        keys: &[("rest_api_id", "id")],
+        handle: Some("rest_api_id"),
+    });
+    type Spec = Spec;
+
+    fn check(spec: &Spec) -> Vec<Invalid> {
+        let mut problems = Vec::new();
+        let mut problem = |field: &str, why: String| {
+            problems.push(Invalid {
+                field: field.to_owned(),
+                why,
+            });
+        };
+        if let Some(size) = spec.minimum_compression.filter(|size| *size > LARGEST_COMPRESSION) {
+            problem("minimum_compression", format!("{size} is more than {LARGEST_COMPRESSION}"));
+        }
+        match &spec.definition {
+            Value::Object(document) => {
+                let title = spec.definition.pointer("/info/title").and_then(Value::as_str);
+                if title != Some(&spec.name) {
+                    problem("definition.info.title", format!("must be the name, `{}`", spec.name));
+                }
+                if !document.get("paths").is_some_and(Value::is_object) {
+                    problem("definition.paths", "a definition needs paths".to_owned());
+                }
+            }
+            Value::String(_) => {}
+            _ => problem("definition", "must be an OpenAPI document".to_owned()),
+        }
+        problems
+    }
+
+    fn project(spec: &Spec, _digester: &Digester) -> Value {
+        let projected = Spec {
+            definition: projected_definition(&spec.definition),
+            ..spec.clone()
+        };
+        serde_json::to_value(projected).unwrap_or(Value::Null)
+    }
+
+    fn label(spec: &Value) -> Option<String> {
+        spec.get("name").and_then(Value::as_str).map(ToOwned::to_owned)
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let baseline = at.record.and_then(|record| record.outputs.get("baseline"));
+        let depth = Depth::of_baseline(baseline.and_then(Value::as_str));
+        if let Some(handle) = at.handle
+            && let Some(reading) = Reading::take(&self.context, &handle.0, depth).await?
+        {
+            return Ok(Some(self.interpret(&reading, &at)));
+        }
+        let Some(id) = self.find(&at).await? else {
+            return Ok(None);
+        };
+        let reading = Reading::take(&self.context, &id, depth).await?;
+        Ok(reading.map(|reading| self.interpret(&reading, &at)))
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let spec = request.spec;
+        let (document, digest) = self.document(&spec.definition)?;
+        let depth = Depth::for_document(&document);
+        let letter = Letter::new(document, request.token, &digest);
+        // An import cannot be told to happen once: an earlier try of this attempt is recognised by its mark.
+        let head = match self.marked(request.token).await? {
+            Some(made) if made.description == letter.description => made,
+            Some(made) => self.put(&made.id, &letter).await?,
+            None => self.import(spec, &letter).await?,
+        };
+        let patches = head.lacks(spec, &letter.description);
+        self.patch(&head.id, patches).await.map_err(Failure::after_change)?;
+        let seen = self.written(&head.id, spec, &digest.0, depth).await;
+        seen.map_err(Failure::after_change)
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let (id, want, diff) = (&request.handle.0, request.want, request.diff);
+        if diff.touches("definition") {
+            let (document, digest) = self.document(&want.definition)?;
+            let depth = Depth::for_document(&document);
+            let letter = Letter::new(document, request.token, &digest);
+            let head = self.put(id, &letter).await?;
+            let patches = head.lacks(want, &letter.description);
+            self.patch(id, patches).await.map_err(Failure::after_change)?;
+            let seen = self.written(id, want, &digest.0, depth).await;
+            return seen.map_err(Failure::after_change);
+        }
+        let present = request.have.get("endpoint_type").and_then(Value::as_str);
+        let present = present.and_then(EndpointType::named).unwrap_or(EndpointType::Edge);
+        let mut patches = Vec::new();
+        if diff.touches("name") {
+            patches.push(head::replace("/name", &want.name));
+        }
+        if diff.touches("minimum_compression") {
+            patches.push(head::compression(want));
+        }
+        if diff.touches("endpoint_type") {
+            patches.push(head::endpoint(present, want));
+        }
+        self.patch(id, patches).await?;
+        let digest = request.have.get("definition").and_then(Value::as_str).unwrap_or_default();
+        let depth = Depth::of_baseline(request.outputs.get("baseline").and_then(Value::as_str));
+        let seen = self.written(id, want, digest, depth).await;
+        seen.map_err(Failure::after_change)
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let sent = self.context.clients.apigateway.write().delete_rest_api();
+        let answer = sent.rest_api_id(&request.handle.0).send().await;
+        if answer.as_ref().is_err_and(|error| verdict(error) == Verdict::NotFound) {
+            return Ok(());
+        }
+        let wait = ("API Gateway, which deletes one API in 30 s", Duration::from_secs(30));
+        patiently(answer, "apigateway:DELETE", wait).map(|_| ())
+    }
+
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let named = seen.spec.definition.as_str().filter(|text| is_digest(text));
+        let ours = named.map(|text| Digest(text.to_owned()));
+        let kept = match ours {
+            Some(digest) if self.context.artifacts.get(&digest).map_err(Failure::refused)?.is_some() => digest,
+            _ => {
+                let whole = Reading::take(&self.context, &seen.handle.0, Depth::Whole).await?;
+                let gone = || Failure::refused(format!("the REST API {} is gone", seen.handle));
+                let document = rebuild::document(&whole.ok_or_else(gone)?.form);
+                let kept = self.context.artifacts.put(canonical(&document).as_bytes());
+                kept.map_err(Failure::refused)?
+            }
+        };
+        let spec = serde_json::to_value(seen.spec.with_digest(&kept.0)).map_err(Failure::refused)?;
+        Ok(Some(Secured {
+            spec,
+            artifacts: vec![kept],
+            secret: false,
+        }))
+    }
+}
+

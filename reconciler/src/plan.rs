@@ -1,0 +1,281 @@
+//! Desired, recorded and observed in, a [`Plan`] out. Pure: no IO, no clock, no AWS types.
+//!
+//! `have` against `want` decides what is done; `recorded` against `have` only explains it ("changed outside"). No case
+//! depends on the state being right: it supplies handles and remembered dependencies.
+//!
+//! The parts, in the order in which they are used: [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
+//! are ours, [`decide`] what becomes of each wish (with [`outlook`], [`reason`] and [`replace`]), [`retire`] what goes,
+//! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use grail_providers::port::Diff;
+use grail_state::journal::Doomed;
+use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+mod adopt;
+mod arrange;
+pub mod check;
+mod decide;
+mod error;
+mod graph;
+mod outlook;
+mod reason;
+mod replace;
+mod retire;
+#[cfg(test)]
+mod tests;
+
+pub use check::check_plan;
+pub use error::PlanError;
+
+use adopt::Ownership;
+use decide::Fate;
+
+/// The place of a step in its plan: `build` first, then `sweep`, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub u32);
+
+/// What a step does. A replacement is two steps that name each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Brings the resource into being.
+    Create {
+        /// The step that removes what it takes the place of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<StepId>,
+    },
+    /// Changes what differs.
+    Update {
+        /// The differences.
+        diff: Diff,
+    },
+    /// Removes it.
+    Delete {
+        /// The step that makes what takes its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced_by: Option<StepId>,
+    },
+}
+
+/// Why a step is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It is wanted and was never made.
+    New,
+    /// The state knows it, and it is not there.
+    Missing,
+    /// The wish has changed.
+    ConfigurationChanged,
+    /// What is there was changed by somebody else.
+    ChangedOutside,
+    /// The wish has changed, and so has what is there.
+    Both,
+    /// A value that it refers to changes in this plan.
+    DependencyChanged,
+    /// It exists, is ours, and the state did not know it.
+    Adopted,
+    /// It is no longer wanted.
+    NotWanted,
+    /// It is replaced by a new one.
+    Replaced,
+    /// An earlier deletion did not succeed.
+    LeftOver,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Missing => "missing",
+            Self::ConfigurationChanged => "configuration changed",
+            Self::ChangedOutside => "changed outside",
+            Self::Both => "configuration changed, and changed outside",
+            Self::DependencyChanged => "something it refers to changes",
+            Self::Adopted => "adopted",
+            Self::NotWanted => "no longer wanted",
+            Self::Replaced => "replaced",
+            Self::LeftOver => "left over from an earlier deletion",
+        })
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its place in the plan.
+    pub id: StepId,
+    /// The resource that it changes.
+    pub resource: ResourceId,
+    /// What it does.
+    pub action: Action,
+    /// The wished form, secrets in clear. Skipped when a plan is written out; `wanted` shows it.
+    #[serde(skip)]
+    pub want: Option<Template>,
+    /// The wished form as projected, with stand-ins for what is known after the deploy only.
+    pub wanted: Option<Value>,
+    /// What is there before the step, as observed.
+    pub have: Option<Remote>,
+    /// What the resource depends on, to be remembered.
+    pub depends_on: BTreeSet<ResourceId>,
+    /// The steps that must be done first.
+    pub after: Vec<StepId>,
+    /// Its place in Chalice's order.
+    pub rank: u32,
+    /// Why it is here.
+    pub why: Why,
+    /// A short physical name for messages.
+    pub label: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Creates, updates, and the deletions that can be taken back.
+    pub build: Vec<Step>,
+    /// Deletions that cannot, after the commit.
+    pub sweep: Vec<Step>,
+    /// Resources that are as they should be.
+    pub unchanged: Vec<ResourceId>,
+    /// Records that change without a call: adopted resources that need no write, refreshed outputs, records of things that
+    /// are neither there nor wanted (`None`).
+    pub notes: BTreeMap<ResourceId, Option<Record>>,
+    /// The state that the plan was made from.
+    pub base: Version,
+    /// The digest of everything above: what is approved is what is done.
+    pub digest: Digest,
+}
+
+impl Plan {
+    /// True if carrying it out would write nothing outside.
+    pub fn is_empty(&self) -> bool {
+        self.build.is_empty() && self.sweep.is_empty()
+    }
+
+    /// The digest of all but the digest.
+    fn digested(&self) -> Digest {
+        let Self {
+            build,
+            sweep,
+            unchanged,
+            notes,
+            base,
+            digest: _,
+        } = self;
+        Digest::of_value(&json!({
+            "build": build, "sweep": sweep, "unchanged": unchanged, "notes": notes, "base": base,
+        }))
+    }
+
+    /// All steps, build first.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.build.iter().chain(&self.sweep)
+    }
+}
+
+/// All that a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// What is wanted.
+    pub desired: &'a grail_state::DesiredState,
+    /// What the state knows.
+    pub recorded: &'a BTreeMap<ResourceId, Record>,
+    /// What is there. An id that was not looked at is not in the map.
+    pub observed: &'a BTreeMap<ResourceId, Observed>,
+    /// What an earlier commit wanted gone and is not.
+    pub doomed: &'a [Doomed],
+    /// Rules by kind.
+    pub rules: &'a dyn grail_providers::port::RuleBook,
+    /// What the user allows.
+    pub consent: &'a Consent,
+    /// The state that `recorded` was read from.
+    pub base: &'a Version,
+}
+
+/// What the user allows beyond the ordinary.
+#[derive(Clone, Debug, Default)]
+pub struct Consent {
+    /// Existing things to adopt without proof: `kind.name`, or the name alone.
+    pub adopt: BTreeSet<String>,
+    /// Whether a resource bound to a fixed name may be deleted and created anew.
+    pub replace: bool,
+    /// Marks of attempts that the journal knows: things that bear one are ours.
+    pub tokens: BTreeSet<grail_state::StepToken>,
+}
+
+/// Plans how to come from what is there to what is wanted.
+///
+/// A wish for nothing at all is the goal of `delete`: then every deletion is in the sweep.
+///
+/// # Errors
+/// Every problem that stands in the way, in a stable order: unknown kinds, invalid specs, references to nothing, circles,
+/// then things that are not ours or cannot be replaced.
+pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
+    let resources = &inputs.desired.resources;
+    let mut problems = wrong_wishes(inputs);
+    let needs: graph::Before<ResourceId> = resources
+        .iter()
+        .map(|(id, desired)| (id.clone(), desired.depends_on()))
+        .collect();
+    let order = graph::sorted(&needs, |id| resources.get(id).map_or(0, |desired| desired.rank));
+    problems.extend(graph::circles(&needs).into_iter().map(PlanError::Cycle));
+    let ownership = Ownership::of(inputs);
+    problems.extend(adopt::refusals(inputs, &ownership));
+    let decided = decide::decide(inputs, &order, &ownership, &mut problems);
+    let retired = retire::retire(inputs, &ownership, &decided, &mut problems);
+    if !problems.is_empty() {
+        problems.sort_by_key(PlanError::class);
+        return Err(problems);
+    }
+    let (build, sweep) = arrange::arrange(&order, &needs, &decided, &retired);
+    let mut notes: BTreeMap<_, _> = retired.forgotten.into_iter().map(|id| (id, None)).collect();
+    let mut unchanged = Vec::new();
+    for (id, one) in decided {
+        if let Fate::Keep(note) = one.fate {
+            unchanged.push(id.clone());
+            notes.extend(note.map(|record| (id.clone(), Some(record))));
+        }
+    }
+    let mut plan = Plan {
+        build,
+        sweep,
+        unchanged,
+        notes,
+        base: inputs.base.clone(),
+        digest: Digest::default(),
+    };
+    plan.digest = plan.digested();
+    Ok(plan)
+}
+
+/// What is wrong with the wishes themselves.
+fn wrong_wishes(inputs: &Inputs<'_>) -> Vec<PlanError> {
+    let mut problems = Vec::new();
+    for Desired { id, spec, .. } in inputs.desired.resources.values() {
+        match inputs.rules.rules(&id.kind).map(|rules| rules.check(spec)) {
+            None => problems.push(PlanError::UnknownKind(id.clone())),
+            Some(Err(wrong)) => problems.push(PlanError::Invalid {
+                id: id.clone(),
+                problems: wrong,
+            }),
+            Some(Ok(())) => {}
+        }
+    }
+    for desired in inputs.desired.resources.values() {
+        let nowhere = desired
+            .depends_on()
+            .into_iter()
+            .filter(|to| !inputs.desired.resources.contains_key(to));
+        problems.extend(nowhere.map(|to| PlanError::Dangling {
+            from: desired.id.clone(),
+            to,
+        }));
+    }
+    problems
+}

@@ -1,0 +1,208 @@
+//! What is written down before and after each act, between one commit and the next.
+//!
+//! Rules (design 6.3): no write to a resource before its [`Entry::Intent`] is durable; no step is finished before
+//! [`Entry::Done`] or [`Entry::Gone`] is durable; dependents wait for that. The status of a transaction is the fold of its
+//! entries, `txn::replay`, live and at recovery.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::id::{Handle, ResourceId, StepToken};
+use crate::observed::Remote;
+use crate::record::Record;
+
+/// The number of an entry, counted from 0 within one epoch (one holding of the lock).
+pub type Seq = u64;
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and live in lists of hundreds; a box would be noise at every use"
+)]
+pub enum Entry {
+    /// A pass towards a goal begins. Several may follow each other within one transaction: a crash, then another goal.
+    Begin {
+        /// The digest of the plan that is carried out.
+        goal: Digest,
+        /// What was asked for (`deploy`, `delete`, `rollback`), for people.
+        command: String,
+        /// When, by this machine's clock.
+        at: Timestamp,
+    },
+    /// A write to `id` is about to be made.
+    Intent {
+        /// The resource.
+        id: ResourceId,
+        /// The attempt; the same over every retry of one birth.
+        token: StepToken,
+        /// The form wanted, as projected; `None` for a deletion.
+        spec: Option<Value>,
+        /// The living thing whose place the new one takes at the commit: it stays untouched until it is swept. `None`
+        /// for every write that is no such birth.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<Handle>,
+        /// What was there before. Only the first since the last commit counts.
+        pre: PreImage,
+        /// What restoring the pre-image will need.
+        keep: Keep,
+        /// What the resource depends on, for the order of the way back.
+        depends_on: BTreeSet<ResourceId>,
+        /// Its place in Chalice's order.
+        rank: u32,
+        /// When, by this machine's clock.
+        at: Timestamp,
+    },
+    /// The resource is as wanted.
+    Done {
+        /// The resource.
+        id: ResourceId,
+        /// What is to be remembered of it.
+        record: Record,
+    },
+    /// The resource is deleted, or was found not to exist.
+    Gone {
+        /// The resource.
+        id: ResourceId,
+    },
+    /// A write was refused, or its outcome is unknown. The intent stays open until it is settled.
+    Failed {
+        /// The resource.
+        id: ResourceId,
+        /// True if the world may have changed all the same.
+        maybe: bool,
+        /// The cause, in words, without secrets.
+        why: String,
+    },
+    /// Everything that can be taken back is done: from here the way is forward only.
+    Commit {
+        /// What is still to be deleted.
+        sweep: Vec<Doomed>,
+        /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        notes: BTreeMap<ResourceId, Option<Record>>,
+    },
+    /// One of the swept things is gone.
+    Swept {
+        /// The resource.
+        id: ResourceId,
+        /// Which thing: a replaced resource has two under one id.
+        handle: Handle,
+    },
+    /// The way back begins.
+    Abort {
+        /// The cause, in words.
+        why: String,
+        /// When, by this machine's clock.
+        at: Timestamp,
+    },
+    /// The resource is as it was at the last commit.
+    Restored {
+        /// The resource.
+        id: ResourceId,
+        /// What is to be remembered of it; `None` where it did not exist or was not ours.
+        record: Option<Record>,
+    },
+    /// The way back is blocked at this resource; the next command tries again.
+    Stuck {
+        /// The resource.
+        id: ResourceId,
+        /// The cause, in words.
+        why: String,
+    },
+}
+
+impl Entry {
+    /// The resource that the entry is about, if it is about one.
+    pub fn resource(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Begin { .. } | Self::Commit { .. } | Self::Abort { .. } => None,
+            Self::Intent { id, .. }
+            | Self::Done { id, .. }
+            | Self::Gone { id }
+            | Self::Failed { id, .. }
+            | Self::Swept { id, .. }
+            | Self::Restored { id, .. }
+            | Self::Stuck { id, .. } => Some(id),
+        }
+    }
+}
+
+/// What was there before the first write since the last commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and live in lists of hundreds; a box would be noise at every use"
+)]
+pub enum PreImage {
+    /// Nothing.
+    Absent,
+    /// This, and what we knew of it.
+    Present {
+        /// As observed.
+        remote: Remote,
+        /// As recorded; `None` if the state did not know it (it was adopted).
+        record: Option<Record>,
+    },
+}
+
+/// What restoring a pre-image needs beyond its projected form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Nothing: the projected form is the whole form, or there was nothing.
+    Nothing,
+    /// The whole form, sealed, because the projected one hides secrets; and the artifacts that it names.
+    Sealed {
+        /// The sealed whole form.
+        sealed: Sealed,
+        /// Digests of bytes that must stay in the artifact store until the commit.
+        artifacts: Vec<Digest>,
+    },
+    /// The whole form in clear, for kinds that project more than secrets away (code); and the artifacts that it names.
+    Plain {
+        /// The whole form. Holds no secret.
+        spec: Value,
+        /// Digests of bytes that must stay in the artifact store until the commit.
+        artifacts: Vec<Digest>,
+    },
+    /// It could not be had. Restoring will do what the projected form allows, and say what it could not.
+    Unavailable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Bytes under an authenticated cipher (see `seal`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Which key opens it.
+    pub key_id: String,
+    /// Base64 of the nonce.
+    pub nonce: String,
+    /// Base64 of the ciphertext with its tag.
+    pub bytes: String,
+}
+
+/// A thing that is to be deleted after the commit, with all that its deletion needs when its source is long gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Doomed {
+    /// Its logical name. A replaced resource has a live record under the same name.
+    pub id: ResourceId,
+    /// Its physical name.
+    pub handle: Handle,
+    /// Its form, as projected.
+    pub spec: Value,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, Value>,
+    /// What it depends on: deleted after it.
+    pub depends_on: BTreeSet<ResourceId>,
+    /// Its place in Chalice's order.
+    pub rank: u32,
+}

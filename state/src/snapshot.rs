@@ -1,0 +1,303 @@
+//! The state at the last commit.
+//!
+//! A snapshot that an older grail wrote is upgraded, one version at a time, by pure functions over its JSON
+//! ([`Snapshot::read`]); one of a newer grail, and one of another stack, are refused and left as they are. That the account
+//! and region are the right ones ([`Snapshot::home`]) is the caller's to check: only it knows the current ones.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::id::{ResourceId, StackId};
+use crate::journal::{Doomed, Seq};
+use crate::record::Record;
+use crate::store::StoreError;
+
+/// The schema version that this build writes. Older ones are upgraded when read, newer ones are refused.
+pub const SCHEMA: u32 = 1;
+
+/// Turns a document of one schema version into the next. Sees the document as it was written, not as today's types.
+type Upgrade = fn(Value) -> Result<Value, String>;
+
+/// The way from version 1 to [`SCHEMA`]: the function at index `n` upgrades version `n + 1`. A new version of the schema
+/// raises [`SCHEMA`] by one and appends one function here; nothing else changes.
+const UPGRADES: &[Upgrade] = &[];
+
+/// How many hashes of Chalice's file are kept, to know a stale checkout from a foreign deploy (design 8).
+pub const KEPT_PROJECTIONS: usize = 100;
+
+/// What is known of a stack at its last commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Schema version of this document.
+    pub schema: u32,
+    /// The stack that it describes.
+    pub stack: StackId,
+    /// The account and region that the stack lives in, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Home>,
+    /// Every resource that exists and is ours.
+    pub records: BTreeMap<ResourceId, Record>,
+    /// Things that should be gone and are not yet: the next `deploy` or `delete` goes on with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doomed: Vec<Doomed>,
+    /// Hashes of the forms of Chalice's file that we wrote, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub projections: Vec<Digest>,
+    /// The epoch and the number of the next journal entry after those folded in: older entries are history.
+    #[serde(default)]
+    pub folded: Folded,
+    /// When it was committed, by the clock of the machine that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<Timestamp>,
+}
+
+/// An AWS account and region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// Twelve digits.
+    pub account: String,
+    /// Such as `eu-west-1`.
+    pub region: String,
+}
+
+/// Up to where the journal is folded into a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Folded {
+    /// One holding of the lock.
+    pub epoch: u64,
+    /// The first number in that epoch that is not folded in.
+    pub seq: Seq,
+}
+
+impl Snapshot {
+    /// The state of a stack of which nothing is known.
+    pub fn empty(stack: StackId) -> Self {
+        Self {
+            schema: SCHEMA,
+            stack,
+            home: None,
+            records: BTreeMap::new(),
+            doomed: Vec::new(),
+            projections: Vec::new(),
+            folded: Folded::default(),
+            committed: None,
+        }
+    }
+
+    /// Reads the written form, upgraded where an older grail wrote it. `what` names the file or object in errors.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], [`StoreError::TooNew`], and [`StoreError::OtherStack`] if it describes another stack than
+    /// `expected`.
+    pub fn read(text: &[u8], what: &str, expected: &StackId) -> Result<Self, StoreError> {
+        let corrupt = |why: String| StoreError::Corrupt {
+            what: what.to_owned(),
+            why,
+        };
+        let document: Value = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
+        let document = upgraded(document, what, UPGRADES)?;
+        let snapshot: Self = serde_json::from_value(document).map_err(|error| corrupt(error.to_string()))?;
+        snapshot.check_stack(what, expected)?;
+        Ok(snapshot)
+    }
+
+    /// Refuses the state of another stack than `expected`.
+    pub(crate) fn check_stack(&self, what: &str, expected: &StackId) -> Result<(), StoreError> {
+        if self.stack == *expected {
+            return Ok(());
+        }
+        Err(StoreError::OtherStack {
+            what: what.to_owned(),
+            found: self.stack.clone(),
+            expected: expected.clone(),
+        })
+    }
+
+    /// The written form: JSON as people read it, with one final line break.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it has no form in JSON, which no snapshot that was read or folded has.
+    pub fn to_text(&self, what: &str) -> Result<Vec<u8>, StoreError> {
+        let mut text = serde_json::to_vec_pretty(self).map_err(|error| StoreError::Corrupt {
+            what: what.to_owned(),
+            why: error.to_string(),
+        })?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Remembers a form of Chalice's file that we wrote, as the newest, and forgets the oldest beyond [`KEPT_PROJECTIONS`].
+    pub fn remember_projection(&mut self, projection: Digest) {
+        self.projections.retain(|known| *known != projection);
+        self.projections.push(projection);
+        let surplus = self.projections.len().saturating_sub(KEPT_PROJECTIONS);
+        self.projections.drain(..surplus);
+    }
+}
+
+fn upgraded(mut document: Value, what: &str, upgrades: &[Upgrade]) -> Result<Value, StoreError> {
+    let corrupt = |why: String| StoreError::Corrupt {
+        what: what.to_owned(),
+        why,
+    };
+    let known = u32::try_from(upgrades.len() + 1).unwrap_or(u32::MAX);
+    let found = document.get("schema").and_then(Value::as_u64).unwrap_or(0);
+    if found == 0 {
+        return Err(corrupt("it names no schema version".to_owned()));
+    }
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StoreError::TooNew {
+            what: what.to_owned(),
+            found,
+            known,
+        });
+    }
+    for (version, upgrade) in (1..).zip(upgrades).skip_while(|(version, _)| *version < found) {
+        document = upgrade(document).map_err(|why| {
+            corrupt(format!(
+                "it cannot be upgraded from schema version {version}: {why}"
+            ))
+        })?;
+        if let Some(object) = document.as_object_mut() {
+            object.insert("schema".to_owned(), Value::from(version + 1));
+        }
+    }
+    Ok(document)
+}
+
+/// Which snapshot was read: a compare-and-swap succeeds only on the one it names. Opaque; `None` is "there was none".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version(pub Option<String>);
+
+impl Version {
+    /// The version of the snapshot with this written form.
+    pub fn of_text(text: &[u8]) -> Self {
+        Self(Some(Digest::of(text).0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn stack() -> StackId {
+        StackId {
+            app: "shop".into(),
+            stage: "dev".into(),
+        }
+    }
+
+    #[test]
+    fn there_is_one_upgrade_for_each_version_but_the_newest() {
+        assert_eq!(UPGRADES.len() + 1, SCHEMA as usize);
+    }
+
+    #[test]
+    fn a_snapshot_survives_its_written_form() {
+        let mut snapshot = Snapshot::empty(stack());
+        snapshot.home = Some(Home {
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+        });
+        snapshot.remember_projection(Digest::of(b"x"));
+        let text = snapshot.to_text("state.json").unwrap();
+        assert_eq!(Snapshot::read(&text, "state.json", &stack()).unwrap(), snapshot);
+        assert_ne!(Version::of_text(&text), Version::default());
+    }
+
+    #[test]
+    fn the_first_form_stays_readable() {
+        // As version 1 wrote it. Never change this text: a later version adds another beside it.
+        let text = br#"{"schema": 1, "stack": {"app": "shop", "stage": "dev"},
+            "home": {"account": "123456789012", "region": "eu-west-1"},
+            "records": {"lambda_function.worker": {"handle": "arn:aws:lambda:eu-west-1:123456789012:function:shop-dev-worker",
+                "spec": {"memory": 128}, "outputs": {"name": "shop-dev-worker"}, "depends_on": ["iam_role.default-role"], "rank": 2}},
+            "projections": ["00"], "folded": {"epoch": 3, "seq": 7}, "committed": "2026-01-02T03:04:05Z"}"#;
+        let snapshot = Snapshot::read(text, "state.json", &stack()).unwrap();
+        assert_eq!(snapshot.folded, Folded { epoch: 3, seq: 7 });
+        assert_eq!(
+            snapshot.records["lambda_function.worker".parse().as_ref().unwrap()].rank,
+            2
+        );
+    }
+
+    #[test]
+    fn older_documents_go_through_every_step_and_newer_ones_through_none() {
+        let chain: &[Upgrade] = &[
+            |mut document| {
+                document["b"] = document["a"].take();
+                Ok(document)
+            },
+            |mut document| {
+                document["c"] = json!([document["b"].as_str().ok_or("`b` is no text")?]);
+                Ok(document)
+            },
+        ];
+        let up = |document| upgraded(document, "state.json", chain);
+        assert_eq!(
+            up(json!({"schema": 1, "a": "x"})).unwrap(),
+            json!({"schema": 3, "a": null, "b": "x", "c": ["x"]})
+        );
+        assert_eq!(
+            up(json!({"schema": 2, "b": "x"})).unwrap(),
+            json!({"schema": 3, "b": "x", "c": ["x"]})
+        );
+        assert_eq!(up(json!({"schema": 3})).unwrap(), json!({"schema": 3}));
+        assert_eq!(
+            up(json!({"schema": 2, "b": 1})).unwrap_err().to_string(),
+            "state.json is damaged: it cannot be upgraded from schema version 2: `b` is no text"
+        );
+        assert!(matches!(
+            up(json!({"schema": 4})),
+            Err(StoreError::TooNew {
+                found: 4,
+                known: 3,
+                ..
+            })
+        ));
+        for bad in [json!({}), json!({"schema": "1"}), json!({"schema": 0}), json!([])] {
+            assert!(matches!(up(bad), Err(StoreError::Corrupt { .. })));
+        }
+    }
+
+    #[test]
+    fn the_state_of_another_stack_is_refused_by_both_names() {
+        let other = StackId {
+            app: "blog".into(),
+            stage: "dev".into(),
+        };
+        let text = Snapshot::empty(other).to_text("state.json").unwrap();
+        let error = Snapshot::read(&text, "state.json", &stack()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "state.json is the state of blog-dev, and this is shop-dev"
+        );
+    }
+
+    #[test]
+    fn only_the_last_projections_are_kept() {
+        let mut snapshot = Snapshot::empty(stack());
+        for number in 0..KEPT_PROJECTIONS + 5 {
+            snapshot.remember_projection(Digest(number.to_string()));
+        }
+        snapshot.remember_projection(Digest("50".into()));
+        assert_eq!(snapshot.projections.len(), KEPT_PROJECTIONS);
+        assert_eq!(snapshot.projections.first().unwrap().0, "5");
+        assert_eq!(snapshot.projections.last().unwrap().0, "50");
+        assert_eq!(
+            snapshot
+                .projections
+                .iter()
+                .filter(|known| known.0 == "50")
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! An emulated account through the AWS SDK: for a test's own preparations and looks, never for the program under test.
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+
+use crate::{DUMMY_KEY, REGION, runtime};
+
+/// The SDK's crates, for scenarios that speak to an account themselves.
+pub mod sdk {
+    pub use aws_sdk_apigateway as apigateway;
+    pub use aws_sdk_cloudwatchlogs as logs;
+    pub use aws_sdk_iam as iam;
+    pub use aws_sdk_lambda as lambda;
+    pub use aws_sdk_s3 as s3;
+}
+
+/// Clients of one account at one endpoint.
+#[derive(Debug, Clone)]
+pub struct Account {
+    endpoint: String,
+    config: SdkConfig,
+}
+
+impl Account {
+    /// The account that answers at `endpoint`; behind a proxy use its quiet address.
+    pub fn at(endpoint: &str) -> Account {
+        let credentials = Credentials::new(DUMMY_KEY, DUMMY_KEY, None, None, "tests");
+        let loading = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(credentials)
+            .endpoint_url(endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        Account {
+            endpoint: endpoint.to_owned(),
+            config: runtime::block_on(loading.load()),
+        }
+    }
+
+    /// The same account, with every call sent once: what fails, fails.
+    #[must_use]
+    pub fn without_retries(mut self) -> Account {
+        self.config = self
+            .config
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
+        self
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// IAM.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&self.config)
+    }
+
+    /// Lambda.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config)
+    }
+
+    /// API Gateway.
+    pub fn apigateway(&self) -> aws_sdk_apigateway::Client {
+        aws_sdk_apigateway::Client::new(&self.config)
+    }
+
+    /// CloudWatch Logs.
+    pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+
+    /// S3, with paths instead of host names.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(true)
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+}

@@ -1,0 +1,313 @@
+//! Runs programs the way a user would, with an environment in which nothing of this machine shows.
+//!
+//! [`Grail`] is the program under test. [`Program`] is what it and [`crate::chalice`] share.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::project::Project;
+use crate::{DUMMY_KEY, REGION, python};
+
+/// What a run left behind.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The command line, for messages.
+    pub command: String,
+    /// Exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Fails unless the run ended with this code.
+    pub fn expect_code(self, code: i32) -> Run {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Fails unless the run ended with code 0.
+    pub fn expect_success(self) -> Run {
+        self.expect_code(0)
+    }
+
+    /// Standard output as one JSON value a line.
+    pub fn events(&self) -> Vec<Value> {
+        let lines = self.stdout.lines().filter(|line| !line.trim().is_empty());
+        let parsed = lines.map(|line| match serde_json::from_str(line) {
+            Ok(event) => event,
+            Err(error) => panic!("no JSON on a line of standard output: {error}: {line}\n{self}"),
+        });
+        parsed.collect()
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Run {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "`{command}` ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
+    }
+}
+
+/// A program with the environment in which it runs.
+#[derive(Debug, Clone)]
+pub struct Program {
+    program: PathBuf,
+    folder: PathBuf,
+    environment: BTreeMap<OsString, OsString>,
+}
+
+impl Program {
+    /// A program that runs in a project's folder, with dummy credentials, against an endpoint, and with a home of its own.
+    pub fn new(program: &Path, project: &Project, endpoint: &str) -> Program {
+        let python = python::environment();
+        let home = project.beside("home");
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", python.bin().display());
+        let bare = Program {
+            program: program.into(),
+            folder: project.root().into(),
+            environment: BTreeMap::new(),
+        };
+        bare.env("AWS_ACCESS_KEY_ID", DUMMY_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", DUMMY_KEY)
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL", endpoint)
+            .env("HOME", home)
+            .env("LC_ALL", "C.UTF-8")
+            .env("PATH", path)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("VIRTUAL_ENV", python.root())
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.remove(std::ffi::OsStr::new(name));
+        self
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.start(arguments).wait()
+    }
+
+    /// Starts without waiting.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let spawned = Command::new(&self.program)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = match spawned {
+            Ok(child) => child,
+            Err(error) => panic!("starting {}: {error}", self.program.display()),
+        };
+        let name = self.program.file_name().unwrap_or_default().to_string_lossy();
+        Running {
+            command: format!("{name} {}", arguments.join(" ")),
+            stdout: Some(collect(child.stdout.take())),
+            stderr: Some(collect(child.stderr.take())),
+            child,
+        }
+    }
+}
+
+/// A program that runs. Killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    command: String,
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// Waits for its end.
+    pub fn wait(mut self) -> Run {
+        let status = self.child.wait().expect("waiting for a program under test");
+        self.ended(status)
+    }
+
+    /// Asks it to stop, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends it without a chance to do anything, as a crash does, and waits until it is gone.
+    pub fn kill(mut self) -> Run {
+        self.child.kill().expect("killing a program under test");
+        let status = self.child.wait().expect("waiting for a killed program");
+        self.ended(status)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("sending a signal to a program under test");
+    }
+
+    fn ended(&mut self, status: ExitStatus) -> Run {
+        let text = |reader: Option<JoinHandle<String>>| {
+            reader
+                .map(|reader| reader.join().expect("reading a program's output"))
+                .unwrap_or_default()
+        };
+        Run {
+            command: self.command.clone(),
+            code: status.code(),
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// grail in a project.
+#[derive(Debug, Clone)]
+pub struct Grail {
+    program: Program,
+}
+
+impl Grail {
+    /// `binary` is `env!("CARGO_BIN_EXE_grail")`, which only the test target knows.
+    ///
+    /// Its home, caches and configuration lie beside the project and go with it.
+    pub fn new(binary: &str, project: &Project, endpoint: &str) -> Grail {
+        let program = Program::new(Path::new(binary), project, endpoint).env("NO_COLOR", "1");
+        Grail { program }
+    }
+
+    /// grail with its local cloud: no endpoint, no credentials, no region, and the shared cache, which holds the emulator's
+    /// environment.
+    pub fn local(binary: &str, project: &Project) -> Grail {
+        let mut grail = Grail::new(binary, project, "").with_shared_cache();
+        grail
+            .program
+            .environment
+            .retain(|name, _| !name.to_string_lossy().starts_with("AWS_"));
+        grail
+    }
+
+    /// Ends the project's local cloud when dropped, so that none outlives a scenario that fails.
+    #[must_use]
+    pub fn ends_local_cloud(&self, stage: &str) -> LocalCloudEnd {
+        LocalCloudEnd {
+            grail: self.clone(),
+            stage: stage.to_owned(),
+        }
+    }
+
+    /// Uses one cache for all tests, under the target directory, for what is dear to make (managed environments).
+    #[must_use]
+    pub fn with_shared_cache(self) -> Grail {
+        let cache = python::target_dir().join("test-cache");
+        std::fs::create_dir_all(&cache).expect("creating the shared cache of the tests");
+        self.env("XDG_CACHE_HOME", cache)
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(self, name: &str, value: impl Into<OsString>) -> Grail {
+        Grail {
+            program: self.program.env(name, value),
+        }
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without(self, name: &str) -> Grail {
+        Grail {
+            program: self.program.without(name),
+        }
+    }
+
+    /// Without the test environment's Python and its Chalice: only the system's programs are found.
+    #[must_use]
+    pub fn without_chalice(self) -> Grail {
+        self.without("VIRTUAL_ENV")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+    }
+
+    /// Without any Python at all: the path has an empty folder only.
+    #[must_use]
+    pub fn without_python(self, project: &Project) -> Grail {
+        self.without("VIRTUAL_ENV")
+            .env("PATH", project.beside("no-programs"))
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.program.run(arguments)
+    }
+
+    /// Starts without waiting.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        self.program.start(arguments)
+    }
+}
+
+/// Ends a local cloud that grail started; see [`Grail::ends_local_cloud`].
+#[derive(Debug)]
+pub struct LocalCloudEnd {
+    grail: Grail,
+    stage: String,
+}
+
+impl Drop for LocalCloudEnd {
+    fn drop(&mut self) {
+        let ended = self.grail.run(&["--stage", &self.stage, "local-cloud", "down"]);
+        // In a scenario that fails already a second failure would hide the first.
+        if !std::thread::panicking() {
+            assert_eq!(ended.code, Some(0), "{ended}");
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! An HTTP proxy on the loopback interface, before an emulator: it records every call, can hold, delay and fail calls by
+//! rule, and makes up for what the emulator cannot do.
+//!
+//! A proxy has two addresses. What comes to [`Proxy::endpoint`] is recorded and subject to faults, gates and delays: it is
+//! for the program under test. What comes to [`Proxy::quiet_endpoint`] is only passed on, with the same making up: it is for
+//! the test's own looks and preparations.
+//!
+//! A call goes on to its end even where its client has gone, as it would on AWS: a request that was sent may take effect.
+
+mod call;
+mod fault;
+mod gate;
+mod moto;
+mod operation;
+mod refusal;
+mod swagger;
+mod upstream;
+
+pub use call::{Call, Calls};
+pub use fault::{Arrival, Effect, Fault, Injected, On};
+pub use gate::Gate;
+pub use operation::{Access, Operation};
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::runtime;
+use moto::MotoGaps;
+use refusal::Answer;
+use upstream::{Asked, Upstream};
+
+/// A proxy before one emulator. Stops listening when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    recorded: SocketAddr,
+    quiet: SocketAddr,
+    listeners: Vec<JoinHandle<Infallible>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: Upstream,
+    gaps: Option<MotoGaps>,
+    log: Mutex<Log>,
+    faults: fault::Faults,
+    gates: Mutex<Vec<Gate>>,
+    delay: Mutex<Duration>,
+    /// How many calls have arrived: wakes late requests.
+    arrived: watch::Sender<usize>,
+    released: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    calls: Vec<Call>,
+    /// Arrivals and answers so far; never reset, so that a call knows its log by its start.
+    ticks: usize,
+}
+
+impl Proxy {
+    /// Before an emulator that is taken as it is.
+    pub fn before(endpoint: &str) -> Proxy {
+        Proxy::start(endpoint, None)
+    }
+
+    /// Before a moto server, whose gaps it fills (see the module `moto`).
+    pub fn before_moto(endpoint: &str) -> Proxy {
+        Proxy::start(endpoint, Some(MotoGaps::default()))
+    }
+
+    fn start(endpoint: &str, gaps: Option<MotoGaps>) -> Proxy {
+        let shared = Arc::new(Shared {
+            upstream: Upstream::new(endpoint),
+            gaps,
+            log: Mutex::default(),
+            faults: fault::Faults::default(),
+            gates: Mutex::default(),
+            delay: Mutex::default(),
+            arrived: watch::channel(0).0,
+            released: watch::channel(0).0,
+        });
+        let (recorded, first) = listen(&shared, true);
+        let (quiet, second) = listen(&shared, false);
+        Proxy {
+            shared,
+            recorded,
+            quiet,
+            listeners: vec![first, second],
+        }
+    }
+
+    /// The address for the program under test.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.recorded)
+    }
+
+    /// The address for the test itself: not recorded, never failed.
+    pub fn quiet_endpoint(&self) -> String {
+        format!("http://{}", self.quiet)
+    }
+
+    /// Every call since the start or the last [`Proxy::forget_calls`].
+    pub fn calls(&self) -> Calls {
+        Calls::new(self.shared.log().calls.clone())
+    }
+
+    /// Begins a new record. Calls in flight are not in it.
+    pub fn forget_calls(&self) {
+        self.shared.log().calls.clear();
+    }
+
+    /// Every call from now on takes this much longer.
+    pub fn delay_each(&self, time: Duration) {
+        *lock(&self.shared.delay) = time;
+    }
+
+    /// Strikes the calls that `on` takes with `fault`. Rules are counted from now on; the first that fits strikes.
+    pub fn inject(&self, on: On, fault: Fault) -> Injected {
+        self.shared.faults.add(on, fault)
+    }
+
+    /// Forgets every rule.
+    pub fn heal(&self) {
+        self.shared.faults.clear();
+    }
+
+    /// Holds the calls that `on` takes until `together` of them are in flight at one time.
+    /// Only where they never come does a call go on without them, after 20 s; [`Gate::assert_met`] then fails.
+    pub fn hold(&self, on: On, together: usize) -> Gate {
+        self.hold_for(on, together, gate::PATIENCE)
+    }
+
+    /// Like [`Proxy::hold`], for a scenario that expects the others not to come.
+    pub fn hold_for(&self, on: On, together: usize, patience: Duration) -> Gate {
+        let gate = Gate::new(on, together, patience);
+        lock(&self.shared.gates).push(gate.clone());
+        gate
+    }
+
+    /// Lets every request that was kept back by [`Arrival::WhenReleased`] arrive.
+    pub fn release_late(&self) {
+        self.shared.released.send_modify(|count| *count += 1);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+    }
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("dropped by a rule of the test")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+fn listen(shared: &Arc<Shared>, recorded: bool) -> (SocketAddr, JoinHandle<Infallible>) {
+    let shared = Arc::clone(shared);
+    let listener =
+        std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("binding a port for the proxy");
+    listener
+        .set_nonblocking(true)
+        .expect("making the proxy's port asynchronous");
+    let address = listener.local_addr().expect("reading the proxy's own port");
+    let task = runtime::shared().spawn(async move {
+        let listener = TcpListener::from_std(listener).expect("handing the proxy's port to the runtime");
+        let mut connections = JoinSet::new();
+        loop {
+            if let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(Arc::clone(&shared), stream, address, recorded));
+            }
+            while connections.try_join_next().is_some() {}
+        }
+    });
+    (address, task)
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded: bool) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (parts, body) = request.into_parts();
+            let Ok(body) = body.collect().await else {
+                return Err(Dropped);
+            };
+            let asked = Asked {
+                parts,
+                body: body.to_bytes(),
+            };
+            // A task of its own: the emulator finishes what it was asked even where the client goes away.
+            let answer = tokio::spawn(async move { shared.answer(asked, own, recorded).await });
+            let answer = answer.await.unwrap_or_else(|_| Err(Dropped))?;
+            Ok::<_, Dropped>(answer.map(Full::new))
+        }
+    });
+    // An error here is a connection that broke, by a rule or by the client; both are the test's to see.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+impl Shared {
+    async fn answer(
+        self: Arc<Self>,
+        asked: Asked,
+        own: SocketAddr,
+        recorded: bool,
+    ) -> Result<Answer, Dropped> {
+        if !recorded {
+            return Ok(self.forward(asked, own).await);
+        }
+        let call = self.begin(&asked);
+        let gates = lock(&self.gates).clone();
+        for gate in &gates {
+            gate.pass(&call).await;
+        }
+        let delay = *lock(&self.delay);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let fault = self.faults.strike(&call);
+        let name = fault.as_ref().map(Fault::name);
+        let answer = match fault {
+            None => Ok(self.forward(asked, own).await),
+            Some(fault) => self.suffer(fault, &call, asked, own).await,
+        };
+        self.end(&call, answer.as_ref().ok(), name);
+        answer
+    }
+
+    async fn suffer(
+        self: &Arc<Self>,
+        fault: Fault,
+        call: &Call,
+        asked: Asked,
+        own: SocketAddr,
+    ) -> Result<Answer, Dropped> {
+        let service = call.operation.service.as_str();
+        if matches!(
+            fault,
+            Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done)
+        ) {
+            self.forward(asked.clone(), own).await;
+        }
+        match fault {
+            Fault::Refuse {
+                status,
+                code,
+                message,
+            } => Ok(refusal::refusal(service, status, &code, &message)),
+            Fault::Throttle => Ok(refusal::throttling(service)),
+            Fault::ServerError(_) => Ok(refusal::server_error(service)),
+            Fault::Drop(_) => Err(Dropped),
+            Fault::Late(arrival) => {
+                let now = (*self.arrived.borrow(), *self.released.borrow());
+                tokio::spawn(Arc::clone(self).arrive_late(arrival, now, asked, own));
+                Err(Dropped)
+            }
+            Fault::Delay(time) => {
+                tokio::time::sleep(time).await;
+                Ok(self.forward(asked, own).await)
+            }
+        }
+    }
+
+    async fn arrive_late(
+        self: Arc<Self>,
+        arrival: Arrival,
+        now: (usize, usize),
+        asked: Asked,
+        own: SocketAddr,
+    ) {
+        let (arrived, released) = now;
+        match arrival {
+            Arrival::AfterCalls(more) => {
+                let _ = self
+                    .arrived
+                    .subscribe()
+                    .wait_for(|count| *count >= arrived + more)
+                    .await;
+            }
+            Arrival::WhenReleased => {
+                let _ = self
+                    .released
+                    .subscribe()
+                    .wait_for(|count| *count > released)
+                    .await;
+            }
+            Arrival::After(time) => tokio::time::sleep(time).await,
+        }
+        self.forward(asked, own).await;
+    }
+
+    async fn forward(&self, asked: Asked, own: SocketAddr) -> Answer {
+        match &self.gaps {
+            Some(gaps) => gaps.forward(&self.upstream, asked, own).await,
+            None => self.upstream.send(asked).await,
+        }
+    }
+
+    fn begin(&self, asked: &Asked) -> Call {
+        let parts = &asked.parts;
+        let kind = parts
+            .headers
+            .get("content-type")
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default();
+        let mut log = self.log();
+        let call = Call {
+            operation: operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body),
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: call::fields(parts.uri.query().unwrap_or_default()),
+            body: call::value_of(&asked.body, kind),
+            raw: asked.body.clone(),
+            started: log.ticks,
+            ended: None,
+            status: None,
+            answer: Bytes::new(),
+            fault: None,
+        };
+        log.ticks += 1;
+        log.calls.push(call.clone());
+        drop(log);
+        self.arrived.send_modify(|count| *count += 1);
+        call
+    }
+
+    fn end(&self, call: &Call, answer: Option<&Response<Bytes>>, fault: Option<&'static str>) {
+        let mut log = self.log();
+        let tick = log.ticks;
+        log.ticks += 1;
+        if let Some(own) = log.calls.iter_mut().find(|other| other.started == call.started) {
+            own.ended = Some(tick);
+            own.fault = fault;
+            own.status = answer.map(|answer| answer.status().as_u16());
+            own.answer = answer.map(|answer| answer.body().clone()).unwrap_or_default();
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        lock(&self.log)
+    }
+}
+
+/// The API document that a call carries, as its sender wrote it; none where it carries none.
+pub fn document_in(call: &Call) -> Option<&Value> {
+    matches!(call.name(), "ImportRestApi" | "PutRestApi").then_some(&call.body)
+}
+
+/// Undoes percent encoding, and `+` for a blank.
+pub fn percent_decoded(text: &str) -> String {
+    call::decoded(text)
+}
+
+/// A document as the proxy hands it to moto: OpenAPI 3.0.1, whatever its sender wrote.
+pub fn translated_for_moto(document: &Value) -> Value {
+    swagger::as_openapi3(document)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,339 @@
+//! What moto 5.2.5 lacks and AWS has, made up for on the way, so that the real Chalice and grail can both work against it.
+//!
+//! | Operation | moto | The proxy |
+//! | --- | --- | --- |
+//! | ImportRestApi, PutRestApi | OpenAPI 3 only, needs `info.description`, and `uri` and `httpMethod` on mock integrations | translates Swagger 2.0, adds what is missing |
+//! | the same | forgets endpoint type, binary types, policy, and on put the description | sets them by UpdateRestApi, answers with the result |
+//! | the same, UpdateRestApi | keeps no compression size and no VPC endpoints | remembers them and writes them into every answer |
+//! | Lambda GetFunction | `Code.Location` leads nowhere | remembers uploads and serves them itself |
+//! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
+//! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case |
+//!
+//! Authorizers, models and api keys of an imported document stay forgotten: compare the documents for them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use hyper::{Method, Response};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::refusal::{Answer, refusal};
+use super::upstream::{Asked, Upstream};
+use super::{call, lock, operation, swagger};
+
+/// Where the proxy serves uploaded code: `/_code/<SHA-256 of the archive in hexadecimal>`.
+const CODE: &str = "/_code/";
+
+/// What the proxy remembers on behalf of one moto server.
+#[derive(Debug, Default)]
+pub(super) struct MotoGaps {
+    apis: Mutex<BTreeMap<String, Forgotten>>,
+    code: Mutex<BTreeMap<String, Bytes>>,
+}
+
+/// What moto forgets of a REST API.
+#[derive(Debug, Clone, Default)]
+struct Forgotten {
+    compression: Option<i64>,
+    vpc_endpoints: Vec<String>,
+}
+
+impl MotoGaps {
+    pub(super) async fn forward(&self, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
+        let parts = &asked.parts;
+        if let Some(digest) = parts.uri.path().strip_prefix(CODE) {
+            return self.serve_code(digest);
+        }
+        let asked_for = operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body);
+        match asked_for.name.as_str() {
+            "ImportRestApi" | "PutRestApi" => self.define(upstream, asked).await,
+            "UpdateRestApi" => {
+                self.remember_patches(&asked);
+                self.completed(upstream.send(asked).await)
+            }
+            "GetRestApi" | "GetRestApis" | "CreateRestApi" => self.completed(upstream.send(asked).await),
+            "CreateFunction" | "UpdateFunctionCode" => {
+                self.remember_code(upstream, &asked).await;
+                upstream.send(asked).await
+            }
+            "GetFunction" => located(upstream.send(asked).await, own),
+            "GetLayerVersionByArn" => layer_by_arn(upstream, asked).await,
+            "PutBucketNotificationConfiguration" => upstream.send(in_lower_case(asked)).await,
+            _ => upstream.send(asked).await,
+        }
+    }
+
+    /// Imports or puts a document, then sets by hand what moto did not take from it.
+    async fn define(&self, upstream: &Upstream, asked: Asked) -> Answer {
+        let Ok(sent) = serde_json::from_slice::<Value>(&asked.body) else {
+            return upstream.send(asked).await;
+        };
+        let document = acceptable(swagger::as_openapi3(&sent));
+        let body = Bytes::from(document.to_string());
+        let answer = upstream
+            .send(Asked {
+                parts: asked.parts.clone(),
+                body,
+            })
+            .await;
+        let Some(id) = id_in(&answer) else { return answer };
+        let query = call::fields(asked.parts.uri.query().unwrap_or_default());
+        self.remember_document(&id, &document, &query);
+        let target = format!("/restapis/{id}");
+        let patches =
+            json!({ "patchOperations": patches(&document, &query, asked.parts.method == Method::PUT) });
+        let patched = upstream
+            .ask(&asked, Method::PATCH, &target, Bytes::from(patches.to_string()))
+            .await;
+        let mut completed = self.completed(patched);
+        if completed.status().is_success() {
+            *completed.status_mut() = answer.status();
+        }
+        completed
+    }
+
+    fn remember_document(&self, id: &str, document: &Value, query: &BTreeMap<String, String>) {
+        let mut apis = lock(&self.apis);
+        let api = apis.entry(id.to_owned()).or_default();
+        if let Some(endpoints) = endpoint_configuration(document)["vpcEndpointIds"].as_array() {
+            api.vpc_endpoints = endpoints
+                .iter()
+                .filter_map(|id| id.as_str().map(str::to_owned))
+                .collect();
+        } else if let Some(endpoint) = query.get("endpointConfigurationVpcEndpointIds") {
+            api.vpc_endpoints = vec![endpoint.clone()];
+        }
+        if let Some(size) = document["x-amazon-apigateway-minimum-compression-size"].as_i64() {
+            api.compression = Some(size);
+        }
+    }
+
+    fn remember_patches(&self, asked: &Asked) {
+        let id = asked
+            .parts
+            .uri
+            .path()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let mut apis = lock(&self.apis);
+        let api = apis.entry(id).or_default();
+        for patch in body["patchOperations"].as_array().into_iter().flatten() {
+            let (path, value) = (
+                patch["path"].as_str().unwrap_or_default(),
+                patch["value"].as_str(),
+            );
+            match (path, patch["op"].as_str().unwrap_or_default()) {
+                ("/minimumCompressionSize", _) => {
+                    api.compression = value.and_then(|size| size.parse().ok());
+                }
+                ("/endpointConfiguration/vpcEndpointIds", "add") => {
+                    api.vpc_endpoints.extend(value.map(str::to_owned));
+                }
+                ("/endpointConfiguration/vpcEndpointIds", "remove") => {
+                    api.vpc_endpoints.retain(|id| Some(id.as_str()) != value);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Writes what moto forgot into an answer that shows one or many REST APIs.
+    fn completed(&self, answer: Answer) -> Answer {
+        self.rewritten(answer, |gaps, body| {
+            match body.get_mut("item").and_then(Value::as_array_mut) {
+                Some(items) => items.iter_mut().for_each(|item| gaps.complete(item)),
+                None => gaps.complete(body),
+            }
+        })
+    }
+
+    fn complete(&self, api: &mut Value) {
+        let id = api["id"].as_str().unwrap_or_default();
+        let Some(forgotten) = lock(&self.apis).get(id).cloned() else {
+            return;
+        };
+        api["minimumCompressionSize"] = forgotten.compression.into();
+        if !forgotten.vpc_endpoints.is_empty() {
+            api["endpointConfiguration"]["vpcEndpointIds"] = forgotten.vpc_endpoints.into();
+        }
+    }
+
+    fn rewritten(&self, answer: Answer, rewrite: impl Fn(&MotoGaps, &mut Value)) -> Answer {
+        if !answer.status().is_success() {
+            return answer;
+        }
+        let (parts, body) = answer.into_parts();
+        let body = match serde_json::from_slice::<Value>(&body) {
+            Ok(mut value) => {
+                rewrite(self, &mut value);
+                Bytes::from(value.to_string())
+            }
+            Err(_) => body,
+        };
+        Response::from_parts(parts, body)
+    }
+
+    async fn remember_code(&self, upstream: &Upstream, asked: &Asked) {
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let code = if body["Code"].is_object() {
+            &body["Code"]
+        } else {
+            &body
+        };
+        let archive = match (
+            code["ZipFile"].as_str(),
+            code["S3Bucket"].as_str(),
+            code["S3Key"].as_str(),
+        ) {
+            (Some(text), ..) => BASE64.decode(text).ok().map(Bytes::from),
+            (None, Some(bucket), Some(key)) => object(upstream, asked, bucket, key).await,
+            _ => None,
+        };
+        if let Some(archive) = archive {
+            lock(&self.code).insert(hex::encode(Sha256::digest(&archive)), archive);
+        }
+    }
+
+    fn serve_code(&self, digest: &str) -> Answer {
+        match lock(&self.code).get(digest) {
+            Some(archive) => Response::new(archive.clone()),
+            None => refusal("s3", 404, "NoSuchKey", "The specified key does not exist."),
+        }
+    }
+}
+
+/// The document with what moto cannot do without.
+fn acceptable(mut document: Value) -> Value {
+    if let Some(info) = document["info"].as_object_mut() {
+        info.entry("description").or_insert_with(|| "".into());
+    }
+    let items = document["paths"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut);
+    for method in items.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        let integration = method
+            .get_mut("x-amazon-apigateway-integration")
+            .and_then(Value::as_object_mut);
+        let is_mock = |kind: Option<&Value>| {
+            kind.and_then(Value::as_str)
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("mock"))
+        };
+        if let Some(mock) = integration.filter(|integration| is_mock(integration.get("type"))) {
+            mock.entry("uri").or_insert_with(|| "".into());
+            mock.entry("httpMethod").or_insert_with(|| "".into());
+        }
+    }
+    document
+}
+
+fn patches(document: &Value, query: &BTreeMap<String, String>, put: bool) -> Vec<Value> {
+    let replace = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
+    let mut patches = Vec::new();
+    if put {
+        patches.push(replace(
+            "/description",
+            document["info"]["description"].as_str().unwrap_or_default(),
+        ));
+    }
+    if let Some(kind) = query.get("endpointConfigurationTypes") {
+        patches.push(replace("/endpointConfiguration/types/EDGE", kind));
+    }
+    if document["x-amazon-apigateway-policy"].is_object() {
+        patches.push(replace(
+            "/policy",
+            &document["x-amazon-apigateway-policy"].to_string(),
+        ));
+    }
+    let types = document["x-amazon-apigateway-binary-media-types"].as_array();
+    for (index, kind) in types.into_iter().flatten().filter_map(Value::as_str).enumerate() {
+        // moto's `replace` makes a list of this one type, `add` appends to it.
+        let op = if index == 0 { "replace" } else { "add" };
+        patches.push(json!({ "op": op, "path": "/binaryMediaTypes", "value": kind }));
+    }
+    patches
+}
+
+/// The endpoint configuration of a document: OpenAPI 3 keeps it at the server, Swagger 2.0 at the top.
+fn endpoint_configuration(document: &Value) -> &Value {
+    const KEY: &str = "x-amazon-apigateway-endpoint-configuration";
+    let servers = document["servers"].as_array().into_iter().flatten();
+    servers
+        .map(|server| &server[KEY])
+        .find(|found| found.is_object())
+        .unwrap_or(&document[KEY])
+}
+
+fn id_in(answer: &Answer) -> Option<String> {
+    let body: Value = serde_json::from_slice(answer.body()).ok()?;
+    answer
+        .status()
+        .is_success()
+        .then(|| body["id"].as_str().map(str::to_owned))
+        .flatten()
+}
+
+/// `Code.Location` points at the proxy, which has the archive.
+fn located(answer: Answer, own: SocketAddr) -> Answer {
+    let (parts, body) = answer.into_parts();
+    let Ok(mut value) = serde_json::from_slice::<Value>(&body) else {
+        return Response::from_parts(parts, body);
+    };
+    let digest = value["Configuration"]["CodeSha256"]
+        .as_str()
+        .and_then(|text| BASE64.decode(text).ok());
+    if let (Some(digest), true) = (digest, value["Code"].is_object()) {
+        value["Code"]["Location"] = format!("http://{own}{CODE}{}", hex::encode(digest)).into();
+    }
+    Response::from_parts(parts, Bytes::from(value.to_string()))
+}
+
+async fn object(upstream: &Upstream, like: &Asked, bucket: &str, key: &str) -> Option<Bytes> {
+    let mut like = like.clone();
+    let signature = like.parts.headers.get("authorization")?.to_str().ok()?;
+    let signature = signature.replace("/lambda/aws4_request", "/s3/aws4_request");
+    like.parts
+        .headers
+        .insert("authorization", signature.parse().ok()?);
+    let answer = upstream
+        .ask(&like, Method::GET, &format!("/{bucket}/{key}"), Bytes::new())
+        .await;
+    answer.status().is_success().then(|| answer.into_body())
+}
+
+async fn layer_by_arn(upstream: &Upstream, asked: Asked) -> Answer {
+    let query = call::fields(asked.parts.uri.query().unwrap_or_default());
+    let arn = query.get("Arn").map(String::as_str).unwrap_or_default();
+    // arn:aws:lambda:<region>:<account>:layer:<name>:<version>
+    let mut words = arn.split(':').skip(6);
+    match (words.next(), words.next()) {
+        (Some(name), Some(version)) => {
+            let target = format!("/2018-10-31/layers/{name}/versions/{version}");
+            upstream.ask(&asked, Method::GET, &target, Bytes::new()).await
+        }
+        _ => refusal(
+            "lambda",
+            400,
+            "InvalidParameterValueException",
+            "no layer version ARN",
+        ),
+    }
+}
+
+fn in_lower_case(asked: Asked) -> Asked {
+    let text = String::from_utf8_lossy(&asked.body);
+    let text = text.replace("<Name>Prefix</Name>", "<Name>prefix</Name>");
+    let text = text.replace("<Name>Suffix</Name>", "<Name>suffix</Name>");
+    Asked {
+        parts: asked.parts,
+        body: Bytes::from(text),
+    }
+}

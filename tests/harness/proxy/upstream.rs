@@ -1,0 +1,134 @@
+//! The way from the proxy to its emulator. Loopback only.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use super::refusal::Answer;
+
+/// A request, whole.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
+}
+
+/// The emulator behind a proxy.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    authority: Authority,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Upstream {
+    /// Takes `http://<loopback address>:<port>` and refuses anything else.
+    pub(super) fn new(endpoint: &str) -> Upstream {
+        let uri: Uri = match endpoint.parse() {
+            Ok(uri) => uri,
+            Err(error) => panic!("{endpoint} is no address for a proxy: {error}"),
+        };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback =
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        assert!(
+            loopback && uri.scheme() == Some(&Scheme::HTTP),
+            "a proxy of the tests stands before loopback addresses only, not {endpoint}"
+        );
+        let authority = uri
+            .authority()
+            .cloned()
+            .expect("an address with a host has an authority");
+        // Emulators close idle connections without a word, and a lost answer must mean what a test made it mean.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build_http();
+        Upstream { authority, client }
+    }
+
+    /// Sends a request as it came and reads the whole answer.
+    pub(super) async fn send(&self, asked: Asked) -> Answer {
+        let Asked { mut parts, body } = asked;
+        parts.uri = self.address(parts.uri.path_and_query());
+        for header in [CONNECTION, EXPECT, TRANSFER_ENCODING, CONTENT_LENGTH] {
+            parts.headers.remove(header);
+        }
+        let request = Request::from_parts(parts, Full::new(body));
+        let what = format!("{} {}", request.method(), request.uri());
+        let answer = match self.client.request(request).await {
+            Ok(answer) => answer,
+            Err(error) => return broken(&what, &error),
+        };
+        let (mut parts, body) = answer.into_parts();
+        match body.collect().await {
+            Ok(body) => {
+                for header in [CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
+                    parts.headers.remove(header);
+                }
+                Response::from_parts(parts, body.to_bytes())
+            }
+            Err(error) => broken(&what, &error),
+        }
+    }
+
+    /// A request of the proxy's own, signed like `like`.
+    pub(super) async fn ask(&self, like: &Asked, method: Method, target: &str, body: Bytes) -> Answer {
+        let mut parts = like.parts.clone();
+        parts.method = method;
+        parts.uri = match target.parse() {
+            Ok(uri) => uri,
+            Err(error) => panic!("{target} is no request target: {error}"),
+        };
+        self.send(Asked { parts, body }).await
+    }
+
+    fn address(&self, target: Option<&PathAndQuery>) -> Uri {
+        let target = target.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let parts = Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(target);
+        parts.build().expect("an authority and a path make an address")
+    }
+}
+
+/// 502, with the reason, so that an emulator that died is named in the client's own error.
+fn broken(what: &str, error: &dyn std::error::Error) -> Answer {
+    let mut text = format!("the emulator behind the test proxy did not answer {what}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    Response::builder()
+        .status(502)
+        .body(Bytes::from(text))
+        .expect("building a 502 answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_are_taken() {
+        for good in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
+            Upstream::new(good);
+        }
+        for bad in [
+            "http://10.0.0.1:1",
+            "https://127.0.0.1:1",
+            "http://lambda.us-east-1.amazonaws.com",
+        ] {
+            assert!(
+                std::panic::catch_unwind(|| Upstream::new(bad)).is_err(),
+                "{bad} was taken"
+            );
+        }
+    }
+}

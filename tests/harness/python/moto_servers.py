@@ -1,0 +1,87 @@
+"""Starts moto servers quickly: imports moto once, then forks one server for each test.
+
+Standard input carries one command a line: ``start LOG`` answers ``PID PORT``, ``stop PID`` answers ``stopped PID``.
+End of input ends everything, so that no server outlives the test run, however that ended.
+"""
+
+import os
+import signal
+import socket
+import sys
+
+from moto.moto_api._internal import mock_random
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+from werkzeug.test import Client
+
+# One read for each service: it makes moto load the service's module, its routes and its API model.
+READS = {
+    "sts": ("POST", "/", "Action=GetCallerIdentity&Version=2011-06-15", {}),
+    "iam": ("POST", "/", "Action=ListRoles&Version=2010-05-08", {}),
+    "ec2": ("POST", "/", "Action=DescribeSubnets&Version=2016-11-15", {}),
+    "lambda": ("GET", "/2015-03-31/functions", "", {}),
+    "apigateway": ("GET", "/restapis", "", {}),
+    "s3": ("GET", "/", "", {}),
+    "logs": ("POST", "/", "{}", {"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}),
+}
+
+
+def authorization(service):
+    scope = f"testing/20200101/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+
+
+def warm(app):
+    client = Client(app)
+    for service, (method, path, body, headers) in READS.items():
+        form = "application/x-www-form-urlencoded"
+        client.open(
+            path,
+            method=method,
+            data=body,
+            content_type=form if body.startswith("Action") else "application/x-amz-json-1.1",
+            headers={"Authorization": authorization(service), **headers},
+        )
+
+
+def start(app, log):
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    port = listener.getsockname()[1]
+    pid = os.fork()
+    if pid:
+        listener.close()
+        return pid, port
+    sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(sink, stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    # Forks share the generator's state: without a fresh seed two accounts would hand out the same ids.
+    mock_random.seed(os.urandom(16))
+    server = make_server(
+        "127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
+    )
+    server.serve_forever()
+    os._exit(0)
+
+
+def main():
+    app = DomainDispatcherApplication(create_backend_app)
+    warm(app)
+    print("ready", flush=True)
+    for line in iter(sys.stdin.readline, ""):
+        command, argument = line.rstrip("\n").split(" ", 1)
+        if command == "start":
+            pid, port = start(app, argument)
+            print(pid, port, flush=True)
+        else:
+            os.kill(int(argument), signal.SIGKILL)
+            os.waitpid(int(argument), 0)
+            print("stopped", argument, flush=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+main()
