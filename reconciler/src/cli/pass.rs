@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grail_state::chalice::{Candidate, Standing, Wires};
-use grail_state::store::{StateStore as _, Wait};
+use grail_state::store::Wait;
 use grail_state::txn::Txn;
 use grail_state::{Record, ResourceId};
 use jiff::Timestamp;

@@ -1,6 +1,5 @@
 //! Chalice's other verbs: the project's own `chalice` is run, so that `alias chalice=grail` is harmless.
 
-use std::ffi::OsString;
 use std::process::Stdio;
 
 use crate::cli::exit::Exit;
@@ -27,8 +26,8 @@ const VERBS: [&str; 10] = [
 ///
 /// # Errors
 /// For a verb that neither knows, or where there is no Python.
-pub async fn run(settings: &Settings, words: &[OsString], debug: bool) -> Result<Exit, Refusal> {
-    let verb = words.first().map(|verb| verb.to_string_lossy().into_owned()).unwrap_or_default();
+pub async fn run(settings: &Settings, words: &[String], debug: bool) -> Result<Exit, Refusal> {
+    let verb = words.first().cloned().unwrap_or_default();
     if !VERBS.contains(&verb.as_str()) {
         let known = VERBS.iter().chain(&["plan", "deploy", "delete", "url", "status", "rollback", "validate", "local-cloud"]);
         let near = known.max_by(|a, b| strsim::jaro_winkler(&verb, a).total_cmp(&strsim::jaro_winkler(&verb, b)));
