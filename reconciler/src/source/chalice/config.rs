@@ -391,7 +391,7 @@ fn is_truthy(value: &Value) -> bool {
     }
 }
 
-fn check_version(file: &Located) -> Result<(), Problem> {
+fn check_version(file: &Located) -> Result<(), Problems> {
     let version = match file.value.get("version") {
         None => return Ok(()),
         Some(Value::Number(number)) => number.as_f64(),
@@ -404,9 +404,12 @@ fn check_version(file: &Located) -> Result<(), Problem> {
         Some(version) => {
             let told =
                 format!("`version` is {version}, and this grail reads configurations up to version 2.0");
-            Err(Problem::error("config::unknown-version", told).at(place))
+            Err(Problem::error("config::unknown-version", told).at(place).into())
         }
-        None => Err(Problem::error("config::unknown-version", "`version` is not a number").at(place)),
+        None => {
+            let told = "`version` is not a number";
+            Err(Problem::error("config::unknown-version", told).at(place).into())
+        }
     }
 }
 

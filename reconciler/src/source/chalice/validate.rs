@@ -12,6 +12,7 @@ use super::app::{App, AuthorizerKind, Line, Route};
 use super::config::{API_HANDLER, RoleChoice, StageConfig};
 use super::diagnostic::{Place, Problem, Problems, closest, judge};
 use super::{names, policy};
+use crate::source::python::{Runtime, Version};
 
 /// The longest name of an API's stage (CreateDeployment).
 const MAX_API_STAGE: usize = 128;
@@ -169,10 +170,17 @@ impl Check<'_> {
     }
 
     fn python(&mut self, python: (u32, u32)) {
-        let running = format!("python{}.{}", python.0, python.1);
-        let runtime = names::runtime(python);
-        if running != runtime {
-            let told = format!("app.py was imported by {running}, and the functions will run on {runtime}");
+        let (major, minor) = python;
+        let runtime = Runtime::of(Version {
+            major,
+            minor,
+            micro: 0,
+        });
+        if runtime.differs {
+            let runtime = runtime.name;
+            let told = format!(
+                "app.py was imported by python{major}.{minor}, and the functions will run on {runtime}"
+            );
             let hint = format!("use {runtime}, or packages may not fit");
             self.problems
                 .push(Problem::warning("python::version", told).hint(hint));
