@@ -147,6 +147,11 @@ impl Diff {
         self.fields.iter().any(|field| covers(path, &field.path))
     }
 
+    /// True if `path`, something below it, or something that holds it differs.
+    pub fn concerns(&self, path: &str) -> bool {
+        self.touches(path) || self.fields.iter().any(|field| covers(&field.path, path))
+    }
+
     /// True if all that differs lies at or below the given paths.
     pub fn only_touches(&self, paths: &[&str]) -> bool {
         self.fields
@@ -229,6 +234,7 @@ mod tests {
             .collect();
         assert_eq!(paths, [("env.B", false), ("memory", false), ("name", true)]);
         assert!(diff.replaces() && diff.touches("env") && !diff.touches("en"));
+        assert!(diff.concerns("env") && diff.concerns("memory.max") && !diff.concerns("layers"));
         assert!(Diff::between(&json!({"a": null}), &json!({}), &[]).is_empty());
     }
 }
