@@ -456,7 +456,7 @@ async fn the_way_back_has_the_environment_in_clear_and_the_old_zip() {
     back.create(&secured.spec).await.unwrap();
 
     let lost = bare(vec![there(json!({})), there(json!({})), refusal(404, "NoSuchKey", "gone")], None);
-    let failure = lost.provider.secure(&lost.remote(ARN, &spec())).await.unwrap_err();
+    let failure = lost.provider.secure(&lost.remote(ARN, &spec())).await.err().unwrap();
     assert!(failure.hint.unwrap().contains("rollback"));
     assert_eq!(lost.aws.operations(), ["GetFunction", "GetFunction", "GET"]);
 }
