@@ -33,6 +33,7 @@ pub(super) fn document(form: &Value) -> Value {
 fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
     let held = entries.into_iter().filter(|(_, value)| match value {
         Value::Null => false,
+        Value::String(text) => !text.is_empty(),
         Value::Object(inner) => !inner.is_empty(),
         _ => true,
     });
@@ -259,4 +260,198 @@ fn integration(one: &Value) -> Value {
         ("tlsConfig", tls),
         ("responses", Value::Object(responses.collect())),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_method_is_rebuilt() {
+        let function = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/f/invocations";
+        let form = json!({
+            "api": {"name": "shop", "binary_types": ["image/png"], "disabled": true, "vpc_endpoints": ["vpce-1"]},
+            "authorizers": {
+                "pool": {"type": "COGNITO_USER_POOLS", "providers": ["arn:p"], "identity_source": "method.request.header.Auth"},
+                "ask": {"type": "REQUEST", "uri": function, "identity_source": "method.request.querystring.q", "ttl": 0},
+            },
+            "request_validators": {"strict": {"id": "v1", "body": true}},
+            "paths": {"/x/{id}": {
+                "GET": {"authorization": "COGNITO_USER_POOLS", "authorizer": "pool", "scopes": ["a/r"], "api_key_required": true,
+                    "request_parameters": {"method.request.path.id": true, "method.request.querystring.q": false},
+                    "integration": {"type": "AWS_PROXY", "uri": function, "timeout_ms": 29000}},
+                "POST": {"authorization": "AWS_IAM", "request_models": {"application/json": "Item"}, "request_validator": "v1"},
+                "ANY": {"authorization": "CUSTOM", "authorizer": "ask"},
+                "OPTIONS": {"authorization": "NONE",
+                    "responses": {"200": {"present": true, "parameters": {"method.response.header.Allow": false}}},
+                    "integration": {"type": "MOCK", "passthrough": "WHEN_NO_MATCH",
+                        "request_templates": {"application/json": "{\"statusCode\": 200}"},
+                        "responses": {"200": {"present": true, "parameters": {"method.response.header.Allow": "'*'"}}}}},
+            }},
+        });
+        insta::assert_json_snapshot!(document(&form), @r##"
+        {
+          "openapi": "3.0.1",
+          "info": {
+            "title": "shop",
+            "version": "1.0"
+          },
+          "x-amazon-apigateway-binary-media-types": [
+            "image/png"
+          ],
+          "x-amazon-apigateway-endpoint-configuration": {
+            "vpcEndpointIds": [
+              "vpce-1"
+            ],
+            "disableExecuteApiEndpoint": true
+          },
+          "x-amazon-apigateway-request-validators": {
+            "strict": {
+              "validateRequestBody": true,
+              "validateRequestParameters": false
+            }
+          },
+          "paths": {
+            "/x/{id}": {
+              "get": {
+                "x-amazon-apigateway-integration": {
+                  "type": "aws_proxy",
+                  "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/f/invocations",
+                  "timeoutInMillis": 29000
+                },
+                "responses": {},
+                "parameters": [
+                  {
+                    "name": "id",
+                    "in": "path",
+                    "required": true,
+                    "schema": {
+                      "type": "string"
+                    }
+                  },
+                  {
+                    "name": "q",
+                    "in": "query",
+                    "required": false,
+                    "schema": {
+                      "type": "string"
+                    }
+                  }
+                ],
+                "security": [
+                  {
+                    "pool": [
+                      "a/r"
+                    ]
+                  },
+                  {
+                    "api_key": []
+                  }
+                ]
+              },
+              "post": {
+                "requestBody": {
+                  "content": {
+                    "application/json": {
+                      "schema": {
+                        "$ref": "#/components/schemas/Item"
+                      }
+                    }
+                  },
+                  "required": true
+                },
+                "x-amazon-apigateway-request-validator": "strict",
+                "responses": {},
+                "security": [
+                  {
+                    "sigv4": []
+                  }
+                ]
+              },
+              "x-amazon-apigateway-any-method": {
+                "responses": {},
+                "security": [
+                  {
+                    "ask": []
+                  }
+                ]
+              },
+              "options": {
+                "x-amazon-apigateway-integration": {
+                  "type": "mock",
+                  "requestTemplates": {
+                    "application/json": "{\"statusCode\": 200}"
+                  },
+                  "passthroughBehavior": "when_no_match",
+                  "responses": {
+                    "default": {
+                      "statusCode": "200",
+                      "responseParameters": {
+                        "method.response.header.Allow": "'*'"
+                      }
+                    }
+                  }
+                },
+                "responses": {
+                  "200": {
+                    "headers": {
+                      "Allow": {
+                        "schema": {
+                          "type": "string"
+                        }
+                      }
+                    },
+                    "description": "200 response"
+                  }
+                }
+              }
+            }
+          },
+          "components": {
+            "schemas": {
+              "Item": {
+                "type": "object"
+              }
+            },
+            "securitySchemes": {
+              "pool": {
+                "type": "apiKey",
+                "name": "Auth",
+                "in": "header",
+                "x-amazon-apigateway-authtype": "cognito_user_pools",
+                "x-amazon-apigateway-authorizer": {
+                  "type": "cognito_user_pools",
+                  "providerARNs": [
+                    "arn:p"
+                  ]
+                }
+              },
+              "ask": {
+                "type": "apiKey",
+                "name": "Unused",
+                "in": "header",
+                "x-amazon-apigateway-authtype": "custom",
+                "x-amazon-apigateway-authorizer": {
+                  "type": "request",
+                  "authorizerUri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/f/invocations",
+                  "authorizerResultTtlInSeconds": 0,
+                  "identitySource": "method.request.querystring.q"
+                }
+              },
+              "sigv4": {
+                "type": "apiKey",
+                "name": "Authorization",
+                "in": "header",
+                "x-amazon-apigateway-authtype": "awsSigv4"
+              },
+              "api_key": {
+                "type": "apiKey",
+                "name": "x-api-key",
+                "in": "header"
+              }
+            }
+          }
+        }
+        "##);
+    }
 }
