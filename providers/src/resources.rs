@@ -29,6 +29,9 @@ macro_rules! resources {
 
 resources! {
     api_stage::ApiStage,
+    iam_role::IamRole,
+    lambda_function::LambdaFunction,
+    lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
 }

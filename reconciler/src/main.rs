@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The binary `grail`: everything is in [`grail::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    grail::cli::main()
+}

@@ -2,15 +2,38 @@
 //!
 //! `have` against `want` decides what is done; `recorded` against `have` only explains it ("changed outside"). No case
 //! depends on the state being right: it supplies handles and remembered dependencies.
+//!
+//! The parts, in the order in which they are used: [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
+//! are ours, [`decide`] what becomes of each wish (with [`outlook`], [`reason`] and [`replace`]), [`retire`] what goes,
+//! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use grail_providers::port::{Diff, Invalid};
+use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
-use grail_state::{Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
+use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+mod adopt;
+mod arrange;
+pub mod check;
+mod decide;
+mod error;
+mod graph;
+mod outlook;
+mod reason;
+mod replace;
+mod retire;
+#[cfg(test)]
+mod tests;
+
+pub use check::check_plan;
+pub use error::PlanError;
+
+use adopt::Ownership;
+use decide::Fate;
 
 /// The place of a step in its plan: `build` first, then `sweep`, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +158,21 @@ impl Plan {
         self.build.is_empty() && self.sweep.is_empty()
     }
 
+    /// The digest of all but the digest.
+    fn digested(&self) -> Digest {
+        let Self {
+            build,
+            sweep,
+            unchanged,
+            notes,
+            base,
+            digest: _,
+        } = self;
+        Digest::of_value(&json!({
+            "build": build, "sweep": sweep, "unchanged": unchanged, "notes": notes, "base": base,
+        }))
+    }
+
     /// All steps, build first.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.build.iter().chain(&self.sweep)
@@ -171,69 +209,73 @@ pub struct Consent {
     pub tokens: BTreeSet<grail_state::StepToken>,
 }
 
-/// Why there is no plan. A call returns all of them at once.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum PlanError {
-    /// Resources that need each other, each the next.
-    #[error("these resources depend on each other in a circle: {}", circle(.0))]
-    Cycle(Vec<ResourceId>),
-    /// A reference to something that nobody declares.
-    #[error("`{from}` refers to `{to}`, which is not declared")]
-    Dangling {
-        /// Who refers.
-        from: ResourceId,
-        /// To what.
-        to: ResourceId,
-    },
-    /// A kind that this build does not have.
-    #[error("`{0}` is of a kind that this grail does not know")]
-    UnknownKind(ResourceId),
-    /// A wish that does not have the form of its kind.
-    #[error("`{id}` is not valid: {}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Invalid {
-        /// The resource.
-        id: ResourceId,
-        /// What is wrong with it.
-        problems: Vec<Invalid>,
-    },
-    /// Changing it means deleting it first, and that was not allowed.
-    #[error("`{id}` can only be changed by deleting and creating it again ({} cannot change in place)", .fields.join(", "))]
-    CannotReplace {
-        /// The resource.
-        id: ResourceId,
-        /// The fields that call for it.
-        fields: Vec<String>,
-    },
-    /// A thing with its name exists and nothing shows that it is ours.
-    #[error("`{id}`: {handle} exists already, and {}", .owner.as_ref().map_or_else(|| "nothing shows that it belongs to this stage".to_owned(), |owner| format!("it belongs to {owner}")))]
-    Foreign {
-        /// The resource.
-        id: ResourceId,
-        /// What exists.
-        handle: Handle,
-        /// Whose it is, if that can be seen.
-        owner: Option<String>,
-    },
-}
-
-impl PlanError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::CannotReplace { .. } => Some(
-                "if that is what you want, run again with --allow-replace; it is unavailable while it is replaced"
-                    .to_owned(),
-            ),
-            Self::Foreign { id, owner: None, .. } => Some(format!(
-                "if it is yours, run again with `--adopt {id}`; else delete it, or choose another app name"
-            )),
-            Self::Foreign { .. } => Some("choose another app name or stage, or delete it there first".to_owned()),
-            _ => None,
+/// Plans how to come from what is there to what is wanted.
+///
+/// A wish for nothing at all is the goal of `delete`: then every deletion is in the sweep.
+///
+/// # Errors
+/// Every problem that stands in the way, in a stable order: unknown kinds, invalid specs, references to nothing, circles,
+/// then things that are not ours or cannot be replaced.
+pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
+    let resources = &inputs.desired.resources;
+    let mut problems = wrong_wishes(inputs);
+    let needs: graph::Before<ResourceId> = resources
+        .iter()
+        .map(|(id, desired)| (id.clone(), desired.depends_on()))
+        .collect();
+    let order = graph::sorted(&needs, |id| resources.get(id).map_or(0, |desired| desired.rank));
+    problems.extend(graph::circles(&needs).into_iter().map(PlanError::Cycle));
+    let ownership = Ownership::of(inputs);
+    problems.extend(adopt::refusals(inputs, &ownership));
+    let decided = decide::decide(inputs, &order, &ownership, &mut problems);
+    let retired = retire::retire(inputs, &ownership, &decided, &mut problems);
+    if !problems.is_empty() {
+        problems.sort_by_key(PlanError::class);
+        return Err(problems);
+    }
+    let (build, sweep) = arrange::arrange(&order, &needs, &decided, &retired);
+    let mut notes: BTreeMap<_, _> = retired.forgotten.into_iter().map(|id| (id, None)).collect();
+    let mut unchanged = Vec::new();
+    for (id, one) in decided {
+        if let Fate::Keep(note) = one.fate {
+            unchanged.push(id.clone());
+            notes.extend(note.map(|record| (id.clone(), Some(record))));
         }
     }
+    let mut plan = Plan {
+        build,
+        sweep,
+        unchanged,
+        notes,
+        base: inputs.base.clone(),
+        digest: Digest::default(),
+    };
+    plan.digest = plan.digested();
+    Ok(plan)
 }
 
-fn circle(ids: &[ResourceId]) -> String {
-    let names: Vec<_> = ids.iter().chain(ids.first()).map(ToString::to_string).collect();
-    names.join(" -> ")
+/// What is wrong with the wishes themselves.
+fn wrong_wishes(inputs: &Inputs<'_>) -> Vec<PlanError> {
+    let mut problems = Vec::new();
+    for Desired { id, spec, .. } in inputs.desired.resources.values() {
+        match inputs.rules.rules(&id.kind).map(|rules| rules.check(spec)) {
+            None => problems.push(PlanError::UnknownKind(id.clone())),
+            Some(Err(wrong)) => problems.push(PlanError::Invalid {
+                id: id.clone(),
+                problems: wrong,
+            }),
+            Some(Ok(())) => {}
+        }
+    }
+    for desired in inputs.desired.resources.values() {
+        let nowhere = desired
+            .depends_on()
+            .into_iter()
+            .filter(|to| !inputs.desired.resources.contains_key(to));
+        problems.extend(nowhere.map(|to| PlanError::Dangling {
+            from: desired.id.clone(),
+            to,
+        }));
+    }
+    problems
 }

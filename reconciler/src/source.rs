@@ -1,3 +1,4 @@
-//! Where wishes come from; reads files and runs Python, knows no AWS.
+//! Where wishes come from: reads files, runs the project's Python, knows no AWS.
 
 pub mod chalice;
+pub mod python;

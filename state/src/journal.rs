@@ -21,6 +21,10 @@ pub type Seq = u64;
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and live in lists of hundreds; a box would be noise at every use"
+)]
 pub enum Entry {
     /// A pass towards a goal begins. Several may follow each other within one transaction: a crash, then another goal.
     Begin {
@@ -132,6 +136,10 @@ impl Entry {
 /// What was there before the first write since the last commit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries are few and live in lists of hundreds; a box would be noise at every use"
+)]
 pub enum PreImage {
     /// Nothing.
     Absent,

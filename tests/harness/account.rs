@@ -1,9 +1,19 @@
 //! An emulated account through the AWS SDK: for a test's own preparations and looks, never for the program under test.
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 
 use crate::{DUMMY_KEY, REGION, runtime};
+
+/// The SDK's crates, for scenarios that speak to an account themselves.
+pub mod sdk {
+    pub use aws_sdk_apigateway as apigateway;
+    pub use aws_sdk_cloudwatchlogs as logs;
+    pub use aws_sdk_iam as iam;
+    pub use aws_sdk_lambda as lambda;
+    pub use aws_sdk_s3 as s3;
+}
 
 /// Clients of one account at one endpoint.
 #[derive(Debug, Clone)]
@@ -25,6 +35,17 @@ impl Account {
             endpoint: endpoint.to_owned(),
             config: runtime::block_on(loading.load()),
         }
+    }
+
+    /// The same account, with every call sent once: what fails, fails.
+    #[must_use]
+    pub fn without_retries(mut self) -> Account {
+        self.config = self
+            .config
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
+        self
     }
 
     /// Where it answers.

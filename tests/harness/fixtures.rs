@@ -23,25 +23,28 @@ pub struct Fixture {
     pub stages: &'static [&'static str],
 }
 
+/// Plain REST.
+pub const REST: Fixture = Fixture {
+    name: "rest",
+    stages: &["dev", "prod"],
+};
+/// Authorizers, scopes, forms of CORS, endpoint types.
+pub const REST_AUTH: Fixture = Fixture {
+    name: "rest-auth",
+    stages: &["dev", "regional", "private"],
+};
+/// Functions alone.
+pub const FUNCTIONS: Fixture = Fixture {
+    name: "functions",
+    stages: &["dev"],
+};
+/// Blueprints, a role for each function, merged settings, VPC.
+pub const BLUEPRINTS: Fixture = Fixture {
+    name: "blueprints",
+    stages: &["dev"],
+};
 /// Every fixture.
-pub const ALL: [Fixture; 4] = [
-    Fixture {
-        name: "rest",
-        stages: &["dev", "prod"],
-    },
-    Fixture {
-        name: "rest-auth",
-        stages: &["dev", "regional", "private"],
-    },
-    Fixture {
-        name: "functions",
-        stages: &["dev"],
-    },
-    Fixture {
-        name: "blueprints",
-        stages: &["dev"],
-    },
-];
+pub const ALL: [Fixture; 4] = [REST, REST_AUTH, FUNCTIONS, BLUEPRINTS];
 
 /// The role that `blueprints` borrows.
 pub const BORROWED_ROLE: &str = "lent-to-fleet";

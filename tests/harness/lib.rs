@@ -27,6 +27,7 @@ pub mod project;
 pub mod proxy;
 pub mod python;
 pub mod runtime;
+pub mod sources;
 pub mod world;
 
 /// The region of every emulated account.

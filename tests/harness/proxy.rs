@@ -140,8 +140,14 @@ impl Proxy {
     }
 
     /// Holds the calls that `on` takes until `together` of them are in flight at one time.
+    /// Only where they never come does a call go on without them, after 20 s; [`Gate::assert_met`] then fails.
     pub fn hold(&self, on: On, together: usize) -> Gate {
-        let gate = Gate::new(on, together);
+        self.hold_for(on, together, gate::PATIENCE)
+    }
+
+    /// Like [`Proxy::hold`], for a scenario that expects the others not to come.
+    pub fn hold_for(&self, on: On, together: usize, patience: Duration) -> Gate {
+        let gate = Gate::new(on, together, patience);
         lock(&self.shared.gates).push(gate.clone());
         gate
     }
@@ -364,6 +370,11 @@ impl Shared {
 /// The API document that a call carries, as its sender wrote it; none where it carries none.
 pub fn document_in(call: &Call) -> Option<&Value> {
     matches!(call.name(), "ImportRestApi" | "PutRestApi").then_some(&call.body)
+}
+
+/// Undoes percent encoding, and `+` for a blank.
+pub fn percent_decoded(text: &str) -> String {
+    call::decoded(text)
 }
 
 /// A document as the proxy hands it to moto: OpenAPI 3.0.1, whatever its sender wrote.

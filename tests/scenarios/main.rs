@@ -1,3 +1,6 @@
 //! Whole scenarios: one binary, one module a subject. The harness is the library `grail-tests`.
 
+mod architecture;
 mod harness_chalice;
+mod harness_emulators;
+mod harness_proxy;

@@ -39,7 +39,7 @@ impl<C> std::fmt::Debug for Service<C> {
 }
 
 macro_rules! services {
-    ($($(#[$meta:meta])* $name:ident: $sdk:ident),+ $(,)?) => {
+    ($($(#[$meta:meta])* $name:ident: $sdk:ident $(with $tweak:ident)?),+ $(,)?) => {
         /// Every service that the resource types speak to.
         #[derive(Debug)]
         pub struct Clients {
@@ -50,17 +50,17 @@ macro_rules! services {
             /// Clients under `config`. Nothing is built before it is used.
             pub fn new(config: &SdkConfig) -> Self {
                 Self { $($name: Service {
-                    read: lazily(config, Access::Read, |config, access| {
-                        let made = $sdk::config::Builder::from(config).interceptor(Stamp(access)).build();
-                        $sdk::Client::from_conf(made)
-                    }),
-                    write: lazily(config, Access::Write, |config, access| {
-                        let made = $sdk::config::Builder::from(config).interceptor(Stamp(access)).build();
-                        $sdk::Client::from_conf(made)
-                    }),
+                    read: lazily(config, Access::Read, $name),
+                    write: lazily(config, Access::Write, $name),
                 },)+ }
             }
         }
+
+        $(fn $name(config: &SdkConfig, access: Access) -> $sdk::Client {
+            let made = $sdk::config::Builder::from(config).interceptor(Stamp(access));
+            $(let made = $tweak(config, made);)?
+            $sdk::Client::from_conf(made.build())
+        })+
     };
 }
 
@@ -74,7 +74,7 @@ services! {
     /// CloudWatch Logs.
     logs: aws_sdk_cloudwatchlogs,
     /// Simple Storage Service.
-    s3: aws_sdk_s3,
+    s3: aws_sdk_s3 with path_style,
     /// Security Token Service.
     sts: aws_sdk_sts,
 }
@@ -96,4 +96,9 @@ where
         )
         .build();
     LazyLock::new(Box::new(move || make(&config, access)))
+}
+
+/// Emulators answer at one address, not at one for each bucket.
+fn path_style(config: &SdkConfig, builder: aws_sdk_s3::config::Builder) -> aws_sdk_s3::config::Builder {
+    builder.force_path_style(config.endpoint_url().is_some())
 }

@@ -288,6 +288,39 @@ fn hint(verdict: &Verdict, action: &str, said: &Said) -> Option<String> {
     }
 }
 
+/// The requests of one call of a provider, in order. Once one of them has changed something, a later failure leaves part of
+/// the work done, which is a maybe.
+#[derive(Debug, Default)]
+pub struct Sequence {
+    changed: bool,
+}
+
+impl Sequence {
+    /// Takes the outcome of a request that changes something when it succeeds.
+    ///
+    /// # Errors
+    /// The failure, as a maybe if anything was changed before.
+    pub fn step<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        let outcome = self.look(outcome);
+        self.changed |= outcome.is_ok();
+        outcome
+    }
+
+    /// Takes the outcome of a request that changes nothing.
+    ///
+    /// # Errors
+    /// As [`Sequence::step`].
+    pub fn look<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        outcome.map_err(|failed| {
+            if self.changed {
+                failed.after_change()
+            } else {
+                failed
+            }
+        })
+    }
+}
+
 /// How the answer to a call is taken.
 pub trait Outcome<T>: Sized {
     /// The answer to a read.

@@ -63,7 +63,7 @@ pub trait Rules: Send + Sync {
 
 /// What is wrong with a spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {why}")]
+#[error("{field}{}{why}", if .field.is_empty() { "" } else { ": " })]
 pub struct Invalid {
     /// The field, as a path (`vpc.subnet_ids`); empty for the whole.
     pub field: String,
@@ -145,6 +145,11 @@ impl Diff {
     /// True if `path` or something below it differs.
     pub fn touches(&self, path: &str) -> bool {
         self.fields.iter().any(|field| covers(path, &field.path))
+    }
+
+    /// True if `path`, something below it, or something that holds it differs.
+    pub fn concerns(&self, path: &str) -> bool {
+        self.touches(path) || self.fields.iter().any(|field| covers(&field.path, path))
     }
 
     /// True if all that differs lies at or below the given paths.
@@ -229,6 +234,7 @@ mod tests {
             .collect();
         assert_eq!(paths, [("env.B", false), ("memory", false), ("name", true)]);
         assert!(diff.replaces() && diff.touches("env") && !diff.touches("en"));
+        assert!(diff.concerns("env") && diff.concerns("memory.max") && !diff.concerns("layers"));
         assert!(Diff::between(&json!({"a": null}), &json!({}), &[]).is_empty());
     }
 }

@@ -16,6 +16,9 @@ use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::snapshot::{Folded, Snapshot, Version};
 
+#[cfg(test)]
+mod tests;
+
 /// What outlives a crash: the part of a store that lies on disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::fault::On;
 
 /// How long a held call waits for its companions. Only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Holds each call that `on` takes until `together` of them are held; then all go on, and so do all later ones.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub struct Gate {
 struct Inner {
     on: On,
     together: usize,
+    patience: Duration,
     state: watch::Sender<State>,
 }
 
@@ -34,10 +35,15 @@ struct State {
 }
 
 impl Gate {
-    pub(super) fn new(on: On, together: usize) -> Gate {
+    pub(super) fn new(on: On, together: usize, patience: Duration) -> Gate {
         let (state, _) = watch::channel(State::default());
         Gate {
-            inner: Arc::new(Inner { on, together, state }),
+            inner: Arc::new(Inner {
+                on,
+                together,
+                patience,
+                state,
+            }),
         }
     }
 
@@ -63,7 +69,7 @@ impl Gate {
         let mut state = self.inner.state.subscribe();
         let met = state.wait_for(|state| state.most >= self.inner.together);
         // Where the companions never come the call goes on, so that the scenario ends and `assert_met` can say so.
-        let _ = tokio::time::timeout(PATIENCE, met).await;
+        let _ = tokio::time::timeout(self.inner.patience, met).await;
         self.inner.state.send_modify(|state| state.held -= 1);
     }
 

@@ -1,0 +1,262 @@
+//! A Lambda function: its configuration, tags, reserved concurrency and code.
+//!
+//! Calls to look: one `GetFunction` (100 a second), which gives all of it; the answers of `ListFunctions` hold neither tags
+//! nor concurrency. To make: `CreateFunction`, looks until it is active, and `PutFunctionConcurrency` where some is
+//! reserved. To change: only the calls that the difference needs, with looks between them, since Lambda refuses a second
+//! update while the first is going on. All changes share 15 calls a second with the rest of Lambda.
+//!
+//! Identity: the name. The tag `aws-chalice` tells whose it is; tags are Chalice's to compare and strip, so none of ours go
+//! there, and a repeated `CreateFunction` is recognised by that tag.
+//!
+//! Code is compared by content, never by the digest of a zip (see `code`). Fields that Lambda reports and no wish can name
+//! (description, ephemeral storage, logging) are left alone and are no drift.
+//!
+//! `RevisionId` is not used as a precondition: Lambda changes it when an update ends, not when it begins, and no request
+//! here writes back what it has read, except that the environment is set as one.
+
+mod code;
+mod form;
+mod reading;
+#[cfg(test)]
+mod tests;
+mod writing;
+
+use std::sync::Arc;
+
+use grail_state::digest::Digester;
+use grail_state::template::has_stand_in;
+use grail_state::{Kind, Proof, Wire};
+use serde_json::Value;
+
+pub use form::{Architecture, Code, Spec, Tracing, Vpc};
+
+use self::code::{PackageError, Packages};
+use self::reading::{Reading, Standing, outputs, proof, standing, usable};
+use self::writing::{changes_code, changes_configuration, tag_changes};
+use crate::aws::arn::function_name;
+use crate::aws::outcome::Sequence;
+use crate::aws::{Context, Outcome};
+use crate::port::{
+    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
+};
+
+/// The resource type.
+#[derive(Debug)]
+pub struct LambdaFunction {
+    context: Arc<Context>,
+    packages: Packages,
+}
+
+impl LambdaFunction {
+    /// The type in `context`.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self {
+            packages: Packages::new(Arc::clone(&context)),
+            context,
+        }
+    }
+
+    fn read(&self) -> &aws_sdk_lambda::Client {
+        self.context.clients.lambda.read()
+    }
+
+    fn write(&self) -> &aws_sdk_lambda::Client {
+        self.context.clients.lambda.write()
+    }
+
+    /// What is there under a name or ARN.
+    async fn reading(&self, function: &str) -> Result<Option<Reading>, Failure> {
+        let request = self.read().get_function().function_name(function);
+        let answer = request.send().await.found("lambda:GetFunction")?;
+        answer.map(Reading::new).transpose()
+    }
+
+    /// Keeps the zip `sha` of a function; asks Lambda where it is only if it is not at hand.
+    async fn keep(&self, arn: &str, sha: &str, code: &Code) -> Result<Code, Failure> {
+        if let Some(code) = self.packages.keep(sha, code, None).await? {
+            return Ok(code);
+        }
+        let location = self.reading(arn).await?.and_then(|reading| reading.location);
+        self.packages.keep(sha, code, location.as_deref()).await?.ok_or_else(|| {
+            Failure::refused(PackageError::Unfetched(arn.to_owned()))
+                .with_hint("without it a rollback could not bring the function's old code back")
+        })
+    }
+
+    /// A function of the wanted name exists. Ours is brought to the wanted reservation, in case the attempt that made it
+    /// ended before that; all else that differs is for the next plan.
+    async fn made_before(&self, want: &Spec) -> Result<Seen<Spec>, Failure> {
+        let name = &want.name;
+        let request = self.read().get_function().function_name(name);
+        let Some(mut answer) = request.send().await.found("lambda:GetFunction")? else {
+            return Err(Failure::later(
+                format!("the function {name} exists and cannot be seen yet"),
+                std::time::Duration::from_secs(1),
+            ));
+        };
+        let tags = answer.tags.clone().unwrap_or_default().into_iter().collect();
+        if proof(&tags, &self.context.stack) != Proof::Ours {
+            return Err(Failure::foreign(format_args!("the function {name}")));
+        }
+        if answer.configuration.as_ref().map(standing) == Some(Standing::Busy) {
+            answer = self.settled(name).await?;
+        }
+        let mut reading = Reading::new(answer)?;
+        if reading.spec.reserved_concurrency != want.reserved_concurrency {
+            self.send_concurrency(name, want.reserved_concurrency).await?;
+            reading.spec.reserved_concurrency = want.reserved_concurrency;
+        }
+        if ours_to_the_byte(&reading, want) {
+            reading.spec.code = want.code.clone();
+        }
+        Ok(reading.seen(&self.context.stack))
+    }
+}
+
+fn ours_to_the_byte(reading: &Reading, want: &Spec) -> bool {
+    crate::package::ZipDigest::from_hex(&want.code.artifact).is_some_and(|zip| zip.base64() == reading.code_sha256)
+}
+
+impl Resource for LambdaFunction {
+    const KIND: Kind = Kind::new("lambda_function");
+    const IMMUTABLE: &'static [&'static str] = &["name"];
+    const UNDELETE: Undelete = Undelete::Close;
+    const VOLATILE: &'static [&'static str] = &["code_sha256"];
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "iam:PassRole",
+        "lambda:CreateFunction",
+        "lambda:DeleteFunction",
+        "lambda:DeleteFunctionConcurrency",
+        "lambda:GetFunction",
+        "lambda:GetLayerVersion",
+        "lambda:ListTags",
+        "lambda:PutFunctionConcurrency",
+        "lambda:TagResource",
+        "lambda:UntagResource",
+        "lambda:UpdateFunctionCode",
+        "lambda:UpdateFunctionConfiguration",
+        "s3:GetObject",
+        "s3:PutObject",
+    ];
+    const READS: Cost = Cost {
+        each: 1,
+        lists: 0,
+        page: 0,
+    };
+    const WIRE: Option<&'static Wire> = Some(&Wire {
+        resource_type: "lambda_function",
+        entry: None,
+        keys: &[("lambda_arn", "arn")],
+        handle: Some("lambda_arn"),
+    });
+    type Spec = Spec;
+
+    fn check(spec: &Spec) -> Vec<Invalid> {
+        spec.problems()
+    }
+
+    fn project(spec: &Spec, digester: &Digester) -> Value {
+        spec.projected(digester)
+    }
+
+    fn label(spec: &Value) -> Option<String> {
+        spec.get("name").and_then(Value::as_str).map(ToOwned::to_owned)
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let handle = at.handle.map(|handle| handle.0.as_str());
+        let natural = at
+            .spec
+            .and_then(|spec| spec.get("name"))
+            .and_then(Value::as_str)
+            .filter(|name| !has_stand_in(name) && handle.map(function_name) != Some(name));
+        for function in handle.into_iter().chain(natural) {
+            if let Some(mut reading) = self.reading(function).await? {
+                self.packages.recognise(&mut reading, &at).await;
+                return Ok(Some(reading.seen(&self.context.stack)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let want = request.spec;
+        let Some(made) = self.send_create(want).await? else {
+            return self.made_before(want).await;
+        };
+        if !usable(made.state.as_ref(), made.last_update_status.as_ref()) {
+            self.settled(&want.name).await.map_err(Failure::after_change)?;
+        }
+        if want.reserved_concurrency.is_some() {
+            let reserved = self.send_concurrency(&want.name, want.reserved_concurrency).await;
+            reserved.map_err(Failure::after_change)?;
+        }
+        let arn = made
+            .function_arn
+            .ok_or_else(|| Failure::refused("lambda:CreateFunction gave no ARN").after_change())?;
+        Ok(Seen {
+            outputs: outputs(&arn, &want.name, made.code_sha256.as_deref().unwrap_or_default()),
+            handle: grail_state::Handle(arn),
+            proof: proof(&want.tags, &self.context.stack),
+            spec: want.clone(),
+        })
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let (arn, want) = (&request.handle.0, request.want);
+        let mut requests = Sequence::default();
+        let mut outputs = request.outputs.clone();
+        if changes_code(request.diff) {
+            let taken = requests.step(self.send_code(arn, want).await)?;
+            if !taken.usable {
+                requests.look(self.settled(arn).await)?;
+            }
+            outputs.insert("code_sha256".to_owned(), Value::String(taken.code_sha256));
+        }
+        if changes_configuration(request.diff) {
+            let taken = requests.step(self.send_configuration(arn, want, request.diff).await)?;
+            if !taken.usable {
+                requests.look(self.settled(arn).await)?;
+            }
+        }
+        let (tags, untagged) = tag_changes(&request);
+        if !untagged.is_empty() {
+            requests.step(self.send_untag(arn, untagged).await)?;
+        }
+        if !tags.is_empty() {
+            requests.step(self.send_tags(arn, tags).await)?;
+        }
+        if request.diff.touches("reserved_concurrency") {
+            requests.step(self.send_concurrency(arn, want.reserved_concurrency).await)?;
+        }
+        Ok(Seen {
+            handle: request.handle.clone(),
+            proof: proof(&want.tags, &self.context.stack),
+            spec: want.clone(),
+            outputs,
+        })
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let call = self.write().delete_function().function_name(&request.handle.0);
+        call.send().await.gone("lambda:DeleteFunction")
+    }
+
+    /// Keeps the zip that Lambda has now, and the environment in clear.
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let mut spec = seen.spec.clone();
+        let sha = seen.outputs.get("code_sha256").and_then(Value::as_str).unwrap_or_default();
+        spec.code = self.keep(&seen.handle.0, sha, &spec.code).await?;
+        let artifacts = vec![grail_state::Digest(spec.code.artifact.clone())];
+        let spec = serde_json::to_value(&spec)
+            .map_err(|error| Failure::refused(format!("the function's form cannot be written down: {error}")))?;
+        Ok(Some(Secured {
+            spec,
+            artifacts,
+            secret: true,
+        }))
+    }
+}

@@ -1,0 +1,204 @@
+//! The form of a function: what a wish states, and what of it can be compared.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use grail_state::digest::Digester;
+use grail_state::template::has_stand_in;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::port::Invalid;
+
+/// A function.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Its name, of at most 64 letters, digits, `-` and `_`.
+    pub name: String,
+    /// What is called: `app.app`.
+    pub handler: String,
+    /// Such as `python3.12`.
+    pub runtime: String,
+    /// The ARN of the role that it runs as.
+    pub role: String,
+    /// Its memory in MB.
+    pub memory: u32,
+    /// How long one invocation may take, in seconds.
+    pub timeout: u32,
+    /// Its environment. The values are secrets: only keyed digests of them are ever shown or stored.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// The processor that it runs on.
+    #[serde(default)]
+    pub architecture: Architecture,
+    /// ARNs of layer versions, in the order in which they are laid over each other.
+    #[serde(default)]
+    pub layers: Vec<String>,
+    /// The network that it is attached to, if any.
+    #[serde(default)]
+    pub vpc: Option<Vpc>,
+    /// Whether its invocations are traced.
+    #[serde(default)]
+    pub tracing: Tracing,
+    /// How many invocations are reserved for it; `None` leaves it to the account's pool, 0 stops it.
+    #[serde(default)]
+    pub reserved_concurrency: Option<u32>,
+    /// Its code.
+    pub code: Code,
+}
+
+/// A processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Architecture {
+    /// Intel and AMD.
+    #[default]
+    #[serde(rename = "x86_64")]
+    X86,
+    /// Graviton.
+    #[serde(rename = "arm64")]
+    Arm,
+}
+
+/// Whether invocations are traced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracing {
+    /// A share of them, by X-Ray.
+    Active,
+    /// Only what the caller has asked for.
+    #[default]
+    PassThrough,
+}
+
+/// A network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vpc {
+    /// The subnets.
+    pub subnet_ids: Vec<String>,
+    /// The security groups.
+    pub security_group_ids: Vec<String>,
+}
+
+/// The code of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// The digest by which code is compared ([`crate::package::Content`]); `unknown:<sha256>` for code that could not be
+    /// looked into.
+    pub content: String,
+    /// The SHA-256 of the zip, in hexadecimal: its name among the artifacts.
+    pub artifact: String,
+    /// The size of the zip in bytes.
+    pub size: u64,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spec")
+            .field("name", &self.name)
+            .field("environment", &self.environment.keys())
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Spec {
+    /// The problems that can be told without asking AWS (Lambda's quotas page and API reference).
+    pub(super) fn problems(&self) -> Vec<Invalid> {
+        let mut problems = Vec::new();
+        let mut demand = |holds: bool, field: &str, why: String| {
+            if !holds {
+                problems.push(Invalid {
+                    field: field.to_owned(),
+                    why,
+                });
+            }
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        demand(
+            (1..=64).contains(&self.name.len()) && self.name.chars().all(plain),
+            "name",
+            format!("`{}` is not 1 to 64 letters, digits, `-` and `_`", self.name),
+        );
+        demand(
+            (128..=10_240).contains(&self.memory),
+            "memory",
+            format!("{} MB is not between 128 and 10240", self.memory),
+        );
+        demand(
+            (1..=900).contains(&self.timeout),
+            "timeout",
+            format!("{} s is not between 1 and 900", self.timeout),
+        );
+        demand(
+            self.layers.len() <= 5,
+            "layers",
+            format!("a function has at most 5 layers, not {}", self.layers.len()),
+        );
+        let environment: usize = self.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        demand(
+            environment <= 4096,
+            "environment",
+            format!("{environment} bytes are more than the 4096 that Lambda takes"),
+        );
+        if let Some(vpc) = &self.vpc {
+            demand(
+                vpc.subnet_ids.is_empty() == vpc.security_group_ids.is_empty(),
+                "vpc",
+                "subnets and security groups are given together or not at all".to_owned(),
+            );
+        }
+        problems
+    }
+
+    /// The comparable form: secrets as keyed digests, code as its content, what has no order sorted.
+    pub(super) fn projected(&self, digester: &Digester) -> Value {
+        let hidden = |value: &String| {
+            if has_stand_in(value) {
+                value.clone()
+            } else {
+                digester.secret(value)
+            }
+        };
+        let environment: BTreeMap<_, _> =
+            self.environment.iter().map(|(name, value)| (name, hidden(value))).collect();
+        let sorted = |ids: &[String]| {
+            let mut ids = ids.to_vec();
+            ids.sort();
+            ids
+        };
+        let vpc = self.network().map(|vpc| {
+            json!({
+                "subnet_ids": sorted(&vpc.subnet_ids),
+                "security_group_ids": sorted(&vpc.security_group_ids),
+            })
+        });
+        json!({
+            "name": self.name,
+            "handler": self.handler,
+            "runtime": self.runtime,
+            "role": self.role,
+            "memory": self.memory,
+            "timeout": self.timeout,
+            "environment": environment,
+            "tags": self.tags,
+            "architecture": self.architecture,
+            "layers": self.layers,
+            "vpc": vpc,
+            "tracing": self.tracing,
+            "reserved_concurrency": self.reserved_concurrency,
+            "code": self.code.content,
+        })
+    }
+
+    /// The network, if there is anything in it.
+    pub(super) fn network(&self) -> Option<&Vpc> {
+        self.vpc.as_ref().filter(|vpc| !vpc.subnet_ids.is_empty() || !vpc.security_group_ids.is_empty())
+    }
+}

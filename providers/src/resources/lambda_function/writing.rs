@@ -1,0 +1,218 @@
+//! The requests that make and change a function.
+
+use std::collections::HashMap;
+
+use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
+use aws_sdk_lambda::types::{
+    self as lambda, Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
+};
+use serde_json::Value;
+
+use super::LambdaFunction;
+use super::code::Payload;
+use super::form::{Architecture, Spec, Tracing, Vpc};
+use super::reading::{Standing, standing, usable};
+use crate::aws::{Outcome, wait};
+use crate::port::{Change, Diff, Failure};
+
+/// The fields that `UpdateFunctionConfiguration` sets.
+const CONFIGURATION: &[&str] = &[
+    "environment", "handler", "layers", "memory", "role", "runtime", "timeout", "tracing", "vpc",
+];
+
+/// True if `diff` calls for `UpdateFunctionCode`, which also sets the processor.
+pub(super) fn changes_code(diff: &Diff) -> bool {
+    diff.touches("code") || diff.touches("architecture")
+}
+
+/// True if `diff` calls for `UpdateFunctionConfiguration`.
+pub(super) fn changes_configuration(diff: &Diff) -> bool {
+    CONFIGURATION.iter().any(|field| diff.touches(field))
+}
+
+/// An update that Lambda has taken.
+pub(super) struct Taken {
+    /// True if it is over already.
+    pub(super) usable: bool,
+    /// The digest of the function's zip.
+    pub(super) code_sha256: String,
+}
+
+impl LambdaFunction {
+    /// `CreateFunction`; `None` if a function of that name exists.
+    pub(super) async fn send_create(&self, spec: &Spec) -> Result<Option<CreateFunctionOutput>, Failure> {
+        let code = match self.packages.payload(&spec.code).await? {
+            Payload::Zip(zip) => FunctionCode::builder().zip_file(zip),
+            Payload::Object { bucket, key } => FunctionCode::builder().s3_bucket(bucket).s3_key(key),
+        };
+        let tags: HashMap<_, _> = spec.tags.clone().into_iter().collect();
+        let traced = (spec.tracing == Tracing::Active).then(|| tracing(spec.tracing));
+        self.write()
+            .create_function()
+            .function_name(&spec.name)
+            .runtime(Runtime::from(spec.runtime.as_str()))
+            .role(&spec.role)
+            .handler(&spec.handler)
+            .code(code.build())
+            .timeout(number(spec.timeout))
+            .memory_size(number(spec.memory))
+            .environment(environment(spec))
+            .set_tags((!tags.is_empty()).then_some(tags))
+            .set_tracing_config(traced)
+            .vpc_config(vpc(spec.network()))
+            .set_layers(Some(spec.layers.clone()))
+            .architectures(architecture(spec.architecture))
+            .send()
+            .await
+            .made("lambda:CreateFunction")
+    }
+
+    /// `UpdateFunctionCode`.
+    pub(super) async fn send_code(&self, name: &str, spec: &Spec) -> Result<Taken, Failure> {
+        let request = self.write().update_function_code().function_name(name);
+        let request = match self.packages.payload(&spec.code).await? {
+            Payload::Zip(zip) => request.zip_file(zip),
+            Payload::Object { bucket, key } => request.s3_bucket(bucket).s3_key(key),
+        };
+        let request = request.architectures(architecture(spec.architecture));
+        let answer = request.send().await.wrote("lambda:UpdateFunctionCode")?;
+        Ok(Taken {
+            usable: usable(answer.state.as_ref(), answer.last_update_status.as_ref()),
+            code_sha256: answer.code_sha256.unwrap_or_default(),
+        })
+    }
+
+    /// `UpdateFunctionConfiguration` with every field that `diff` names and none else. The environment is one field: Lambda
+    /// sets it whole.
+    pub(super) async fn send_configuration(&self, name: &str, spec: &Spec, diff: &Diff) -> Result<Taken, Failure> {
+        let request = self.write().update_function_configuration().function_name(name);
+        let request = CONFIGURATION
+            .iter()
+            .filter(|field| diff.touches(field))
+            .fold(request, |request, field| set(request, field, spec));
+        let answer = request.send().await.wrote("lambda:UpdateFunctionConfiguration")?;
+        Ok(Taken {
+            usable: usable(answer.state.as_ref(), answer.last_update_status.as_ref()),
+            code_sha256: answer.code_sha256.unwrap_or_default(),
+        })
+    }
+
+    /// Sets or removes the reservation.
+    pub(super) async fn send_concurrency(&self, name: &str, reserved: Option<u32>) -> Result<(), Failure> {
+        match reserved {
+            Some(reserved) => {
+                let request = self.write().put_function_concurrency().function_name(name);
+                let answer = request.reserved_concurrent_executions(number(reserved)).send().await;
+                answer.wrote("lambda:PutFunctionConcurrency").map(|_| ())
+            }
+            None => {
+                let request = self.write().delete_function_concurrency().function_name(name);
+                request.send().await.wrote("lambda:DeleteFunctionConcurrency").map(|_| ())
+            }
+        }
+    }
+
+    /// Takes away the tags `keys` of the function `arn`.
+    pub(super) async fn send_untag(&self, arn: &str, keys: Vec<String>) -> Result<(), Failure> {
+        let request = self.write().untag_resource().resource(arn).set_tag_keys(Some(keys));
+        request.send().await.wrote("lambda:UntagResource").map(|_| ())
+    }
+
+    /// Sets `tags` on the function `arn`.
+    pub(super) async fn send_tags(&self, arn: &str, tags: HashMap<String, String>) -> Result<(), Failure> {
+        let request = self.write().tag_resource().resource(arn).set_tags(Some(tags));
+        request.send().await.wrote("lambda:TagResource").map(|_| ())
+    }
+
+    /// Waits until the function can be used and changed, and gives it as it then is.
+    pub(super) async fn settled(&self, name: &str) -> Result<GetFunctionOutput, Failure> {
+        wait::until("the function to become active", || async {
+            let request = self.read().get_function().function_name(name);
+            let answer = request.send().await.read("lambda:GetFunction")?;
+            let stands = answer.configuration.as_ref().map_or(Standing::Busy, standing);
+            match stands {
+                Standing::Ready => Ok(Some(answer)),
+                Standing::Busy => Ok(None),
+                Standing::Failed(why) => Err(Failure::refused(format!(
+                    "Lambda could not make the function {name} usable: {why}"
+                ))),
+            }
+        })
+        .await
+    }
+}
+
+/// The tags to set and the keys to take away.
+pub(super) fn tag_changes(request: &Change<'_, Spec>) -> (HashMap<String, String>, Vec<String>) {
+    let had = request.have.get("tags").and_then(Value::as_object);
+    let had_value = |key: &str| had.and_then(|had| had.get(key)).and_then(Value::as_str);
+    let differs = |key: &str| request.diff.concerns(&format!("tags.{key}"));
+    let set = request
+        .want
+        .tags
+        .iter()
+        .filter(|(key, value)| differs(key) && had_value(key) != Some(value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let gone = had
+        .into_iter()
+        .flat_map(|had| had.keys())
+        .filter(|key| differs(key) && !request.want.tags.contains_key(*key))
+        .cloned()
+        .collect();
+    (set, gone)
+}
+
+fn set(
+    request: UpdateFunctionConfigurationFluentBuilder,
+    field: &str,
+    spec: &Spec,
+) -> UpdateFunctionConfigurationFluentBuilder {
+    match field {
+        "environment" => request.environment(environment(spec)),
+        "handler" => request.handler(&spec.handler),
+        "layers" => request.set_layers(Some(spec.layers.clone())),
+        "memory" => request.memory_size(number(spec.memory)),
+        "role" => request.role(&spec.role),
+        "runtime" => request.runtime(Runtime::from(spec.runtime.as_str())),
+        "timeout" => request.timeout(number(spec.timeout)),
+        "tracing" => request.tracing_config(tracing(spec.tracing)),
+        "vpc" => request.vpc_config(vpc(spec.network())),
+        _ => request,
+    }
+}
+
+fn environment(spec: &Spec) -> Environment {
+    let variables = spec.environment.clone().into_iter().collect();
+    Environment::builder().set_variables(Some(variables)).build()
+}
+
+fn tracing(tracing: Tracing) -> TracingConfig {
+    let mode = match tracing {
+        Tracing::Active => TracingMode::Active,
+        Tracing::PassThrough => TracingMode::PassThrough,
+    };
+    TracingConfig::builder().mode(mode).build()
+}
+
+/// Empty lists take a function out of its network.
+fn vpc(vpc: Option<&Vpc>) -> VpcConfig {
+    let vpc = vpc.cloned().unwrap_or_default();
+    VpcConfig::builder()
+        .set_subnet_ids(Some(vpc.subnet_ids))
+        .set_security_group_ids(Some(vpc.security_group_ids))
+        .build()
+}
+
+fn architecture(architecture: Architecture) -> lambda::Architecture {
+    match architecture {
+        Architecture::X86 => lambda::Architecture::X8664,
+        Architecture::Arm => lambda::Architecture::Arm64,
+    }
+}
+
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,301 @@
+//! One statement in the resource policy of a function: who may invoke it.
+//!
+//! Calls: `GetPolicy` (15 a second in a bucket of its own; one call serves all statements of a function), `AddPermission`,
+//! `RemovePermission`. The last two add and remove one statement by its id in one step on the server, so there is nothing
+//! to read, change and write back, and strangers' statements are never touched.
+//!
+//! Identity: a statement is ours if it says what we want said, whoever wrote it (`chalice-deployer.md` 3.11), so what Chalice
+//! added under a random id serves. Our own ids derive from the resource's id and from what the statement says: a repeated
+//! `AddPermission` is refused instead of adding a second one, and a change (an API that was made anew) adds the new
+//! statement before it removes the old one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use grail_state::digest::{Digest, Digester};
+use grail_state::template::has_stand_in;
+use grail_state::{Handle, Kind, Proof, ResourceId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::aws::arn::function_name;
+use crate::aws::{Context, Outcome};
+use crate::port::{Birth, Change, Cost, Failure, Lane, Locator, Removal, Resource, Seen, Sight, Undelete};
+
+/// The one action that such a statement allows.
+const ACTION: &str = "lambda:InvokeFunction";
+
+/// A statement that lets a service invoke a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The function, by name or ARN.
+    pub function: String,
+    /// The service: `apigateway.amazonaws.com`.
+    pub principal: String,
+    /// What of that service may invoke it; may hold `*`.
+    pub source_arn: String,
+    /// The account that must own the source, where the ARN does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_account: Option<String>,
+}
+
+/// A statement as a policy has it, if it is one of the form that we write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Statement {
+    sid: String,
+    spec: Spec,
+}
+
+/// The resource type.
+#[derive(Debug)]
+pub struct LambdaPermission {
+    context: Arc<Context>,
+}
+
+impl LambdaPermission {
+    /// The type in `context`.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    /// The statements of a function's policy that have our form; none if there is no policy or no function.
+    async fn statements(&self, function: &str) -> Result<Vec<Statement>, Failure> {
+        let lambda = self.context.clients.lambda.read();
+        let answer = lambda.get_policy().function_name(function).send().await;
+        let Some(text) = answer.found("lambda:GetPolicy")?.and_then(|answer| answer.policy) else {
+            return Ok(Vec::new());
+        };
+        let policy: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::refused(format!("the policy of {function} is no JSON: {error}")))?;
+        let statements = match policy.get("Statement") {
+            Some(Value::Array(statements)) => statements.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        Ok(statements.iter().filter_map(|one| read(function, one)).collect())
+    }
+
+    /// Adds the statement of `spec`, or finds it added. Returns its id.
+    async fn add(&self, id: &ResourceId, spec: &Spec) -> Result<String, Failure> {
+        let sid = sid(id, spec);
+        let lambda = self.context.clients.lambda.write();
+        let added = lambda
+            .add_permission()
+            .function_name(&spec.function)
+            .statement_id(&sid)
+            .action(ACTION)
+            .principal(&spec.principal)
+            .source_arn(&spec.source_arn)
+            .set_source_account(spec.source_account.clone())
+            .send()
+            .await
+            .made("lambda:AddPermission")?;
+        if added.is_some() {
+            return Ok(sid);
+        }
+        let there = self.statements(&spec.function).await?;
+        match there.into_iter().find(|statement| statement.sid == sid) {
+            Some(statement) if same(&statement.spec, spec) => Ok(sid),
+            _ => Err(Failure::foreign(format_args!("a statement {sid} that says something else"))),
+        }
+    }
+
+    async fn remove(&self, function: &str, sid: &str) -> Result<(), Failure> {
+        let lambda = self.context.clients.lambda.write();
+        let request = lambda.remove_permission().function_name(function).statement_id(sid);
+        request.send().await.gone("lambda:RemovePermission")
+    }
+}
+
+/// Reads a statement of the form that `AddPermission` writes for a service; anything else is a stranger's.
+fn read(function: &str, statement: &Value) -> Option<Statement> {
+    let condition = statement.get("Condition")?.as_object()?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(ToOwned::to_owned);
+    let source_account = condition.get("StringEquals").map(|equals| text(equals.get("AWS:SourceAccount")));
+    if statement.get("Effect")? != "Allow"
+        || statement.get("Action")? != ACTION
+        || matches!(source_account, Some(None))
+        || condition.len() != 1 + usize::from(source_account.is_some())
+    {
+        return None;
+    }
+    Some(Statement {
+        sid: text(statement.get("Sid"))?,
+        spec: Spec {
+            function: function_name(function).to_owned(),
+            principal: text(statement.get("Principal")?.get("Service"))?,
+            source_arn: text(condition.get("ArnLike")?.get("AWS:SourceArn"))?,
+            source_account: source_account.flatten(),
+        },
+    })
+}
+
+fn same(one: &Spec, other: &Spec) -> bool {
+    (&one.principal, &one.source_arn, &one.source_account)
+        == (&other.principal, &other.source_arn, &other.source_account)
+}
+
+/// What all our statement ids for one resource begin with.
+fn stem(id: &ResourceId) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let name: String = id.name.chars().map(plain).take(60).collect();
+    let digest = Digest::of(id.to_string().as_bytes());
+    format!("grail-{name}-{}-", &digest.short()[..6])
+}
+
+/// The id of the statement: it names the resource and what the statement says.
+fn sid(id: &ResourceId, spec: &Spec) -> String {
+    let says = Digest::of_value(&json!([spec.principal, spec.source_arn, spec.source_account]));
+    format!("{}{}", stem(id), says.short())
+}
+
+/// What a look is for.
+struct Sought {
+    function: String,
+    /// The statement id in the handle.
+    sid: Option<String>,
+    stem: String,
+    /// What the statement should say, as far as it is known.
+    says: Option<Spec>,
+}
+
+impl Sought {
+    fn new(at: &Locator<'_>) -> Option<Self> {
+        let from_handle = at.handle.and_then(|handle| handle.0.rsplit_once('/'));
+        let field = |name: &str| at.spec.and_then(|spec| spec.get(name)).and_then(Value::as_str);
+        let known = |name: &str| field(name).filter(|text| !has_stand_in(text)).map(ToOwned::to_owned);
+        let function = from_handle
+            .map(|(function, _)| function.to_owned())
+            .or_else(|| known("function").map(|name| function_name(&name).to_owned()))?;
+        let account = field("source_account").map(ToOwned::to_owned);
+        Some(Self {
+            sid: from_handle.map(|(_, sid)| sid.to_owned()),
+            stem: stem(at.id),
+            says: known("principal").zip(known("source_arn")).map(|(principal, source_arn)| Spec {
+                function: function.clone(),
+                principal,
+                source_arn,
+                source_account: account,
+            }),
+            function,
+        })
+    }
+
+    /// The statement by its id, else by what it says, else one that we made for this resource in an earlier form.
+    fn find<'a>(&self, statements: &'a [Statement]) -> Option<&'a Statement> {
+        let by = |test: &dyn Fn(&Statement) -> bool| statements.iter().find(|statement| test(statement));
+        by(&|statement| self.sid.as_ref() == Some(&statement.sid))
+            .or_else(|| by(&|statement| self.says.as_ref().is_some_and(|says| same(says, &statement.spec))))
+            .or_else(|| by(&|statement| statement.sid.starts_with(&self.stem)))
+    }
+}
+
+fn seen(spec: Spec, sid: &str) -> Seen<Spec> {
+    Seen {
+        handle: Handle(format!("{}/{sid}", function_name(&spec.function))),
+        outputs: BTreeMap::from([("sid".to_owned(), json!(sid))]),
+        proof: Proof::Ours,
+        spec,
+    }
+}
+
+/// A failure without its own type, for a look that several resources share.
+fn shared(failure: &Failure) -> Failure {
+    Failure {
+        effect: failure.effect,
+        retry: failure.retry,
+        unanswered: failure.unanswered,
+        foreign: failure.foreign,
+        hint: failure.hint.clone(),
+        source: failure.chain().into(),
+    }
+}
+
+impl Resource for LambdaPermission {
+    const KIND: Kind = Kind::new("lambda_permission");
+    const IMMUTABLE: &'static [&'static str] = &["function"];
+    const UNDELETE: Undelete = Undelete::Exact;
+    const VOLATILE: &'static [&'static str] = &["sid"];
+    const ACTIONS: &'static [&'static str] =
+        &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"];
+    /// One `GetPolicy` for each function; statements of one function share it.
+    const READS: Cost = Cost {
+        each: 1,
+        lists: 0,
+        page: 0,
+    };
+    type Spec = Spec;
+
+    fn project(spec: &Spec, _: &Digester) -> Value {
+        json!({
+            "function": function_name(&spec.function),
+            "principal": spec.principal,
+            "source_arn": spec.source_arn,
+            "source_account": spec.source_account,
+        })
+    }
+
+    fn lane(spec: &Value) -> Option<Lane> {
+        let function = spec.get("function").and_then(Value::as_str)?;
+        Some(Lane(format!("function:{}", function_name(function))))
+    }
+
+    fn label(spec: &Value) -> Option<String> {
+        let field = |name: &str| spec.get(name).and_then(Value::as_str);
+        Some(format!("{} for {}", field("function")?, field("principal")?))
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let Some(sought) = Sought::new(&at) else {
+            return Ok(None);
+        };
+        let statements = self.statements(&sought.function).await?;
+        Ok(sought.find(&statements).map(|found| seen(found.spec.clone(), &found.sid)))
+    }
+
+    async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Sight<Spec>, Failure>> {
+        let sought: Vec<_> = at.iter().map(Sought::new).collect();
+        let mut functions: Vec<_> = sought.iter().flatten().map(|one| one.function.clone()).collect();
+        functions.sort();
+        functions.dedup();
+        let looks = functions.into_iter().map(|function| async {
+            let statements = self.statements(&function).await;
+            (function, statements)
+        });
+        let policies: BTreeMap<_, _> = join_all(looks).await.into_iter().collect();
+        let sight = |one: Option<Sought>| match one {
+            None => Ok(None),
+            Some(one) => match policies.get(&one.function) {
+                Some(Ok(there)) => Ok(one.find(there).map(|found| seen(found.spec.clone(), &found.sid))),
+                Some(Err(failure)) => Err(shared(failure)),
+                None => Ok(None),
+            },
+        };
+        sought.into_iter().map(sight).collect()
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let sid = self.add(request.id, request.spec).await?;
+        Ok(seen(request.spec.clone(), &sid))
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let sid = self.add(request.id, request.want).await?;
+        if let Some((function, old)) = request.handle.0.rsplit_once('/')
+            && old != sid
+        {
+            self.remove(function, old).await.map_err(Failure::after_change)?;
+        }
+        Ok(seen(request.want.clone(), &sid))
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        match request.handle.0.rsplit_once('/') {
+            Some((function, sid)) => self.remove(function, sid).await,
+            None => Err(Failure::refused(format!("`{}` names no statement of a function", request.handle))),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The command line as written. What it comes to, together with the environment and files, is [`super::settings`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A reconciler for serverless AWS applications: makes an account what a project declares.
+#[derive(Debug, Parser)]
+#[command(name = "grail", version, about, max_term_width = 100, disable_help_subcommand = false)]
+#[command(after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` found changes; \
+                        3 failed and rolled back; 4 stuck; 5 locked; 6 stopped, to be taken up; 64 wrong usage.")]
+pub struct CommandLine {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The project's folder.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub project_dir: PathBuf,
+    /// The stage of the project (a section of `stages` in .chalice/config.json).
+    #[arg(long, global = true, default_value = "dev")]
+    pub stage: String,
+    /// The AWS profile.
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// The AWS region.
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// One endpoint for every AWS service, such as an emulator's.
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "local")]
+    pub endpoint_url: Option<String>,
+    /// Work on a local cloud instead of AWS. It is installed and started when it is first needed.
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// Words for people, or one JSON event a line.
+    #[arg(long, global = true, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+    /// Only errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More about each step.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Log every call to standard error.
+    #[arg(long, global = true)]
+    pub debug: bool,
+    /// No colours. The variable NO_COLOR does the same.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// The form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Words for people.
+    Human,
+    /// One JSON event a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what would change, and why. Writes nothing.
+    Plan(PlanArgs),
+    /// Make it so.
+    #[command(visible_aliases = ["apply", "reconcile"])]
+    Deploy(DeployArgs),
+    /// Delete everything that the stage's state records.
+    #[command(visible_alias = "destroy")]
+    Delete(DeleteArgs),
+    /// Print the URL of the stage's REST API.
+    Url,
+    /// Show the stage: what it holds, an open transaction, who holds the lock.
+    Status,
+    /// Take an open transaction back to the last commit.
+    Rollback,
+    /// Check the project without any call to AWS.
+    Validate,
+    /// Manage the local cloud by hand.
+    LocalCloud(LocalCloudArgs),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual: this help, of every command, as Markdown.
+    #[command(hide = true)]
+    Manual,
+    /// Any other of Chalice's verbs: the project's own `chalice` is run.
+    #[command(external_subcommand)]
+    Chalice(Vec<std::ffi::OsString>),
+}
+
+/// What changes the wish itself; Chalice's own flags.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WishArgs {
+    /// Generate the IAM policy from the source, whatever the configuration says.
+    #[arg(long, overrides_with = "no_autogen_policy")]
+    pub autogen_policy: bool,
+    /// Take the IAM policy from a file, whatever the configuration says.
+    #[arg(long, overrides_with = "autogen_policy")]
+    pub no_autogen_policy: bool,
+    /// The name of the API Gateway stage.
+    #[arg(long, value_name = "STAGE")]
+    pub api_gateway_stage: Option<String>,
+    /// Adopt an existing thing that nothing proves to be ours: `kind.name` or `name`. May be given more than once.
+    #[arg(long, value_name = "NAME")]
+    pub adopt: Vec<String>,
+    /// Allow a resource to be deleted and created anew where it cannot change in place.
+    #[arg(long)]
+    pub allow_replace: bool,
+}
+
+impl WishArgs {
+    /// The choice about the generated policy, if one was made.
+    pub fn autogen(&self) -> Option<bool> {
+        match (self.autogen_policy, self.no_autogen_policy) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// `grail plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// What changes the wish.
+    #[command(flatten)]
+    pub wish: WishArgs,
+    /// Also write the plan as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 if something would change.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// The form of the plan.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
+    pub format: PlanFormat,
+}
+
+/// The form of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal.
+    Human,
+    /// For programs.
+    Json,
+    /// For a pull request.
+    Markdown,
+}
+
+/// `grail deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// What changes the wish.
+    #[command(flatten)]
+    pub wish: WishArgs,
+    /// Answer yes to every question.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What to do when a step fails for good.
+    #[arg(long, value_enum, default_value_t = OnFailure::Rollback)]
+    pub on_failure: OnFailure,
+    /// How many calls may be in flight at once.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub parallelism: u16,
+    /// How long a connection to AWS may take to come about, in seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub connection_timeout: Option<u32>,
+}
+
+/// What to do when a step fails for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// Bring everything back to the last commit.
+    Rollback,
+    /// Leave things as they are, in an open transaction that the next command takes up.
+    Keep,
+}
+
+/// `grail delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Answer yes to every question.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How many calls may be in flight at once.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub parallelism: u16,
+}
+
+/// `grail local-cloud`.
+#[derive(Debug, Args)]
+pub struct LocalCloudArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub verb: LocalCloudVerb,
+}
+
+/// What to do with the local cloud.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum LocalCloudVerb {
+    /// Start it, if it does not run.
+    Up,
+    /// Stop it. What was deployed stays.
+    Down,
+    /// Show whether it runs, and where.
+    Status,
+    /// Stop it and forget all that was deployed in it, and the stage's local record with it.
+    Reset,
+}

@@ -1,0 +1,71 @@
+//! The environment of this process as a value. The one place that reads it.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use crate::source::python::Surroundings;
+
+/// The environment variables, and what standard input and output are.
+#[derive(Clone)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    /// Standard error is a terminal: progress may be drawn there.
+    pub draws: bool,
+    /// Standard output is a terminal.
+    pub shows: bool,
+    /// grail's folder in the user's cache.
+    pub cache: Option<PathBuf>,
+    /// grail's folder in the user's configuration.
+    pub config: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        Self {
+            variables: std::env::vars_os().collect(),
+            draws: std::io::stderr().is_terminal(),
+            shows: std::io::stdout().is_terminal(),
+            cache: std::env::var_os("GRAIL_CACHE_DIR")
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from)
+                .or_else(|| dirs::cache_dir().map(|folder| folder.join("grail"))),
+            config: dirs::config_dir().map(|folder| folder.join("grail")),
+        }
+    }
+
+    /// A variable; an empty one counts as unset.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable as text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// All variables, for the tools that grail starts.
+    pub fn variables(&self) -> &BTreeMap<OsString, OsString> {
+        &self.variables
+    }
+
+    /// All variables, as the source's tools take them.
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings::new(self.variables.clone())
+    }
+
+    /// Who works here, as well as it is known: for the text of a lock.
+    pub fn who(&self) -> String {
+        ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| self.text(name)).unwrap_or_else(|| "somebody".to_owned())
+    }
+
+    /// The name of this machine, for the text of a lock.
+    pub fn host(&self) -> String {
+        let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let named = self.text("HOSTNAME").or_else(kernel).map(|name| name.trim().to_owned());
+        named.filter(|name| !name.is_empty()).unwrap_or_else(|| "this machine".to_owned())
+    }
+}

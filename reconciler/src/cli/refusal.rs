@@ -1,0 +1,192 @@
+//! What ends a command early: what failed, why, and what to do next, kept apart so that both people and programs can read it.
+
+use std::error::Error;
+use std::fmt;
+
+use grail_providers::aws::ContextError;
+use grail_state::chalice::{OtherHome, ReadError};
+use grail_state::seal::KeyError;
+use grail_state::store::{LockError, StoreError};
+
+use super::exit::Exit;
+use crate::engine::EngineError;
+use crate::local::LocalError;
+use crate::plan::PlanError;
+use crate::source::chalice::diagnostic::Problems;
+use crate::source::chalice::package::PackageError;
+use crate::source::chalice::probe::ProbeError;
+use crate::source::python::PythonError;
+
+/// Why a command ends without having done what was asked. Nothing was changed, unless `exit` says otherwise.
+#[derive(Debug)]
+pub struct Refusal {
+    /// How the process ends.
+    pub exit: Exit,
+    /// The problems, each with its hint.
+    pub faults: Vec<Fault>,
+    /// Problems with a place in a file, drawn with their lines.
+    pub problems: Option<Problems>,
+}
+
+/// One problem.
+#[derive(Debug)]
+pub struct Fault {
+    /// What failed, in words that need no context.
+    pub what: String,
+    /// Its causes, outermost first.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal for one reason.
+    pub fn new(what: impl Into<String>) -> Self {
+        let fault = Fault { what: what.into(), causes: Vec::new(), hint: None };
+        Self { exit: Exit::Failed, faults: vec![fault], problems: None }
+    }
+
+    /// An error with its causes.
+    pub fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut refusal = Self::new(error.to_string());
+        if let Some(fault) = refusal.faults.first_mut() {
+            fault.causes = causes(error);
+        }
+        refusal
+    }
+
+    /// Adds a cause.
+    #[must_use]
+    pub fn because(mut self, error: impl Error + 'static) -> Self {
+        if let Some(fault) = self.faults.last_mut() {
+            fault.causes.push(error.to_string());
+            fault.causes.extend(causes(&error));
+        }
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(fault) = self.faults.last_mut() {
+            fault.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Ends the process in another way.
+    #[must_use]
+    pub fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    fn hinted(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        for cause in &self.causes {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        said.push(next.to_string());
+        cause = next.source();
+    }
+    said
+}
+
+/// What a person can do about an error of this type, next to the error itself.
+macro_rules! refuses {
+    ($($error:ty => $hint:expr),+ $(,)?) => {
+        $(impl From<$error> for Refusal {
+            fn from(error: $error) -> Self {
+                let hint: fn(&$error) -> Option<String> = $hint;
+                let hint = hint(&error);
+                Self::of(&error).hinted(hint)
+            }
+        })+
+    };
+}
+
+refuses! {
+    ContextError => |error| Some(error.hint().to_owned()),
+    KeyError => |_| Some("set GRAIL_SEAL_KEY to 64 hexadecimal digits, or mend or remove the file".to_owned()),
+    LocalError => LocalError::hint,
+    PackageError => PackageError::hint,
+    PythonError => PythonError::hint,
+    OtherHome => |_| Some("name the right `--profile` and `--region`, or another `--stage`; nothing was changed".to_owned()),
+}
+
+impl From<Problems> for Refusal {
+    fn from(problems: Problems) -> Self {
+        Self { exit: Exit::Failed, faults: Vec::new(), problems: Some(problems) }
+    }
+}
+
+impl From<ProbeError> for Refusal {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::App(failure) => Problems(vec![failure.problem()]).into(),
+            other => Self::of(&other),
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        let hint = match &error {
+            ReadError::Io { .. } => "check the permissions of the file",
+            ReadError::Malformed { .. } | ReadError::Schema { .. } => {
+                "the file is left as it is; restore it from version control, or move it away: what is recorded beside it \
+                 (and what can be proved to belong to this stage) is then written down anew"
+            }
+        };
+        Self::of(&error).hint(hint)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::Corrupt { .. } => {
+                Some("the file is left as it is; move it away to start from what Chalice's file and the account say")
+            }
+            StoreError::Io { .. } => Some("check that the folder exists, can be written, and that the disk is not full"),
+            StoreError::TooNew { .. } => Some("use the newer grail that wrote it"),
+            _ => None,
+        };
+        Self::of(&error).hinted(hint)
+    }
+}
+
+impl From<LockError> for Refusal {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held(_) => Self::of(&error)
+                .exit(Exit::Locked)
+                .hint("wait until it is done; the lock ends with the process that holds it"),
+            LockError::Store(source) => Self::from(source),
+        }
+    }
+}
+
+impl From<Vec<PlanError>> for Refusal {
+    fn from(errors: Vec<PlanError>) -> Self {
+        let fault = |error: PlanError| Fault { hint: error.hint(), what: error.to_string(), causes: Vec::new() };
+        Self { exit: Exit::Failed, faults: errors.into_iter().map(fault).collect(), problems: None }
+    }
+}

@@ -1,0 +1,201 @@
+//! The command line as resolved: flags, then environment, then defaults, once.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use grail_providers::aws;
+use grail_state::StackId;
+use grail_state::seal::{self, Keys};
+
+use super::args::{Global, Output};
+use super::environment::Environment;
+use super::refusal::Refusal;
+
+/// The region of the local cloud where none is named: every region is the same there.
+const LOCAL_REGION: &str = "us-east-1";
+
+/// What every command works with.
+#[derive(Clone)]
+pub struct Settings {
+    /// The project's folder, absolute.
+    pub project: PathBuf,
+    /// The Chalice stage.
+    pub stage: String,
+    /// Work on the local cloud.
+    pub local: bool,
+    /// Words or JSON lines.
+    pub output: Output,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// Whether colours may be used.
+    pub colour: bool,
+    /// Whether progress may be drawn.
+    pub draws: bool,
+    /// grail's folder in the user's cache.
+    pub cache: PathBuf,
+    /// The environment.
+    pub environment: Environment,
+    profile: Option<String>,
+    region: Option<String>,
+    endpoint_url: Option<String>,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only errors.
+    Quiet,
+    /// One line a resource.
+    Normal,
+    /// More about each.
+    Verbose,
+}
+
+impl Settings {
+    /// Resolves the flags.
+    ///
+    /// # Errors
+    /// Where the project's folder is none, or the stage's name cannot be one.
+    pub fn resolve(global: &Global, environment: Environment) -> Result<Self, Refusal> {
+        let project = std::fs::canonicalize(&global.project_dir).map_err(|error| {
+            Refusal::new(format!("there is no project folder {}", global.project_dir.display()))
+                .because(error)
+                .hint("name the folder that holds `.chalice` with `--project-dir`")
+        })?;
+        let stage = &global.stage;
+        if stage.is_empty() || stage.starts_with('.') || stage.contains(['/', '\\']) {
+            return Err(Refusal::new(format!("`{stage}` cannot be the name of a stage"))
+                .hint("a stage is named by letters, digits, `-` and `_`"));
+        }
+        let cache = environment.cache.clone().ok_or_else(|| {
+            Refusal::new("there is no cache folder for this user").hint("set HOME, or GRAIL_CACHE_DIR")
+        })?;
+        let verbosity = match (global.quiet, global.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let colour = environment.draws && !global.no_color && environment.get("NO_COLOR").is_none();
+        Ok(Self {
+            project,
+            stage: stage.clone(),
+            local: global.local,
+            output: global.output,
+            verbosity,
+            colour,
+            draws: environment.draws && global.output == Output::Human && verbosity != Verbosity::Quiet,
+            cache,
+            profile: global.profile.clone(),
+            region: global.region.clone(),
+            endpoint_url: global.endpoint_url.clone(),
+            environment,
+        })
+    }
+
+    /// The folder of grail's own files for all stages: `.chalice/grail`.
+    pub fn grail_folder(&self) -> PathBuf {
+        self.project.join(".chalice").join("grail")
+    }
+
+    /// The folder of grail's own files for this stage.
+    pub fn folder(&self) -> PathBuf {
+        let grail = self.grail_folder();
+        if self.local { grail.join(".local").join(&self.stage) } else { grail.join(&self.stage) }
+    }
+
+    /// Chalice's record of this stage; with `--local` a file of the same form beside our own.
+    pub fn deployed_file(&self) -> PathBuf {
+        if self.local {
+            self.folder().join("deployed.json")
+        } else {
+            self.project.join(".chalice").join("deployed").join(format!("{}.json", self.stage))
+        }
+    }
+
+    /// The record of Chalice before 1.2, for all stages.
+    pub fn old_deployed_file(&self) -> Option<PathBuf> {
+        (!self.local).then(|| self.project.join(".chalice").join("deployed.json"))
+    }
+
+    /// Where packages of Chalice's making lie.
+    pub fn chalice_packages(&self) -> PathBuf {
+        self.project.join(".chalice").join("deployments")
+    }
+
+    /// How to reach AWS, or what stands in for it. `port` is the local cloud's.
+    pub fn aws(&self, port: Option<u16>, connect_timeout: Option<Duration>) -> aws::Settings {
+        let env = &self.environment;
+        let local_url = port.map(|port| format!("http://127.0.0.1:{port}"));
+        let default_region = || env.text("AWS_REGION").is_none().then(|| env.text("AWS_DEFAULT_REGION")).flatten();
+        aws::Settings {
+            profile: self.profile.clone().filter(|_| port.is_none()),
+            region: self
+                .region
+                .clone()
+                .or_else(default_region)
+                .or_else(|| port.and(Some(env.text("AWS_REGION").unwrap_or_else(|| LOCAL_REGION.to_owned())))),
+            endpoint_url: local_url.or_else(|| self.endpoint_url.clone()),
+            connect_timeout,
+            ca_bundle: env.get("AWS_CA_BUNDLE").map(PathBuf::from),
+            code_bucket: env.text("GRAIL_CODE_BUCKET"),
+            local: port.map(|port| aws::LocalCloud { port }),
+            loopback_only: port.is_some() || env.get("GRAIL_LOOPBACK_ONLY").is_some(),
+        }
+    }
+
+    /// True if the cloud is on this machine, where nothing is late and nothing needs pacing.
+    pub fn is_loopback(&self) -> bool {
+        let named = self.endpoint_url.clone().or_else(|| self.environment.text("AWS_ENDPOINT_URL"));
+        self.local || named.is_some_and(|url| is_loopback(&url))
+    }
+
+    /// The keys under which secrets are hidden: `GRAIL_SEAL_KEY`, or a file in the user's configuration that is made once.
+    ///
+    /// # Errors
+    /// Where the key is malformed, readable by others, or cannot be made.
+    pub fn keys(&self) -> Result<Keys, Refusal> {
+        let master = match self.environment.text("GRAIL_SEAL_KEY") {
+            Some(text) => seal::parse_key(&text, "GRAIL_SEAL_KEY")?,
+            None => seal::load_or_create_key(&self.key_file()?)?,
+        };
+        Ok(Keys::from_master(&master))
+    }
+
+    fn key_file(&self) -> Result<PathBuf, Refusal> {
+        let folder = self.environment.config.as_deref().map(|folder: &Path| folder.join("seal.key"));
+        folder.ok_or_else(|| {
+            Refusal::new("there is no configuration folder for this user").hint("set HOME, or GRAIL_SEAL_KEY")
+        })
+    }
+
+    /// The stack of an application in this stage.
+    pub fn stack(&self, app: &str) -> StackId {
+        StackId { app: app.to_owned(), stage: self.stage.clone() }
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    let name = if let Some(v6) = host.strip_prefix('[') {
+        v6.split(']').next().unwrap_or(v6)
+    } else {
+        host.split(':').next().unwrap_or(host)
+    };
+    name == "::1" || name == "localhost" || name.ends_with(".localhost") || name.starts_with("127.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_rest() {
+        for url in ["http://127.0.0.1:5000", "http://localhost:1/x", "http://[::1]:80", "http://a.localhost"] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in ["https://lambda.eu-west-1.amazonaws.com", "http://localhost.example.com", "http://10.0.0.1"] {
+            assert!(!is_loopback(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! From decisions to steps in order.
+//!
+//! The build makes things in order of their dependencies, then deletes, dependents first, behind all that is made. What is
+//! replaced in its place is cleared before it is made, dependents that are replaced too before it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use grail_state::ResourceId;
+
+use super::decide::{Decided, Fate};
+use super::graph::{self, Before};
+use super::replace::Manner;
+use super::retire::{Going, GoingKey, Retired};
+use super::{Action, Step, StepId, Why};
+
+/// A step before it has a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Node {
+    /// The deletion that makes room for a replacement.
+    Clear(ResourceId),
+    /// A creation or an update.
+    Make(ResourceId),
+    /// A deletion for good.
+    Retire(GoingKey),
+}
+
+/// The steps of build and sweep.
+pub(super) fn arrange(
+    order: &[ResourceId],
+    needs: &Before<ResourceId>,
+    decided: &BTreeMap<&ResourceId, Decided<'_>>,
+    retired: &Retired,
+) -> (Vec<Step>, Vec<Step>) {
+    let mut before = making(order, needs, decided);
+    let firsts: BTreeSet<_> = before.values().flatten().cloned().collect();
+    let lasts: BTreeSet<_> = before
+        .keys()
+        .filter(|node| !firsts.contains(*node))
+        .cloned()
+        .collect();
+    before.extend(retiring(retired, false).into_iter().map(|(node, mut needs)| {
+        needs.extend(lasts.iter().cloned());
+        (node, needs)
+    }));
+    let after_commit = retiring(retired, true);
+    let desired_rank = |id: &ResourceId| decided.get(id).map_or(0, |one| one.desired.rank);
+    let priority = |node: &Node| match node {
+        Node::Clear(id) | Node::Make(id) => (0, i64::from(desired_rank(id))),
+        Node::Retire(key) => (
+            1,
+            retired.going.get(key).map_or(0, |going| -i64::from(going.rank)),
+        ),
+    };
+    let build = in_order(&before, priority);
+    let sweep = in_order(&after_commit, priority);
+    let places: BTreeMap<&Node, StepId> = build
+        .iter()
+        .chain(&sweep)
+        .zip(0..)
+        .map(|(node, at)| (node, StepId(at)))
+        .collect();
+    let step = |node: &Node, needs: &Before<Node>| step(node, needs, &places, decided, retired);
+    (
+        build.iter().filter_map(|node| step(node, &before)).collect(),
+        sweep
+            .iter()
+            .filter_map(|node| step(node, &after_commit))
+            .collect(),
+    )
+}
+
+/// What is cleared and made, and in which order.
+fn making(
+    order: &[ResourceId],
+    needs: &Before<ResourceId>,
+    decided: &BTreeMap<&ResourceId, Decided<'_>>,
+) -> Before<Node> {
+    let chosen = |wanted: &dyn Fn(&Fate) -> bool| -> BTreeSet<ResourceId> {
+        decided
+            .iter()
+            .filter(|(_, one)| wanted(&one.fate))
+            .map(|(id, _)| (*id).clone())
+            .collect()
+    };
+    let made = chosen(&|fate| !matches!(fate, Fate::Keep(_)));
+    let cleared = chosen(&|fate| matches!(fate, Fate::Replace(Manner::InItsPlace, _)));
+    let mut before: Before<Node> = Before::new();
+    let makers = graph::nearest(order, needs, &made);
+    for id in &made {
+        let firsts = makers.get(id).into_iter().flatten().cloned().map(Node::Make);
+        before.insert(Node::Make(id.clone()), firsts.collect());
+    }
+    let backwards: Vec<_> = order.iter().rev().cloned().collect();
+    let needed_by = graph::reversed(needs);
+    let dependents = graph::nearest(&backwards, &needed_by, &cleared);
+    let parents = graph::nearest(order, needs, &cleared);
+    for id in &cleared {
+        let mut firsts: BTreeSet<_> = dependents
+            .get(id)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .map(Node::Clear)
+            .collect();
+        // Kept short is the time without it: what it needs is made first, unless that has to wait for this very clearing.
+        if parents.get(id).is_none_or(BTreeSet::is_empty) {
+            firsts.extend(makers.get(id).into_iter().flatten().cloned().map(Node::Make));
+        }
+        before.insert(Node::Clear(id.clone()), firsts);
+        before
+            .entry(Node::Make(id.clone()))
+            .or_default()
+            .insert(Node::Clear(id.clone()));
+    }
+    before
+}
+
+/// The deletions of one phase: dependents first.
+fn retiring(retired: &Retired, sweep: bool) -> Before<Node> {
+    let going: BTreeMap<&GoingKey, &Going> = retired
+        .going
+        .iter()
+        .filter(|(_, going)| going.sweep == sweep)
+        .collect();
+    let mut before: Before<Node> = going
+        .keys()
+        .map(|key| (Node::Retire((*key).clone()), BTreeSet::new()))
+        .collect();
+    for (key, one) in &going {
+        for (other, _) in going
+            .iter()
+            .filter(|(other, _)| one.depends_on.contains(&other.0) && *other != key)
+        {
+            let first = Node::Retire((*key).clone());
+            before
+                .entry(Node::Retire((*other).clone()))
+                .or_default()
+                .insert(first);
+        }
+    }
+    by_rank(&going, &mut before);
+    before
+}
+
+/// Where only Chalice's order is known, it is walked backwards, one run of equal kinds at a time, as Chalice does.
+fn by_rank(going: &BTreeMap<&GoingKey, &Going>, before: &mut Before<Node>) {
+    let mut order: Vec<_> = going.iter().filter(|(_, one)| one.ordered_by_rank).collect();
+    order.sort_by_key(|(key, one)| (Reverse(one.rank), *key));
+    let runs: Vec<_> = order
+        .chunk_by(|(one, _), (other, _)| one.0.kind == other.0.kind)
+        .collect();
+    for pair in runs.windows(2) {
+        let [earlier, later] = pair else { continue };
+        for (key, _) in *later {
+            let firsts = earlier.iter().map(|(first, _)| Node::Retire((**first).clone()));
+            before
+                .entry(Node::Retire((**key).clone()))
+                .or_default()
+                .extend(firsts);
+        }
+    }
+}
+
+/// All nodes in order. Remembered dependencies may form a circle (a damaged state): then its nodes come last, as they are.
+fn in_order<P: Ord>(before: &Before<Node>, priority: impl Fn(&Node) -> P) -> Vec<Node> {
+    let mut order = graph::sorted(before, &priority);
+    let placed: BTreeSet<_> = order.iter().cloned().collect();
+    let mut rest: Vec<_> = before
+        .keys()
+        .filter(|node| !placed.contains(*node))
+        .cloned()
+        .collect();
+    rest.sort_by_key(|node| (priority(node), node.clone()));
+    order.extend(rest);
+    order
+}
+
+fn step(
+    node: &Node,
+    before: &Before<Node>,
+    places: &BTreeMap<&Node, StepId>,
+    decided: &BTreeMap<&ResourceId, Decided<'_>>,
+    retired: &Retired,
+) -> Option<Step> {
+    let id = *places.get(node)?;
+    let firsts = before
+        .get(node)
+        .into_iter()
+        .flatten()
+        .filter_map(|first| places.get(first).copied());
+    let mut after: Vec<_> = firsts.filter(|first| *first < id).collect();
+    after.sort_unstable();
+    match node {
+        Node::Make(resource) => make(id, after, decided.get(resource)?, places),
+        Node::Clear(resource) => {
+            let one = decided.get(resource)?;
+            let replaced_by = places.get(&Node::Make(resource.clone())).copied();
+            Some(Step {
+                action: Action::Delete { replaced_by },
+                want: None,
+                wanted: None,
+                why: Why::Replaced,
+                ..plain(id, after, one)
+            })
+        }
+        Node::Retire(key) => {
+            let going = retired.going.get(key)?;
+            let replaced_by = match going.why {
+                Why::Replaced => places.get(&Node::Make(key.0.clone())).copied(),
+                _ => None,
+            };
+            Some(Step {
+                id,
+                resource: key.0.clone(),
+                action: Action::Delete { replaced_by },
+                want: None,
+                wanted: None,
+                have: Some(going.have.clone()),
+                depends_on: going.depends_on.clone(),
+                after,
+                rank: going.rank,
+                why: going.why,
+                label: going.label.clone(),
+            })
+        }
+    }
+}
+
+fn make(id: StepId, after: Vec<StepId>, one: &Decided<'_>, places: &BTreeMap<&Node, StepId>) -> Option<Step> {
+    let resource = &one.desired.id;
+    let (action, why) = match &one.fate {
+        Fate::Keep(_) => return None,
+        Fate::Create(why) => (Action::Create { replaces: None }, *why),
+        Fate::Update(diff, why) => (Action::Update { diff: diff.clone() }, *why),
+        Fate::Replace(manner, why) => {
+            let old = one
+                .have
+                .as_ref()
+                .map(|have| (resource.clone(), have.handle.clone()));
+            let replaces = match manner {
+                Manner::InItsPlace => places.get(&Node::Clear(resource.clone())),
+                Manner::Beside => old.and_then(|old| places.get(&Node::Retire(old))),
+            };
+            (
+                Action::Create {
+                    replaces: replaces.copied(),
+                },
+                *why,
+            )
+        }
+    };
+    // What is replaced in its place is gone by the time that the new one is made.
+    let cleared = matches!(one.fate, Fate::Replace(Manner::InItsPlace, _));
+    let mut step = Step {
+        action,
+        why,
+        ..plain(id, after, one)
+    };
+    if cleared {
+        step.have = None;
+    }
+    Some(step)
+}
+
+fn plain(id: StepId, after: Vec<StepId>, one: &Decided<'_>) -> Step {
+    Step {
+        id,
+        resource: one.desired.id.clone(),
+        action: Action::Create { replaces: None },
+        want: Some(one.want.clone()),
+        wanted: Some(one.wanted.clone()),
+        have: one.have.clone(),
+        depends_on: one.desired.depends_on(),
+        after,
+        rank: one.desired.rank,
+        why: Why::New,
+        label: one.label.clone(),
+    }
+}

@@ -1,0 +1,387 @@
+//! Judges a finished plan by the rules that every plan obeys, without knowing how plans are made.
+//!
+//! Called on every plan in the planner's tests, and cheap enough to be called on every plan that is carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grail_providers::port::Undelete;
+use grail_state::{Handle, OutputRef, Proof, ResourceId};
+
+use super::{Action, Inputs, Plan, Step, StepId};
+
+/// Judges `plan`, made from `inputs`.
+///
+/// # Errors
+/// Every rule that it breaks, in words.
+pub fn check_plan(plan: &Plan, inputs: &Inputs<'_>) -> Result<(), Vec<String>> {
+    let mut judge = Judge::new(plan, inputs);
+    judge.places();
+    judge.coverage();
+    judge.shapes();
+    judge.replacements();
+    judge.made_in_order();
+    judge.deleted_in_order();
+    judge.references();
+    judge.ownership();
+    judge.notes();
+    if plan.digest != plan.digested() {
+        judge.broken.push("the digest is not the plan's".to_owned());
+    }
+    if judge.broken.is_empty() {
+        Ok(())
+    } else {
+        Err(judge.broken)
+    }
+}
+
+struct Judge<'a> {
+    plan: &'a Plan,
+    inputs: &'a Inputs<'a>,
+    /// For each step, all that is done before it.
+    earlier: BTreeMap<StepId, BTreeSet<StepId>>,
+    broken: Vec<String>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(plan: &'a Plan, inputs: &'a Inputs<'a>) -> Self {
+        let mut earlier: BTreeMap<StepId, BTreeSet<StepId>> = BTreeMap::new();
+        for step in plan.steps() {
+            let mut all: BTreeSet<_> = step.after.iter().copied().collect();
+            for first in &step.after {
+                all.extend(earlier.get(first).into_iter().flatten().copied());
+            }
+            earlier.insert(step.id, all);
+        }
+        Self {
+            plan,
+            inputs,
+            earlier,
+            broken: Vec::new(),
+        }
+    }
+
+    fn expect(&mut self, holds: bool, broken: impl FnOnce() -> String) {
+        if !holds {
+            self.broken.push(broken());
+        }
+    }
+
+    fn precedes(&self, first: &Step, then: &Step) -> bool {
+        self.earlier
+            .get(&then.id)
+            .is_some_and(|earlier| earlier.contains(&first.id))
+    }
+
+    /// The step that creates or updates the resource.
+    fn maker(&self, id: &ResourceId) -> Option<&'a Step> {
+        self.plan
+            .build
+            .iter()
+            .find(|step| step.resource == *id && !is_delete(step))
+    }
+
+    /// Ids are positions, and a step waits only for earlier ones of its own phase.
+    fn places(&mut self) {
+        let build = self.plan.build.len();
+        for (at, step) in self.plan.steps().enumerate() {
+            self.expect(step.id.0 as usize == at, || {
+                format!("step {} stands at {at}", step.id.0)
+            });
+            self.expect(step.after.is_sorted_by(|one, other| one < other), || {
+                format!(
+                    "step {} does not list what it waits for in order, once each",
+                    step.id.0
+                )
+            });
+            let phase = if at < build { 0..at } else { build..at };
+            for first in &step.after {
+                self.expect(phase.contains(&(first.0 as usize)), || {
+                    format!(
+                        "step {} waits for {}, which is not before it in its phase",
+                        step.id.0, first.0
+                    )
+                });
+            }
+            self.expect(at < build || is_delete(step), || {
+                format!("step {at} is in the sweep and deletes nothing")
+            });
+        }
+    }
+
+    /// Every wish is met once, and nothing is deleted twice.
+    fn coverage(&mut self) {
+        for id in self.inputs.desired.resources.keys() {
+            let made = self
+                .plan
+                .steps()
+                .filter(|step| step.resource == *id && !is_delete(step))
+                .count();
+            let kept = self.plan.unchanged.iter().filter(|kept| *kept == id).count();
+            self.expect(made + kept == 1, || {
+                format!("{id} is made {made} times and kept {kept} times")
+            });
+        }
+        for step in self.plan.steps().filter(|step| !is_delete(step)) {
+            let wanted = self.inputs.desired.resources.contains_key(&step.resource);
+            self.expect(wanted, || {
+                format!("{} is made, and nobody wants it", step.resource)
+            });
+        }
+        let deleted: Vec<_> = self
+            .plan
+            .steps()
+            .filter(|step| is_delete(step))
+            .map(thing)
+            .collect();
+        let distinct: BTreeSet<_> = deleted.iter().collect();
+        self.expect(deleted.len() == distinct.len(), || {
+            "something is deleted twice".to_owned()
+        });
+    }
+
+    /// Each step has what its action needs.
+    fn shapes(&mut self) {
+        for step in self.plan.steps() {
+            let (want, have) = (step.want.is_some() && step.wanted.is_some(), step.have.is_some());
+            let right = match &step.action {
+                Action::Create { replaces: None } => want && !have,
+                Action::Create { .. } => want,
+                Action::Update { diff } => want && have && !diff.is_empty() && !diff.replaces(),
+                Action::Delete { .. } => have && step.want.is_none() && step.wanted.is_none(),
+            };
+            self.expect(right, || {
+                format!("step {} does not have what its action needs", step.id.0)
+            });
+        }
+    }
+
+    /// Replacements come in pairs, in the right order for what fixes the name.
+    fn replacements(&mut self) {
+        let steps: BTreeMap<_, _> = self.plan.steps().map(|step| (step.id, step)).collect();
+        for step in self.plan.steps() {
+            let partner = match &step.action {
+                Action::Create { replaces } => *replaces,
+                Action::Delete { replaced_by } => *replaced_by,
+                Action::Update { .. } => None,
+            };
+            let Some(partner) = partner else {
+                // A deletion without a partner must not be of a wanted resource, unless the thing is another one.
+                let namesake = is_delete(step) && self.living(step);
+                self.expect(!namesake, || {
+                    format!("{} is wanted, and what is there is deleted", step.resource)
+                });
+                continue;
+            };
+            let back = steps.get(&partner).is_some_and(|other| {
+                other.resource == step.resource
+                    && match &other.action {
+                        Action::Create { replaces } => is_delete(step) && *replaces == Some(step.id),
+                        Action::Delete { replaced_by } => !is_delete(step) && *replaced_by == Some(step.id),
+                        Action::Update { .. } => false,
+                    }
+            });
+            self.expect(back, || {
+                format!("step {} and step {} do not name each other", step.id.0, partner.0)
+            });
+            let in_build = (partner.0 as usize) < self.plan.build.len();
+            if !is_delete(step) && in_build {
+                let ordered = steps
+                    .get(&partner)
+                    .is_some_and(|other| self.precedes(other, step));
+                self.expect(ordered, || {
+                    format!("{} is made before its place is free", step.resource)
+                });
+                self.expect(self.inputs.consent.replace, || {
+                    format!("nobody allowed {} to go", step.resource)
+                });
+            }
+        }
+    }
+
+    /// Whether a deletion is of the very thing that a wanted resource is.
+    fn living(&self, step: &Step) -> bool {
+        let there = self
+            .inputs
+            .observed
+            .get(&step.resource)
+            .and_then(|observed| observed.remote());
+        self.inputs.desired.resources.contains_key(&step.resource)
+            && there.map(|remote| &remote.handle) == step.have.as_ref().map(|have| &have.handle)
+    }
+
+    /// What a resource needs is made before it.
+    fn made_in_order(&mut self) {
+        for step in self.plan.build.iter().filter(|step| !is_delete(step)) {
+            for need in self.all_needs(&step.resource) {
+                if let Some(first) = self.maker(&need) {
+                    let right = self.precedes(first, step);
+                    self.expect(right, || {
+                        format!("{} is made before {need}, which it needs", step.resource)
+                    });
+                }
+            }
+        }
+    }
+
+    /// All that a wish needs, directly or through others.
+    fn all_needs(&self, id: &ResourceId) -> BTreeSet<ResourceId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![id.clone()];
+        while let Some(next) = open.pop() {
+            let needs = self
+                .inputs
+                .desired
+                .resources
+                .get(&next)
+                .map(|desired| desired.depends_on());
+            open.extend(
+                needs
+                    .into_iter()
+                    .flatten()
+                    .filter(|need| found.insert(need.clone())),
+            );
+        }
+        found
+    }
+
+    /// Deletions stand behind all that is made, dependents first; what cannot be taken back, and what that stands on, is in
+    /// the sweep.
+    fn deleted_in_order(&mut self) {
+        let (making, build): (Vec<_>, Vec<_>) =
+            self.plan.build.iter().partition(|step| makes_or_clears(step));
+        let sweep: Vec<_> = self.plan.sweep.iter().collect();
+        self.expect(
+            build.is_empty() || !self.inputs.desired.resources.is_empty(),
+            || "nothing is wanted, and something is deleted before the commit".to_owned(),
+        );
+        for step in &build {
+            for made in &making {
+                let right = self.precedes(made, step);
+                self.expect(right, || {
+                    format!("{} is deleted before {} is made", step.resource, made.resource)
+                });
+            }
+            let rules = self.inputs.rules.rules(&step.resource.kind);
+            let never = rules.is_some_and(|rules| rules.undelete() == Undelete::Never);
+            self.expect(!never, || {
+                format!("{} is deleted before the commit", step.resource)
+            });
+            let stands = sweep
+                .iter()
+                .find(|swept| swept.depends_on.contains(&step.resource));
+            if let Some(swept) = stands {
+                self.broken.push(format!(
+                    "{} is deleted before {} is swept",
+                    step.resource, swept.resource
+                ));
+            }
+        }
+        for phase in [&build, &sweep] {
+            for step in phase {
+                for need in phase
+                    .iter()
+                    .filter(|need| step.depends_on.contains(&need.resource))
+                {
+                    let mutual = need.depends_on.contains(&step.resource) || thing(need) == thing(step);
+                    let right = mutual || self.precedes(step, need);
+                    self.expect(right, || {
+                        format!(
+                            "{} is deleted before {}, which needs it",
+                            need.resource, step.resource
+                        )
+                    });
+                }
+            }
+        }
+    }
+
+    /// What a wish still refers to is made in this plan, before it.
+    fn references(&mut self) {
+        for step in self.plan.build.iter() {
+            let mut refs: Vec<OutputRef> = Vec::new();
+            if let Some(want) = &step.want {
+                want.refs(&mut refs);
+            }
+            for output in refs {
+                let right = self
+                    .maker(&output.of)
+                    .is_some_and(|maker| self.precedes(maker, step));
+                self.expect(right, || {
+                    format!("{} needs {output}, which no step makes known", step.resource)
+                });
+            }
+        }
+    }
+
+    /// Only what is ours is changed or deleted.
+    fn ownership(&mut self) {
+        let inputs = self.inputs;
+        let records = inputs
+            .recorded
+            .iter()
+            .map(|(id, record)| (&id.kind, &record.handle));
+        let doomed = inputs
+            .doomed
+            .iter()
+            .map(|doomed| (&doomed.id.kind, &doomed.handle));
+        let known: BTreeSet<_> = records.chain(doomed).collect();
+        let used = self.used_by_ours();
+        for step in self.plan.steps() {
+            let Some(have) = &step.have else { continue };
+            let marked = matches!(have.proof, Proof::Ours | Proof::Mark(_));
+            let allowed = inputs.consent.adopt.contains(&step.resource.name)
+                || inputs.consent.adopt.contains(&step.resource.to_string());
+            let ours = known.contains(&(&step.resource.kind, &have.handle)) || marked || allowed;
+            self.expect(ours || used.contains(&step.resource), || {
+                format!("{} is touched, and nothing shows that it is ours", step.resource)
+            });
+        }
+    }
+
+    /// Resources that a wish of ours refers to.
+    fn used_by_ours(&self) -> BTreeSet<ResourceId> {
+        self.inputs
+            .desired
+            .resources
+            .values()
+            .flat_map(|desired| desired.depends_on())
+            .collect()
+    }
+
+    /// Notes change records of resources that no step touches.
+    fn notes(&mut self) {
+        for (id, note) in &self.plan.notes {
+            let stepped = self.plan.build.iter().any(|step| step.resource == *id);
+            let kept = self.plan.unchanged.contains(id);
+            let right = if note.is_some() {
+                kept
+            } else {
+                !kept && !stepped && self.inputs.recorded.contains_key(id)
+            };
+            self.expect(right, || format!("the note of {id} does not fit what is done"));
+        }
+        for id in self
+            .inputs
+            .recorded
+            .keys()
+            .filter(|id| !self.inputs.desired.resources.contains_key(*id))
+        {
+            let swept = self.plan.steps().any(|step| step.resource == *id);
+            let right = swept || self.plan.notes.get(id) == Some(&None);
+            self.expect(right, || format!("{id} is recorded, not wanted, and stays"));
+        }
+    }
+}
+
+fn is_delete(step: &Step) -> bool {
+    matches!(step.action, Action::Delete { .. })
+}
+
+/// In the build: whether a step does anything but delete for good.
+fn makes_or_clears(step: &Step) -> bool {
+    !matches!(step.action, Action::Delete { replaced_by: None })
+}
+
+fn thing(step: &Step) -> (&ResourceId, Option<&Handle>) {
+    (&step.resource, step.have.as_ref().map(|have| &have.handle))
+}

@@ -1,0 +1,103 @@
+//! Why there is no plan.
+
+use grail_providers::port::Invalid;
+use grail_state::{Handle, OutputRef, ResourceId};
+
+/// Why there is no plan. A call returns all of them at once.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// Resources that need each other, each the next.
+    #[error("these resources depend on each other in a circle: {}", circle(.0))]
+    Cycle(Vec<ResourceId>),
+    /// A reference to something that nobody declares.
+    #[error("`{from}` refers to `{to}`, which is not declared")]
+    Dangling {
+        /// Who refers.
+        from: ResourceId,
+        /// To what.
+        to: ResourceId,
+    },
+    /// A reference to an output that its resource does not have.
+    #[error("`{from}` refers to `{to}`, and there is no such output")]
+    NoSuchOutput {
+        /// Who refers.
+        from: ResourceId,
+        /// To what.
+        to: OutputRef,
+    },
+    /// A kind that this build does not have.
+    #[error("`{0}` is of a kind that this grail does not know")]
+    UnknownKind(ResourceId),
+    /// A wish that does not have the form of its kind.
+    #[error("`{id}` is not valid: {}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid {
+        /// The resource.
+        id: ResourceId,
+        /// What is wrong with it.
+        problems: Vec<Invalid>,
+    },
+    /// Changing it means deleting it first, and that was not allowed.
+    #[error("`{id}` can only be changed by deleting and creating it again ({} cannot change in place)", .fields.join(", "))]
+    CannotReplace {
+        /// The resource.
+        id: ResourceId,
+        /// The fields that call for it.
+        fields: Vec<String>,
+    },
+    /// A thing with its name exists and nothing shows that it is ours.
+    #[error("`{id}`: {handle} exists already, and {}", .owner.as_ref().map_or_else(|| "nothing shows that it belongs to this stage".to_owned(), |owner| format!("it belongs to {owner}")))]
+    Foreign {
+        /// The resource.
+        id: ResourceId,
+        /// What exists.
+        handle: Handle,
+        /// Whose it is, if that can be seen.
+        owner: Option<String>,
+    },
+}
+
+impl PlanError {
+    /// The order in which problems are reported: first what is wrong with the wish, then what stands in its way.
+    pub(super) fn class(&self) -> u8 {
+        match self {
+            Self::UnknownKind(_) => 0,
+            Self::Invalid { .. } => 1,
+            Self::Dangling { .. } | Self::NoSuchOutput { .. } => 2,
+            Self::Cycle(_) => 3,
+            Self::Foreign { .. } => 4,
+            Self::CannotReplace { .. } => 5,
+        }
+    }
+
+    /// The resource that the problem is about; of a circle, its first.
+    pub fn resource(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Cycle(ids) => ids.first(),
+            Self::Dangling { from, .. } | Self::NoSuchOutput { from, .. } => Some(from),
+            Self::UnknownKind(id)
+            | Self::Invalid { id, .. }
+            | Self::CannotReplace { id, .. }
+            | Self::Foreign { id, .. } => Some(id),
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::CannotReplace { .. } => Some(
+                "if that is what you want, run again with --allow-replace; it is unavailable while it is replaced"
+                    .to_owned(),
+            ),
+            Self::Foreign { id, owner: None, .. } => Some(format!(
+                "if it is yours, run again with `--adopt {id}`; else delete it, or choose another app name"
+            )),
+            Self::Foreign { .. } => Some("choose another app name or stage, or delete it there first".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+fn circle(ids: &[ResourceId]) -> String {
+    let names: Vec<_> = ids.iter().chain(ids.first()).map(ToString::to_string).collect();
+    names.join(" -> ")
+}

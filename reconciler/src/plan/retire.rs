@@ -1,0 +1,190 @@
+//! What goes: records that nobody wants any more, what was replaced, and what an earlier sweep left over.
+//!
+//! A deletion that can be taken back is part of the build, so that a refusal turns the whole run around. One that cannot
+//! waits for the commit, and so does what it stands on: the functions of an API that goes. Where nothing at all is wanted
+//! (`delete`), everything waits for the commit: a refusal must not stop the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grail_providers::port::Undelete;
+use grail_state::{Handle, Observed, Record, Remote, ResourceId};
+use serde_json::Value;
+
+use super::adopt::{Ownership, bears_our_mark, known_tokens};
+use super::decide::{Decided, Fate, from_record};
+use super::replace::Manner;
+use super::{Inputs, PlanError, Why};
+
+/// A thing to be deleted. A replaced resource has a living namesake, so the physical name belongs to the key.
+pub(super) type GoingKey = (ResourceId, Handle);
+
+/// How a thing goes.
+#[derive(Debug)]
+pub(super) struct Going {
+    pub(super) have: Remote,
+    pub(super) depends_on: BTreeSet<ResourceId>,
+    pub(super) rank: u32,
+    pub(super) why: Why,
+    pub(super) label: Option<String>,
+    /// After the commit.
+    pub(super) sweep: bool,
+    /// Adopted from Chalice's file: what it depends on is not known, only its place in Chalice's order.
+    pub(super) ordered_by_rank: bool,
+}
+
+/// All that goes.
+#[derive(Debug, Default)]
+pub(super) struct Retired {
+    pub(super) going: BTreeMap<GoingKey, Going>,
+    /// Records of things that are neither there nor wanted, or are known under another name now.
+    pub(super) forgotten: BTreeSet<ResourceId>,
+}
+
+/// Finds all that goes.
+pub(super) fn retire(
+    inputs: &Inputs<'_>,
+    ownership: &Ownership<'_>,
+    decided: &BTreeMap<&ResourceId, Decided<'_>>,
+    problems: &mut Vec<PlanError>,
+) -> Retired {
+    let mut retired = Retired::default();
+    let mut unknown = BTreeSet::new();
+    for (id, record) in inputs.recorded {
+        if inputs.desired.resources.contains_key(id) {
+            continue;
+        }
+        match still_there(inputs, ownership, id, record) {
+            None => drop(retired.forgotten.insert(id.clone())),
+            Some(_) if inputs.rules.rules(&id.kind).is_none() => drop(unknown.insert(id.clone())),
+            Some(have) => {
+                let key = (id.clone(), have.handle.clone());
+                retired
+                    .going
+                    .insert(key, going(inputs, id, have, record, Why::NotWanted));
+            }
+        }
+    }
+    replaced(inputs, decided, &mut retired);
+    left_over(inputs, ownership, &mut retired, &mut unknown);
+    problems.extend(unknown.into_iter().map(PlanError::UnknownKind));
+    hold_back(inputs, &mut retired);
+    retired
+}
+
+/// What is there of an unwanted record, if it is ours to delete.
+fn still_there(
+    inputs: &Inputs<'_>,
+    ownership: &Ownership<'_>,
+    id: &ResourceId,
+    record: &Record,
+) -> Option<Remote> {
+    if ownership.is_moved(id) {
+        return None;
+    }
+    let remote = match inputs.observed.get(id) {
+        None => return Some(from_record(record)),
+        Some(Observed::Absent) => return None,
+        Some(Observed::Present(remote)) => remote,
+    };
+    // Found under another physical name: it is not what we recorded, and only a mark makes it ours.
+    let ours = remote.handle == record.handle || bears_our_mark(remote, &known_tokens(inputs));
+    (ours && !ownership.is_wanted(&id.kind, &remote.handle)).then(|| remote.clone())
+}
+
+fn going(inputs: &Inputs<'_>, id: &ResourceId, have: Remote, record: &Record, why: Why) -> Going {
+    Going {
+        label: label(inputs, id, &have.spec),
+        depends_on: record.depends_on.clone(),
+        rank: record.rank,
+        why,
+        sweep: is_final(inputs, id),
+        ordered_by_rank: record.spec.is_null(),
+        have,
+    }
+}
+
+/// The old ones of what is made beside them. Under their ids lives something new by then, so they go after the commit.
+fn replaced(inputs: &Inputs<'_>, decided: &BTreeMap<&ResourceId, Decided<'_>>, retired: &mut Retired) {
+    for (id, one) in decided {
+        let (Fate::Replace(Manner::Beside, _), Some(have)) = (&one.fate, &one.have) else {
+            continue;
+        };
+        let recorded = inputs.recorded.get(*id).map(|record| record.depends_on.clone());
+        let going = Going {
+            label: label(inputs, id, &have.spec),
+            depends_on: recorded.unwrap_or_else(|| one.desired.depends_on()),
+            rank: one.desired.rank,
+            why: Why::Replaced,
+            sweep: true,
+            ordered_by_rank: false,
+            have: have.clone(),
+        };
+        retired.going.insert(((*id).clone(), have.handle.clone()), going);
+    }
+}
+
+fn left_over(
+    inputs: &Inputs<'_>,
+    ownership: &Ownership<'_>,
+    retired: &mut Retired,
+    unknown: &mut BTreeSet<ResourceId>,
+) {
+    for doomed in inputs.doomed {
+        if ownership.is_wanted(&doomed.id.kind, &doomed.handle) {
+            continue;
+        }
+        if inputs.rules.rules(&doomed.id.kind).is_none() {
+            unknown.insert(doomed.id.clone());
+            continue;
+        }
+        let have = Remote {
+            handle: doomed.handle.clone(),
+            spec: doomed.spec.clone(),
+            outputs: doomed.outputs.clone(),
+            proof: grail_state::Proof::Ours,
+        };
+        retired
+            .going
+            .entry((doomed.id.clone(), doomed.handle.clone()))
+            .or_insert_with(|| Going {
+                label: label(inputs, &doomed.id, &doomed.spec),
+                depends_on: doomed.depends_on.clone(),
+                rank: doomed.rank,
+                why: Why::LeftOver,
+                sweep: true,
+                ordered_by_rank: doomed.spec.is_null(),
+                have,
+            });
+    }
+}
+
+/// Moves to the sweep what things in the sweep stand on.
+fn hold_back(inputs: &Inputs<'_>, retired: &mut Retired) {
+    let all = inputs.desired.resources.is_empty();
+    let mut standing: Vec<ResourceId> = Vec::new();
+    for going in retired.going.values_mut() {
+        going.sweep |= all;
+        if going.sweep {
+            standing.extend(going.depends_on.iter().cloned());
+        }
+    }
+    while let Some(id) = standing.pop() {
+        for ((other, _), going) in &mut retired.going {
+            if *other == id && !going.sweep {
+                going.sweep = true;
+                standing.extend(going.depends_on.iter().cloned());
+            }
+        }
+    }
+}
+
+fn is_final(inputs: &Inputs<'_>, id: &ResourceId) -> bool {
+    inputs
+        .rules
+        .rules(&id.kind)
+        .is_some_and(|rules| rules.undelete() == Undelete::Never)
+}
+
+fn label(inputs: &Inputs<'_>, id: &ResourceId, spec: &Value) -> Option<String> {
+    inputs.rules.rules(&id.kind).and_then(|rules| rules.label(spec))
+}

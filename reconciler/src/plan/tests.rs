@@ -1,0 +1,14 @@
+//! Cases of the planner: a world, what is wanted of it, and the plan as text. [`check_plan`](super::check_plan) judges every
+//! plan that a case makes.
+
+mod adopting;
+mod changing;
+mod judging;
+mod kinds;
+mod making;
+mod properties;
+mod refusing;
+mod replacing;
+mod retiring;
+mod text;
+mod world;

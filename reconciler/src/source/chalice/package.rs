@@ -1,0 +1,193 @@
+//! The deployment package of a Chalice project: the files that Chalice 1.34.0 packs, without its accidents.
+//!
+//! In order of precedence, the last wins: the requirements as they are for Lambda, `chalice/app.py` and
+//! `chalice/__init__.py` of the project's own `chalice`, `app.py`, everything in `chalicelib/`, and everything in
+//! `vendor/` at the root (`LambdaDeploymentPackager` in `chalice/deploy/packager.py`). One package serves all
+//! functions of a stage.
+//!
+//! Decisions:
+//! - **Wheels are unzipped, not installed.** An installer adds scripts and rewrites `RECORD`, each in its own way;
+//!   a wheel's own files are the same everywhere, and they are exactly what Chalice packs. Only pip can fetch wheels
+//!   without installing them, so pip it is, also where uv is at hand; every `chalice` brings a pip with it.
+//! - **What was once resolved stays** until the requirements change: the cache holds the dependencies, so an
+//!   unpinned requirement does not make an unchanged project a changed one. Another machine resolves anew; to be
+//!   equal there too, requirements must be pinned.
+//! - **A package that cannot be had for Lambda is a [`Warning`]**, as in Chalice, and the deployment goes on.
+//! - Chalice unzips wheels without their modes, so no file of a dependency may be executed; kept, to be equal. A
+//!   program for Lambda belongs into `vendor/`, where the executable bit counts.
+//!
+//! Unlike Chalice it leaves out [litter](grail_providers::package::is_litter), builds requirements that are folders
+//! of this machine (Chalice silently packs nothing for them), and never takes a package of the same name from an
+//! index in place of one that the requirements place elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use grail_providers::package::{Bundle, Content, ZipDigest};
+
+use crate::source::python::{Python, Runtime, Surroundings, Tell};
+
+mod error;
+mod fetch;
+mod layout;
+mod limit;
+mod shelf;
+mod tree;
+mod unpack;
+mod warning;
+mod wheel;
+
+pub use error::PackageError;
+pub use warning::Warning;
+
+use shelf::Shelf;
+
+/// The processor of a function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Architecture {
+    /// Lambda's and Chalice's default.
+    #[default]
+    X86_64,
+    /// Graviton.
+    Arm64,
+}
+
+impl Architecture {
+    /// Its name for Lambda and in `lambda_architecture`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Reads `lambda_architecture`; `None` for anything that Chalice refuses.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::X86_64, Self::Arm64]
+            .into_iter()
+            .find(|architecture| architecture.name() == name)
+    }
+
+    /// Its name in the tags of wheels.
+    fn machine(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+}
+
+/// Where a package will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// On Lambda, on this processor.
+    Lambda(Architecture),
+    /// On this machine, with the project's Python: the local cloud.
+    Host,
+}
+
+/// What to build a package from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The project, as an absolute path.
+    pub project_dir: &'a Path,
+    /// Its Python, which must have `chalice`.
+    pub python: &'a Python,
+    /// The environment in which pip runs.
+    pub surroundings: &'a Surroundings,
+    /// Where the package will run.
+    pub target: Target,
+    /// Where dependencies and finished packages are kept. May be shared by projects and processes.
+    pub cache: &'a Path,
+}
+
+/// A deployment package.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The zip, a file in the cache: read it soon, only the last few are kept.
+    pub zip: PathBuf,
+    /// SHA-256 of the zip, which names an upload.
+    pub zip_sha256: ZipDigest,
+    /// What the package contains: the digest by which code is compared.
+    pub content: Content,
+    /// The Lambda runtime that it is built for.
+    pub runtime: Runtime,
+    /// What may make it fail on Lambda.
+    pub warnings: Vec<Warning>,
+    /// Its size.
+    pub size: Size,
+}
+
+/// The size of a package in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Of the zip; over 50 MiB it has to go through S3.
+    pub zipped: u64,
+    /// Of its files; Lambda refuses more than 250 MiB.
+    pub unzipped: u64,
+}
+
+/// Builds the package of a project. An unchanged project runs no tool and compresses nothing.
+///
+/// # Errors
+/// [`PackageError`] when `app.py` is missing, a file cannot be read, the requirements cannot be had at all, the
+/// package is too large for Lambda, or the cache cannot be written.
+pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, PackageError> {
+    let runtime = request.python.runtime();
+    let chalice = request
+        .python
+        .chalice
+        .clone()
+        .ok_or_else(|| PackageError::NoChalice {
+            executable: request.python.executable.clone(),
+        })?;
+    let tree = tree::dependencies(request, &runtime, tell).await?;
+    let (target, project_dir) = (request.target, request.project_dir.to_owned());
+    let shelf = Shelf::new(request.cache);
+    let work = move || {
+        let mut warnings = Vec::new();
+        let mut bundle = tree.bundle;
+        bundle.overlay(layout::project(&project_dir, &chalice, &mut warnings)?);
+        warnings.extend(warning::missing(tree.missing, &bundle));
+        if let (Target::Lambda(_), true) = (target, runtime.differs) {
+            warnings.push(Warning::OtherPython {
+                runtime: runtime.name.clone(),
+            });
+        }
+        if let Some(too_big) = limit::check(&bundle) {
+            match target {
+                Target::Lambda(_) => return Err(too_big.into_error()),
+                Target::Host => warnings.push(too_big.into_warning()),
+            }
+        }
+        shelve(&shelf, &bundle, runtime, warnings)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| PackageError::Interrupted)?
+}
+
+fn shelve(
+    shelf: &Shelf,
+    bundle: &Bundle,
+    runtime: Runtime,
+    warnings: Vec<Warning>,
+) -> Result<Package, PackageError> {
+    let content = bundle.content();
+    let kept = shelf.keep(bundle, &content)?;
+    Ok(Package {
+        zip: kept.path,
+        zip_sha256: kept.digest,
+        content,
+        runtime,
+        warnings,
+        size: Size {
+            zipped: kept.size,
+            unzipped: bundle.unzipped_size(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

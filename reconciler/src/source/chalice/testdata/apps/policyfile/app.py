@@ -1,0 +1,8 @@
+from chalice import Chalice
+
+app = Chalice(app_name='walled')
+
+
+@app.route('/a')
+def a():
+    pass

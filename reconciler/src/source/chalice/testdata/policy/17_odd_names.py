@@ -1,0 +1,12 @@
+import boto3
+mturk = boto3.client('mturk')
+mturk.list_hits_for_qualification_type()
+gateway = boto3.client('storagegateway')
+gateway.create_cached_iscsi_volume()
+gateway.describe_stored_iscsi_volumes()
+ddb = boto3.client('dynamodb')
+ddb.execute_statement()
+ddb.list_tables()
+ddb.describe_table()
+boto3.client('rds').describe_db_instances()
+boto3.client('acm-pca').list_certificate_authorities()

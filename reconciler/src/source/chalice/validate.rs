@@ -1,0 +1,438 @@
+//! Refuses what could not be deployed, before anything is touched.
+//!
+//! The rules are Chalice's own, which stops at the first; here all are told at once, each with the line of the decorator or
+//! the place of the setting. (That environment variables are texts and that a compression size is a whole number within its
+//! bounds are told with the other types when the configuration is read.) Added are what AWS would refuse later, lengths and
+//! letters of names above all, and what grail cannot deploy yet.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::app::{App, AuthorizerKind, Line, Route};
+use super::config::{API_HANDLER, RoleChoice, StageConfig};
+use super::diagnostic::{Place, Problem, Problems, closest, judge};
+use super::{names, policy};
+
+/// The longest name of an API's stage (CreateDeployment).
+const MAX_API_STAGE: usize = 128;
+/// The methods that API Gateway can route.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// What is doubtful in a project that can be deployed. `python` is the interpreter that imported the app.
+///
+/// # Errors
+/// Every problem, where one of them stops the work.
+pub fn validate(
+    app: &App,
+    config: &StageConfig,
+    python: (u32, u32),
+    project: &Path,
+) -> Result<Vec<Problem>, Problems> {
+    let mut check = Check {
+        app,
+        config,
+        project,
+        problems: policy::doubts(app),
+    };
+    check.routes();
+    check.authorizers();
+    check.python(python);
+    check.names();
+    check.name_forms();
+    check.features();
+    check.endpoint();
+    check.architecture();
+    check.roles();
+    check.vpcs();
+    check.queues();
+    check.not_yet();
+    check.configured_functions();
+    judge(check.problems)
+}
+
+struct Check<'a> {
+    app: &'a App,
+    config: &'a StageConfig,
+    project: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn error(&mut self, code: &'static str, at: Option<Place>, told: impl Into<String>) {
+        self.problems.push(Problem::error(code, told).at(at));
+    }
+
+    fn line(&self, line: Option<&Line>) -> Option<Place> {
+        line.map(|line| Place::source_line(self.project, &line.file, line.line))
+    }
+
+    fn setting(&self, key: &str) -> Option<Place> {
+        self.config.place(key, None)
+    }
+
+    fn routes(&mut self) {
+        for (path, routes) in self.app.paths() {
+            let at = self.line(routes.first().and_then(|route| route.place.as_ref()));
+            if path.is_empty() {
+                self.error("route::empty", at.clone(), "a route cannot be the empty string");
+            } else if path != "/" && path.ends_with('/') {
+                self.error(
+                    "route::slash",
+                    at.clone(),
+                    format!("the route `{path}` cannot end with a slash"),
+                );
+            }
+            self.cors(path, &routes);
+            for route in routes {
+                self.content_types(route);
+                self.method(route);
+            }
+        }
+    }
+
+    fn cors(&mut self, path: &str, routes: &[&Route]) {
+        let with_cors: Vec<_> = routes.iter().filter(|route| route.cors.is_some()).collect();
+        let Some(first) = with_cors.first() else { return };
+        if let Some(options) = routes.iter().find(|route| route.method == "OPTIONS") {
+            let told =
+                format!("the route `{path}` has CORS, which adds OPTIONS, and a view of its own for OPTIONS");
+            let at = self.line(options.place.as_ref());
+            let hint = "remove OPTIONS from `methods`, or `cors` from the other views of this route";
+            self.problems
+                .push(Problem::error("route::options", told).hint(hint).at(at));
+        }
+        let headers = |route: &Route| {
+            let cors = route.cors.as_ref();
+            cors.map(|cors| cors.response_headers.iter().cloned().collect::<BTreeMap<_, _>>())
+        };
+        if let Some(other) = with_cors.iter().find(|route| headers(route) != headers(first)) {
+            let told = format!(
+                "the route `{path}` has different CORS settings in the views `{}` and `{}`",
+                first.view_name, other.view_name
+            );
+            let at = self.line(other.place.as_ref());
+            let hint = "all views of a route that have CORS need equal settings";
+            self.problems
+                .push(Problem::error("route::cors", told).hint(hint).at(at));
+        }
+    }
+
+    fn content_types(&mut self, route: &Route) {
+        let is_binary = |media_type: &&String| self.app.api.binary_types.contains(media_type);
+        let (binary, text): (Vec<_>, Vec<_>) = route.content_types.iter().partition(is_binary);
+        if !binary.is_empty() && !text.is_empty() {
+            let told = format!(
+                "the view `{}` mixes content types that are binary ({}) with others ({})",
+                route.view_name,
+                listed(&binary),
+                listed(&text)
+            );
+            let at = self.line(route.place.as_ref());
+            let hint = "split the view, or change `app.api.binary_types`";
+            self.problems
+                .push(Problem::error("route::content-types", told).hint(hint).at(at));
+        }
+    }
+
+    fn method(&mut self, route: &Route) {
+        if !METHODS.contains(&route.method.as_str()) {
+            let told = format!(
+                "the route `{}` has the method `{}`, which no request will have",
+                route.path, route.method
+            );
+            let near = closest(&route.method.to_uppercase(), METHODS);
+            let mut problem = Problem::warning("route::method", told).at(self.line(route.place.as_ref()));
+            problem.hint = near.map(|near| format!("did you mean `{near}`?"));
+            self.problems.push(problem);
+        }
+    }
+
+    fn authorizers(&mut self) {
+        for route in &self.app.routes {
+            let Some(authorizer) = &route.authorizer else {
+                continue;
+            };
+            let registered = |name: &String| self.app.authorizers.iter().any(|one| one.name == *name);
+            if authorizer.kind == AuthorizerKind::Builtin
+                && !authorizer.function.as_ref().is_some_and(registered)
+            {
+                let told = format!(
+                    "the authorizer `{}` of `{}` is not registered",
+                    authorizer.name, route.path
+                );
+                let at = self.line(route.place.as_ref());
+                let hint = "register the blueprint that it belongs to with `app.register_blueprint`";
+                self.problems
+                    .push(Problem::error("authorizer::unregistered", told).hint(hint).at(at));
+            }
+        }
+    }
+
+    fn python(&mut self, python: (u32, u32)) {
+        let running = format!("python{}.{}", python.0, python.1);
+        let runtime = names::runtime(python);
+        if running != runtime {
+            let told = format!("app.py was imported by {running}, and the functions will run on {runtime}");
+            let hint = format!("use {runtime}, or packages may not fit");
+            self.problems
+                .push(Problem::warning("python::version", told).hint(hint));
+        }
+    }
+
+    /// Names of authorizers, event handlers and plain functions. Those of routes may repeat: one function serves them all.
+    fn names(&mut self) {
+        let app = self.app;
+        let authorizers = app.authorizers.iter().map(|one| (&one.name, &one.place));
+        let events = app.event_sources.iter().map(|one| (&one.name, &one.place));
+        let functions = app.functions.iter().map(|one| (&one.name, &one.place));
+        let mut seen: BTreeMap<&str, &Option<Line>> = BTreeMap::new();
+        for (name, place) in authorizers.chain(events).chain(functions) {
+            if name == API_HANDLER {
+                let told = format!("`{API_HANDLER}` is the name of the function behind the REST API");
+                self.error("function::reserved", self.line(place.as_ref()), told);
+            } else if let Some(first) = seen.get(name.as_str()) {
+                let before = first
+                    .as_ref()
+                    .map(|line| format!(" (first at {}:{})", line.file, line.line));
+                let told = format!("two functions are called `{name}`{}", before.unwrap_or_default());
+                let at = self.line(place.as_ref());
+                let hint = "names must be unique among all functions; give one of them another with `name=`";
+                self.problems
+                    .push(Problem::error("function::duplicate", told).hint(hint).at(at));
+            } else {
+                seen.insert(name, place);
+            }
+        }
+    }
+
+    /// AWS would refuse these names after half of the work is done.
+    fn name_forms(&mut self) {
+        let (app, stage) = (self.config.app_name(), self.config.stage_name());
+        for function in self.app.deployed_functions() {
+            let own_role = matches!(self.config.function(&function.name).role, RoleChoice::Own(_));
+            let role = own_role.then(|| names::own_role(app, stage, &function.name));
+            for name in [Some(names::function(app, stage, &function.name)), role]
+                .into_iter()
+                .flatten()
+            {
+                let place = self.line(function.place).or_else(|| self.setting("app_name"));
+                if name.len() > names::MAX_NAME {
+                    let told = format!(
+                        "the name `{name}` has {} characters; AWS allows {}",
+                        name.len(),
+                        names::MAX_NAME
+                    );
+                    let hint = "shorten `app_name`, the stage, or the function's name (`name=`)";
+                    self.problems
+                        .push(Problem::error("function::long-name", told).hint(hint).at(place));
+                    break;
+                } else if !names::is_function_name(&name) {
+                    let told = format!("AWS does not allow the name `{name}`");
+                    let hint =
+                        "use letters, digits, `-` and `_` in `app_name`, the stage and the function's name";
+                    self.problems
+                        .push(Problem::error("function::bad-name", told).hint(hint).at(place));
+                    break;
+                }
+            }
+        }
+        let api_stage = self.config.api_gateway_stage();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let fits = (1..=MAX_API_STAGE).contains(&api_stage.len()) && api_stage.chars().all(allowed);
+        if !self.app.routes.is_empty() && !fits {
+            let told = format!("`{api_stage}` cannot be the name of an API's stage");
+            let hint = "use letters, digits, `-` and `_`";
+            let at = self.setting("api_gateway_stage");
+            self.problems
+                .push(Problem::error("config::bad-api-stage", told).hint(hint).at(at));
+        }
+    }
+
+    fn features(&mut self) {
+        for feature in self
+            .app
+            .features_used
+            .iter()
+            .filter(|used| !self.app.feature_flags.contains(used))
+        {
+            let told = format!("the app uses the experimental feature {feature} without agreeing to it");
+            let hint = format!("add to app.py: app.experimental_feature_flags.update(['{feature}'])");
+            self.problems.push(
+                Problem::error("app::experimental", told)
+                    .hint(hint)
+                    .at(Place::file("app.py")),
+            );
+        }
+    }
+
+    fn endpoint(&mut self) {
+        let kind = self.config.api_gateway_endpoint_type();
+        if !["EDGE", "REGIONAL", "PRIVATE"].contains(&kind.as_str()) {
+            let told =
+                format!("`api_gateway_endpoint_type` is `{kind}`: it must be EDGE, REGIONAL or PRIVATE");
+            self.error(
+                "config::endpoint-type",
+                self.setting("api_gateway_endpoint_type"),
+                told,
+            );
+        }
+        let endpoints = self.config.api_gateway_endpoint_vpce().is_some();
+        let file = self.config.api_gateway_policy_file().is_some();
+        if kind != "PRIVATE" && endpoints {
+            let told = "`api_gateway_endpoint_vpce` needs `api_gateway_endpoint_type` to be PRIVATE";
+            self.error(
+                "config::endpoint-vpce",
+                self.setting("api_gateway_endpoint_vpce"),
+                told,
+            );
+        }
+        if kind == "PRIVATE" && file && endpoints {
+            let told =
+                "a private API takes `api_gateway_policy_file` or `api_gateway_endpoint_vpce`, not both";
+            self.error(
+                "config::private-api",
+                self.setting("api_gateway_policy_file"),
+                told,
+            );
+        }
+        if kind == "PRIVATE" && !file && !endpoints {
+            let told = "a private API needs `api_gateway_policy_file` or `api_gateway_endpoint_vpce`";
+            self.error(
+                "config::private-api",
+                self.setting("api_gateway_endpoint_type"),
+                told,
+            );
+        }
+    }
+
+    fn architecture(&mut self) {
+        let architecture = self.config.lambda_architecture();
+        if !["x86_64", "arm64"].contains(&architecture.as_str()) {
+            let told = format!("`lambda_architecture` is `{architecture}`: it must be x86_64 or arm64");
+            self.error("config::architecture", self.setting("lambda_architecture"), told);
+        }
+    }
+
+    /// Chalice asks for the ARN in the scope of the API's function only; any other function would fail at AWS.
+    fn roles(&mut self) {
+        let deployed = self
+            .app
+            .deployed_functions()
+            .into_iter()
+            .map(|function| function.name);
+        let mut seen = Vec::new();
+        for name in std::iter::once(API_HANDLER.to_owned()).chain(deployed) {
+            let at = self.config.place("manage_iam_role", Some(&name));
+            let without = self.config.function(&name).role == RoleChoice::Given(None);
+            let told_before = at.as_ref().is_some_and(|place| seen.contains(&place.to_string()));
+            if without && !told_before {
+                seen.extend(at.as_ref().map(ToString::to_string));
+                let told = "`manage_iam_role` is false, and no `iam_role_arn` is given";
+                let hint = "give the ARN of the role beside it, or set `manage_iam_role` to true";
+                self.problems
+                    .push(Problem::error("config::no-role", told).hint(hint).at(at));
+            }
+        }
+    }
+
+    fn vpcs(&mut self) {
+        for function in self.app.deployed_functions() {
+            let config = self.config.function(&function.name);
+            let (there, missing) = match (config.subnet_ids.is_empty(), config.security_group_ids.is_empty())
+            {
+                (false, true) => ("subnet_ids", "security_group_ids"),
+                (true, false) => ("security_group_ids", "subnet_ids"),
+                _ => continue,
+            };
+            let told = format!(
+                "the function `{}` has `{there}` and no `{missing}`: a VPC needs both",
+                function.name
+            );
+            self.error(
+                "config::vpc",
+                self.config.place(there, Some(&function.name)),
+                told,
+            );
+        }
+    }
+
+    fn queues(&mut self) {
+        for source in self
+            .app
+            .event_sources
+            .iter()
+            .filter(|one| one.decorator == "on_sqs_message")
+        {
+            let at = self.line(source.place.as_ref());
+            if let Some(queue) = source
+                .text("queue")
+                .filter(|q| q.starts_with("https:") || q.starts_with("arn:"))
+            {
+                let told = format!(
+                    "`queue` of `{}` must be the name of the queue, not `{queue}`",
+                    source.name
+                );
+                let problem = Problem::error("event::queue", told).hint("give an ARN as `queue_arn`");
+                self.problems.push(problem.at(at.clone()));
+            }
+            if let Some(queue) = source.text("queue_arn").filter(|arn| !arn.starts_with("arn:")) {
+                let told = format!("`queue_arn` of `{}` must be an ARN, not `{queue}`", source.name);
+                self.error("event::queue", at, told);
+            }
+        }
+    }
+
+    fn not_yet(&mut self) {
+        let events = self
+            .app
+            .event_sources
+            .iter()
+            .map(|one| (&one.decorator, &one.name, &one.place));
+        let websocket = self
+            .app
+            .websocket_handlers
+            .iter()
+            .map(|one| (&one.decorator, &one.name, &one.place));
+        for (decorator, name, place) in events.chain(websocket) {
+            let told = format!("grail cannot deploy `@app.{decorator}` yet (function `{name}`)");
+            let hint = "keep deploying this project with Chalice until grail can";
+            let at = self.line(place.as_ref());
+            self.problems
+                .push(Problem::error("app::not-yet", told).hint(hint).at(at));
+        }
+    }
+
+    /// A section of the configuration for a function that the app does not have: a slip in its name is silence in Chalice.
+    fn configured_functions(&mut self) {
+        let app = self.app;
+        let mut known: Vec<&str> = vec![
+            API_HANDLER,
+            "websocket_connect",
+            "websocket_message",
+            "websocket_disconnect",
+        ];
+        known.extend(app.authorizers.iter().map(|one| one.name.as_str()));
+        known.extend(app.event_sources.iter().map(|one| one.name.as_str()));
+        known.extend(app.functions.iter().map(|one| one.name.as_str()));
+        for (name, place) in self.config.configured_functions() {
+            if !known.contains(&name.as_str()) {
+                let told = format!("`lambda_functions` names `{name}`, and the app has no such function");
+                let mut problem = Problem::warning("config::unknown-function", told).at(place);
+                problem.hint =
+                    closest(&name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+                self.problems.push(problem);
+            }
+        }
+    }
+}
+
+fn listed(items: &[&String]) -> String {
+    items
+        .iter()
+        .map(|item| item.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests;

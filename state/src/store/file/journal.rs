@@ -1,0 +1,230 @@
+//! The lines of the journal file.
+//!
+//! One append is one line, so that it is there whole or not at all. A line is a JSON object whose first member is a checksum
+//! over the rest of the line, byte for byte: nothing depends on how JSON is written twice.
+//!
+//! A crash in an append leaves the beginning of a line at the end of the file. That is dropped, and cut off by the next
+//! append. Anything else that does not fit its checksum, or is missing, is damage: it is named by its line, and the file is
+//! left as it is.
+
+use std::fs::{self, File};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::digest::Digest;
+use crate::disk;
+use crate::journal::{Entry, Seq};
+use crate::snapshot::Folded;
+
+/// The schema version of a line. A line of a newer one is refused, not taken for damage.
+const SCHEMA: u32 = 1;
+/// How many digits of the SHA-256 a line carries.
+const SUM: usize = 16;
+const OPENING: &str = "{\"sum\":\"";
+
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u32,
+    epoch: u64,
+    seq: Seq,
+    entries: &'a [Entry],
+}
+
+#[derive(Deserialize)]
+struct Read {
+    epoch: u64,
+    seq: Seq,
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    v: u32,
+}
+
+/// The line of one append, with its line break.
+pub(super) fn line(epoch: u64, seq: Seq, entries: &[Entry], what: &str) -> Result<Vec<u8>, StoreError> {
+    let written = Written {
+        v: SCHEMA,
+        epoch,
+        seq,
+        entries,
+    };
+    let text = serde_json::to_string(&written).map_err(|error| StoreError::Corrupt {
+        what: what.to_owned(),
+        why: format!("an entry has no form in JSON: {error}"),
+    })?;
+    let rest = text.strip_prefix('{').unwrap_or(&text);
+    Ok(format!("{OPENING}{}\",{rest}\n", sum(rest.as_bytes())).into_bytes())
+}
+
+/// Reads a journal: the entries that `folded` does not cover, and where the next goes.
+pub(super) fn read(text: &[u8], folded: Folded, what: &str) -> Result<(Vec<Entry>, Cursor), StoreError> {
+    let mut cursor = Cursor::at(folded);
+    let mut live = Vec::new();
+    for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
+        let corrupt = |why: &str| StoreError::Corrupt {
+            what: what.to_owned(),
+            why: format!("line {number} {why}"),
+        };
+        let whole = line.strip_suffix(b"\n");
+        let read = match (parse(whole.unwrap_or(line), what), whole) {
+            (Ok(read), _) => read,
+            (Err(Unreadable::TooNew(error)), _) => return Err(error),
+            (Err(Unreadable::Damaged), Some(_)) => return Err(corrupt("does not fit its checksum")),
+            (Err(Unreadable::Damaged), None) => {
+                // The beginning of a line, unless only its line break was changed.
+                if line
+                    .split_last()
+                    .is_some_and(|(_, rest)| parse(rest, what).is_ok())
+                {
+                    return Err(corrupt("has no line break"));
+                }
+                break;
+            }
+        };
+        cursor.sound += line.len() as u64;
+        cursor.needs_break = whole.is_none();
+        if (read.epoch, read.seq) < (folded.epoch, folded.seq) {
+            continue;
+        }
+        cursor.follow(&read).map_err(|why| corrupt(&why))?;
+        live.extend(read.entries);
+    }
+    cursor.length = text.len() as u64;
+    Ok((live, cursor))
+}
+
+enum Unreadable {
+    Damaged,
+    TooNew(StoreError),
+}
+
+fn parse(line: &[u8], what: &str) -> Result<Read, Unreadable> {
+    let rest = line.strip_prefix(OPENING.as_bytes()).ok_or(Unreadable::Damaged)?;
+    let (found, rest) = rest.split_at_checked(SUM).ok_or(Unreadable::Damaged)?;
+    let rest = rest.strip_prefix(b"\",").ok_or(Unreadable::Damaged)?;
+    if found != sum(rest).as_bytes() {
+        return Err(Unreadable::Damaged);
+    }
+    let object = [b"{", rest].concat();
+    let versioned: Versioned = serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)?;
+    if versioned.v > SCHEMA {
+        return Err(Unreadable::TooNew(StoreError::TooNew {
+            what: what.to_owned(),
+            found: versioned.v,
+            known: SCHEMA,
+        }));
+    }
+    serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)
+}
+
+fn sum(bytes: &[u8]) -> String {
+    let mut digest = Digest::of(bytes).0;
+    digest.truncate(SUM);
+    digest
+}
+
+/// Where a journal ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cursor {
+    /// The newest epoch known.
+    pub(super) epoch: u64,
+    /// The number of the next entry in that epoch.
+    pub(super) next: Seq,
+    /// How many bytes are whole lines.
+    sound: u64,
+    /// How many there are.
+    length: u64,
+    /// True if the last whole line lacks its line break.
+    needs_break: bool,
+}
+
+impl Cursor {
+    fn at(folded: Folded) -> Self {
+        Self {
+            epoch: folded.epoch,
+            next: folded.seq,
+            sound: 0,
+            length: 0,
+            needs_break: false,
+        }
+    }
+
+    /// Up to where a snapshot folds that is made now.
+    pub(super) fn end(&self) -> Folded {
+        Folded {
+            epoch: self.epoch,
+            seq: self.next,
+        }
+    }
+
+    /// Knows that `epoch` has been opened.
+    pub(super) fn open(&mut self, epoch: u64) {
+        if epoch > self.epoch {
+            (self.epoch, self.next) = (epoch, 0);
+        }
+    }
+
+    fn follow(&mut self, line: &Read) -> Result<(), String> {
+        self.open(line.epoch);
+        if (line.epoch, line.seq) != (self.epoch, self.next) {
+            return Err(format!(
+                "has entry {} of epoch {} where entry {} of epoch {} is expected: lines are missing",
+                line.seq, line.epoch, self.next, self.epoch
+            ));
+        }
+        self.next += line.entries.len() as u64;
+        Ok(())
+    }
+
+    /// True while the file is as long as we left it.
+    pub(super) fn fits(&self, path: &Path) -> bool {
+        fs::metadata(path).map_or(0, |found| found.len()) == self.length
+    }
+
+    /// Appends a line of `entries` entries, durably. Where that fails the file is cut back, so that the same number can be
+    /// tried again.
+    pub(super) fn append(&mut self, path: &Path, line: &[u8], entries: usize) -> io::Result<()> {
+        let mut file = disk::open_private(path)?;
+        if self.length > self.sound {
+            file.set_len(self.sound)?;
+        }
+        if let Err(error) = self.write(&mut file, line) {
+            let _ = file.set_len(self.sound);
+            return Err(error);
+        }
+        if self.sound == 0 {
+            // The file may be new.
+            disk::sync_folder_of(path)?;
+        }
+        self.sound += line.len() as u64 + u64::from(self.needs_break);
+        self.length = self.sound;
+        self.needs_break = false;
+        self.next += entries as u64;
+        Ok(())
+    }
+
+    fn write(&self, file: &mut File, line: &[u8]) -> io::Result<()> {
+        file.seek(SeekFrom::Start(self.sound))?;
+        if self.needs_break {
+            file.write_all(b"\n")?;
+        }
+        file.write_all(line)?;
+        file.sync_data()
+    }
+
+    /// Empties the file; the numbers go on.
+    pub(super) fn empty(&mut self, path: &Path) -> io::Result<()> {
+        if self.length > 0 {
+            let file = disk::open_private(path)?;
+            file.set_len(0)?;
+            file.sync_data()?;
+        }
+        (self.sound, self.length, self.needs_break) = (0, 0, false);
+        Ok(())
+    }
+}

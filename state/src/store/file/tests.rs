@@ -1,0 +1,366 @@
+//! What only files can suffer. What every store must do is in `conformance`.
+
+use std::fs;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::digest::Digest;
+use crate::store::conformance::{self, entries, holder, stack};
+
+conformance::conformance!(pair);
+
+fn pair() -> (FileStore, FileStore, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("grail/dev");
+    (FileStore::new(&at, stack()), FileStore::new(&at, stack()), folder)
+}
+
+/// A store with three lines of two entries each, and nobody holding its lock.
+async fn written() -> (FileStore, TempDir) {
+    let (store, _, folder) = pair();
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    for at in [0, 2, 4] {
+        store
+            .append(&lease, at as u64, &entries(at..at + 2))
+            .await
+            .unwrap();
+    }
+    (store, folder)
+}
+
+fn journal(store: &FileStore) -> Vec<u8> {
+    fs::read(store.inner.journal_path()).unwrap()
+}
+
+fn corrupt(error: StoreError) -> String {
+    match error {
+        StoreError::Corrupt { why, .. } => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_made_before_the_lock_is_taken() {
+    let (store, _, folder) = pair();
+    store.load().await.unwrap();
+    store.holder().await.unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn files_are_for_their_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (store, _folder) = written().await;
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    store
+        .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(store.folder()), 0o700);
+    for name in ["state.json", "journal.ndjson", "lock", "epoch"] {
+        assert_eq!(mode(&store.folder().join(name)), 0o600, "{name}");
+    }
+    assert_eq!(fs::read_dir(store.folder()).unwrap().count(), 4);
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_dropped_wherever_it_is_torn_and_cut_off_by_the_next() {
+    let (store, _folder) = written().await;
+    let whole = journal(&store);
+    let last = whole.len() - whole.rsplit(|byte| *byte == b'\n').nth(1).unwrap().len() - 1;
+    for cut in last..whole.len() - 1 {
+        fs::write(store.inner.journal_path(), &whole[..cut]).unwrap();
+        let loaded = store.load().await.unwrap();
+        assert_eq!(loaded.journal, entries(0..4), "cut at {cut} of {}", whole.len());
+        if cut % 16 != 0 {
+            continue;
+        }
+        let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+        store.append(&lease, 0, &entries(6..7)).await.unwrap();
+        let loaded = store.load().await.unwrap();
+        assert_eq!(loaded.journal, [entries(0..4), entries(6..7)].concat());
+    }
+}
+
+#[tokio::test]
+async fn a_last_line_without_its_break_counts() {
+    let (store, _folder) = written().await;
+    let whole = journal(&store);
+    fs::write(store.inner.journal_path(), &whole[..whole.len() - 1]).unwrap();
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    store.append(&lease, 0, &entries(6..7)).await.unwrap();
+    store.append(&lease, 1, &entries(7..8)).await.unwrap();
+    assert_eq!(store.load().await.unwrap().journal, entries(0..8));
+}
+
+#[tokio::test]
+async fn a_torn_middle_is_named_and_left() {
+    let (store, _folder) = written().await;
+    let text = String::from_utf8(journal(&store)).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let torn = format!("{}\n{}\n{}\n", lines[0], &lines[1][..40], lines[2]);
+    fs::write(store.inner.journal_path(), &torn).unwrap();
+    assert_eq!(
+        corrupt(store.load().await.unwrap_err()),
+        "line 2 does not fit its checksum"
+    );
+    match store.acquire(holder("ann"), Wait::No).await {
+        Err(LockError::Store(error)) => assert_eq!(corrupt(error), "line 2 does not fit its checksum"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(store.holder().await.unwrap(), None, "a refused lock is not held");
+    assert_eq!(journal(&store), torn.as_bytes());
+}
+
+#[tokio::test]
+async fn a_missing_line_is_seen_at_either_end() {
+    let (store, _folder) = written().await;
+    let text = String::from_utf8(journal(&store)).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    for (kept, line) in [
+        (vec![1, 2], 1),
+        (vec![0, 2], 2),
+        (vec![0, 1, 1], 3),
+        (vec![1, 0], 1),
+    ] {
+        let text: String = kept.iter().map(|at| lines[*at]).collect();
+        fs::write(store.inner.journal_path(), text).unwrap();
+        let why = corrupt(store.load().await.unwrap_err());
+        assert!(
+            why.starts_with(&format!("line {line} has entry")),
+            "{kept:?}: {why}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_a_newer_grail_is_refused_as_such() {
+    let (store, _folder) = written().await;
+    let rest = "\"v\":2,\"epoch\":2,\"seq\":0,\"entries\":[{\"entry\":\"of the future\"}]}";
+    let sum = &Digest::of(rest.as_bytes()).0[..16];
+    let mut text = journal(&store);
+    text.extend_from_slice(format!("{{\"sum\":\"{sum}\",{rest}\n").as_bytes());
+    fs::write(store.inner.journal_path(), text).unwrap();
+    let error = store.load().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StoreError::TooNew {
+                found: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_crash_inside_a_swap_leaves_history() {
+    let (store, _folder) = written().await;
+    let history = journal(&store);
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    store.append(&lease, 0, &entries(6..8)).await.unwrap();
+    let all = journal(&store);
+    let version = store
+        .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    for left in [history, all] {
+        // The snapshot is durable, the journal is not empty yet.
+        fs::write(store.inner.journal_path(), left).unwrap();
+        let loaded = store.load().await.unwrap();
+        assert_eq!(
+            (loaded.version, loaded.journal, loaded.next),
+            (version.clone(), vec![], 2)
+        );
+    }
+    store.append(&lease, 2, &entries(8..9)).await.unwrap();
+    drop(lease);
+    let lease = store.acquire(holder("bob"), Wait::No).await.unwrap();
+    store.append(&lease, 0, &entries(9..10)).await.unwrap();
+    assert_eq!(store.load().await.unwrap().journal, entries(8..10));
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_never_overwritten_until_it_is_set_aside() {
+    let (store, _folder) = written().await;
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    for damage in ["", "{", "{\"schema\": 1}", "[]", "\u{feff}{}"] {
+        fs::write(store.inner.state_path(), damage).unwrap();
+        corrupt(store.load().await.unwrap_err());
+        corrupt(
+            store
+                .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+                .await
+                .unwrap_err(),
+        );
+        assert_eq!(fs::read_to_string(store.inner.state_path()).unwrap(), damage);
+    }
+    assert!(matches!(
+        store.set_aside_damaged(holder("ann")).await,
+        Err(LockError::Held(_))
+    ));
+    drop(lease);
+    assert!(matches!(
+        store.acquire(holder("ann"), Wait::No).await,
+        Err(LockError::Store(StoreError::Corrupt { .. }))
+    ));
+    let aside = store.set_aside_damaged(holder("ann")).await.unwrap();
+    let names: Vec<_> = aside
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(names, ["state.json.corrupt-1", "journal.ndjson.corrupt-1"]);
+    assert_eq!(store.load().await.unwrap().journal, []);
+    assert!(store.acquire(holder("ann"), Wait::No).await.unwrap().epoch > 2);
+    assert_eq!(
+        store.set_aside_damaged(holder("ann")).await.unwrap(),
+        Vec::<PathBuf>::new()
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_set_aside_without_its_snapshot() {
+    let (store, _folder) = written().await;
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let version = store
+        .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    drop(lease);
+    fs::write(store.inner.journal_path(), "x\n").unwrap();
+    let aside = store.set_aside_damaged(holder("ann")).await.unwrap();
+    assert_eq!(fs::read_to_string(&aside[0]).unwrap(), "x\n");
+    assert_eq!(store.load().await.unwrap().version, version);
+}
+
+#[tokio::test]
+async fn the_state_of_another_stack_in_the_folder_is_refused_and_left() {
+    let (store, _folder) = written().await;
+    let other = StackId {
+        app: "blog".into(),
+        stage: "dev".into(),
+    };
+    let text = Snapshot::empty(other).to_text("x").unwrap();
+    fs::write(store.inner.state_path(), &text).unwrap();
+    assert!(matches!(store.load().await, Err(StoreError::OtherStack { .. })));
+    assert!(store.set_aside_damaged(holder("ann")).await.is_err());
+    assert_eq!(fs::read(store.inner.state_path()).unwrap(), text);
+}
+
+#[tokio::test]
+async fn the_text_of_a_dead_holder_is_not_believed() {
+    let (store, other, _folder) = pair();
+    drop(store.acquire(holder("ann"), Wait::No).await.unwrap());
+    // A killed process cannot clear its text.
+    fs::write(
+        store.folder().join("lock"),
+        serde_json::to_vec(&holder("ann")).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(store.holder().await.unwrap(), None);
+    let lease = other.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert_eq!(store.holder().await.unwrap(), Some(holder("bob")));
+    fs::write(store.folder().join("lock"), "no json").unwrap();
+    assert!(matches!(
+        store.acquire(holder("ann"), Wait::No).await,
+        Err(LockError::HeldBySomeone)
+    ));
+    drop(lease);
+}
+
+#[tokio::test]
+async fn a_folder_deleted_under_a_holder_ends_its_lease() {
+    let (store, other, _folder) = pair();
+    let old = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    fs::remove_dir_all(store.folder()).unwrap();
+    let new = other.acquire(holder("bob"), Wait::No).await.unwrap();
+    other.append(&new, 0, &entries(0..1)).await.unwrap();
+    // The numbers start anew, so the old lease may bear the same epoch; its numbers do not fit any more.
+    assert!(store.append(&old, 0, &entries(1..2)).await.is_err());
+    assert_eq!(other.load().await.unwrap().journal, entries(0..1));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let store = FileStore::new(file.join("dev"), stack());
+    match store.acquire(holder("ann"), Wait::No).await {
+        Err(LockError::Store(StoreError::Io { path, .. })) => assert_eq!(path, file.join("dev")),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(prepare(&file), Err(StoreError::Io { .. })));
+}
+
+#[tokio::test]
+async fn an_append_that_fails_can_be_tried_again_with_its_number() {
+    let (store, _folder) = written().await;
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let path = store.inner.journal_path();
+    let text = journal(&store);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(
+        store.append(&lease, 0, &entries(6..7)).await,
+        Err(StoreError::Io { .. })
+    ));
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, text).unwrap();
+    store.append(&lease, 0, &entries(6..7)).await.unwrap();
+    assert_eq!(store.load().await.unwrap().journal, entries(0..7));
+}
+
+#[test]
+fn all_of_it_is_kept_out_of_version_control() {
+    let folder = tempfile::tempdir().unwrap();
+    let grail = folder.path().join(".chalice/grail");
+    prepare(&grail).unwrap();
+    assert_eq!(fs::read_to_string(grail.join(".gitignore")).unwrap(), "*\n");
+    fs::write(grail.join(".gitignore"), "mine").unwrap();
+    prepare(&grail).unwrap();
+    assert_eq!(fs::read_to_string(grail.join(".gitignore")).unwrap(), "mine");
+}
+
+proptest! {
+    /// A change of one bit loses no entry silently: it is seen, or it makes no difference.
+    #[test]
+    fn no_flipped_bit_goes_unseen(sizes in prop::collection::vec(1_usize..4, 1..5), at in any::<prop::sample::Index>(), bit in 0_u8..8) {
+        let mut text = Vec::new();
+        let mut seq = 0;
+        for size in sizes {
+            text.extend(journal::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
+            seq += size;
+        }
+        let at = at.index(text.len());
+        text[at] ^= 1 << bit;
+        match journal::read(&text, Default::default(), "j") {
+            Err(StoreError::Corrupt { .. }) => {}
+            other => prop_assert!(false, "bit {bit} of byte {at} went unseen: {other:?}"),
+        }
+    }
+
+    /// Whatever a crash leaves of the file is read as the entries of the lines that are whole.
+    #[test]
+    fn every_prefix_is_read(sizes in prop::collection::vec(1_usize..4, 1..5), at in any::<prop::sample::Index>()) {
+        let mut text = Vec::new();
+        let mut whole = vec![(0, 0)];
+        let mut seq = 0;
+        for size in sizes {
+            text.extend(journal::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
+            seq += size;
+            // Without its line break a line is whole already.
+            whole.push((text.len() - 1, seq));
+        }
+        let cut = at.index(text.len() + 1);
+        let (live, _) = journal::read(&text[..cut], Default::default(), "j").unwrap();
+        let kept = whole.iter().rev().find(|(end, _)| *end <= cut).unwrap().1;
+        prop_assert_eq!(live, entries(0..kept));
+    }
+}
