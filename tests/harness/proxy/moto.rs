@@ -5,11 +5,15 @@
 //! | ImportRestApi, PutRestApi | OpenAPI 3 only, needs `info.description`, and `uri` and `httpMethod` on mock integrations | translates Swagger 2.0, adds what is missing |
 //! | the same | forgets endpoint type, binary types, policy, and on put the description | sets them by UpdateRestApi, answers with the result |
 //! | the same, UpdateRestApi | keeps no compression size and no VPC endpoints | remembers them and writes them into every answer |
+//! | CreateDeployment | forgets `tracingEnabled` | sets it by UpdateStage |
+//! | DeleteDeployment | refused while the stage exists that it was made for, whatever that points to | see [`deployments`] |
 //! | Lambda GetFunction | `Code.Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
 //! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case |
 //!
 //! Authorizers, models and api keys of an imported document stay forgotten: compare the documents for them.
+
+mod deployments;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,6 +38,7 @@ const CODE: &str = "/_code/";
 pub(super) struct MotoGaps {
     apis: Mutex<BTreeMap<String, Forgotten>>,
     code: Mutex<BTreeMap<String, Bytes>>,
+    deployments: deployments::Deployments,
 }
 
 /// What moto forgets of a REST API.
@@ -57,6 +62,10 @@ impl MotoGaps {
                 self.completed(upstream.send(asked).await)
             }
             "GetRestApi" | "GetRestApis" | "CreateRestApi" => self.completed(upstream.send(asked).await),
+            "CreateDeployment" => deployments::create(upstream, asked).await,
+            "DeleteDeployment" => self.deployments.delete(upstream, asked).await,
+            "GetDeployment" => self.deployments.show(upstream, asked).await,
+            "GetDeployments" => self.deployments.list(upstream, asked).await,
             "CreateFunction" | "UpdateFunctionCode" => {
                 self.remember_code(upstream, &asked).await;
                 upstream.send(asked).await
