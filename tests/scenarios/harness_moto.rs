@@ -1,14 +1,16 @@
-//! The harness itself: behind the proxy moto answers every call of API Gateway that a deployment needs, and keeps what it was
-//! told.
+//! The harness itself: behind the proxy moto answers every call that a deployment needs, and keeps what it was told.
 
 use grail_tests::account::Account;
 use grail_tests::account::sdk::apigateway::Client;
 use grail_tests::account::sdk::apigateway::primitives::Blob;
 use grail_tests::account::sdk::apigateway::types::{Op, PatchOperation, PutMode};
+use grail_tests::account::sdk::lambda;
 use grail_tests::documents::ApiDocument;
 use grail_tests::emulator::Moto;
+use grail_tests::fixtures;
 use grail_tests::proxy::Proxy;
 use grail_tests::runtime::block_on;
+use grail_tests::world::{World, content_digest};
 use serde_json::{Value, json};
 
 const HANDLER: &str = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/\
@@ -213,4 +215,99 @@ fn a_stage_can_be_pointed_traced_and_brought_back() {
     let left = block_on(client.get_deployments().rest_api_id(&id).send()).unwrap();
     let left: Vec<_> = left.items().iter().filter_map(|one| one.id()).collect();
     assert_eq!(left, [second.as_str()]);
+}
+
+/// A role and a function `worker`, with this archive.
+fn make_worker(account: &Account, code: lambda::types::FunctionCode) {
+    let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let role = account
+        .iam()
+        .create_role()
+        .role_name("worker")
+        .assume_role_policy_document(trust);
+    let role = block_on(role.send()).unwrap();
+    let asked = account
+        .lambda()
+        .create_function()
+        .function_name("worker")
+        .code(code);
+    let asked = asked
+        .role(role.role().unwrap().arn())
+        .runtime(lambda::types::Runtime::Python312);
+    block_on(asked.handler("app.handler").send()).unwrap();
+}
+
+#[test]
+fn code_can_be_fetched_back_however_it_came() {
+    let archive = fixtures::archive(&[("app.py", "def handler(event, context): pass")]);
+    let digest = content_digest(&archive).unwrap();
+    let direct =
+        lambda::types::FunctionCode::builder().zip_file(lambda::primitives::Blob::new(archive.clone()));
+    let stored = lambda::types::FunctionCode::builder()
+        .s3_bucket("shelf")
+        .s3_key("code/app.zip");
+    for code in [direct.build(), stored.build()] {
+        let moto = Moto::start();
+        let proxy = Proxy::before_moto(&moto.endpoint());
+        let account = Account::at(&proxy.endpoint());
+        block_on(account.s3().create_bucket().bucket("shelf").send()).unwrap();
+        let put = account
+            .s3()
+            .put_object()
+            .bucket("shelf")
+            .key("code/app.zip")
+            .body(archive.clone().into());
+        block_on(put.send()).unwrap();
+        make_worker(&account, code);
+        assert_eq!(
+            World::read(&account).section("functions")["worker"]["code"],
+            digest
+        );
+    }
+}
+
+#[test]
+fn a_function_keeps_what_updates_say() {
+    let moto = Moto::start();
+    let proxy = Proxy::before_moto(&moto.endpoint());
+    let account = Account::at(&proxy.endpoint());
+    let archive = fixtures::archive(&[("app.py", "first")]);
+    let code = lambda::types::FunctionCode::builder().zip_file(lambda::primitives::Blob::new(archive));
+    make_worker(&account, code.build());
+    let worker = || World::read(&account).section("functions")["worker"].take();
+    let before = worker();
+    assert_eq!(before["configuration"]["tracing"], "PassThrough");
+
+    let traced = lambda::types::TracingConfig::builder()
+        .mode(lambda::types::TracingMode::Active)
+        .build();
+    let asked = account
+        .lambda()
+        .update_function_configuration()
+        .function_name("worker")
+        .tracing_config(traced);
+    let arn = before["configuration"]["arn"].as_str().unwrap();
+    block_on(asked.handler("app.other").timeout(9).send()).unwrap();
+    let archive = fixtures::archive(&[("app.py", "second")]);
+    let asked = account.lambda().update_function_code().function_name(arn);
+    let asked = asked.architectures(lambda::types::Architecture::Arm64);
+    block_on(
+        asked
+            .zip_file(lambda::primitives::Blob::new(archive.clone()))
+            .send(),
+    )
+    .unwrap();
+
+    let after = worker();
+    assert_eq!(after["configuration"]["tracing"], "Active");
+    assert_eq!(after["configuration"]["handler"], "app.other");
+    assert_eq!(after["configuration"]["timeout"], 9);
+    assert_eq!(after["configuration"]["architectures"], json!(["arm64"]));
+    assert_eq!(after["code"], content_digest(&archive).unwrap());
+    let listed = block_on(account.lambda().list_functions().send()).unwrap();
+    let tracing = listed.functions()[0]
+        .tracing_config()
+        .and_then(|it| it.mode())
+        .cloned();
+    assert_eq!(tracing, Some(lambda::types::TracingMode::Active));
 }

@@ -49,15 +49,13 @@ impl Deployments {
 
     pub(super) async fn list(&self, upstream: &Upstream, asked: Asked) -> Answer {
         let path = asked.parts.uri.path().to_owned();
-        let (parts, body) = upstream.send(asked).await.into_parts();
-        let Ok(mut listed) = serde_json::from_slice::<Value>(&body) else {
-            return Response::from_parts(parts, body);
-        };
-        if let Some(items) = listed.get_mut("item").and_then(Value::as_array_mut) {
-            items
-                .retain(|item| !self.is_gone(&format!("{path}/{}", item["id"].as_str().unwrap_or_default())));
-        }
-        Response::from_parts(parts, Bytes::from(listed.to_string()))
+        super::rewritten(upstream.send(asked).await, |listed| {
+            if let Some(items) = listed.get_mut("item").and_then(Value::as_array_mut) {
+                items.retain(|item| {
+                    !self.is_gone(&format!("{path}/{}", item["id"].as_str().unwrap_or_default()))
+                });
+            }
+        })
     }
 
     fn is_gone(&self, path: &str) -> bool {
