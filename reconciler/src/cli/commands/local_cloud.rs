@@ -17,7 +17,7 @@ use crate::source::python;
 /// # Errors
 /// Where it cannot be installed, started or stopped.
 pub async fn run(settings: &Settings, verb: LocalCloudVerb) -> Result<Exit, Refusal> {
-    let settings = &Settings { local: true, ..settings.clone() };
+    let settings = &settings.on_local_cloud();
     match verb {
         LocalCloudVerb::Up => {
             let running = up(settings).await?;
