@@ -17,8 +17,9 @@
 //!   program for Lambda belongs into `vendor/`, where the executable bit counts.
 //!
 //! Unlike Chalice it leaves out [litter](grail_providers::package::is_litter), builds requirements that are folders
-//! of this machine (Chalice silently packs nothing for them), and never takes a package of the same name from an
-//! index in place of one that the requirements place elsewhere.
+//! of this machine (Chalice silently packs nothing for them), never takes a package of the same name from an index in
+//! place of one that the requirements place elsewhere, and takes an earlier version that runs on Lambda before it
+//! compiles the newest one here (see `package/fetch.rs`).
 
 use std::path::{Path, PathBuf};
 
@@ -150,6 +151,9 @@ pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, Pac
         let mut bundle = tree.bundle;
         bundle.overlay(layout::project(&project_dir, &chalice, &mut warnings)?);
         warnings.extend(warning::missing(tree.missing, &bundle));
+        if !tree.older.is_empty() {
+            warnings.push(Warning::Older { packages: tree.older });
+        }
         if let (Target::Lambda(_), true) = (target, runtime.differs) {
             warnings.push(Warning::OtherPython {
                 runtime: runtime.name.clone(),
