@@ -59,11 +59,12 @@ fn fields(text: &mut String, change: &Change<'_>) {
             Detail::Gone(value) => writeln!(lines, "- {path}: {value}"),
             Detail::Changed(have, want) => writeln!(lines, "- {path}: {have}\n+ {path}: {want}"),
             Detail::Grants { gained, lost } => {
-                lost.iter()
-                    .for_each(|line| drop(writeln!(lines, "- {path}: {line}")));
-                gained
-                    .iter()
-                    .for_each(|line| drop(writeln!(lines, "+ {path}: {line}")));
+                for line in lost {
+                    let _ = writeln!(lines, "- {path}: {line}");
+                }
+                for line in gained {
+                    let _ = writeln!(lines, "+ {path}: {line}");
+                }
                 Ok(())
             }
         };
