@@ -1,8 +1,47 @@
-//! stub
+//! What a person or a program is shown: plans, progress, and Chalice's own words.
+//!
+//! Everything here is text made from plans and events, which hold no secrets, and is written to writers that are handed in:
+//! what a user sees is what the tests see.
+
+use std::io;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::args::Output;
 use super::settings::Settings;
-use crate::event::{Event, EventSink};
-struct Raw;
-impl EventSink for Raw { fn emit(&mut self, e: &Event) { super::words::words(&format!("{}\n", serde_json::to_string(e).unwrap_or_default().chars().take(600).collect::<String>())); } }
-pub fn sink(_s: &Settings, _v: &str) -> Box<dyn EventSink> { Box::new(Raw) }
-pub mod plan { use crate::plan::Plan; pub fn human(p: &Plan, _c: bool) -> String { json(p) } pub fn markdown(p: &Plan) -> String { json(p) } pub fn json(p: &Plan) -> String { serde_json::to_string_pretty(p).unwrap_or_default() } }
-pub mod chalice { use grail_state::chalice::DeployedEntry; pub fn deployed(e: &[DeployedEntry]) -> String { format!("{e:?}\n") } pub fn json(_e: &[DeployedEntry]) -> serde_json::Value { serde_json::json!({}) } }
+use crate::event::EventSink;
+
+pub mod chalice;
+pub mod human;
+pub mod json;
+mod paint;
+pub mod plan;
+mod policy;
+mod value;
+
+/// Shows the events of `command` on this process's streams, in the form that the settings ask for. Times count from this
+/// call.
+pub fn sink(settings: &Settings, command: &str) -> Box<dyn EventSink> {
+    match settings.output {
+        Output::Json => Box::new(json::Lines::new(
+            command,
+            Box::new(io::stdout()),
+            Box::new(Timestamp::now),
+        )),
+        Output::Human => {
+            let style = human::Style {
+                verbosity: settings.verbosity,
+                colour: settings.colour,
+                draws: settings.draws,
+            };
+            let began = Instant::now();
+            let place = human::Place {
+                out: Box::new(io::stdout()),
+                err: Box::new(io::stderr()),
+                elapsed: Box::new(move || began.elapsed()),
+            };
+            Box::new(human::Terminal::new(command, style, place))
+        }
+    }
+}
