@@ -460,3 +460,6 @@ impl Resource for RestApi {
     }
 }
 
+
+#[cfg(test)]
+mod tests;
