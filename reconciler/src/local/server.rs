@@ -67,9 +67,15 @@ impl Server {
 
     /// Keeps others from starting or stopping it meanwhile.
     pub(super) async fn lock(&self) -> Result<std::fs::File, LocalError> {
+        let parent = self.dir.parent().unwrap_or(&self.dir);
+        std::fs::create_dir_all(parent).map_err(LocalError::io("make the folder", parent))?;
         // The emulator keeps the functions' environment variables as they are.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
-        made.map_err(LocalError::io("make the folder", &self.dir))?;
+        match DirBuilder::new().mode(0o700).create(&self.dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(LocalError::io("make the folder", &self.dir)(error));
+            }
+            _ => {}
+        }
         lock_file(&self.dir.join("lock")).await
     }
 
