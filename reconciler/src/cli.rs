@@ -1,1 +1,90 @@
-//! The command line: words, exit codes, wiring.
+//! The command line: words, exit codes and wiring. The only part of grail that prints or reads the environment.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub mod args;
+pub mod environment;
+pub mod exit;
+pub mod refusal;
+pub mod report;
+pub mod settings;
+
+pub mod commands;
+pub mod pass;
+pub mod signals;
+pub mod stage;
+pub mod trace;
+pub mod wish;
+pub mod words;
+
+use args::{Command, CommandLine, Output};
+use environment::Environment;
+use exit::Exit;
+use refusal::Refusal;
+use settings::Settings;
+
+/// Runs the command line of this process to its end.
+pub fn main() -> ExitCode {
+    let environment = Environment::of_process();
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return usage(&error),
+    };
+    trace::start(line.global.debug);
+    let (output, colour) = (line.global.output, environment.draws && !line.global.no_color);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            words::refuse(&Refusal::new("could not start").because(error), output, colour);
+            return Exit::Failed.into();
+        }
+    };
+    let done = runtime.block_on(run(line, environment));
+    // What still runs (a look that nobody waits for any more) is not worth waiting for.
+    runtime.shutdown_background();
+    match done {
+        Ok(exit) => exit.into(),
+        Err(refusal) => {
+            words::refuse(&refusal, output, colour);
+            refusal.exit.into()
+        }
+    }
+}
+
+async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusal> {
+    if let Command::Completions { shell } = line.command {
+        return Ok(commands::completions::run(shell));
+    }
+    if matches!(line.command, Command::Manual) {
+        return Ok(commands::manual::run());
+    }
+    let debug = line.global.debug;
+    let settings = Settings::resolve(&line.global, environment)?;
+    match line.command {
+        Command::Plan(args) => commands::plan::run(&settings, &args).await,
+        Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
+        Command::Delete(args) => commands::delete::run(&settings, &args).await,
+        Command::Rollback => commands::rollback::run(&settings).await,
+        Command::Status => commands::status::run(&settings).await,
+        Command::Url => commands::url::run(&settings),
+        Command::Validate => commands::validate::run(&settings).await,
+        Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
+        Command::Chalice(words) => commands::chalice::run(&settings, &words, debug).await,
+        Command::Completions { .. } | Command::Manual => Ok(Exit::Done),
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    let _closed = error.print();
+    match error.kind() {
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => Exit::Done.into(),
+        _ => Exit::Usage.into(),
+    }
+}
+
+/// True where words, not JSON, are wanted.
+fn is_human(settings: &Settings) -> bool {
+    settings.output == Output::Human
+}

@@ -226,6 +226,26 @@ impl Grail {
         Grail { program }
     }
 
+    /// grail with its local cloud: no endpoint, no credentials, no region, and the shared cache, which holds the emulator's
+    /// environment.
+    pub fn local(binary: &str, project: &Project) -> Grail {
+        let mut grail = Grail::new(binary, project, "").with_shared_cache();
+        grail
+            .program
+            .environment
+            .retain(|name, _| !name.to_string_lossy().starts_with("AWS_"));
+        grail
+    }
+
+    /// Ends the project's local cloud when dropped, so that none outlives a scenario that fails.
+    #[must_use]
+    pub fn ends_local_cloud(&self, stage: &str) -> LocalCloudEnd {
+        LocalCloudEnd {
+            grail: self.clone(),
+            stage: stage.to_owned(),
+        }
+    }
+
     /// Uses one cache for all tests, under the target directory, for what is dear to make (managed environments).
     #[must_use]
     pub fn with_shared_cache(self) -> Grail {
@@ -272,5 +292,22 @@ impl Grail {
     /// Starts without waiting.
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.program.start(arguments)
+    }
+}
+
+/// Ends a local cloud that grail started; see [`Grail::ends_local_cloud`].
+#[derive(Debug)]
+pub struct LocalCloudEnd {
+    grail: Grail,
+    stage: String,
+}
+
+impl Drop for LocalCloudEnd {
+    fn drop(&mut self) {
+        let ended = self.grail.run(&["--stage", &self.stage, "local-cloud", "down"]);
+        // In a scenario that fails already a second failure would hide the first.
+        if !std::thread::panicking() {
+            assert_eq!(ended.code, Some(0), "{ended}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! API documents in one form: Chalice's Swagger 2.0 and grail's OpenAPI 3.0.1 read alike, so that equal means the same API.
 //!
-//! The mapping between the two versions is that of the OpenAPI Initiative and of AWS's page on its extensions: `consumes` is
-//! the content of `requestBody`, a response's schema appears once for each of `produces`, the `type` of a parameter or header
-//! moves into its `schema`, `definitions` and `securityDefinitions` move into `components`, and the endpoint configuration
-//! moves from the top into the server. Everything else has the same form in both.
+//! The mapping between the two versions is that of the OpenAPI Initiative and of AWS's page on its extensions: a response's
+//! schema appears once for each of `produces`, the `type` of a parameter or header moves into its `schema`, `definitions` and
+//! `securityDefinitions` move into `components`, and the endpoint configuration moves from the top into the server.
+//! Everything else has the same form in both.
 //!
 //! What has no meaning for the API is left out: the version of the form itself, `schemes`, a server's URL, and
-//! `info.description`, where grail leaves its mark. What this module does not know it keeps, so that it counts.
+//! `info.description`, where grail leaves its mark. So is `consumes` of a method without a body parameter, which is what
+//! Chalice writes: Swagger lets it speak of the body only, and API Gateway keeps media types of requests nowhere but in the
+//! models of a body. What this module does not know it keeps, so that it counts.
 //!
 //! A tool defines an API in several calls. [`defined`] folds them: import, puts, and patches of the API itself.
 
@@ -55,7 +57,7 @@ pub struct Method {
     pub summary: Option<String>,
     /// The rest of the docstring.
     pub description: Option<String>,
-    /// Media types of requests, each with what the document says of it.
+    /// Media types of a request body that the document describes.
     pub requests: BTreeMap<String, Value>,
     /// Parameters by place and name.
     pub parameters: BTreeMap<String, Value>,

@@ -66,7 +66,7 @@ pub fn uses(code: &str, word: &str) -> bool {
         );
         let starts_name = word.starts_with(|it: char| it.is_alphanumeric() || it == '_');
         let ends_name = word.ends_with(|it: char| it.is_alphanumeric() || it == '_');
-        !(starts_name && belongs(before)) && !(ends_name && belongs(behind))
+        !(starts_name && belongs(before) || ends_name && belongs(behind))
     })
 }
 

@@ -96,7 +96,7 @@ pub enum Command {
     Manual,
     /// Any other of Chalice's verbs: the project's own `chalice` is run.
     #[command(external_subcommand)]
-    Chalice(Vec<std::ffi::OsString>),
+    Chalice(Vec<String>),
 }
 
 /// What changes the wish itself; Chalice's own flags.

@@ -9,7 +9,6 @@ use grail_state::seal::KeyError;
 use grail_state::store::{LockError, StoreError};
 
 use super::exit::Exit;
-use crate::engine::EngineError;
 use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::source::chalice::diagnostic::Problems;
@@ -139,10 +138,7 @@ impl From<Problems> for Refusal {
 
 impl From<ProbeError> for Refusal {
     fn from(error: ProbeError) -> Self {
-        match error {
-            ProbeError::App(failure) => Problems(vec![failure.problem()]).into(),
-            other => Self::of(&other),
-        }
+        Problems(vec![error.problem()]).into()
     }
 }
 
@@ -176,7 +172,7 @@ impl From<StoreError> for Refusal {
 impl From<LockError> for Refusal {
     fn from(error: LockError) -> Self {
         match error {
-            LockError::Held(_) => Self::of(&error)
+            LockError::Held(_) | LockError::HeldBySomeone => Self::of(&error)
                 .exit(Exit::Locked)
                 .hint("wait until it is done; the lock ends with the process that holds it"),
             LockError::Store(source) => Self::from(source),

@@ -92,6 +92,12 @@ impl Settings {
         })
     }
 
+    /// The same settings for the local cloud.
+    #[must_use]
+    pub fn on_local_cloud(&self) -> Self {
+        Self { local: true, ..self.clone() }
+    }
+
     /// The folder of grail's own files for all stages: `.chalice/grail`.
     pub fn grail_folder(&self) -> PathBuf {
         self.project.join(".chalice").join("grail")

@@ -40,10 +40,11 @@ fn method(value: &Value) -> Method {
     for (key, inner) in entries(value) {
         match key.as_str() {
             "produces" => {}
-            "consumes" => {
+            "consumes" if has_body(value) => {
                 let kinds = inner.as_array().into_iter().flatten();
                 method.requests = kinds.map(|kind| (text(kind), json!({}))).collect();
             }
+            "consumes" => {}
             "parameters" => method.parameters = parameters(inner, typed),
             "responses" => {
                 let each =
@@ -57,6 +58,12 @@ fn method(value: &Value) -> Method {
         }
     }
     method
+}
+
+fn has_body(method: &Value) -> bool {
+    method["parameters"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one["in"] == "body"))
 }
 
 fn answer(value: &Value, produces: &Value) -> Answer {

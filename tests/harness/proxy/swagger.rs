@@ -52,12 +52,7 @@ fn translated(method: &Value) -> Value {
     let mut out = Map::new();
     for (key, value) in entries(method) {
         match key.as_str() {
-            "produces" => {}
-            "consumes" => {
-                let content: Map<String, Value> =
-                    strings(value).into_iter().map(|kind| (kind, json!({}))).collect();
-                out.insert("requestBody".into(), json!({ "content": content }));
-            }
+            "produces" | "consumes" => {}
             "parameters" => {
                 let each = value.as_array().into_iter().flatten().map(typed);
                 out.insert(key.clone(), each.collect());

@@ -301,6 +301,65 @@ async fn what_cannot_be_had_for_lambda_is_named_and_the_rest_goes_on() {
 }
 
 #[tokio::test]
+async fn an_earlier_version_that_runs_is_taken_before_the_newest_is_compiled() {
+    let project = Project::new("fast\n./libs/mine\nsourced\n");
+    project.world.source_folder("libs/mine", "mine", "1.0");
+    project.world.sources("sourced", "1.0", "py3-none-any", false);
+    let tags = project.tags("x86_64");
+    project.world.wheel(
+        "fast",
+        "2.0",
+        &project.here,
+        "Requires-Dist: new\n",
+        &[("fast.py", "2")],
+    );
+    project
+        .world
+        .wheel("fast", "1.9", &tags, "", &[("fast.py", "1.9")]);
+    project
+        .world
+        .wheel("fast", "1.8", &tags, "", &[("fast.py", "1.8")]);
+    project.simple_wheel("new", "py3-none-any");
+    let package = project.package().await;
+    assert_eq!(names(&package), ["fast.py", "mine.py", "sourced.py"]);
+    let older = Warning::Older {
+        packages: vec![("fast==2.0".to_owned(), "1.9".to_owned())],
+    };
+    assert_eq!(
+        older.to_string(),
+        "took versions whose wheels run on Lambda: 1.9 instead of fast==2.0"
+    );
+    assert_eq!(package.warnings, [older.clone()]);
+    assert_eq!(project.package().await.warnings, [older]);
+
+    // Of a pinned version the sources are built, here to no avail.
+    project.world.write("requirements.txt", "fast==2.0\nsourced\n");
+    let package = project.package().await;
+    assert_eq!(package.warnings, missing(&["fast==2.0"]));
+    project.world.sources("fast", "2.0", "py3-none-any", false);
+    project.world.write("requirements.txt", "sourced\nfast==2.0\n");
+    let package = project.package().await;
+    assert_eq!(package.warnings, []);
+    assert!(names(&package).contains(&"fast.py".to_owned()));
+}
+
+#[tokio::test]
+async fn a_wheel_of_another_machine_that_runs_anyway_is_the_last_choice() {
+    let project = Project::new("pyyaml\n");
+    project.simple_wheel("pyyaml", &project.here);
+    let here = project.package().await;
+    assert_eq!(names(&here).len(), 1);
+    assert_eq!(here.warnings, []);
+    project.simple_wheel("pyyaml", &project.tags("x86_64"));
+    project.world.write("requirements.txt", "PyYAML\n");
+    let lambda = project.package().await;
+    assert_eq!(
+        names(&lambda),
+        [format!("pyyaml-{}", project.tags("x86_64").replace('-', "."))]
+    );
+}
+
+#[tokio::test]
 async fn sources_are_built_and_without_a_compiler_if_that_helps() {
     let project = Project::new("pure\noptional\ncompiled\n");
     project.world.sources("pure", "1.0", "py3-none-any", false);

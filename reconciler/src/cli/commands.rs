@@ -1,0 +1,13 @@
+//! One file a verb.
+
+pub mod chalice;
+pub mod completions;
+pub mod delete;
+pub mod deploy;
+pub mod local_cloud;
+pub mod manual;
+pub mod plan;
+pub mod rollback;
+pub mod status;
+pub mod url;
+pub mod validate;

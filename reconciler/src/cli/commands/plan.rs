@@ -1,0 +1,64 @@
+//! `grail plan`: what would change, and why. Writes nothing outside, and nothing to the state.
+
+use crate::cli::args::{PlanArgs, PlanFormat, WishArgs};
+use crate::cli::commands::validate::remarks;
+use crate::cli::exit::Exit;
+use crate::cli::pass::{Connected, Connection};
+use crate::cli::refusal::Refusal;
+use crate::cli::settings::Settings;
+use crate::cli::{is_human, report, words};
+use crate::cli::{commands::local_cloud, wish};
+use crate::plan::{Consent, Plan};
+use crate::source::chalice::config::Overrides;
+
+/// Plans, and shows the plan.
+///
+/// # Errors
+/// Everything that keeps it from being made.
+pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> {
+    let remarks = remarks(settings);
+    let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
+    let port = if settings.local { Some(local_cloud::up(settings).await?.port) } else { None };
+    let how = Connection { port, ..Connection::default() };
+    let connected = Connected::to(settings, config.app_name(), how).await?;
+    let mut pass = connected.read(&remarks).await?;
+    let (artifacts, digester) = (&*connected.stage.artifacts, &connected.stage.keys.digester);
+    let (seen, wish) = tokio::join!(
+        pass.session.observe_recorded(),
+        wish::read(settings, config, artifacts, digester, &remarks),
+    );
+    let desired = wish?.lower(&connected.cloud.account())?;
+    seen?;
+    let plan = pass.session.preview(&desired, &consent(&args.wish)).await?;
+    if let Some(path) = &args.out {
+        std::fs::write(path, report::plan::json(&plan))
+            .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))?;
+    }
+    show(settings, args.format, &plan);
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
+}
+
+fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
+    match format {
+        PlanFormat::Json => words::data(&report::plan::json(plan)),
+        PlanFormat::Markdown => words::data(&report::plan::markdown(plan)),
+        PlanFormat::Human if is_human(settings) => {
+            words::data(&report::plan::human(plan, settings.colour && settings.environment.shows));
+        }
+        PlanFormat::Human => words::json_line("planned", serde_json::json!({"plan": plan})),
+    }
+}
+
+/// The command line's part of the configuration.
+pub fn overrides(args: &WishArgs) -> Overrides {
+    Overrides {
+        autogen_policy: args.autogen(),
+        api_gateway_stage: args.api_gateway_stage.clone(),
+        profile: None,
+    }
+}
+
+/// What the command line allows.
+pub fn consent(args: &WishArgs) -> Consent {
+    Consent { adopt: args.adopt.iter().cloned().collect(), replace: args.allow_replace, ..Consent::default() }
+}

@@ -1,0 +1,87 @@
+//! `grail status`: what the stage holds, an open transaction, and who holds the lock. Makes no call and takes no lock.
+
+use std::sync::Arc;
+
+use grail_state::store::StateStore as _;
+use grail_state::txn::{Phase, replay};
+use serde_json::json;
+
+use crate::cli::commands::validate::remarks;
+use crate::cli::exit::Exit;
+use crate::cli::refusal::Refusal;
+use crate::cli::settings::Settings;
+use crate::cli::stage::Stage;
+use crate::cli::{is_human, wish, words};
+use crate::engine::{EngineError, Status};
+use crate::source::chalice::config::Overrides;
+
+/// Shows it.
+///
+/// # Errors
+/// Where the state cannot be read.
+pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
+    let remarks = remarks(settings);
+    let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
+    let stage = Stage::open(settings, config.app_name())?;
+    let store = Arc::clone(&stage.store);
+    let loaded = store.load().await?;
+    let txn = replay(loaded.snapshot, &loaded.journal).map_err(|error| Refusal::from(EngineError::from(error)))?;
+    let status = Status::of(&txn, store.holder().await?);
+    if !is_human(settings) {
+        let resources: Vec<_> = txn.records().iter().map(|(id, record)| json!({"id": id, "handle": record.handle})).collect();
+        words::json_line(
+            "status",
+            json!({
+                "stack": txn.snapshot().stack, "home": txn.snapshot().home, "committed": txn.snapshot().committed,
+                "status": status, "holder": status.holder, "resources": resources,
+            }),
+        );
+        return Ok(exit(&txn));
+    }
+    words::data(&text(&stage, &txn, &status));
+    Ok(exit(&txn))
+}
+
+fn exit(txn: &grail_state::txn::Txn) -> Exit {
+    match txn.phase() {
+        Phase::Idle if txn.doomed().is_empty() => Exit::Done,
+        Phase::Idle => Exit::Stuck,
+        _ => Exit::Open,
+    }
+}
+
+fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
+    let mut text = format!("{} (stage {})\n", stage.stack.app, stage.stack.stage);
+    match &txn.snapshot().home {
+        Some(home) => text.push_str(&format!("  lives in     account {}, region {}\n", home.account, home.region)),
+        None => text.push_str("  lives in     nothing deployed by grail yet\n"),
+    }
+    if let Some(at) = txn.snapshot().committed {
+        text.push_str(&format!("  last commit  {at:.0}\n"));
+    }
+    text.push_str(&format!("  records      {} resource(s)\n", status.recorded));
+    for (id, record) in txn.records() {
+        text.push_str(&format!("    {id}  {}\n", record.handle));
+    }
+    if let Some(holder) = &status.holder {
+        text.push_str(&format!("  locked by    {holder}\n"));
+    }
+    if txn.phase() == Phase::Idle {
+        text.push_str("  transaction  none open\n");
+    } else {
+        let command = status.command.as_deref().unwrap_or("a command");
+        text.push_str(&format!("  transaction  open since `grail {command}`: {}\n", status.phase));
+        if let Some(cause) = &status.cause {
+            text.push_str(&format!("    turned back because: {cause}\n"));
+        }
+        for (id, standing) in &status.touched {
+            text.push_str(&format!("    {id}  {standing}\n"));
+        }
+        text.push_str("  next         `grail deploy` goes on, `grail rollback` goes back\n");
+    }
+    if !status.left.is_empty() {
+        text.push_str("  still to be deleted (the next `grail deploy` or `grail delete` goes on with it)\n");
+        status.left.iter().for_each(|id| text.push_str(&format!("    {id}\n")));
+    }
+    text
+}

@@ -1,0 +1,31 @@
+//! `grail url`: as Chalice's, from the record alone.
+
+use serde_json::{Value, json};
+
+use crate::cli::exit::Exit;
+use crate::cli::refusal::Refusal;
+use crate::cli::settings::Settings;
+use crate::cli::{is_human, words};
+
+/// Prints the URL of the stage's REST API.
+///
+/// # Errors
+/// Where the record has none.
+pub fn run(settings: &Settings) -> Result<Exit, Refusal> {
+    let found = grail_state::chalice::load(&settings.deployed_file())?;
+    let entries = found.map(|found| found.deployed.entries).unwrap_or_default();
+    let url = entries
+        .iter()
+        .filter(|entry| entry.resource_type == "rest_api")
+        .find_map(|entry| entry.get("rest_api_url").and_then(Value::as_str));
+    match url {
+        Some(url) if is_human(settings) => words::data(&format!("{url}\n")),
+        Some(url) => words::json_line("url", json!({"url": url})),
+        None => {
+            let said = format!("Could not find a record of a Rest API in chalice stage: '{}'", settings.stage);
+            let hint = if settings.local { "deploy it with `grail deploy --local`" } else { "deploy it with `grail deploy`" };
+            return Err(Refusal::new(said).hint(hint));
+        }
+    }
+    Ok(Exit::Done)
+}

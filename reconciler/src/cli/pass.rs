@@ -1,0 +1,169 @@
+//! What `plan`, `deploy`, `delete`, `rollback` and `status` have in common: a stage, connected, with its session and Chalice's file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use grail_state::chalice::{Candidate, Standing, Wires};
+use grail_state::store::Wait;
+use grail_state::txn::Txn;
+use grail_state::{Record, ResourceId};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::commands::local_cloud;
+use super::exit::Exit;
+use super::refusal::{Fault, Refusal};
+use super::settings::Settings;
+use super::stage::{Beside, ChaliceFile, Cloud, Stage};
+use super::wish::{Remark, Remarks};
+use crate::engine::{Clock, Engine, EngineError, Limits, Session};
+use crate::source::chalice::diagnostic::Problem;
+
+/// A stage and the account that it lives in.
+pub struct Connected {
+    /// The stage on disk.
+    pub stage: Stage,
+    /// The account.
+    pub cloud: Cloud,
+    /// What carries passes out.
+    pub engine: Engine,
+}
+
+/// How to connect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connection {
+    /// How long a connection may take to come about.
+    pub timeout: Option<Duration>,
+    /// How many calls may be in flight at once; the default where none is given.
+    pub parallelism: Option<u16>,
+    /// The port of the local cloud, where it was started already.
+    pub port: Option<u16>,
+}
+
+impl Connected {
+    /// Opens the stage and connects to its account; with `--local`, starts the local cloud.
+    ///
+    /// # Errors
+    /// As the stage, the local cloud and the account say.
+    pub async fn to(settings: &Settings, app: &str, how: Connection) -> Result<Self, Refusal> {
+        let stage = Stage::open(settings, app)?;
+        let port = match how.port {
+            None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
+            port => port,
+        };
+        let cloud = stage.connect(settings.aws(port, how.timeout)).await?;
+        let mut limits = if settings.is_loopback() { Limits::loopback() } else { Limits::default() };
+        if let Some(parallelism) = how.parallelism {
+            limits.parallelism = usize::from(parallelism);
+        }
+        let engine = Engine {
+            catalog: Arc::new(cloud.catalog.clone()),
+            store: Arc::clone(&stage.store) as _,
+            sealer: Arc::new(stage.keys.sealer.clone()),
+            limits,
+            clock: Clock::starting_at(Timestamp::now()),
+            home: Some(cloud.home()),
+        };
+        Ok(Self { stage, cloud, engine })
+    }
+
+    /// Takes the lock, reads the state, and reads Chalice's file beside it.
+    ///
+    /// # Errors
+    /// Somebody else holds the lock; a damaged state or file; another account or region.
+    pub async fn lock(&self, settings: &Settings, command: &str, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+        let holder = self.stage.holder(settings, command);
+        let session = self.engine.open(holder, Wait::No).await?;
+        self.pass(session, remarks).await
+    }
+
+    /// Reads the state and Chalice's file without the lock.
+    ///
+    /// # Errors
+    /// As [`Connected::lock`], save for the lock.
+    pub async fn read(&self, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+        let session = self.engine.read().await?;
+        self.pass(session, remarks).await
+    }
+
+    async fn pass<'e>(&'e self, mut session: Session<'e>, remarks: &Remarks) -> Result<Pass<'e>, Refusal> {
+        let found = self.stage.deployed()?;
+        if let Some(found) = &found {
+            found.deployed.check_home(&self.cloud.home())?;
+        }
+        let wires = self.cloud.catalog.wires();
+        let projections = &session.snapshot().projections;
+        let now = vec![session.txn().existing()];
+        let mut beside = self.stage.beside(found.as_ref(), projections, now, &wires);
+        if beside.standing == Standing::Foreign && session.txn().entries() > 0 {
+            let prefixes = self.prefixes(&wires).await?;
+            beside = self.stage.beside(found.as_ref(), projections, prefixes, &wires);
+        }
+        let Beside { standing, known, file } = beside;
+        if standing == Standing::Stale {
+            let said = "the deployed file is an older one of ours (a stale checkout?): it is written anew";
+            remarks(Remark::Problem(Problem::warning("deployed.stale", said)));
+        }
+        session.adopt(known.into_iter().map(|candidate| (candidate.id.clone(), record(candidate))).collect());
+        Ok(Pass { session, file })
+    }
+
+    /// What existed after each entry of the journal: a crash may have left Chalice's file at any of them.
+    async fn prefixes(&self, _wires: &Wires) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
+        let loaded = self.engine.store.load().await?;
+        let mut txn = Txn::new(loaded.snapshot);
+        let mut existing = vec![txn.existing()];
+        for entry in &loaded.journal {
+            txn.apply(entry).map_err(|error| Refusal::from(EngineError::from(error)))?;
+            existing.push(txn.existing());
+        }
+        Ok(existing)
+    }
+}
+
+/// A session with Chalice's file beside it.
+pub struct Pass<'e> {
+    /// The session.
+    pub session: Session<'e>,
+    /// Chalice's file, to be written through.
+    pub file: ChaliceFile,
+}
+
+/// What Chalice's file says of a thing, as a record: its form is unknown until it is looked at.
+fn record(candidate: Candidate) -> Record {
+    Record {
+        handle: candidate.handle,
+        spec: Value::Null,
+        outputs: candidate.outputs,
+        depends_on: BTreeSet::new(),
+        rank: candidate.rank,
+        token: None,
+    }
+}
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        let hint = error.hint();
+        match error {
+            EngineError::Lock(lock) => lock.into(),
+            EngineError::Store(store) => store.into(),
+            EngineError::Plan(problems) => problems.into(),
+            EngineError::Look(failures) => {
+                let fault = |failed: crate::engine::look::LookFailure| Fault {
+                    what: format!("could not see what is there of `{}`", failed.id),
+                    causes: vec![failed.failure.chain()],
+                    hint: failed.failure.hint,
+                };
+                Self { exit: Exit::Failed, faults: failures.into_iter().map(fault).collect(), problems: None }
+            }
+            other => {
+                let refusal = Self::of(&other);
+                match hint {
+                    Some(hint) => refusal.hint(hint),
+                    None => refusal,
+                }
+            }
+        }
+    }
+}
