@@ -3,4 +3,5 @@
 mod architecture;
 mod harness_chalice;
 mod harness_emulators;
+mod harness_moto;
 mod harness_proxy;

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -21,6 +23,9 @@ use super::connector::{BundleError, Calls, Seam};
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long credentials may take to load: a credential process may ask a person for a code.
+const SIGN_IN: Duration = Duration::from_secs(120);
 
 /// Where and as whom to work, as the caller resolved it. What is `None` is left to the SDK's own chain.
 #[derive(Clone, Debug, Default)]
@@ -166,6 +171,13 @@ impl Context {
             .region()
             .map(ToString::to_string)
             .ok_or(ContextError::NoRegion)?;
+        if !region
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        {
+            let told = Told("it is not spelled like a region".to_owned());
+            return Err(ContextError::WrongRegion(region, told));
+        }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
         let Partition { name, dns_suffix } = partition_of(&region);
@@ -224,6 +236,7 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(seam.clone())
+        .identity_cache(IdentityCache::lazy().load_timeout(SIGN_IN).build())
         .timeout_config(timeouts);
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
@@ -241,7 +254,15 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
 }
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
-    let identity = clients.sts.read().get_caller_identity().send().await;
+    // Two attempts: an endpoint that is not there should be told in seconds.
+    let few = aws_sdk_sts::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(2));
+    let call = clients
+        .sts
+        .read()
+        .get_caller_identity()
+        .customize()
+        .config_override(few);
+    let identity = call.send().await;
     let error = match identity {
         Ok(identity) => {
             let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
@@ -257,9 +278,11 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
                 None => ContextError::WrongRegion(region.to_owned(), told),
             }
         }
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+        SdkError::DispatchFailure(failure) if failure.is_user() => {
             ContextError::Unreachable(endpoint(config, region), told)
         }
+        // Before a request is sent, only the loading of credentials can go wrong.
+        SdkError::DispatchFailure(_) => ContextError::NoCredentials(told),
         SdkError::ServiceError(service) => match service.err().code() {
             Some(
                 "InvalidClientTokenId"
@@ -274,7 +297,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
             ) => ContextError::BadCredentials(told),
             _ => ContextError::Unknown(told),
         },
-        _ => ContextError::NoCredentials(told),
+        _ => ContextError::Unknown(told),
     })
 }
 
@@ -282,4 +305,144 @@ fn endpoint(config: &SdkConfig, region: &str) -> String {
     config
         .endpoint_url()
         .map_or_else(|| format!("of {region}"), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use grail_state::artifacts::MemoryArtifacts;
+
+    use super::*;
+    use crate::aws::testing::{Canned, Reply, reply};
+
+    fn stack() -> StackId {
+        StackId {
+            app: "shop".into(),
+            stage: "dev".into(),
+        }
+    }
+
+    async fn told(answers: Vec<Reply>, url: Option<&str>) -> Result<String, ContextError> {
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(made_up())
+            .http_client(Seam::over(Canned::new(answers)));
+        config.set_endpoint_url(url.map(ToOwned::to_owned));
+        let config = config.build();
+        account(&Clients::new(&config), &config, "eu-west-1").await
+    }
+
+    fn error(code: &str) -> Reply {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+        );
+        reply(403, body)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_account_is_asked_for_and_every_refusal_has_a_name() {
+        let identity = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>";
+        assert_eq!(
+            told(vec![reply(200, identity)], None).await.unwrap(),
+            "111122223333"
+        );
+        for code in ["InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch"] {
+            assert!(
+                matches!(
+                    told(vec![error(code)], None).await,
+                    Err(ContextError::BadCredentials(_))
+                ),
+                "{code}"
+            );
+        }
+        assert!(matches!(
+            told(vec![error("Strange")], None).await,
+            Err(ContextError::Unknown(_))
+        ));
+        let broken = || vec![Reply::Broken; 2];
+        assert!(
+            matches!(told(broken(), None).await, Err(ContextError::WrongRegion(region, _)) if region == "eu-west-1")
+        );
+        let there = Some("http://127.0.0.1:9");
+        assert!(
+            matches!(told(broken(), there).await, Err(ContextError::Unreachable(url, _)) if url == "http://127.0.0.1:9")
+        );
+    }
+
+    #[tokio::test]
+    async fn without_credentials_nothing_is_sent() {
+        use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
+        #[derive(Debug)]
+        struct None;
+        impl ProvideCredentials for None {
+            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+            where
+                Self: 'a,
+            {
+                future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nobody signed in")))
+            }
+        }
+        let aws = Canned::new([]);
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+                None,
+            ))
+            .http_client(Seam::over(aws.clone()))
+            .build();
+        let error = account(&Clients::new(&config), &config, "eu-west-1")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&error, ContextError::NoCredentials(told) if told.0.contains("nobody signed in")),
+            "{error:?}"
+        );
+        assert!(aws.asked().is_empty() && error.hint().contains("--local"));
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_none_is_refused_before_anything_is_sent() {
+        let settings = Settings {
+            region: Some("EU West".into()),
+            local: Some(LocalCloud { port: 1 }),
+            loopback_only: true,
+            ..Settings::default()
+        };
+        let connected = Context::connect(
+            settings,
+            stack(),
+            Arc::new(MemoryArtifacts::default()),
+            Arc::new(|_| None),
+        );
+        assert!(matches!(connected.await, Err(ContextError::WrongRegion(region, _)) if region == "EU West"));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_does_not_listen_is_named() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let url = format!("http://{free}");
+        let settings = Settings {
+            region: Some("us-east-1".into()),
+            endpoint_url: Some(url.clone()),
+            local: Some(LocalCloud { port: free.port() }),
+            loopback_only: true,
+            ..Settings::default()
+        };
+        let connected = Context::connect(
+            settings,
+            stack(),
+            Arc::new(MemoryArtifacts::default()),
+            Arc::new(|_| None),
+        );
+        let error = connected.await.unwrap_err();
+        assert!(
+            matches!(&error, ContextError::Unreachable(at, _) if *at == url),
+            "{error:?}"
+        );
+    }
 }

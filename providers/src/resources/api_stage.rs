@@ -346,3 +346,6 @@ impl Resource for ApiStage {
     }
 }
 
+
+#[cfg(test)]
+mod tests;

@@ -275,7 +275,7 @@ fn integration_form(one: &Integration, resource_id: Option<&str>) -> Value {
         "request_templates": one.request_templates.clone().map(sorted),
         "passthrough": one.passthrough_behavior,
         "content_handling": one.content_handling.as_ref().map(|how| how.as_str()),
-        "timeout_ms": one.timeout_in_millis,
+        "timeout_ms": Some(one.timeout_in_millis).filter(|time| *time > 0),
         // By default the namespace is the id of the resource, which every put renews.
         "cache_namespace": namespace.filter(|own| Some(*own) != resource_id),
         "cache_keys": one.cache_key_parameters,

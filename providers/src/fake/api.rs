@@ -1,0 +1,228 @@
+//! A REST API: ImportRestApi, and UpdateRestApi where a setting is not part of the document. The service chooses the id; the
+//! mark stands in the description. Once deleted, the id is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use grail_state::digest::Digester;
+use grail_state::{Digest, Handle, Kind, Proof, StepToken};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::cloud::{Cloud, Progress, Refused, Written};
+use super::world::{Api, World};
+use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+
+pub(super) struct ModelApi(pub(super) Cloud);
+
+/// The form of an API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    name: String,
+    endpoint_type: String,
+    minimum_compression: Option<u32>,
+    definition: Value,
+}
+
+impl Resource for ModelApi {
+    const KIND: Kind = Kind::new("rest_api");
+    const IMMUTABLE: &'static [&'static str] = &["endpoint_type"];
+    const UNDELETE: Undelete = Undelete::Never;
+    const NAME_BOUND: bool = false;
+    const ACTIONS: &'static [&'static str] = &[];
+    const VOLATILE: &'static [&'static str] = &["definition_digest"];
+    const READS: Cost = Cost {
+        each: 1,
+        lists: 0,
+        page: 0,
+    };
+    type Spec = Spec;
+
+    fn project(spec: &Spec, _digester: &Digester) -> Value {
+        json!({
+            "name": spec.name, "endpoint_type": spec.endpoint_type, "minimum_compression": spec.minimum_compression,
+            "definition": Digest::of_value(&spec.definition).0,
+        })
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let known = at.handle.map(|handle| handle.0.clone());
+        let token = at.token.map(|token| token.0.clone());
+        let name = at.spec.and_then(|spec| spec.get("name")).and_then(Value::as_str);
+        let ours = at
+            .spec
+            .and_then(|spec| spec.get("definition"))
+            .map(functions)
+            .unwrap_or_default();
+        let found = self
+            .0
+            .read("GetRestApis", name.unwrap_or_default(), |world| {
+                let by_id = known.filter(|id| world.apis.contains_key(id));
+                let by_mark = || token.and_then(|token| marked(world, &token));
+                let by_function = || {
+                    world
+                        .apis
+                        .iter()
+                        .find(|(_, api)| {
+                            Some(api.name.as_str()) == name && !functions(&api.definition).is_disjoint(&ours)
+                        })
+                        .map(|(id, _)| id.clone())
+                };
+                by_id.or_else(by_mark).or_else(by_function)
+            })
+            .await;
+        match found {
+            Some(id) => Ok(self.see(&id).await),
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let token = request.token.0.clone();
+        let mut progress = Progress::default();
+        let there = self
+            .0
+            .read("GetRestApis", "", |world| marked(world, &token))
+            .await;
+        let id = match there {
+            Some(id) => id,
+            None => progress.step(self.import(request.spec, token).await)?,
+        };
+        if request.spec.minimum_compression.is_some() {
+            progress.step(self.set(&id, request.spec).await)?;
+        }
+        self.must_see(&id, &progress).await
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let id = request.handle.0.clone();
+        let mut progress = Progress::default();
+        if request.diff.touches("definition") || request.diff.touches("name") {
+            let (api, want) = (id.clone(), request.want.clone());
+            let put = self.0.write("PutRestApi", &id, move |world, _| {
+                let found = world.apis.get_mut(&api).ok_or(Refused::NotFound(api))?;
+                found.definition = want.definition;
+                found.name = want.name;
+                Ok(())
+            });
+            progress.step(put.await)?;
+        }
+        if request.diff.touches("minimum_compression") {
+            progress.step(self.set(&id, request.want).await)?;
+        }
+        self.must_see(&id, &progress).await
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let id = request.handle.0.clone();
+        let gone = self.0.write("DeleteRestApi", &request.handle.0, move |world, _| {
+            world.apis.remove(&id);
+            Ok(())
+        });
+        Ok(gone.await?)
+    }
+
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        Ok(Some(Secured {
+            spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
+            artifacts: Vec::new(),
+            secret: false,
+        }))
+    }
+}
+
+impl ModelApi {
+    async fn import(&self, spec: &Spec, token: String) -> Result<String, Written> {
+        let spec = spec.clone();
+        let name = spec.name.clone();
+        self.0
+            .write("ImportRestApi", &name, move |world, _| {
+                let id = world.fresh_id("api");
+                let api = Api {
+                    name: spec.name,
+                    mark: Some(token),
+                    endpoint_type: spec.endpoint_type,
+                    minimum_compression: None,
+                    definition: spec.definition,
+                    deployments: BTreeMap::new(),
+                    stages: BTreeMap::new(),
+                };
+                world.apis.insert(id.clone(), api);
+                Ok(id)
+            })
+            .await
+    }
+
+    async fn set(&self, id: &str, spec: &Spec) -> Result<(), Written> {
+        let (api, compression) = (id.to_owned(), spec.minimum_compression);
+        self.0
+            .write("UpdateRestApi", id, move |world, _| {
+                let found = world.apis.get_mut(&api).ok_or(Refused::NotFound(api))?;
+                found.minimum_compression = compression;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn see(&self, id: &str) -> Option<Seen<Spec>> {
+        self.0
+            .read("GetRestApi", id, |world| {
+                let api = world.apis.get(id)?;
+                let proof = match &api.mark {
+                    Some(mark) => Proof::Mark(StepToken(mark.clone())),
+                    None => Proof::NameOnly,
+                };
+                Some(Seen {
+                    handle: Handle(id.to_owned()),
+                    spec: Spec {
+                        name: api.name.clone(),
+                        endpoint_type: api.endpoint_type.clone(),
+                        minimum_compression: api.minimum_compression,
+                        definition: api.definition.clone(),
+                    },
+                    outputs: BTreeMap::from([
+                        ("id".to_owned(), json!(id)),
+                        ("definition_digest".to_owned(), json!(api.digest())),
+                        (
+                            "execution_arn".to_owned(),
+                            json!(format!("arn:aws:execute-api:{id}/*")),
+                        ),
+                    ]),
+                    proof,
+                })
+            })
+            .await
+    }
+
+    async fn must_see(&self, id: &str, progress: &Progress) -> Result<Seen<Spec>, Failure> {
+        let gone = || {
+            let soon = Duration::from_millis(100);
+            progress.fail(Failure::maybe(format!("{id} is gone"), soon).answered())
+        };
+        self.see(id).await.ok_or_else(gone)
+    }
+}
+
+fn marked(world: &World, token: &str) -> Option<String> {
+    world
+        .apis
+        .iter()
+        .find(|(_, api)| api.mark.as_deref() == Some(token))
+        .map(|(id, _)| id.clone())
+}
+
+/// The functions that a definition integrates.
+fn functions(definition: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    match definition {
+        Value::String(text) if text.starts_with("arn:aws:lambda:") => {
+            found.insert(text.clone());
+        }
+        Value::Array(items) => items.iter().for_each(|item| found.extend(functions(item))),
+        Value::Object(object) => object.values().for_each(|item| found.extend(functions(item))),
+        _ => {}
+    }
+    found
+}

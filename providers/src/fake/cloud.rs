@@ -1,0 +1,422 @@
+//! Calls: their time, their faults, their effect.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::world::World;
+use crate::port::Failure;
+
+/// How a write goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Refused: 4xx.
+    Refuse,
+    /// 429.
+    Throttle,
+    /// 5xx, and nothing happened.
+    Broken,
+    /// 5xx, and it happened all the same.
+    BrokenAfter,
+    /// The connection was cut before the request arrived.
+    LostRequest,
+    /// The connection was cut after it arrived.
+    LostAnswer,
+    /// The connection was cut, and the request arrives later.
+    Late,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Refuse,
+        Self::Throttle,
+        Self::Broken,
+        Self::BrokenAfter,
+        Self::LostRequest,
+        Self::LostAnswer,
+        Self::Late,
+    ];
+}
+
+/// How long things take.
+#[derive(Clone, Debug)]
+pub struct Physics {
+    /// One call.
+    pub latency: Duration,
+    /// Until a fresh role can be assumed.
+    pub role: Duration,
+    /// Until a fresh or changed function is usable.
+    pub busy: Duration,
+    /// How much later a late request arrives.
+    pub late: Duration,
+    /// Whether a request whose sender died on the way arrives, late, all the same.
+    pub dropped_arrive: bool,
+}
+
+impl Default for Physics {
+    fn default() -> Self {
+        Self {
+            latency: Duration::from_millis(50),
+            role: Duration::from_secs(8),
+            busy: Duration::from_secs(2),
+            late: Duration::from_secs(9),
+            dropped_arrive: false,
+        }
+    }
+}
+
+/// A call that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Since the cloud's beginning.
+    pub at: Duration,
+    /// Its name.
+    pub operation: &'static str,
+    /// What it was about.
+    pub subject: String,
+    /// True if it changes something.
+    pub write: bool,
+    /// What went wrong with it.
+    pub fault: Option<Fault>,
+}
+
+/// Why a service refuses a request that has arrived.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("{0} does not exist")]
+    NotFound(String),
+    #[error("{0} exists already")]
+    Exists(String),
+    #[error("{0} is being changed")]
+    Busy(String),
+    #[error("the role {0} cannot be assumed")]
+    NotAssumable(String),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let soon = Duration::from_millis(250);
+        match refused {
+            Refused::Busy(_) => Failure::awaiting(refused, soon, "an update in progress"),
+            Refused::NotAssumable(_) => Failure::awaiting(refused, soon, "the new role"),
+            Refused::NotFound(_) | Refused::Exists(_) => Failure::refused(refused),
+        }
+    }
+}
+
+type Landing = Box<dyn FnOnce(&mut World, Instant) + Send>;
+
+struct Inner {
+    world: World,
+    log: Vec<Logged>,
+    writes: usize,
+    faults: BTreeMap<usize, Fault>,
+    storm: Option<(f64, ChaCha8Rng)>,
+    late: Vec<(Instant, Landing)>,
+    in_flight: usize,
+    peak: usize,
+    arrivals: usize,
+    death: Option<(usize, bool)>,
+}
+
+/// A cloud. Clones are the same cloud.
+#[derive(Clone)]
+pub struct Cloud {
+    inner: Arc<Mutex<Inner>>,
+    physics: Arc<Physics>,
+    died: Arc<Notify>,
+    zero: Instant,
+}
+
+impl Cloud {
+    /// An empty cloud.
+    pub fn new(physics: Physics) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                world: World::default(),
+                log: Vec::new(),
+                writes: 0,
+                faults: BTreeMap::new(),
+                storm: None,
+                late: Vec::new(),
+                in_flight: 0,
+                peak: 0,
+                arrivals: 0,
+                death: None,
+            })),
+            died: Arc::new(Notify::new()),
+            physics: Arc::new(physics),
+            zero: Instant::now(),
+        }
+    }
+
+    /// How long things take.
+    pub fn physics(&self) -> &Physics {
+        &self.physics
+    }
+
+    /// What exists now. Late requests that are due have arrived.
+    pub fn world(&self) -> World {
+        self.lock().world.clone()
+    }
+
+    /// Changes what exists, as somebody else would.
+    pub fn meddle<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.lock().world)
+    }
+
+    /// Makes the write number `write` (counted from 0 since the beginning) go wrong.
+    pub fn fail(&self, write: usize, fault: Fault) {
+        self.lock().faults.insert(write, fault);
+    }
+
+    /// Makes each write go wrong with probability `rate`, in any way but a refusal. `seed` repeats it.
+    pub fn storm(&self, rate: f64, seed: u64) {
+        self.lock().storm = Some((rate, ChaCha8Rng::seed_from_u64(seed)));
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn calm(&self) {
+        let mut inner = self.lock();
+        inner.storm = None;
+        inner.faults.clear();
+    }
+
+    /// How many writes were made.
+    pub fn writes(&self) -> usize {
+        self.lock().writes
+    }
+
+    /// Every call so far.
+    pub fn log(&self) -> Vec<Logged> {
+        self.lock().log.clone()
+    }
+
+    /// The largest number of writes that were in flight together.
+    pub fn peak(&self) -> usize {
+        self.lock().peak
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut inner.late)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        inner.late = later;
+        for (at, landing) in due {
+            landing(&mut inner.world, at);
+        }
+        inner
+    }
+
+    /// A read.
+    pub(super) async fn read<T>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        look: impl FnOnce(&World) -> T,
+    ) -> T {
+        self.enter(operation, subject, false);
+        sleep(self.physics.latency).await;
+        look(&self.lock().world)
+    }
+
+    /// A write. `effect` is what the service does when the request arrives.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        subject: &str,
+        effect: impl FnOnce(&mut World, Instant) -> Result<T, Refused> + Send + 'static,
+    ) -> Result<T, Written> {
+        let fault = self.enter(operation, subject, true);
+        let answer = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&answer);
+        let request: Landing = Box::new(move |world, now| {
+            let result = effect(world, now);
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        });
+        let mut in_flight = InFlight::new(self, request);
+        sleep(self.physics.latency).await;
+        if self.die_if_told(false) {
+            std::future::pending::<()>().await;
+        }
+        let request = in_flight.arrive();
+        let pause = Duration::from_millis(200);
+        let cut = || Written::Failed(Failure::maybe("the connection was cut", pause));
+        let internal = || Written::Failed(Failure::maybe("internal error", pause).answered());
+        let arrive = |request: Option<Landing>| {
+            if let Some(request) = request {
+                request(&mut self.lock().world, Instant::now());
+            }
+            answer
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+                .unwrap_or_else(|| Err(Refused::Busy(subject.to_owned())))
+        };
+        let result = match fault {
+            None => arrive(request).map_err(Written::Refused),
+            Some(Fault::Refuse) => Err(Written::Failed(Failure::refused("made to refuse"))),
+            Some(Fault::Throttle) => Err(Written::Failed(Failure::later("too many requests", pause))),
+            Some(Fault::Broken) => Err(internal()),
+            Some(Fault::BrokenAfter) => {
+                drop(arrive(request));
+                Err(internal())
+            }
+            Some(Fault::LostRequest) => Err(cut()),
+            Some(Fault::LostAnswer) => {
+                drop(arrive(request));
+                Err(cut())
+            }
+            Some(Fault::Late) => {
+                let at = Instant::now() + self.physics.late;
+                self.lock().late.extend(request.map(|request| (at, request)));
+                Err(cut())
+            }
+        };
+        if self.die_if_told(true) {
+            // The answer reaches nobody.
+            std::future::pending::<()>().await;
+        }
+        result
+    }
+
+    /// Whoever waits for [`Cloud::death`] is told, if it is time.
+    fn die_if_told(&self, arrived: bool) -> bool {
+        let mut inner = self.lock();
+        let now = inner.death == Some((inner.arrivals, arrived));
+        if arrived {
+            inner.arrivals += 1;
+        }
+        if now {
+            inner.death = None;
+            self.died.notify_one();
+        }
+        now
+    }
+
+    /// Makes [`Cloud::death`] come when the write that is the `number`th to arrive does so: right before, or right after it
+    /// had its effect and before its answer.
+    pub fn die_at(&self, number: usize, after: bool) {
+        self.lock().death = Some((number, after));
+    }
+
+    /// Comes when the process is to be taken for dead: its futures are to be dropped.
+    pub async fn death(&self) {
+        self.died.notified().await;
+    }
+
+    fn enter(&self, operation: &'static str, subject: &str, write: bool) -> Option<Fault> {
+        let mut inner = self.lock();
+        let fault = if write { inner.next_fault() } else { None };
+        inner.log.push(Logged {
+            at: self.zero.elapsed(),
+            operation,
+            subject: subject.to_owned(),
+            write,
+            fault,
+        });
+        fault
+    }
+}
+
+impl Inner {
+    fn next_fault(&mut self) -> Option<Fault> {
+        let number = self.writes;
+        self.writes += 1;
+        if let Some(fault) = self.faults.get(&number) {
+            return Some(*fault);
+        }
+        let (rate, rng) = self.storm.as_mut()?;
+        if !rng.random_bool(*rate) {
+            return None;
+        }
+        let ways: Vec<_> = Fault::ALL
+            .into_iter()
+            .filter(|fault| *fault != Fault::Refuse)
+            .collect();
+        ways.get(rng.random_range(0..ways.len())).copied()
+    }
+}
+
+/// A write on its way. If its future is dropped, the request may still arrive ([`Physics::dropped_arrive`]).
+struct InFlight<'a> {
+    cloud: &'a Cloud,
+    request: Option<Landing>,
+}
+
+impl<'a> InFlight<'a> {
+    fn new(cloud: &'a Cloud, request: Landing) -> Self {
+        let mut inner = cloud.lock();
+        inner.in_flight += 1;
+        inner.peak = inner.peak.max(inner.in_flight);
+        drop(inner);
+        Self {
+            cloud,
+            request: Some(request),
+        }
+    }
+
+    fn arrive(&mut self) -> Option<Landing> {
+        self.request.take()
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.cloud.lock();
+        inner.in_flight -= 1;
+        if let Some(request) = self.request.take().filter(|_| self.cloud.physics.dropped_arrive) {
+            inner
+                .late
+                .push((Instant::now() + self.cloud.physics.late, request));
+        }
+    }
+}
+
+/// What came of a write that did not succeed.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// It arrived, and the service said no.
+    Refused(Refused),
+    /// Something went wrong on the way.
+    Failed(Failure),
+}
+
+impl From<Written> for Failure {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Refused(refused) => refused.into(),
+            Written::Failed(failure) => failure,
+        }
+    }
+}
+
+/// A call of several writes: what fails after the first is [`Failure::after_change`].
+#[derive(Default)]
+pub(super) struct Progress(bool);
+
+impl Progress {
+    /// Takes the result of the next write.
+    pub(super) fn step<T>(&mut self, result: Result<T, Written>) -> Result<T, Failure> {
+        match result {
+            Ok(value) => {
+                self.0 = true;
+                Ok(value)
+            }
+            Err(written) => Err(self.fail(written.into())),
+        }
+    }
+
+    /// The failure as this call must report it.
+    pub(super) fn fail(&self, failure: Failure) -> Failure {
+        if self.0 { failure.after_change() } else { failure }
+    }
+}

@@ -1,0 +1,339 @@
+//! A function: CreateFunction and PutFunctionConcurrency, or up to five kinds of update; found by name, recognised by the tag
+//! that names application and stage. It is `Pending` after its birth and busy after each update, and a call waits until its
+//! own function is usable.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grail_state::digest::Digester;
+use grail_state::{Handle, Kind, Proof};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::OWNER_TAG;
+use super::cloud::{Cloud, Progress, Refused, Written};
+use super::world::{Function, World, function_arn};
+use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+
+pub(super) struct ModelFunction(pub(super) Cloud);
+
+/// The form of a function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    name: String,
+    handler: String,
+    role: String,
+    memory: u32,
+    environment: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    reserved_concurrency: Option<u32>,
+    code: Code,
+}
+
+/// What runs: named by the digest of its contents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Code {
+    content: String,
+}
+
+const CONFIG: &[&str] = &["handler", "role", "memory", "environment"];
+
+impl Resource for ModelFunction {
+    const KIND: Kind = Kind::new("lambda_function");
+    const IMMUTABLE: &'static [&'static str] = &["name"];
+    const UNDELETE: Undelete = Undelete::Close;
+    const ACTIONS: &'static [&'static str] = &[];
+    const VOLATILE: &'static [&'static str] = &["code_sha256"];
+    const READS: Cost = Cost {
+        each: 1,
+        lists: 0,
+        page: 0,
+    };
+    type Spec = Spec;
+
+    fn project(spec: &Spec, digester: &Digester) -> Value {
+        let hidden: BTreeMap<_, _> = spec
+            .environment
+            .iter()
+            .map(|(key, value)| (key, digester.secret(value)))
+            .collect();
+        json!({
+            "name": spec.name, "handler": spec.handler, "role": spec.role, "memory": spec.memory,
+            "environment": hidden, "tags": spec.tags, "reserved_concurrency": spec.reserved_concurrency,
+            "code": spec.code.content,
+        })
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let by_handle = at
+            .handle
+            .and_then(|handle| handle.0.rsplit(':').next())
+            .map(ToOwned::to_owned);
+        let by_name = at
+            .spec
+            .and_then(|spec| spec.get("name"))
+            .and_then(Value::as_str)
+            .map(ToOwned::to_owned);
+        for name in by_handle.into_iter().chain(by_name) {
+            if let Some(seen) = self.see(&name).await {
+                return Ok(Some(seen));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let spec = request.spec.clone();
+        let mut progress = Progress::default();
+        let busy = self.0.physics().busy;
+        let born = self
+            .0
+            .write("CreateFunction", &request.spec.name, move |world, now| {
+                assumable(world, &spec.role, now)?;
+                if world.functions.contains_key(&spec.name) {
+                    return Err(Refused::Exists(spec.name));
+                }
+                let function = Function {
+                    config: config(&spec),
+                    code: spec.code.content,
+                    tags: spec.tags,
+                    concurrency: None,
+                    policy: BTreeMap::new(),
+                    busy: Some(now + busy),
+                };
+                world.functions.insert(spec.name, function);
+                Ok(())
+            })
+            .await;
+        let want = request.spec;
+        match born {
+            Err(Written::Refused(Refused::Exists(name))) => {
+                let found = self.see(&name).await;
+                let ours =
+                    found.is_some_and(|seen| seen.spec.tags.get(OWNER_TAG) == want.tags.get(OWNER_TAG));
+                if !ours || !want.tags.contains_key(OWNER_TAG) {
+                    return Err(Failure::foreign(format!("the function {name}")));
+                }
+            }
+            other => progress.step(other)?,
+        }
+        self.until_usable(&want.name).await;
+        if let Some(concurrency) = want.reserved_concurrency {
+            progress.step(
+                self.reserve("PutFunctionConcurrency", &want.name, Some(concurrency))
+                    .await,
+            )?;
+        }
+        self.must_see(&want.name, &progress).await
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let want = request.want.clone();
+        let name = want.name.clone();
+        let mut progress = Progress::default();
+        self.until_usable(&name).await;
+        if request.diff.touches("code") {
+            let code = want.code.content.clone();
+            let change = self.change("UpdateFunctionCode", &name, move |function| function.code = code);
+            progress.step(change.await)?;
+            self.until_usable(&name).await;
+        }
+        let fields: Vec<&str> = CONFIG
+            .iter()
+            .copied()
+            .filter(|field| request.diff.touches(field))
+            .collect();
+        if !fields.is_empty() {
+            let wanted = config(&want);
+            let change = self.change("UpdateFunctionConfiguration", &name, move |function| {
+                for field in fields {
+                    if let (Some(config), Some(value)) = (function.config.as_object_mut(), wanted.get(field))
+                    {
+                        config.insert(field.to_owned(), value.clone());
+                    }
+                }
+            });
+            progress.step(change.await)?;
+            self.until_usable(&name).await;
+        }
+        self.retag(&request, &mut progress).await?;
+        if request.diff.touches("reserved_concurrency") {
+            let operation = if want.reserved_concurrency.is_some() {
+                "PutFunctionConcurrency"
+            } else {
+                "DeleteFunctionConcurrency"
+            };
+            progress.step(self.reserve(operation, &name, want.reserved_concurrency).await)?;
+        }
+        self.must_see(&name, &progress).await
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let name = request.handle.0.rsplit(':').next().unwrap_or_default().to_owned();
+        let subject = name.clone();
+        let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
+            world.functions.remove(&name);
+            Ok(())
+        });
+        Ok(gone.await?)
+    }
+
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        Ok(Some(Secured {
+            spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
+            artifacts: Vec::new(),
+            secret: true,
+        }))
+    }
+}
+
+impl ModelFunction {
+    async fn see(&self, name: &str) -> Option<Seen<Spec>> {
+        self.0
+            .read("GetFunction", name, |world| {
+                let function = world.functions.get(name)?;
+                let mut whole = function.config.clone();
+                let fields = whole.as_object_mut()?;
+                fields.insert("name".into(), json!(name));
+                fields.insert("tags".into(), json!(function.tags));
+                fields.insert("reserved_concurrency".into(), json!(function.concurrency));
+                fields.insert("code".into(), json!({"content": function.code}));
+                let proof = match function.tags.get(OWNER_TAG) {
+                    Some(owner) if owner.starts_with("other") => Proof::Theirs { owner: owner.clone() },
+                    Some(_) => Proof::Ours,
+                    None => Proof::NameOnly,
+                };
+                Some(Seen {
+                    handle: Handle(function_arn(name)),
+                    spec: serde_json::from_value(whole).ok()?,
+                    outputs: BTreeMap::from([
+                        ("arn".to_owned(), json!(function_arn(name))),
+                        ("name".to_owned(), json!(name)),
+                        ("code_sha256".to_owned(), json!(function.code)),
+                    ]),
+                    proof,
+                })
+            })
+            .await
+    }
+
+    async fn must_see(&self, name: &str, progress: &Progress) -> Result<Seen<Spec>, Failure> {
+        let gone = || {
+            let soon = Duration::from_millis(100);
+            progress.fail(Failure::maybe(format!("{name} is gone"), soon).answered())
+        };
+        self.see(name).await.ok_or_else(gone)
+    }
+
+    async fn until_usable(&self, name: &str) {
+        loop {
+            let busy = self
+                .0
+                .read("GetFunction", name, |world| {
+                    let busy = world.functions.get(name)?.busy?;
+                    (busy > Instant::now()).then_some(busy)
+                })
+                .await;
+            if busy.is_none() {
+                return;
+            }
+            sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn change(
+        &self,
+        operation: &'static str,
+        name: &str,
+        change: impl FnOnce(&mut Function) + Send + 'static,
+    ) -> Result<(), Written> {
+        let busy = self.0.physics().busy;
+        let function = name.to_owned();
+        self.0
+            .write(operation, name, move |world, now| {
+                let Some(found) = world.functions.get_mut(&function) else {
+                    return Err(Refused::NotFound(function));
+                };
+                if found.busy.is_some_and(|busy| busy > now) {
+                    return Err(Refused::Busy(function));
+                }
+                change(found);
+                found.busy = Some(now + busy);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn reserve(
+        &self,
+        operation: &'static str,
+        name: &str,
+        concurrency: Option<u32>,
+    ) -> Result<(), Written> {
+        let function = name.to_owned();
+        self.0
+            .write(operation, name, move |world, _| {
+                let found = world
+                    .functions
+                    .get_mut(&function)
+                    .ok_or(Refused::NotFound(function))?;
+                found.concurrency = concurrency;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn retag(&self, request: &Change<'_, Spec>, progress: &mut Progress) -> Result<(), Failure> {
+        let touched = |key: &String| request.diff.touches(&format!("tags.{key}"));
+        let want = &request.want.tags;
+        let set: BTreeMap<_, _> = want
+            .iter()
+            .filter(|(key, _)| touched(key))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let had = request.have.get("tags").and_then(Value::as_object);
+        let dropped: Vec<_> = had
+            .into_iter()
+            .flat_map(|had| had.keys())
+            .filter(|key| touched(key) && !want.contains_key(*key))
+            .cloned()
+            .collect();
+        for (operation, set, dropped) in [
+            ("TagResource", set, Vec::new()),
+            ("UntagResource", BTreeMap::new(), dropped),
+        ] {
+            if set.is_empty() && dropped.is_empty() {
+                continue;
+            }
+            let function = request.want.name.clone();
+            let write = self
+                .0
+                .write(operation, &request.want.name, move |world: &mut World, _| {
+                    let found = world
+                        .functions
+                        .get_mut(&function)
+                        .ok_or(Refused::NotFound(function))?;
+                    found.tags.extend(set);
+                    found.tags.retain(|key, _| !dropped.contains(key));
+                    Ok(())
+                });
+            progress.step(write.await)?;
+        }
+        Ok(())
+    }
+}
+
+fn config(spec: &Spec) -> Value {
+    json!({"handler": spec.handler, "role": spec.role, "memory": spec.memory, "environment": spec.environment})
+}
+
+fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
+    let name = role.rsplit('/').next().unwrap_or(role);
+    match world.roles.get(name) {
+        Some(found) if found.ready.is_none_or(|ready| ready <= now) => Ok(()),
+        _ => Err(Refused::NotAssumable(name.to_owned())),
+    }
+}

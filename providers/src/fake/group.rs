@@ -1,0 +1,113 @@
+//! A log group: CreateLogGroup and PutRetentionPolicy; found by name. Its deletion takes the retention policy away and leaves
+//! the group with its logs, so a group without one is taken for none.
+
+use std::collections::BTreeMap;
+
+use grail_state::{Handle, Kind, Proof};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::cloud::{Cloud, Progress, Refused};
+use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Seen, Sight, Undelete};
+
+pub(super) struct ModelGroup(pub(super) Cloud);
+
+/// The form of a log group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    name: String,
+    retention_days: u32,
+}
+
+impl Resource for ModelGroup {
+    const KIND: Kind = Kind::new("log_group");
+    const IMMUTABLE: &'static [&'static str] = &["name"];
+    const UNDELETE: Undelete = Undelete::Exact;
+    const ACTIONS: &'static [&'static str] = &[];
+    const READS: Cost = Cost {
+        each: 0,
+        lists: 1,
+        page: 50,
+    };
+    type Spec = Spec;
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let mut seen = self.observe_many(&[at]).await;
+        seen.pop().unwrap_or(Ok(None))
+    }
+
+    async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Sight<Spec>, Failure>> {
+        let groups = self
+            .0
+            .read("DescribeLogGroups", "", |world| world.groups.clone())
+            .await;
+        at.iter()
+            .map(|one| {
+                let by_handle = one.handle.map(|handle| handle.0.as_str());
+                let by_name = one.spec.and_then(|spec| spec.get("name")).and_then(Value::as_str);
+                let found = by_handle
+                    .into_iter()
+                    .chain(by_name)
+                    .find_map(|name| Some((name, (*groups.get(name)?)?)));
+                Ok(found.map(|(name, days)| seen(name, days)))
+            })
+            .collect()
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let name = request.spec.name.clone();
+        let mut progress = Progress::default();
+        let made = self
+            .0
+            .write("CreateLogGroup", &request.spec.name, move |world, _| {
+                world.groups.entry(name).or_insert(None);
+                Ok(())
+            });
+        progress.step(made.await)?;
+        self.retain(request.spec, &mut progress).await
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        self.retain(request.want, &mut Progress::default()).await
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let name = request.handle.0.clone();
+        let gone = self
+            .0
+            .write("DeleteRetentionPolicy", &request.handle.0, move |world, _| {
+                if let Some(days) = world.groups.get_mut(&name) {
+                    *days = None;
+                }
+                Ok(())
+            });
+        Ok(gone.await?)
+    }
+}
+
+impl ModelGroup {
+    async fn retain(&self, spec: &Spec, progress: &mut Progress) -> Result<Seen<Spec>, Failure> {
+        let (name, days) = (spec.name.clone(), spec.retention_days);
+        let put = self.0.write("PutRetentionPolicy", &spec.name, move |world, _| {
+            let group = world.groups.get_mut(&name).ok_or(Refused::NotFound(name))?;
+            *group = Some(days);
+            Ok(())
+        });
+        progress.step(put.await)?;
+        Ok(seen(&spec.name, days))
+    }
+}
+
+fn seen(name: &str, days: u32) -> Seen<Spec> {
+    Seen {
+        handle: Handle(name.to_owned()),
+        spec: Spec {
+            name: name.to_owned(),
+            retention_days: days,
+        },
+        outputs: BTreeMap::from([("name".to_owned(), json!(name))]),
+        proof: Proof::Ours,
+    }
+}

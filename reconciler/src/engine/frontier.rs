@@ -1,0 +1,332 @@
+//! Which steps may run now. Pure, and knows steps by number only.
+//!
+//! A step is ready when all that it waits for are finished. Of the ready ones the step with the longest remaining chain
+//! goes first (critical path first), so that the whole takes as little longer than its longest chain as the limit allows.
+//! Two steps of one lane never overlap: a lane is held from the first launch to the finish. A slot of the limit is held
+//! only while a step has a call in flight; one that waits for its next try gives it up ([`Frontier::pause`]).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the frontier must know of one step.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    /// The steps that must be finished first.
+    pub after: Vec<usize>,
+    /// How long it takes, in any unit: only the comparison counts.
+    pub cost: u64,
+    /// The lane it runs in, by number.
+    pub lane: Option<usize>,
+}
+
+impl Node {
+    /// A step that waits for none.
+    pub fn costing(cost: u64) -> Self {
+        Self {
+            cost,
+            ..Self::default()
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Blocked,
+    Ready,
+    Running,
+    Paused,
+    Finished,
+}
+
+/// Longest remaining chain first; equal ones in the plan's order.
+type Rank = (Reverse<u64>, usize);
+
+/// The steps of one run, from the first to the last.
+#[derive(Debug)]
+pub struct Frontier {
+    states: Vec<State>,
+    missing: Vec<usize>,
+    followers: Vec<Vec<usize>>,
+    chain: Vec<u64>,
+    lanes: Vec<Option<usize>>,
+    /// For each held lane, the ready steps that wait for it.
+    held: BTreeMap<usize, BTreeSet<Rank>>,
+    ready: BTreeSet<Rank>,
+    limit: usize,
+    running: usize,
+    unfinished: usize,
+}
+
+impl Frontier {
+    /// A frontier over nothing.
+    pub fn empty() -> Self {
+        Self {
+            states: Vec::new(),
+            missing: Vec::new(),
+            followers: Vec::new(),
+            chain: Vec::new(),
+            lanes: Vec::new(),
+            held: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            limit: 1,
+            running: 0,
+            unfinished: 0,
+        }
+    }
+
+    /// A frontier over `nodes` that runs at most `limit` steps at once (at least one).
+    ///
+    /// `None` if steps wait for each other in a circle or for a step that is not there.
+    pub fn new(nodes: &[Node], limit: usize) -> Option<Self> {
+        let mut followers = vec![Vec::new(); nodes.len()];
+        for (step, node) in nodes.iter().enumerate() {
+            for before in &node.after {
+                followers.get_mut(*before)?.push(step);
+            }
+        }
+        let missing: Vec<_> = nodes.iter().map(|node| node.after.len()).collect();
+        let chain = longest_chains(nodes, &followers, &missing)?;
+        let mut frontier = Self {
+            states: vec![State::Blocked; nodes.len()],
+            lanes: nodes.iter().map(|node| node.lane).collect(),
+            missing,
+            followers,
+            chain,
+            limit: limit.max(1),
+            unfinished: nodes.len(),
+            ..Self::empty()
+        };
+        for step in 0..nodes.len() {
+            if frontier.missing.get(step) == Some(&0) {
+                frontier.make_ready(step);
+            }
+        }
+        Some(frontier)
+    }
+
+    /// Launches the next step that may run, if there is one and a slot is free.
+    pub fn launch(&mut self) -> Option<usize> {
+        if self.running >= self.limit {
+            return None;
+        }
+        while let Some(rank) = self.ready.pop_first() {
+            let step = rank.1;
+            let resumed = self.states.get(step) == Some(&State::Paused);
+            if let Some(lane) = self.lane(step).filter(|_| !resumed) {
+                if let Some(waiting) = self.held.get_mut(&lane) {
+                    waiting.insert(rank);
+                    continue;
+                }
+                self.held.insert(lane, BTreeSet::new());
+            }
+            self.set(step, State::Running);
+            self.running += 1;
+            return Some(step);
+        }
+        None
+    }
+
+    /// Gives up the slot of a running step that waits for its next try. It keeps its lane.
+    pub fn pause(&mut self, step: usize) {
+        if self.states.get(step) == Some(&State::Running) {
+            self.set(step, State::Paused);
+            self.running -= 1;
+        }
+    }
+
+    /// Lets a paused step be launched again, at its old rank.
+    pub fn resume(&mut self, step: usize) {
+        if self.states.get(step) == Some(&State::Paused) {
+            self.ready.insert(self.rank(step));
+        }
+    }
+
+    /// Finishes a running or paused step: frees its slot and lane, and makes ready whatever waited for it alone.
+    pub fn finish(&mut self, step: usize) {
+        match self.states.get(step) {
+            Some(State::Running) => self.running -= 1,
+            Some(State::Paused) => {
+                self.ready.remove(&self.rank(step));
+            }
+            _ => return,
+        }
+        self.set(step, State::Finished);
+        self.unfinished -= 1;
+        if let Some(waiting) = self.lane(step).and_then(|lane| self.held.remove(&lane)) {
+            self.ready.extend(waiting);
+        }
+        for follower in self.followers.get(step).cloned().unwrap_or_default() {
+            let left = self.missing.get_mut(follower).map(|missing| {
+                *missing -= 1;
+                *missing
+            });
+            if left == Some(0) {
+                self.make_ready(follower);
+            }
+        }
+    }
+
+    /// True if every step is finished.
+    pub fn is_done(&self) -> bool {
+        self.unfinished == 0
+    }
+
+    /// The steps that were never launched.
+    pub fn unlaunched(&self) -> impl Iterator<Item = usize> + '_ {
+        self.states
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| matches!(state, State::Blocked | State::Ready))
+            .map(|(step, _)| step)
+    }
+
+    fn make_ready(&mut self, step: usize) {
+        self.set(step, State::Ready);
+        self.ready.insert(self.rank(step));
+    }
+
+    fn set(&mut self, step: usize, state: State) {
+        if let Some(place) = self.states.get_mut(step) {
+            *place = state;
+        }
+    }
+
+    fn lane(&self, step: usize) -> Option<usize> {
+        self.lanes.get(step).copied().flatten()
+    }
+
+    fn rank(&self, step: usize) -> Rank {
+        (Reverse(self.chain.get(step).copied().unwrap_or(0)), step)
+    }
+}
+
+/// For each step, its own cost and that of the longest chain that waits for it. `None` if there is a circle.
+fn longest_chains(nodes: &[Node], followers: &[Vec<usize>], missing: &[usize]) -> Option<Vec<u64>> {
+    let mut missing = missing.to_vec();
+    let mut order: Vec<usize> = (0..nodes.len()).filter(|step| missing[*step] == 0).collect();
+    let mut next = 0;
+    while let Some(&step) = order.get(next) {
+        next += 1;
+        for &follower in &followers[step] {
+            missing[follower] -= 1;
+            if missing[follower] == 0 {
+                order.push(follower);
+            }
+        }
+    }
+    if order.len() != nodes.len() {
+        return None;
+    }
+    let mut chain = vec![0; nodes.len()];
+    for &step in order.iter().rev() {
+        let rest = followers[step].iter().map(|follower| chain[*follower]).max();
+        chain[step] = nodes[step].cost + rest.unwrap_or(0);
+    }
+    Some(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(after: &[usize]) -> Node {
+        Node {
+            after: after.to_vec(),
+            cost: 1,
+            lane: None,
+        }
+    }
+
+    fn launched(frontier: &mut Frontier) -> Vec<usize> {
+        std::iter::from_fn(|| frontier.launch()).collect()
+    }
+
+    #[test]
+    fn followers_wait_for_all_that_they_need() {
+        let mut frontier = Frontier::new(&[node(&[]), node(&[]), node(&[0, 1])], 32).unwrap();
+        assert_eq!(launched(&mut frontier), [0, 1]);
+        frontier.finish(0);
+        assert_eq!(launched(&mut frontier), [] as [usize; 0]);
+        frontier.finish(1);
+        assert_eq!(launched(&mut frontier), [2]);
+        frontier.finish(2);
+        assert!(frontier.is_done());
+    }
+
+    #[test]
+    fn the_longest_remaining_chain_goes_first() {
+        // 0 stands alone and is dear; 1 -> 2 -> 3 is a longer chain; 4 is cheap.
+        let mut nodes = [node(&[]), node(&[]), node(&[1]), node(&[2]), node(&[])];
+        nodes[0].cost = 2;
+        let mut frontier = Frontier::new(&nodes, 2).unwrap();
+        assert_eq!(launched(&mut frontier), [1, 0]);
+        frontier.finish(1);
+        assert_eq!(launched(&mut frontier), [2]);
+    }
+
+    #[test]
+    fn lanes_never_overlap_and_do_not_hold_up_others() {
+        let mut nodes = vec![node(&[]); 4];
+        for step in [0, 1, 2] {
+            nodes[step].lane = Some(7);
+        }
+        let mut frontier = Frontier::new(&nodes, 32).unwrap();
+        assert_eq!(launched(&mut frontier), [0, 3]);
+        frontier.finish(3);
+        assert_eq!(launched(&mut frontier), [] as [usize; 0]);
+        frontier.finish(0);
+        assert_eq!(launched(&mut frontier), [1]);
+        frontier.finish(1);
+        assert_eq!(launched(&mut frontier), [2]);
+    }
+
+    #[test]
+    fn a_step_that_waits_gives_up_its_slot_and_keeps_its_lane() {
+        let mut nodes = vec![node(&[]); 3];
+        nodes[0].lane = Some(0);
+        nodes[1].lane = Some(0);
+        let mut frontier = Frontier::new(&nodes, 1).unwrap();
+        assert_eq!(frontier.launch(), Some(0));
+        assert_eq!(frontier.launch(), None);
+        frontier.pause(0);
+        assert_eq!(frontier.launch(), Some(2), "1 is of the lane that 0 holds");
+        frontier.resume(0);
+        assert_eq!(frontier.launch(), None, "the limit is one");
+        frontier.finish(2);
+        assert_eq!(frontier.launch(), Some(0));
+        frontier.pause(0);
+        frontier.resume(0);
+        frontier.finish(0);
+        assert_eq!(launched(&mut frontier), [1]);
+    }
+
+    #[test]
+    fn the_limit_is_never_exceeded() {
+        let nodes = vec![node(&[]); 100];
+        let mut frontier = Frontier::new(&nodes, 7).unwrap();
+        let mut running = launched(&mut frontier);
+        let mut seen = running.len();
+        while let Some(step) = running.pop() {
+            assert!(running.len() < 7);
+            frontier.finish(step);
+            let more = launched(&mut frontier);
+            seen += more.len();
+            running.extend(more);
+        }
+        assert_eq!((seen, frontier.is_done()), (100, true));
+    }
+
+    #[test]
+    fn a_circle_is_no_frontier() {
+        assert!(Frontier::new(&[node(&[1]), node(&[0])], 1).is_none());
+        assert!(Frontier::new(&[node(&[5])], 1).is_none());
+    }
+
+    #[test]
+    fn a_step_named_twice_is_waited_for_once() {
+        let mut frontier = Frontier::new(&[node(&[]), node(&[0, 0])], 1).unwrap();
+        assert_eq!(frontier.launch(), Some(0));
+        frontier.finish(0);
+        assert_eq!(frontier.launch(), Some(1));
+    }
+}

@@ -1,0 +1,73 @@
+//! How long, how often, how many: every number that a pass is bound by, in one place.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grail_state::Kind;
+
+/// Time since the engine was made. The machine knows no other clock.
+pub type Time = Duration;
+
+/// The numbers that bind a pass.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How many calls may be in flight at once (`--parallelism`).
+    pub parallelism: usize,
+    /// How many calls one step may make that fail and are worth another try.
+    pub attempts: u32,
+    /// How many looks in a row may fail.
+    pub looks: u32,
+    /// How many refusals in a row one resource may meet on the way back before it counts as stuck.
+    pub refusals_back: u32,
+    /// How long a step may wait for something that is not ready yet (the worst case of a fresh role, `field-notes.md` 1).
+    pub propagation: Duration,
+    /// How long after its sending a request without an answer may still arrive: its deadline and a margin (design 6.3,
+    /// rule 10). Only after this is its absence believed.
+    pub late: Duration,
+    /// How long after an answered failure a reading may still be stale.
+    pub grace: Duration,
+    /// How long one call of a provider may take, waits for its own resource included.
+    pub call: Duration,
+    /// How long calls in flight are awaited after a request to stop.
+    pub stop: Duration,
+    /// The shortest and the longest pause before another try.
+    pub pause: (Duration, Duration),
+    /// How long a step of a kind takes as a rule, for the order of ready steps; 1 where a kind is not named.
+    pub weights: BTreeMap<Kind, u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            parallelism: 32,
+            attempts: 8,
+            looks: 8,
+            refusals_back: 5,
+            propagation: Duration::from_secs(15 * 60),
+            late: Duration::from_secs(12),
+            grace: Duration::from_secs(1),
+            call: Duration::from_secs(10 * 60),
+            stop: Duration::from_secs(5),
+            pause: (Duration::from_millis(100), Duration::from_secs(20)),
+            weights: BTreeMap::new(),
+        }
+    }
+}
+
+impl Limits {
+    /// The limits for an endpoint on this machine: a request is there at once or never.
+    pub fn loopback() -> Self {
+        Self {
+            late: Duration::from_secs(1),
+            grace: Duration::ZERO,
+            ..Self::default()
+        }
+    }
+
+    /// The pause before try number `failed + 1`, at least what the answer asked for.
+    pub fn pause_after(&self, failed: u32, asked: Duration) -> Duration {
+        let (shortest, longest) = self.pause;
+        let doubled = shortest.saturating_mul(1 << failed.saturating_sub(1).min(16));
+        doubled.min(longest).max(asked)
+    }
+}

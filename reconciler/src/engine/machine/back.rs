@@ -1,0 +1,262 @@
+//! The way back: everything touched is brought to its first pre-image (design 6.3, rules 3, 5, 8, 9, 10).
+//!
+//! What was born is removed, what was changed gets back the fields that we wrote, what died is made again from what was
+//! kept. It always looks first: what a lost answer, a crash or an earlier way back has left is found, not guessed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use grail_state::txn::{Back, Touched};
+use grail_state::{Entry, Keep, PreImage, Proof, Record, Remote, ResourceId, StepToken};
+use serde_json::Value;
+
+use super::forward::token_of;
+use super::job::{Job, Stage};
+use super::{Machine, Output, Then};
+use crate::engine::attempt::{Attempt, Claim, Patience, Pending, Refusal, Target, Wish};
+use crate::engine::call::Look;
+use crate::engine::frontier::{Frontier, Node};
+use crate::engine::own::OwnFields;
+use crate::event::{Event, Outcome};
+
+impl Machine {
+    pub(super) fn enter_abort(&mut self, why: &str) {
+        self.stage = Stage::Abort;
+        let abort = Entry::Abort {
+            why: why.to_owned(),
+            at: self.wall(),
+        };
+        self.note(abort, Then::Restore);
+    }
+
+    pub(super) fn enter_restore(&mut self) {
+        self.turning = None;
+        let order = self.txn.restore_order();
+        let places: BTreeMap<&ResourceId, usize> =
+            order.keys().enumerate().map(|(place, id)| (id, place)).collect();
+        let nodes: Vec<Node> = order
+            .values()
+            .map(|after| Node {
+                after: after.iter().filter_map(|id| places.get(id).copied()).collect(),
+                ..Node::costing(1)
+            })
+            .collect();
+        let limit = self.limits.parallelism;
+        let frontier = Frontier::new(&nodes, limit).unwrap_or_else(Frontier::empty);
+        let jobs = order
+            .keys()
+            .filter_map(|id| Some(self.restore_job(id, self.txn.touched().get(id)?)))
+            .collect();
+        self.enter(Stage::Restore, jobs, frontier);
+    }
+
+    fn restore_job(&self, id: &ResourceId, touched: &Touched) -> Job {
+        let mut job = Job::new(id.clone());
+        job.attempts = self.unmake(id, touched);
+        if let PreImage::Present { remote, record } = &touched.pre {
+            match self.whole(touched, remote) {
+                Ok((form, lost)) => {
+                    job.lost = lost;
+                    let attempt = self.remake(id, touched, remote, record.as_ref(), form);
+                    job.attempts.push_back(attempt);
+                }
+                Err(why) => job.blocked = Some(why),
+            }
+        }
+        job
+    }
+
+    /// Attempts that remove what was born under this name.
+    fn unmake(&self, id: &ResourceId, touched: &Touched) -> VecDeque<Attempt> {
+        let mut attempts = VecDeque::new();
+        let never: BTreeSet<_> = touched.pre_handle().cloned().into_iter().collect();
+        let tokens: BTreeSet<StepToken> = touched.tokens.iter().cloned().collect();
+        for made in &touched.made {
+            let look = Look {
+                handle: Some(made.handle.clone()),
+                spec: Some(made.spec.clone()),
+                token: touched.tokens.last().cloned(),
+                record: Some(made.clone()),
+            };
+            let claim = Claim {
+                handles: BTreeSet::from([made.handle.clone()]),
+                tokens: tokens.clone(),
+                form: None,
+                never: never.clone(),
+            };
+            attempts.push_back(self.patiently(Target::NotBe, look, claim));
+        }
+        let unsettled = touched.open.as_ref().and_then(|open| {
+            let born = touched.is_birth() || touched.died;
+            open.spec.clone().filter(|_| born).map(|spec| (open, spec))
+        });
+        if let Some((open, spec)) = unsettled {
+            let look = Look {
+                handle: None,
+                spec: open.beside.is_none().then(|| spec.clone()),
+                token: Some(open.token.clone()),
+                record: None,
+            };
+            let known = touched.made.iter().map(|made| made.handle.clone());
+            let claim = Claim {
+                handles: BTreeSet::new(),
+                tokens,
+                form: Some(spec),
+                never: never.into_iter().chain(known).collect(),
+            };
+            // Where the name is taken by the pre-image's own, what arrives late is met by its own attempt.
+            let pending = self.pending_of(id).filter(|_| touched.is_birth());
+            attempts.push_back(self.patiently(Target::NotBe, look, claim).after(pending));
+        }
+        attempts
+    }
+
+    fn remake(
+        &self,
+        id: &ResourceId,
+        touched: &Touched,
+        remote: &Remote,
+        record: Option<&Record>,
+        form: Value,
+    ) -> Attempt {
+        let token = self.back_token(id, touched);
+        let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
+        let own = OwnFields::of(&remote.spec, &touched.wants);
+        let wish = Wish {
+            form,
+            token: token.clone(),
+            // What died and is made again is ours as a whole.
+            only: (!touched.died || deleting).then(|| (own, remote.spec.clone())),
+            may_replace: true,
+        };
+        let mut tokens = self.txn.tokens();
+        tokens.insert(token.clone());
+        tokens.extend(record.and_then(|record| record.token.clone()));
+        let claim = Claim {
+            handles: BTreeSet::from([remote.handle.clone()]),
+            tokens,
+            form: Some(remote.spec.clone()),
+            never: touched.made.iter().map(|made| made.handle.clone()).collect(),
+        };
+        let look = Look {
+            handle: Some(remote.handle.clone()),
+            spec: Some(remote.spec.clone()),
+            token: Some(token),
+            record: record.cloned(),
+        };
+        let pending = self.pending_of(id).filter(|_| !touched.beside);
+        self.patiently(Target::Be(wish), look, claim).after(pending)
+    }
+
+    /// The whole form of the pre-image, and what of it is lost.
+    fn whole(&self, touched: &Touched, remote: &Remote) -> Result<(Value, Option<String>), String> {
+        match &touched.keep {
+            Keep::Nothing => Ok((remote.spec.clone(), None)),
+            Keep::Plain { spec, .. } => Ok((spec.clone(), None)),
+            Keep::Sealed { sealed, .. } => Ok((self.unseal.unseal(sealed)?, None)),
+            Keep::Unavailable { why } => Ok((remote.spec.clone(), Some(why.clone()))),
+        }
+    }
+
+    fn pending_of(&self, id: &ResourceId) -> Option<Pending> {
+        self.pending.get(id).cloned()
+    }
+
+    /// The mark of what is made again: the same in every process that goes this way back.
+    fn back_token(&self, id: &ResourceId, touched: &Touched) -> StepToken {
+        let last = touched.tokens.last().map_or("", |token| token.0.as_str());
+        token_of(&format!("back/{id}/{last}"))
+    }
+
+    fn patiently(&self, target: Target, look: Look, claim: Claim) -> Attempt {
+        let patience = Patience {
+            attempts: self.limits.attempts.saturating_mul(4),
+            refusals: self.limits.refusals_back,
+        };
+        Attempt::looking(target, look, claim, patience)
+    }
+
+    pub(super) fn conclude_restore(&mut self, job: usize) {
+        let Some(entry) = self.jobs.get_mut(job) else {
+            return;
+        };
+        let (id, last) = (entry.id.clone(), entry.last.take());
+        let record = self
+            .txn
+            .touched()
+            .get(&id)
+            .and_then(|touched| Some(restored(touched.pre_record()?, last?)));
+        self.note(Entry::Restored { id, record }, Then::Finish(job));
+    }
+
+    pub(super) fn refuse_restore(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
+        let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
+            return;
+        };
+        let why = refusal.why.clone();
+        self.stuck.push((id.clone(), why.clone()));
+        let stuck = Entry::Stuck {
+            id: id.clone(),
+            why: why.clone(),
+        };
+        self.note(stuck, Then::Nothing);
+        out.push(Output::Emit(Event::Stuck { id, why }));
+    }
+
+    pub(super) fn end_of_restore(&mut self, out: &mut Vec<Output>) {
+        if self.frontier.is_done() {
+            let why = self.txn.cause().unwrap_or_default().to_owned();
+            let outcome = self.went_back(why);
+            return self.over(outcome, out);
+        }
+        if self.stuck.is_empty() || !self.waking.is_empty() {
+            return;
+        }
+        let mut at = std::mem::take(&mut self.stuck);
+        for (id, touched) in self.txn.touched() {
+            if touched.back == Back::Pending {
+                at.push((id.clone(), "waits for what is stuck".to_owned()));
+            }
+        }
+        self.over(Outcome::Stuck { at }, out);
+    }
+
+    /// Events for what has become durable.
+    pub(super) fn told_by(&self, entry: &Entry, then: Then, out: &mut Vec<Output>) {
+        match entry {
+            Entry::Commit { .. } => out.push(Output::Emit(Event::Committed)),
+            Entry::Swept { id, handle } => out.push(Output::Emit(Event::Swept {
+                id: id.clone(),
+                handle: handle.clone(),
+            })),
+            Entry::Restored { id, .. } => {
+                let job = match then {
+                    Then::Finish(job) => self.jobs.get(job),
+                    _ => None,
+                };
+                for path in job.into_iter().flat_map(|job| &job.theirs) {
+                    out.push(Output::Emit(Event::Said {
+                        code: "restore.foreign".to_owned(),
+                        text: format!("{id}: {path} was changed outside meanwhile and stays as it is"),
+                        warning: true,
+                    }));
+                }
+                out.push(Output::Emit(Event::Restored {
+                    id: id.clone(),
+                    lost: job.and_then(|job| job.lost.clone()),
+                }));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The record of what is as it was: the old one, with what being made again has changed.
+fn restored(old: &Record, now: Remote) -> Record {
+    let mut record = old.clone();
+    if let Proof::Mark(mark) = now.proof {
+        record.token = Some(mark);
+    }
+    record.handle = now.handle;
+    record.outputs.extend(now.outputs);
+    record
+}

@@ -1,0 +1,78 @@
+//! The pieces of work of one stage.
+
+use std::collections::VecDeque;
+
+use grail_state::journal::Doomed;
+use grail_state::{Keep, Remote, ResourceId};
+
+use crate::engine::attempt::Attempt;
+use crate::engine::limits::Time;
+use crate::plan::StepId;
+
+/// What the machine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Carrying out the plan.
+    Build,
+    /// Writing down that it is committed.
+    Commit,
+    /// Deleting what cannot be taken back.
+    Sweep,
+    /// Writing down that the way back begins.
+    Abort,
+    /// Bringing everything back.
+    Restore,
+    /// Nothing.
+    Over,
+}
+
+/// One resource (or, in a sweep, one thing) to be brought to its target.
+pub(super) struct Job {
+    /// The resource.
+    pub(super) id: ResourceId,
+    /// The step of the plan, where it comes from one.
+    pub(super) step: Option<StepId>,
+    /// Its place in the plan's build.
+    pub(super) index: usize,
+    /// In a sweep, the thing.
+    pub(super) doomed: Option<Doomed>,
+    /// What is to be reached, one after the other.
+    pub(super) attempts: VecDeque<Attempt>,
+    /// True once its first write is being announced.
+    pub(super) announced: bool,
+    /// True while its pre-image is being kept.
+    pub(super) securing: bool,
+    /// What was kept.
+    pub(super) keep: Option<Keep>,
+    /// When it began.
+    pub(super) started: Option<Time>,
+    /// What the last attempt came to.
+    pub(super) last: Option<Remote>,
+    /// Fields that others changed and that were left.
+    pub(super) theirs: Vec<String>,
+    /// What could not be brought back.
+    pub(super) lost: Option<String>,
+    /// Why it cannot even be tried.
+    pub(super) blocked: Option<String>,
+}
+
+impl Job {
+    /// A job without anything to do yet.
+    pub(super) fn new(id: ResourceId) -> Self {
+        Self {
+            id,
+            step: None,
+            index: 0,
+            doomed: None,
+            attempts: VecDeque::new(),
+            announced: false,
+            securing: false,
+            keep: None,
+            started: None,
+            last: None,
+            theirs: Vec::new(),
+            lost: None,
+            blocked: None,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! After the commit: deleting what cannot be taken back. Dependents first; a refusal does not stop the rest.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use grail_state::journal::Doomed;
+use grail_state::{Entry, ResourceId};
+
+use super::job::{Job, Stage};
+use super::{Machine, Output, Then};
+use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target};
+use crate::engine::call::{Call, Look};
+use crate::engine::frontier::{Frontier, Node};
+use crate::event::{Event, Outcome};
+
+impl Machine {
+    pub(super) fn enter_sweep(&mut self) {
+        let doomed = self.txn.doomed().to_vec();
+        let mut places: BTreeMap<&ResourceId, Vec<usize>> = BTreeMap::new();
+        for (place, thing) in doomed.iter().enumerate() {
+            places.entry(&thing.id).or_default().push(place);
+        }
+        let mut nodes: Vec<Node> = doomed.iter().map(|_| Node::costing(1)).collect();
+        for (place, thing) in doomed.iter().enumerate() {
+            for needed in thing.depends_on.iter().filter_map(|id| places.get(id)).flatten() {
+                if let Some(node) = nodes.get_mut(*needed).filter(|_| *needed != place) {
+                    node.after.push(place);
+                }
+            }
+        }
+        let limit = self.limits.parallelism;
+        // Records of several goals may name a circle; then the order is left to the retries.
+        let frontier = Frontier::new(&nodes, limit)
+            .or_else(|| Frontier::new(&vec![Node::costing(1); doomed.len()], limit))
+            .unwrap_or_else(Frontier::empty);
+        let jobs = doomed.into_iter().map(|thing| self.sweep_job(thing)).collect();
+        self.enter(Stage::Sweep, jobs, frontier);
+    }
+
+    fn sweep_job(&self, thing: Doomed) -> Job {
+        let patience = Patience {
+            attempts: self.limits.attempts,
+            refusals: 0,
+        };
+        let claim = Claim {
+            handles: BTreeSet::from([thing.handle.clone()]),
+            ..Claim::default()
+        };
+        let look = Look {
+            handle: Some(thing.handle.clone()),
+            spec: Some(thing.spec.clone()),
+            token: None,
+            record: Some(thing.to_record()),
+        };
+        let call = Call::Delete {
+            handle: thing.handle.clone(),
+            spec: thing.spec.clone(),
+            outputs: thing.outputs.clone(),
+        };
+        let mut job = Job::new(thing.id.clone());
+        job.attempts = VecDeque::from([Attempt::looking(Target::NotBe, look, claim, patience).calling(call)]);
+        job.doomed = Some(thing);
+        job
+    }
+
+    pub(super) fn conclude_sweep(&mut self, job: usize) {
+        if let Some(thing) = self.jobs.get(job).and_then(|job| job.doomed.clone()) {
+            let swept = Entry::Swept {
+                id: thing.id,
+                handle: thing.handle,
+            };
+            self.note(swept, Then::Finish(job));
+        }
+    }
+
+    pub(super) fn refuse_sweep(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
+        let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
+            return;
+        };
+        self.unswept.push((id.clone(), refusal.why.clone()));
+        let failed = Entry::Failed {
+            id: id.clone(),
+            maybe: refusal.maybe,
+            why: refusal.why.clone(),
+        };
+        self.note(failed, Then::Finish(job));
+        out.push(Output::Emit(Event::Failed {
+            id,
+            why: refusal.why.clone(),
+            hint: refusal.hint.clone(),
+        }));
+    }
+
+    pub(super) fn end_of_sweep(&mut self, out: &mut Vec<Output>) {
+        if !self.frontier.is_done() {
+            return;
+        }
+        let left = std::mem::take(&mut self.unswept);
+        let outcome = if left.is_empty() {
+            Outcome::Done
+        } else {
+            Outcome::Unswept { left }
+        };
+        self.over(outcome, out);
+    }
+}

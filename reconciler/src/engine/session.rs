@@ -1,0 +1,417 @@
+//! One holding of the lock: what the commands call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grail_state::store::{Holder, Lease, Wait};
+use grail_state::txn::{Phase, Txn, replay};
+use grail_state::{DesiredState, Digest, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
+use grail_state::{Proof, Snapshot};
+
+use super::limits::Time;
+use super::look::{LookFailure, Observations, Seen, Subject, observe};
+use super::settle::settle;
+use super::status::Status;
+use super::{Engine, EngineError, Ports};
+use crate::event::Outcome;
+use crate::plan::{Consent, Inputs, Plan, plan};
+
+mod pass;
+
+/// What to do when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Bring everything back.
+    #[default]
+    Rollback,
+    /// Leave the transaction open as it is.
+    Keep,
+}
+
+/// One holding of the lock, or a look without it.
+pub struct Session<'e> {
+    engine: &'e Engine,
+    lease: Option<Lease>,
+    txn: Txn,
+    version: Version,
+    next: Seq,
+    /// Until when writes of an earlier process may still arrive.
+    quiet: Time,
+    candidates: BTreeMap<ResourceId, Record>,
+    observed: Observations,
+    failures: Vec<LookFailure>,
+    passes: u32,
+}
+
+impl Engine {
+    /// Takes the lock and reads the state.
+    ///
+    /// # Errors
+    /// [`EngineError::Lock`] if somebody else holds it; a state that is damaged or belongs to another account is refused and
+    /// left as it is.
+    pub async fn open(&self, holder: Holder, wait: Wait) -> Result<Session<'_>, EngineError> {
+        let lease = self.store.acquire(holder, wait).await?;
+        self.session(Some(lease)).await
+    }
+
+    /// Reads the state without the lock: enough for `plan`, `status` and `drift`.
+    ///
+    /// # Errors
+    /// As [`Engine::open`], save for the lock.
+    pub async fn read(&self) -> Result<Session<'_>, EngineError> {
+        self.session(None).await
+    }
+
+    async fn session(&self, lease: Option<Lease>) -> Result<Session<'_>, EngineError> {
+        let loaded = self.store.load().await?;
+        if let (Some(recorded), Some(current)) = (&loaded.snapshot.home, &self.home) {
+            if recorded != current {
+                return Err(EngineError::Elsewhere {
+                    recorded: recorded.clone(),
+                    current: current.clone(),
+                });
+            }
+        }
+        let txn = replay(loaded.snapshot, &loaded.journal)?;
+        let quiet = self.quiet_from(&txn);
+        Ok(Session {
+            engine: self,
+            lease,
+            txn,
+            version: loaded.version,
+            next: loaded.next,
+            quiet,
+            candidates: BTreeMap::new(),
+            observed: Observations::new(),
+            failures: Vec::new(),
+            passes: 0,
+        })
+    }
+
+    /// The last write of an earlier process was sent before we got the lock, and not later than the longest step after its
+    /// last entry.
+    fn quiet_from(&self, txn: &Txn) -> Time {
+        let now = self.clock.elapsed();
+        let Some(last) = txn.sign_of_life() else {
+            return now;
+        };
+        let longest = self.limits.propagation + self.limits.call;
+        let silent = self.clock.wall().duration_since(last);
+        if silent.unsigned_abs() > longest && !silent.is_negative() {
+            now
+        } else {
+            now + self.limits.late
+        }
+    }
+}
+
+impl<'e> Session<'e> {
+    /// Where the transaction stands.
+    pub fn txn(&self) -> &Txn {
+        &self.txn
+    }
+
+    /// The last commit.
+    pub fn snapshot(&self) -> &Snapshot {
+        self.txn.snapshot()
+    }
+
+    /// Which commit was read.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// What was seen so far.
+    pub fn observed(&self) -> &Observations {
+        &self.observed
+    }
+
+    /// What could not be seen.
+    pub fn failures(&self) -> &[LookFailure] {
+        &self.failures
+    }
+
+    /// Where the stack stands, for people.
+    ///
+    /// # Errors
+    /// If the holder of the lock cannot be read.
+    pub async fn status(&self) -> Result<Status, EngineError> {
+        let holder = match &self.lease {
+            Some(_) => None,
+            None => self.engine.store.holder().await?,
+        };
+        Ok(Status::of(&self.txn, holder))
+    }
+
+    /// Names things that another tool has recorded (Chalice's file). A resource that our state does not know is then looked
+    /// at under that handle; where both know one and they differ, the one that exists counts. To be called before the first
+    /// look.
+    pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) {
+        self.candidates = candidates;
+    }
+
+    /// Looks at everything that the state records. Needs no wish, so that it can run while the wish is still being found.
+    ///
+    /// # Errors
+    /// [`EngineError::TwoLive`]. What could not be seen is no error yet: `delete` does without.
+    pub async fn observe_recorded(&mut self) -> Result<(), EngineError> {
+        let records = self.recorded();
+        let subjects = records
+            .iter()
+            .map(|(id, record)| self.subject(id, Some(record), None))
+            .collect();
+        self.look(subjects).await;
+        self.observe_rivals().await
+    }
+
+    /// Looks at what is wanted and was not looked at yet.
+    async fn observe_wanted(&mut self, desired: &DesiredState) -> Result<(), EngineError> {
+        if self.observed.is_empty() && self.failures.is_empty() {
+            let records = self.recorded();
+            let wanted = |id: &ResourceId| desired.resources.get(id);
+            let mut subjects: Vec<_> = records
+                .iter()
+                .map(|(id, record)| self.subject(id, Some(record), wanted(id)))
+                .collect();
+            subjects.extend(
+                desired
+                    .resources
+                    .values()
+                    .filter(|wish| !records.contains_key(&wish.id))
+                    .map(|wish| self.subject(&wish.id, None, Some(wish))),
+            );
+            self.look(subjects).await;
+            return self.observe_rivals().await;
+        }
+        let failed: BTreeSet<_> = self.failures.iter().map(|failed| failed.id.clone()).collect();
+        let missing = desired
+            .resources
+            .values()
+            .filter(|wish| !self.observed.contains_key(&wish.id) && !failed.contains(&wish.id))
+            .map(|wish| self.subject(&wish.id, None, Some(wish)))
+            .collect();
+        self.look(missing).await;
+        Ok(())
+    }
+
+    async fn look(&mut self, subjects: Vec<Subject>) {
+        let engine = self.engine;
+        let Seen { observed, failures } =
+            observe(&engine.catalog, &engine.limits, subjects, &self.observed).await;
+        self.observed.extend(observed);
+        self.failures.extend(failures);
+    }
+
+    /// Where another tool names another thing than we do, looks at both.
+    async fn observe_rivals(&mut self) -> Result<(), EngineError> {
+        let rivals: Vec<_> = self
+            .candidates
+            .iter()
+            .filter_map(|(id, theirs)| {
+                let ours = self.txn.records().get(id)?;
+                (ours.handle != theirs.handle).then(|| (id.clone(), ours.clone(), theirs.clone()))
+            })
+            .collect();
+        for (id, ours, theirs) in rivals {
+            let subject = Subject {
+                id: id.clone(),
+                record: Some(theirs.clone()),
+                wish: None,
+                token: None,
+            };
+            let engine = self.engine;
+            let seen = observe(
+                &engine.catalog,
+                &engine.limits,
+                vec![subject],
+                &Observations::new(),
+            )
+            .await;
+            self.failures.extend(seen.failures);
+            let live = |observed: Option<&Observed>, handle: &Handle| {
+                observed
+                    .and_then(Observed::remote)
+                    .is_some_and(|remote| remote.handle == *handle)
+            };
+            match (
+                live(self.observed.get(&id), &ours.handle),
+                live(seen.observed.get(&id), &theirs.handle),
+            ) {
+                (true, true) => {
+                    return Err(EngineError::TwoLive {
+                        id,
+                        ours: ours.handle,
+                        theirs: theirs.handle,
+                    });
+                }
+                (false, true) => self.observed.extend(seen.observed),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn subject(
+        &self,
+        id: &ResourceId,
+        record: Option<&Record>,
+        wish: Option<&grail_state::Desired>,
+    ) -> Subject {
+        let tried = self
+            .txn
+            .touched()
+            .get(id)
+            .and_then(|touched| touched.tokens.last());
+        let token = record.and_then(|record| record.token.as_ref()).or(tried);
+        Subject {
+            id: id.clone(),
+            record: record.cloned(),
+            wish: wish.map(|wish| wish.spec.clone()),
+            token: token.cloned(),
+        }
+    }
+
+    /// What we know of each resource: our state, and for what it does not know, the candidates. A candidate that was found
+    /// alive in place of a dead record takes its place.
+    fn recorded(&self) -> BTreeMap<ResourceId, Record> {
+        let mut records = self.txn.records().clone();
+        for (id, theirs) in &self.candidates {
+            let alive = self.observed.get(id).and_then(Observed::remote);
+            let stands = alive.is_some_and(|remote| remote.handle == theirs.handle);
+            if stands || !records.contains_key(id) {
+                records.insert(id.clone(), theirs.clone());
+            }
+        }
+        records
+    }
+
+    /// What would be done now. Looks at what was not looked at yet; writes nothing.
+    ///
+    /// In a transaction that an earlier command left open, what is in doubt is settled in memory first.
+    ///
+    /// # Errors
+    /// What could not be seen, and every problem that the planner finds.
+    pub async fn preview(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
+        for entry in self.doubts().await? {
+            self.txn.apply(&entry)?;
+        }
+        self.plan(desired, consent).await
+    }
+
+    async fn doubts(&self) -> Result<Vec<grail_state::Entry>, EngineError> {
+        if self.txn.phase() != Phase::Building {
+            return Ok(Vec::new());
+        }
+        let engine = self.engine;
+        settle(
+            &self.txn,
+            &engine.catalog,
+            &engine.limits,
+            &engine.clock,
+            self.quiet,
+        )
+        .await
+        .map_err(EngineError::Look)
+    }
+
+    async fn plan(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
+        self.observe_wanted(desired).await?;
+        if !self.failures.is_empty() {
+            return Err(EngineError::Look(std::mem::take(&mut self.failures)));
+        }
+        self.plan_from(desired, consent, &self.observed)
+    }
+
+    fn plan_from(
+        &self,
+        desired: &DesiredState,
+        consent: &Consent,
+        observed: &Observations,
+    ) -> Result<Plan, EngineError> {
+        let mut consent = consent.clone();
+        consent.tokens.extend(self.txn.tokens());
+        let recorded = self.recorded();
+        plan(&Inputs {
+            desired,
+            recorded: &recorded,
+            observed,
+            doomed: self.txn.doomed(),
+            rules: &*self.engine.catalog,
+            consent: &consent,
+            base: &self.version,
+        })
+        .map_err(EngineError::Plan)
+    }
+}
+
+/// What a record says is there: for a deletion where nothing could be seen.
+fn remembered(record: &Record) -> Observed {
+    Observed::Present(Remote {
+        handle: record.handle.clone(),
+        spec: record.spec.clone(),
+        outputs: record.outputs.clone(),
+        proof: Proof::Ours,
+    })
+}
+
+/// Whether what is approved is what would be done.
+fn check_approved(plan: &Plan, approved: Option<&Digest>) -> Result<(), EngineError> {
+    match approved {
+        Some(digest) if *digest != plan.digest => Err(EngineError::PlanChanged),
+        _ => Ok(()),
+    }
+}
+
+impl Session<'_> {
+    /// Brings the stack to `desired`: takes up what was left open, plans, carries out. `approved` is the digest of a plan
+    /// that somebody agreed to: any other is refused.
+    ///
+    /// # Errors
+    /// Where nothing was changed by this pass. Everything else is an [`Outcome`].
+    pub async fn deploy(
+        &mut self,
+        desired: &DesiredState,
+        consent: &Consent,
+        on_failure: OnFailure,
+        approved: Option<&Digest>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Outcome, EngineError> {
+        if let Some(outcome) = self.take_up(ports).await? {
+            return Ok(outcome);
+        }
+        let plan = self.plan(desired, consent).await?;
+        check_approved(&plan, approved)?;
+        self.carry_out(plan, "deploy", on_failure, ports).await
+    }
+
+    /// Deletes everything that the state records. Commits first: a refusal does not stop the rest, and the next `delete`
+    /// goes on. What could not be looked at is deleted by what the record says of it.
+    ///
+    /// # Errors
+    /// As [`Session::deploy`].
+    pub async fn delete(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
+        if let Some(outcome) = self.take_up(ports).await? {
+            return Ok(outcome);
+        }
+        let plan = self.plan_deletion(consent).await?;
+        self.carry_out(plan, "delete", OnFailure::Rollback, ports).await
+    }
+
+    /// What `delete` would do.
+    ///
+    /// # Errors
+    /// As [`Session::deploy`].
+    pub async fn plan_deletion(&mut self, consent: &Consent) -> Result<Plan, EngineError> {
+        if self.observed.is_empty() && self.failures.is_empty() {
+            self.observe_recorded().await?;
+        }
+        let mut observed = self.observed.clone();
+        let recorded = self.recorded();
+        for failed in self.failures.drain(..) {
+            if let Some(record) = recorded.get(&failed.id) {
+                observed.insert(failed.id, remembered(record));
+            }
+        }
+        let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
+        self.plan_from(&nothing, consent, &observed)
+    }
+}

@@ -1,0 +1,208 @@
+//! Passes that write: taking up what is open, carrying out a plan, going back, and the swap that ends a transaction.
+
+use std::sync::Arc;
+
+use grail_providers::port::RuleBook;
+use grail_state::snapshot::KEPT_PROJECTIONS;
+use grail_state::txn::{Phase, Txn};
+use grail_state::{Entry, Snapshot};
+
+use super::{OnFailure, Session};
+use crate::engine::drive::{Opener, Outside, chain, run};
+use crate::engine::machine::{Course, Machine, Setup};
+use crate::engine::{EngineError, Ports};
+use crate::event::{Event, Outcome};
+use crate::plan::Plan;
+
+impl Session<'_> {
+    /// Takes up what an earlier command left open: goes on restoring or sweeping to the end, settles what is in doubt. The
+    /// answer is an outcome where the pass cannot go on after that.
+    ///
+    /// # Errors
+    /// Where something could not be looked at or written down.
+    pub async fn take_up(&mut self, ports: &mut Ports<'_>) -> Result<Option<Outcome>, EngineError> {
+        if self.txn.phase() == Phase::Idle {
+            return Ok(None);
+        }
+        ports.events.emit(&Event::Resumed {
+            phase: self.txn.phase().as_str().to_owned(),
+            touched: self.txn.touched().keys().cloned().collect(),
+        });
+        match self.txn.phase() {
+            Phase::Idle => Ok(None),
+            Phase::Building => self.settle_all(ports).await,
+            Phase::Sweeping | Phase::Aborting => {
+                let outcome = self.run(Course::Finish, OnFailure::Rollback, ports).await?;
+                self.forget_looks();
+                Ok(match outcome {
+                    Outcome::Open { .. } | Outcome::Stuck { .. } => Some(outcome),
+                    _ => None,
+                })
+            }
+        }
+    }
+
+    async fn settle_all(&mut self, ports: &mut Ports<'_>) -> Result<Option<Outcome>, EngineError> {
+        let mut stop = ports.stop.clone();
+        let entries = tokio::select! {
+            biased;
+            entries = self.doubts() => entries?,
+            why = stop.stopped() => return Ok(Some(Outcome::Open { why })),
+        };
+        if !entries.is_empty() {
+            self.append(&entries).await?;
+            ports
+                .records
+                .write(&self.txn.existing())
+                .map_err(EngineError::Projection)?;
+            self.forget_looks();
+        }
+        Ok(None)
+    }
+
+    async fn append(&mut self, entries: &[Entry]) -> Result<(), EngineError> {
+        let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
+        self.engine.store.append(lease, self.next, entries).await?;
+        self.next += entries.len() as u64;
+        for entry in entries {
+            self.txn.apply(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Carries out a plan that this session has made.
+    ///
+    /// # Errors
+    /// As [`Session::deploy`].
+    pub async fn carry_out(
+        &mut self,
+        plan: Plan,
+        command: &str,
+        on_failure: OnFailure,
+        ports: &mut Ports<'_>,
+    ) -> Result<Outcome, EngineError> {
+        if self.lease.is_none() {
+            return Err(EngineError::ReadOnly);
+        }
+        ports.events.emit(&Event::Planned {
+            plan: Box::new(plan.clone()),
+        });
+        let outcome = if plan.is_empty() && self.txn.phase() == Phase::Idle {
+            self.note_only(&plan, ports).await?;
+            Outcome::Unchanged
+        } else {
+            let course = Course::Forward {
+                plan: Box::new(plan),
+                command: command.to_owned(),
+            };
+            self.run(course, on_failure, ports).await?
+        };
+        ports.events.emit(&Event::Ended {
+            outcome: outcome.clone(),
+        });
+        Ok(outcome)
+    }
+
+    /// Brings everything back to the last commit. After a commit the way is forward only, and is gone to its end.
+    ///
+    /// # Errors
+    /// As [`Session::deploy`].
+    pub async fn rollback(&mut self, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
+        let course = match self.txn.phase() {
+            Phase::Idle => return Ok(Outcome::Unchanged),
+            Phase::Building => Course::Back {
+                why: "it was asked for".to_owned(),
+            },
+            Phase::Sweeping | Phase::Aborting => Course::Finish,
+        };
+        let outcome = self.run(course, OnFailure::Rollback, ports).await?;
+        ports.events.emit(&Event::Ended {
+            outcome: outcome.clone(),
+        });
+        Ok(outcome)
+    }
+
+    async fn run(
+        &mut self,
+        course: Course,
+        on_failure: OnFailure,
+        ports: &mut Ports<'_>,
+    ) -> Result<Outcome, EngineError> {
+        let engine = self.engine;
+        let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
+        self.passes += 1;
+        let rules: Arc<dyn RuleBook + Send + Sync> = Arc::clone(&engine.catalog) as _;
+        let mut machine = Machine::new(Setup {
+            txn: self.txn.clone(),
+            course,
+            rules,
+            unseal: Arc::new(Opener(Arc::clone(&engine.sealer))),
+            limits: engine.limits.clone(),
+            keep_on_failure: on_failure == OnFailure::Keep,
+            nonce: format!("{}/{}/{}", lease.epoch, self.passes, engine.clock.wall()),
+            epoch: engine.clock.epoch(),
+            quiet: self.quiet,
+        });
+        let outside = Outside {
+            catalog: &engine.catalog,
+            store: &*engine.store,
+            lease,
+            sealer: &engine.sealer,
+            limits: &engine.limits,
+            clock: &engine.clock,
+        };
+        let outcome = run(&mut machine, &outside, &mut self.next, ports).await;
+        self.txn = machine.into_txn();
+        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
+            return Ok(outcome);
+        }
+        let Some(next) = self.txn.finished(engine.clock.wall()) else {
+            return Ok(Outcome::Open {
+                why: "the transaction is not complete".to_owned(),
+            });
+        };
+        match self.close(next, ports).await {
+            Ok(()) => Ok(outcome),
+            // All is done and journalled: the next command closes it.
+            Err(error) => Ok(Outcome::Open { why: chain(&error) }),
+        }
+    }
+
+    /// Ends a pass that writes nothing outside: what was learnt becomes durable, if anything was.
+    async fn note_only(&mut self, plan: &Plan, ports: &mut Ports<'_>) -> Result<(), EngineError> {
+        let mut next = self.txn.snapshot().clone();
+        for (id, note) in &plan.notes {
+            match note {
+                Some(record) => next.records.insert(id.clone(), record.clone()),
+                None => next.records.remove(id),
+            };
+        }
+        self.close(next, ports).await
+    }
+
+    async fn close(&mut self, mut next: Snapshot, ports: &mut Ports<'_>) -> Result<(), EngineError> {
+        let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
+        let shown = Txn::new(next.clone()).existing();
+        let digest = ports.records.write(&shown).map_err(EngineError::Projection)?;
+        if let Some(digest) = digest.filter(|digest| next.projections.last() != Some(digest)) {
+            next.projections.push(digest);
+            let surplus = next.projections.len().saturating_sub(KEPT_PROJECTIONS);
+            next.projections.drain(..surplus);
+        }
+        if self.engine.home.is_some() {
+            next.home.clone_from(&self.engine.home);
+        }
+        let idle = self.txn.phase() == Phase::Idle;
+        if idle && next == *self.txn.snapshot() {
+            return Ok(());
+        }
+        self.version = self.engine.store.swap(lease, &self.version, &next).await?;
+        self.txn = Txn::new(next);
+        Ok(())
+    }
+
+    fn forget_looks(&mut self) {
+        self.observed.clear();
+        self.failures.clear();
+    }
+}

@@ -1,0 +1,14 @@
+//! The engine against the simulated cloud: every write fails in every way, every call comes twice, every death is followed
+//! by every next command. What must hold afterwards is in `oracle.rs`, what is deployed in `corpus.rs`.
+//!
+//! A failing case prints its name; `GRAIL_CASE=<part of the name>` runs only the cases that contain it.
+
+mod app;
+mod corpus;
+mod crashes;
+mod faults;
+mod ground;
+mod lifecycle;
+mod oracle;
+mod timing;
+mod walks;

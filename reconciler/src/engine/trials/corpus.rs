@@ -1,0 +1,101 @@
+//! From where to where: every kind, created, updated, replaced, deleted, and mixed.
+
+use super::app::{App, Fun};
+
+pub(super) struct Plan {
+    pub(super) name: &'static str,
+    pub(super) from: Option<App>,
+    /// `None` is `delete`.
+    pub(super) to: Option<App>,
+}
+
+pub(super) fn small() -> App {
+    App::of(&["one"])
+}
+
+pub(super) fn full() -> App {
+    App::of(&["one", "two"]).with_api().change(|app| {
+        app.fun("one").concurrency = Some(5);
+        app.fun("one").retention = Some(7);
+        app.http().compression = Some(1024);
+    })
+}
+
+/// Everything changes a little, something comes, something goes.
+pub(super) fn mixed() -> App {
+    full().change(|app| {
+        app.policy = 2;
+        app.functions.remove("two");
+        app.functions.insert("three".into(), Fun::plain());
+        app.fun("three").retention = Some(30);
+        app.fun("one").code = 2;
+        app.fun("one").memory = 256;
+        app.fun("one").retention = None;
+        app.http().version = 2;
+        app.http().tracing = true;
+    })
+}
+
+pub(super) fn plans() -> Vec<Plan> {
+    let plan = |name, from: Option<App>, to: Option<App>| Plan { name, from, to };
+    vec![
+        plan("create-small", None, Some(small())),
+        plan("create-full", None, Some(full())),
+        plan(
+            "update-function",
+            Some(full()),
+            Some(full().change(|app| {
+                let one = app.fun("one");
+                one.code = 2;
+                one.memory = 512;
+                one.secret = "swordfish".into();
+                one.tag = Some("x".into());
+                one.concurrency = None;
+            })),
+        ),
+        plan(
+            "update-role",
+            Some(small()),
+            Some(small().change(|app| {
+                app.policy = 2;
+                app.trust = 2;
+            })),
+        ),
+        plan(
+            "update-api",
+            Some(full()),
+            Some(full().change(|app| {
+                app.http().version = 2;
+                app.http().compression = None;
+            })),
+        ),
+        plan(
+            "update-group",
+            Some(full()),
+            Some(full().change(|app| app.fun("one").retention = Some(14))),
+        ),
+        plan(
+            "drop-function",
+            Some(full()),
+            Some(full().change(|app| drop(app.functions.remove("two")))),
+        ),
+        plan(
+            "drop-api",
+            Some(full()),
+            Some(full().change(|app| app.api = None)),
+        ),
+        plan(
+            "replace-api",
+            Some(full()),
+            Some(full().change(|app| app.http().endpoint = "REGIONAL")),
+        ),
+        plan(
+            "replace-function",
+            Some(full()),
+            Some(full().change(|app| app.fun("two").called = Some("deux".into()))),
+        ),
+        plan("mixed", Some(full()), Some(mixed())),
+        plan("delete-small", Some(small()), None),
+        plan("delete-full", Some(full()), None),
+    ]
+}

@@ -1,0 +1,161 @@
+//! One account, one state, one stage of an application: what a command finds, and the commands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use grail_providers::fake::{Cloud, Physics, Role, Twice, World, catalog, twice};
+use grail_providers::port::Catalog;
+use grail_state::seal::Keys;
+use grail_state::store::memory::MemoryStore;
+use grail_state::store::{Holder, Wait};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::app::{App, stack};
+use crate::engine::{Clock, Engine, EngineError, Limits, NoProjection, OnFailure, Ports, StopSignal};
+use crate::event::{Event, Outcome};
+use crate::plan::Consent;
+
+/// The next command.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Command {
+    Deploy(App),
+    Delete,
+    Rollback,
+}
+
+#[derive(Clone)]
+pub(super) struct Ground {
+    pub(super) cloud: Cloud,
+    pub(super) store: MemoryStore,
+    pub(super) limits: Limits,
+    pub(super) twice: Option<Twice>,
+    keys: Keys,
+    clock: Clock,
+}
+
+impl Ground {
+    pub(super) fn new() -> Self {
+        Self::with(Physics::default())
+    }
+
+    pub(super) fn with(physics: Physics) -> Self {
+        let cloud = Cloud::new(physics);
+        cloud.meddle(strangers);
+        Self {
+            cloud,
+            store: MemoryStore::new(stack()),
+            limits: Limits::default(),
+            twice: None,
+            keys: Keys::from_master(&[7; 32]),
+            clock: Clock::starting_at("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap()),
+        }
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        let digester = Arc::new(self.keys.digester.clone());
+        let mut all: Catalog = catalog(&self.cloud, &digester);
+        if let Some(which) = &self.twice {
+            all = twice(&all, which);
+        }
+        Engine {
+            catalog: Arc::new(all),
+            store: Arc::new(self.store.clone()),
+            sealer: Arc::new(self.keys.sealer.clone()),
+            limits: self.limits.clone(),
+            clock: self.clock,
+            home: None,
+        }
+    }
+
+    pub(super) async fn run(&self, command: &Command) -> Result<Outcome, EngineError> {
+        self.run_heard(command, &mut Vec::new(), StopSignal::never())
+            .await
+    }
+
+    pub(super) async fn run_heard(
+        &self,
+        command: &Command,
+        events: &mut Vec<Event>,
+        stop: StopSignal,
+    ) -> Result<Outcome, EngineError> {
+        let engine = self.engine();
+        let mut session = engine.open(holder(), Wait::No).await?;
+        let mut ports = Ports {
+            records: &mut NoProjection,
+            events,
+            stop,
+        };
+        let consent = Consent {
+            replace: true,
+            ..Consent::default()
+        };
+        match command {
+            Command::Deploy(app) => {
+                session
+                    .deploy(&app.desired(), &consent, OnFailure::Rollback, None, &mut ports)
+                    .await
+            }
+            Command::Delete => session.delete(&consent, &mut ports).await,
+            Command::Rollback => session.rollback(&mut ports).await,
+        }
+    }
+
+    pub(super) async fn deploy(&self, app: &App) -> Outcome {
+        self.run(&Command::Deploy(app.clone())).await.unwrap()
+    }
+
+    /// The same account and state, each for itself from now on.
+    pub(super) fn fork(&self) -> Self {
+        let world = self.cloud.world();
+        let fork = Self {
+            cloud: Cloud::new(self.cloud.physics().clone()),
+            store: MemoryStore::restored(stack(), self.store.content()),
+            twice: None,
+            ..self.clone()
+        };
+        fork.cloud.meddle(|there| *there = world);
+        fork
+    }
+
+    /// Waits until nothing that was sent can still arrive.
+    pub(super) async fn settle(&self) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+pub(super) fn holder() -> Holder {
+    Holder {
+        who: "ann".into(),
+        host: "here".into(),
+        pid: 1,
+        command: "deploy".into(),
+        since: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// What others have in the same account, some of it under names that look like ours.
+fn strangers(world: &mut World) {
+    let role = |owner: Option<&str>| Role {
+        trust: json!("theirs"),
+        policies: [("main".to_owned(), json!("theirs"))].into(),
+        mark: None,
+        owner: owner.map(ToOwned::to_owned),
+        ready: None,
+    };
+    world.roles.insert("app-prod".into(), role(Some("other-prod")));
+    world.roles.insert("app-dev-old".into(), role(None));
+    world.groups.insert("/other/app-dev".into(), Some(3));
+    world.apis.insert(
+        "api0".into(),
+        grail_providers::fake::Api {
+            name: "app".into(),
+            mark: None,
+            endpoint_type: "EDGE".into(),
+            minimum_compression: None,
+            definition: json!({"theirs": true}),
+            deployments: Default::default(),
+            stages: Default::default(),
+        },
+    );
+}

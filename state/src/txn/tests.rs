@@ -1,0 +1,379 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::*;
+use crate::digest::Digest;
+use crate::id::{Kind, StackId};
+use crate::observed::{Proof, Remote};
+
+fn id(name: &str) -> ResourceId {
+    ResourceId::new(Kind::new("thing"), name)
+}
+
+fn ids(names: &[&str]) -> BTreeSet<ResourceId> {
+    names.iter().map(|name| id(name)).collect()
+}
+
+fn record(handle: &str, depends_on: &[&str]) -> Record {
+    Record {
+        handle: Handle(handle.into()),
+        spec: json!({ "of": handle }),
+        outputs: BTreeMap::new(),
+        depends_on: ids(depends_on),
+        rank: 0,
+        token: None,
+    }
+}
+
+fn present(record: &Record) -> PreImage {
+    PreImage::Present {
+        remote: Remote {
+            handle: record.handle.clone(),
+            spec: record.spec.clone(),
+            outputs: record.outputs.clone(),
+            proof: Proof::Ours,
+        },
+        record: Some(record.clone()),
+    }
+}
+
+fn base(records: &[(&str, Record)]) -> Snapshot {
+    let mut base = Snapshot::empty(StackId {
+        app: "app".into(),
+        stage: "dev".into(),
+    });
+    base.records = records
+        .iter()
+        .map(|(name, record)| (id(name), record.clone()))
+        .collect();
+    base
+}
+
+fn begin() -> Entry {
+    Entry::Begin {
+        goal: Digest::default(),
+        command: "deploy".into(),
+        at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn abort() -> Entry {
+    Entry::Abort {
+        why: "refused".into(),
+        at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn commit(sweep: &[Doomed]) -> Entry {
+    Entry::Commit {
+        sweep: sweep.to_vec(),
+        notes: BTreeMap::new(),
+    }
+}
+
+fn intent(name: &str, pre: PreImage, wanted: Option<&str>, depends_on: &[&str]) -> Entry {
+    Entry::Intent {
+        id: id(name),
+        token: StepToken(format!("token of {name}")),
+        spec: wanted.map(|wanted| json!(wanted)),
+        beside: None,
+        pre,
+        keep: Keep::Nothing,
+        depends_on: ids(depends_on),
+        rank: 0,
+        at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn beside(name: &str, old: &Record) -> Entry {
+    let mut entry = intent(name, present(old), Some("new"), &[]);
+    if let Entry::Intent { beside, .. } = &mut entry {
+        *beside = Some(old.handle.clone());
+    }
+    entry
+}
+
+fn done(name: &str, handle: &str) -> Entry {
+    Entry::Done {
+        id: id(name),
+        record: record(handle, &[]),
+    }
+}
+
+fn gone(name: &str) -> Entry {
+    Entry::Gone { id: id(name) }
+}
+
+fn restored(name: &str, record: Option<Record>) -> Entry {
+    Entry::Restored { id: id(name), record }
+}
+
+fn fold(base: Snapshot, entries: &[Entry]) -> Txn {
+    replay(base, entries).unwrap()
+}
+
+/// Every entry in every state: those that are named may follow, all others are refused and change nothing.
+#[test]
+fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
+    let old = record("old", &[]);
+    let doomed = Doomed::of(id("d"), &record("dead", &[]));
+    let states: Vec<(&str, Vec<Entry>, &[&str])> = vec![
+        ("idle", vec![], &["begin"]),
+        ("begun", vec![begin()], &["begin", "intent", "commit", "abort"]),
+        (
+            "announced",
+            vec![begin(), intent("a", PreImage::Absent, Some("x"), &[])],
+            &["done", "gone", "failed", "abort", "intent of another"],
+        ),
+        (
+            "done",
+            vec![
+                begin(),
+                intent("a", PreImage::Absent, Some("x"), &[]),
+                done("a", "h"),
+            ],
+            &["begin", "intent", "intent of another", "commit", "abort"],
+        ),
+        (
+            "committed",
+            vec![begin(), commit(std::slice::from_ref(&doomed))],
+            &["swept", "failed sweep"],
+        ),
+        (
+            "swept",
+            vec![
+                begin(),
+                commit(std::slice::from_ref(&doomed)),
+                Entry::Swept {
+                    id: id("d"),
+                    handle: doomed.handle.clone(),
+                },
+            ],
+            &[],
+        ),
+        (
+            "aborting",
+            vec![begin(), intent("a", present(&old), Some("x"), &[]), abort()],
+            &["restored", "stuck"],
+        ),
+        (
+            "stuck",
+            vec![
+                begin(),
+                intent("a", present(&old), Some("x"), &[]),
+                abort(),
+                Entry::Stuck {
+                    id: id("a"),
+                    why: "no".into(),
+                },
+            ],
+            &["restored", "stuck"],
+        ),
+        (
+            "restored",
+            vec![
+                begin(),
+                intent("a", present(&old), Some("x"), &[]),
+                abort(),
+                restored("a", Some(old.clone())),
+            ],
+            &[],
+        ),
+    ];
+    let entries: Vec<(&str, Entry)> = vec![
+        ("begin", begin()),
+        ("intent", intent("a", PreImage::Absent, Some("x"), &[])),
+        ("intent of another", intent("b", PreImage::Absent, Some("x"), &[])),
+        ("done", done("a", "h")),
+        ("gone", gone("a")),
+        (
+            "failed",
+            Entry::Failed {
+                id: id("a"),
+                maybe: true,
+                why: "cut".into(),
+            },
+        ),
+        (
+            "failed sweep",
+            Entry::Failed {
+                id: id("d"),
+                maybe: true,
+                why: "cut".into(),
+            },
+        ),
+        ("commit", commit(&[])),
+        (
+            "swept",
+            Entry::Swept {
+                id: id("d"),
+                handle: doomed.handle.clone(),
+            },
+        ),
+        ("abort", abort()),
+        ("restored", restored("a", None)),
+        (
+            "stuck",
+            Entry::Stuck {
+                id: id("a"),
+                why: "no".into(),
+            },
+        ),
+    ];
+    let mut refused = 0;
+    for (state, prefix, legal) in &states {
+        for (name, entry) in &entries {
+            let mut txn = fold(base(&[("a", old.clone())]), prefix);
+            let before = txn.clone();
+            let result = txn.apply(entry);
+            // An intent of `b` may follow wherever one of `a` may.
+            let may = legal.contains(name) || (*name == "intent of another" && legal.contains(&"intent"));
+            match result {
+                Ok(()) => assert!(may, "{name} was taken in state `{state}`"),
+                Err(corrupt) => {
+                    refused += 1;
+                    assert!(!may, "{name} was refused in state `{state}`: {corrupt}");
+                    assert_eq!(corrupt.number, prefix.len());
+                    assert_eq!(txn, before);
+                }
+            }
+        }
+    }
+    assert_eq!(refused, 9 * 12 - 22);
+}
+
+#[test]
+fn the_first_pre_image_wins_over_all_later_ones() {
+    let old = record("h", &[]);
+    let txn = fold(
+        base(&[("a", old.clone())]),
+        &[
+            begin(),
+            intent("a", present(&old), Some("one"), &[]),
+            done("a", "h"),
+            begin(),
+            intent("a", PreImage::Absent, Some("two"), &["b"]),
+        ],
+    );
+    let touched = &txn.touched()[&id("a")];
+    assert_eq!(touched.pre, present(&old));
+    assert_eq!(touched.wants, [json!("one"), json!("two")]);
+    assert_eq!(txn.unsettled().count(), 1);
+    assert_eq!(txn.records()[&id("a")].handle, Handle("h".into()));
+}
+
+#[test]
+fn a_replaced_resource_keeps_its_old_thing_until_it_is_swept() {
+    let old = record("h1", &[]);
+    let mut entries = vec![begin(), beside("a", &old)];
+    let txn = fold(base(&[("a", old.clone())]), &entries);
+    assert_eq!(
+        txn.records()[&id("a")],
+        old,
+        "the old one stands until the new one is done"
+    );
+
+    entries.push(done("a", "h2"));
+    let txn = fold(base(&[("a", old.clone())]), &entries);
+    assert_eq!(txn.records()[&id("a")].handle, Handle("h2".into()));
+    assert_eq!(txn.doomed(), [Doomed::of(id("a"), &old)]);
+
+    let sweep = txn.doomed().to_vec();
+    entries.push(commit(&sweep));
+    let txn = fold(base(&[("a", old.clone())]), &entries);
+    assert_eq!(txn.existing()[&id("a")].handle, Handle("h2".into()));
+    let left = txn.finished(Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!(left.doomed, sweep, "what is not swept stays in the snapshot");
+    entries.push(Entry::Swept {
+        id: id("a"),
+        handle: old.handle.clone(),
+    });
+    let done = fold(base(&[("a", old)]), &entries)
+        .finished(Timestamp::UNIX_EPOCH)
+        .unwrap();
+    assert!(done.doomed.is_empty() && done.records.len() == 1);
+}
+
+#[test]
+fn a_birth_beside_that_did_not_happen_leaves_the_old_record() {
+    let old = record("h1", &[]);
+    let txn = fold(
+        base(&[("a", old.clone())]),
+        &[begin(), beside("a", &old), gone("a")],
+    );
+    assert_eq!(txn.records()[&id("a")], old);
+    assert!(txn.doomed().is_empty() && !txn.touched()[&id("a")].died);
+}
+
+#[test]
+fn going_back_restores_records_and_forgets_what_was_doomed() {
+    let old = record("h1", &[]);
+    let mut snapshot = base(&[("a", old.clone())]);
+    snapshot.doomed = vec![Doomed::of(id("left"), &record("l", &[]))];
+    let mut txn = fold(
+        snapshot.clone(),
+        &[begin(), beside("a", &old), done("a", "h2"), abort()],
+    );
+    assert_eq!(txn.doomed(), snapshot.doomed);
+    assert!(!txn.is_complete() && txn.finished(Timestamp::UNIX_EPOCH).is_none());
+    txn.apply(&restored("a", Some(old))).unwrap();
+    assert_eq!(txn.finished(Timestamp::UNIX_EPOCH), Some(snapshot));
+}
+
+#[test]
+fn a_committed_deletion_stays_in_sight_until_it_is_swept() {
+    let old = record("h", &[]);
+    let doomed = Doomed::of(id("a"), &old);
+    let txn = fold(base(&[("a", old)]), &[begin(), commit(&[doomed])]);
+    assert!(txn.records().is_empty());
+    assert_eq!(txn.existing().len(), 1);
+}
+
+#[test]
+fn births_are_undone_after_what_leans_on_them_and_deaths_after_what_they_stood_on() {
+    let role = record("role", &[]);
+    let function = record("function", &["role"]);
+    let txn = fold(
+        base(&[("role", role.clone()), ("function", function.clone())]),
+        &[
+            begin(),
+            intent("new-role", PreImage::Absent, Some("x"), &[]),
+            intent("new-function", PreImage::Absent, Some("x"), &["new-role"]),
+            done("new-role", "nr"),
+            done("new-function", "nf"),
+            intent("function", present(&function), None, &["role"]),
+            gone("function"),
+            intent("role", present(&role), None, &[]),
+            gone("role"),
+            abort(),
+        ],
+    );
+    let order = txn.restore_order();
+    assert_eq!(order[&id("new-role")], ids(&["new-function"]));
+    assert_eq!(order[&id("function")], ids(&["role"]));
+    assert_eq!(txn.next_to_restore(), [id("new-function"), id("role")]);
+}
+
+#[test]
+fn a_circle_of_two_goals_is_broken_and_nothing_is_left_out() {
+    let txn = fold(
+        base(&[]),
+        &[
+            begin(),
+            intent("a", PreImage::Absent, Some("x"), &["b"]),
+            intent("b", PreImage::Absent, Some("x"), &["a"]),
+            done("a", "a"),
+            done("b", "b"),
+            abort(),
+        ],
+    );
+    let order = txn.restore_order();
+    assert_eq!(order.len(), 2);
+    assert_eq!(
+        order.values().map(BTreeSet::len).sum::<usize>(),
+        1,
+        "exactly one edge is dropped"
+    );
+}
