@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -21,6 +23,9 @@ use super::connector::{BundleError, Calls, Seam};
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long credentials may take to load: a credential process may ask a person for a code.
+const SIGN_IN: Duration = Duration::from_secs(120);
 
 /// Where and as whom to work, as the caller resolved it. What is `None` is left to the SDK's own chain.
 #[derive(Clone, Debug, Default)]
@@ -166,6 +171,13 @@ impl Context {
             .region()
             .map(ToString::to_string)
             .ok_or(ContextError::NoRegion)?;
+        if !region
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        {
+            let told = Told("it is not spelled like a region".to_owned());
+            return Err(ContextError::WrongRegion(region, told));
+        }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
         let Partition { name, dns_suffix } = partition_of(&region);
@@ -224,6 +236,7 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(seam.clone())
+        .identity_cache(IdentityCache::lazy().load_timeout(SIGN_IN).build())
         .timeout_config(timeouts);
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
@@ -241,7 +254,15 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
 }
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
-    let identity = clients.sts.read().get_caller_identity().send().await;
+    // Two attempts: an endpoint that is not there should be told in seconds.
+    let few = aws_sdk_sts::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(2));
+    let call = clients
+        .sts
+        .read()
+        .get_caller_identity()
+        .customize()
+        .config_override(few);
+    let identity = call.send().await;
     let error = match identity {
         Ok(identity) => {
             let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
@@ -257,9 +278,11 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
                 None => ContextError::WrongRegion(region.to_owned(), told),
             }
         }
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+        SdkError::DispatchFailure(failure) if failure.is_user() => {
             ContextError::Unreachable(endpoint(config, region), told)
         }
+        // Before a request is sent, only the loading of credentials can go wrong.
+        SdkError::DispatchFailure(_) => ContextError::NoCredentials(told),
         SdkError::ServiceError(service) => match service.err().code() {
             Some(
                 "InvalidClientTokenId"
@@ -274,7 +297,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
             ) => ContextError::BadCredentials(told),
             _ => ContextError::Unknown(told),
         },
-        _ => ContextError::NoCredentials(told),
+        _ => ContextError::Unknown(told),
     })
 }
 
@@ -337,7 +360,7 @@ mod tests {
             told(vec![error("Strange")], None).await,
             Err(ContextError::Unknown(_))
         ));
-        let broken = || vec![Reply::Broken; 3];
+        let broken = || vec![Reply::Broken; 2];
         assert!(
             matches!(told(broken(), None).await, Err(ContextError::WrongRegion(region, _)) if region == "eu-west-1")
         );
@@ -377,6 +400,23 @@ mod tests {
             "{error:?}"
         );
         assert!(aws.asked().is_empty() && error.hint().contains("--local"));
+    }
+
+    #[tokio::test]
+    async fn a_region_that_is_none_is_refused_before_anything_is_sent() {
+        let settings = Settings {
+            region: Some("EU West".into()),
+            local: Some(LocalCloud { port: 1 }),
+            loopback_only: true,
+            ..Settings::default()
+        };
+        let connected = Context::connect(
+            settings,
+            stack(),
+            Arc::new(MemoryArtifacts::default()),
+            Arc::new(|_| None),
+        );
+        assert!(matches!(connected.await, Err(ContextError::WrongRegion(region, _)) if region == "EU West"));
     }
 
     #[tokio::test]

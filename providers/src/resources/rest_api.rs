@@ -233,9 +233,15 @@ impl RestApi {
         }
         let short = baseline.split(':').next_back().and_then(|digest| digest.get(..12));
         let short = short.unwrap_or(&baseline);
+        let recorded = record.filter(|_| known.is_some()).and_then(|record| record.spec.get("definition"));
         let definition = match reading.head.mark() {
-            // A document is applied whole, mark and all: what bears the mark of this very attempt is what it sent.
-            Some(mark) if Some(&mark.token) == at.token => mark.digest,
+            // A document is applied whole, mark and all: what bears the mark of this very attempt is what it sent. But of
+            // the document that the record speaks of the record knows better: the mark stays when a hand changes a method.
+            Some(mark)
+                if Some(&mark.token) == at.token && recorded.and_then(Value::as_str) != Some(&mark.digest) =>
+            {
+                mark.digest
+            }
             _ if known.is_some() => format!("changed outside: {short}"),
             _ => format!("not known: {short}"),
         };

@@ -455,10 +455,14 @@ async fn the_way_back_has_the_environment_in_clear_and_the_old_zip() {
     let back = self::stand(vec![taken("Successful")]);
     back.create(&secured.spec).await.unwrap();
 
-    let lost = bare(vec![there(json!({})), there(json!({})), refusal(404, "NoSuchKey", "gone")], None);
-    let failure = lost.provider.secure(&lost.remote(ARN, &spec())).await.err().unwrap();
-    assert!(failure.hint.unwrap().contains("rollback"));
-    assert_eq!(lost.aws.operations(), ["GetFunction", "GetFunction", "GET"]);
+    let lost = bare(vec![there(json!({})), there(json!({})), refusal(404, "NoSuchKey", "gone"), taken("Successful")], None);
+    let secured = lost.provider.secure(&lost.remote(ARN, &spec())).await.unwrap();
+    assert!(secured.artifacts.is_empty());
+    // All but the code can still be taken back.
+    lost.update(ARN, &with(json!({"memory": 512, "code": secured.spec["code"]})), &secured.spec).await.unwrap();
+    let failure = lost.update(ARN, &with(json!({"code": zip("two").code})), &secured.spec).await.unwrap_err();
+    assert!(failure.chain().contains("is not at hand"));
+    assert_eq!(lost.aws.operations(), ["GetFunction", "GetFunction", "GET", "UpdateFunctionConfiguration"]);
 }
 
 #[tokio::test]

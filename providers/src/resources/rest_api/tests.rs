@@ -118,13 +118,14 @@ fn record(remote: &Remote) -> Record {
     }
 }
 
+/// A look as the planner has it: with the token of the attempt that made the thing.
 async fn seen_with(cloud: &Canned, record: &Record) -> Remote {
-    let id = id();
+    let (id, made_by) = (id(), token("t1"));
     let at = Locator {
         id: &id,
         handle: Some(&record.handle),
         spec: Some(&record.spec),
-        token: None,
+        token: Some(&made_by),
         record: Some(record),
     };
     match provider(cloud).observe(at).await.unwrap() {

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use grail_providers::package::{Bundle, Content, ZipDigest};
 
-use crate::source::python::{Python, Runtime, Surroundings, Tell};
+use crate::source::python::{Python, Runtime, Surroundings, Tell, absolute};
 
 mod error;
 mod fetch;
@@ -91,7 +91,7 @@ pub enum Target {
 /// What to build a package from.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The project, as an absolute path.
+    /// The project.
     pub project_dir: &'a Path,
     /// Its Python, which must have `chalice`.
     pub python: &'a Python,
@@ -135,6 +135,12 @@ pub struct Size {
 /// [`PackageError`] when `app.py` is missing, a file cannot be read, the requirements cannot be had at all, the
 /// package is too large for Lambda, or the cache cannot be written.
 pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, PackageError> {
+    let (project_dir, cache) = (absolute(request.project_dir), absolute(request.cache));
+    let request = Request {
+        project_dir: &project_dir,
+        cache: &cache,
+        ..*request
+    };
     let runtime = request.python.runtime();
     let chalice = request
         .python
@@ -143,9 +149,8 @@ pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, Pac
         .ok_or_else(|| PackageError::NoChalice {
             executable: request.python.executable.clone(),
         })?;
-    let tree = tree::dependencies(request, &runtime, tell).await?;
-    let (target, project_dir) = (request.target, request.project_dir.to_owned());
-    let shelf = Shelf::new(request.cache);
+    let tree = tree::dependencies(&request, &runtime, tell).await?;
+    let (target, shelf) = (request.target, Shelf::new(&cache));
     let work = move || {
         let mut warnings = Vec::new();
         let mut bundle = tree.bundle;
