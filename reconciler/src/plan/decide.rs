@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use grail_providers::port::{Diff, Rules};
+use grail_state::template::has_stand_in;
 use grail_state::{Desired, Observed, OutputRef, Proof, Record, Remote, ResourceId, Template};
 use serde_json::Value;
 
@@ -106,7 +107,8 @@ fn decide_one<'a>(
         problems,
     };
     let wanted = rules.project(&want).map_err(invalid)?;
-    let label = rules.label(&wanted);
+    // A name that is known after the deploy only is no name for messages.
+    let label = rules.label(&wanted).filter(|label| !has_stand_in(label));
     let have = have(inputs, id);
     let (fate, prospect) = match &have {
         None => {
@@ -119,6 +121,7 @@ fn decide_one<'a>(
                 Fate::Create(why),
                 Prospect::Coming {
                     new_identity: !rules.name_bound(),
+                    cleared: false,
                 },
             )
         }
@@ -162,8 +165,11 @@ fn compared(
     let why = reason::of_update(&diff, wanted, &have.spec, recorded.map(|record| &record.spec));
     if diff.replaces() {
         let manner = replace::manner(inputs, rules, desired, want, &diff, outlook)?;
-        let new_identity = matches!(manner, Manner::Beside);
-        return Ok((Fate::Replace(manner, why), Prospect::Coming { new_identity }));
+        let coming = Prospect::Coming {
+            new_identity: manner == Manner::Beside,
+            cleared: manner == Manner::InItsPlace,
+        };
+        return Ok((Fate::Replace(manner, why), coming));
     }
     let volatile = rules.volatile_outputs();
     Ok((Fate::Update(diff, why), Prospect::Updated { outputs, volatile }))

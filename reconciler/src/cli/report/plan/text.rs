@@ -75,12 +75,12 @@ fn draw(text: &mut String, change: &Change<'_>, paint: Paint) {
         .unwrap_or(0)
         .min(WIDEST);
     for field in &change.fields {
-        draw_field(text, field, width, paint);
+        draw_field(text, field, change.sign, width, paint);
     }
     text.push('\n');
 }
 
-fn draw_field(text: &mut String, field: &Field, width: usize, paint: Paint) {
+fn draw_field(text: &mut String, field: &Field, of: Sign, width: usize, paint: Paint) {
     let path = &field.path;
     let _ = match &field.detail {
         Detail::New(value) => writeln!(text, "      {} {path:width$}  {value}", paint.good("+")),
@@ -94,7 +94,8 @@ fn draw_field(text: &mut String, field: &Field, width: usize, paint: Paint) {
             )
         }
         Detail::Grants { gained, lost } => {
-            let _ = writeln!(text, "      {} {path}", paint.change("~"));
+            let sign = if of == Sign::Create { paint.good("+") } else { paint.change("~") };
+            let _ = writeln!(text, "      {sign} {path}");
             for line in lost {
                 let _ = writeln!(text, "          {} {line}", paint.bad("-"));
             }
