@@ -10,5 +10,6 @@ mod faults;
 mod ground;
 mod lifecycle;
 mod oracle;
+mod tally;
 mod timing;
 mod walks;

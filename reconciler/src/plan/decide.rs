@@ -121,6 +121,7 @@ fn decide_one<'a>(
                 Fate::Create(why),
                 Prospect::Coming {
                     new_identity: !rules.name_bound(),
+                    cleared: false,
                 },
             )
         }
@@ -164,8 +165,11 @@ fn compared(
     let why = reason::of_update(&diff, wanted, &have.spec, recorded.map(|record| &record.spec));
     if diff.replaces() {
         let manner = replace::manner(inputs, rules, desired, want, &diff, outlook)?;
-        let new_identity = matches!(manner, Manner::Beside);
-        return Ok((Fate::Replace(manner, why), Prospect::Coming { new_identity }));
+        let coming = Prospect::Coming {
+            new_identity: manner == Manner::Beside,
+            cleared: manner == Manner::InItsPlace,
+        };
+        return Ok((Fate::Replace(manner, why), coming));
     }
     let volatile = rules.volatile_outputs();
     Ok((Fate::Update(diff, why), Prospect::Updated { outputs, volatile }))

@@ -23,8 +23,9 @@ pub(super) enum Prospect {
         outputs: BTreeMap<String, Value>,
         volatile: &'static [&'static str],
     },
-    /// They are known when it is made. `new_identity` if it will be another thing than any before, whatever its name.
-    Coming { new_identity: bool },
+    /// They are known when it is made. `new_identity` if it will be another thing than any before, whatever its name;
+    /// `cleared` if what is there goes first.
+    Coming { new_identity: bool, cleared: bool },
     /// Nothing can be said, because of a problem that is reported already.
     Spoilt,
 }
@@ -63,7 +64,18 @@ impl<'a> Outlook<'a> {
 
     /// Whether the resource will be another thing than any before.
     pub(super) fn is_new_identity(&self, id: &ResourceId) -> bool {
-        matches!(self.0.get(id), Some(Prospect::Coming { new_identity: true }))
+        matches!(
+            self.0.get(id),
+            Some(Prospect::Coming {
+                new_identity: true,
+                ..
+            })
+        )
+    }
+
+    /// Whether what is there of the resource goes before it is made anew.
+    pub(super) fn is_cleared(&self, id: &ResourceId) -> bool {
+        matches!(self.0.get(id), Some(Prospect::Coming { cleared: true, .. }))
     }
 
     /// Whether a problem with it makes everything that depends on it unclear.

@@ -3,7 +3,7 @@
 //! A thing whose name the cloud gives is made beside the old one, dependents are turned to it, and the old one is retired
 //! after the commit. A thing whose name is fixed has to go first, so it is away for a while: that needs the user's consent.
 
-use grail_providers::port::{Diff, Rules};
+use grail_providers::port::{Diff, Rules, Undelete};
 use grail_state::{Desired, OutputRef, Template};
 
 use super::outlook::Outlook;
@@ -33,6 +33,11 @@ pub(super) fn manner(
         .filter(|field| field.replaces)
         .map(|field| field.path.clone())
         .collect();
+    if rules.undelete() != Undelete::Never
+        && calling.iter().any(|path| hangs_on_a_cleared_thing(want, path, outlook))
+    {
+        return Ok(Manner::InItsPlace);
+    }
     if !rules.name_bound()
         || calling
             .iter()
@@ -49,20 +54,32 @@ pub(super) fn manner(
     })
 }
 
+/// Whether the field makes the thing part of a parent that goes before it is made anew: it would go with its parent, and the
+/// way back would not know of it (a statement in the policy of a function).
+fn hangs_on_a_cleared_thing(want: &Template, path: &str, outlook: &Outlook<'_>) -> bool {
+    refs_at(want, path)
+        .iter()
+        .any(|output| outlook.is_cleared(&output.of))
+}
+
 /// Whether the field is part of the thing's identity by way of a parent that is another thing than before (the stage of an
 /// API that is made beside the old API): then its own fixed name is not taken.
 fn hangs_on_a_new_thing(want: &Template, path: &str, outlook: &Outlook<'_>) -> bool {
-    let Template::Map(entries) = want else {
-        return false;
-    };
-    let mut refs: Vec<OutputRef> = Vec::new();
-    for (key, item) in entries {
-        if path
-            .strip_prefix(key.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        {
-            item.refs(&mut refs);
+    let refs = refs_at(want, path);
+    !refs.is_empty() && refs.iter().all(|output| outlook.is_new_identity(&output.of))
+}
+
+fn refs_at(want: &Template, path: &str) -> Vec<OutputRef> {
+    let mut refs = Vec::new();
+    if let Template::Map(entries) = want {
+        for (key, item) in entries {
+            if path
+                .strip_prefix(key.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            {
+                item.refs(&mut refs);
+            }
         }
     }
-    !refs.is_empty() && refs.iter().all(|output| outlook.is_new_identity(&output.of))
+    refs
 }

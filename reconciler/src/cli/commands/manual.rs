@@ -40,11 +40,11 @@ fn chapter(command: &mut Command, name: &str, text: &mut String) {
 mod tests {
     #[test]
     fn the_reference_in_the_repository_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/REFERENCE.md");
         let written = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             written == super::text(),
-            "docs/reference.md is out of date: run `cargo run -- manual > docs/reference.md`"
+            "REFERENCE.md is out of date: run `cargo run -- manual > reconciler/REFERENCE.md`"
         );
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Ground {
     pub(super) cloud: Cloud,
     pub(super) store: MemoryStore,
     pub(super) limits: Limits,
-    pub(super) twice: Option<Twice>,
+    twice: Option<Twice>,
     keys: Keys,
     clock: Clock,
 }
@@ -103,6 +103,12 @@ impl Ground {
 
     pub(super) async fn deploy(&self, app: &App) -> Outcome {
         self.run(&Command::Deploy(app.clone())).await.unwrap()
+    }
+
+    /// With calls that come twice.
+    pub(super) fn doubling(mut self, which: &Twice) -> Self {
+        self.twice = Some(which.clone());
+        self
     }
 
     /// The same account and state, each for itself from now on.
