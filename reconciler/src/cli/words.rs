@@ -82,12 +82,17 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
         }
         // Chalice's own words, where its users and their scripts look for them.
         (Output::Human, Remark::Packaged { reused, .. }) => {
-            data(if *reused {
-                "Reusing existing deployment package.\n"
-            } else {
-                "Creating deployment package.\n"
-            });
+            data(packaged(*reused));
         }
+    }
+}
+
+/// What Chalice says of the package: the second line follows the first where there was one already.
+pub fn packaged(reused: bool) -> &'static str {
+    if reused {
+        "Creating deployment package.\nReusing existing deployment package.\n"
+    } else {
+        "Creating deployment package.\n"
     }
 }
 
