@@ -160,12 +160,6 @@ impl Attempt {
         self
     }
 
-    /// The same, with a write on its way that an earlier attempt has sent.
-    pub(crate) fn after(mut self, pending: Option<Pending>) -> Self {
-        self.pending = pending;
-        self
-    }
-
     /// The write that may still arrive.
     pub(crate) fn pending(&self) -> Option<&Pending> {
         self.pending.as_ref()

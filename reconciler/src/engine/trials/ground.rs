@@ -124,6 +124,14 @@ impl Ground {
         fork
     }
 
+    /// What the next process finds: the same account, with what is still on its way to it, and the state.
+    pub(super) fn revived(&self) -> Self {
+        Self {
+            store: MemoryStore::restored(stack(), self.store.content()),
+            ..self.clone()
+        }
+    }
+
     /// Waits until nothing that was sent can still arrive.
     pub(super) async fn settle(&self) {
         tokio::time::sleep(Duration::from_secs(60)).await;
