@@ -38,7 +38,10 @@ pub fn refuse(refusal: &Refusal, output: Output, colour: bool) {
             if let Some(problems) = &refusal.problems {
                 words(&drawn(problems, colour));
             }
-            refusal.faults.iter().for_each(|fault| words(&told(fault, colour)));
+            refusal
+                .faults
+                .iter()
+                .for_each(|fault| words(&told(fault, colour)));
         }
         Output::Json => json_line(
             "error",
@@ -63,7 +66,10 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
             json_line("problem", json!({"problem": problem}));
         }
         (Output::Json, Remark::AppSaid(text)) => {
-            json_line("said", json!({"code": "app.printed", "text": text, "warning": false}));
+            json_line(
+                "said",
+                json!({"code": "app.printed", "text": text, "warning": false}),
+            );
         }
         (Output::Json, Remark::Packaged { reused, size }) => {
             json_line("packaged", json!({"reused": reused, "size": size}));
@@ -76,13 +82,21 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
         }
         // Chalice's own words, where its users and their scripts look for them.
         (Output::Human, Remark::Packaged { reused, .. }) => {
-            data(if *reused { "Reusing existing deployment package.\n" } else { "Creating deployment package.\n" });
+            data(if *reused {
+                "Reusing existing deployment package.\n"
+            } else {
+                "Creating deployment package.\n"
+            });
         }
     }
 }
 
 fn drawn(problems: &Problems, colour: bool) -> String {
-    let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+    let theme = if colour {
+        miette::GraphicalTheme::unicode()
+    } else {
+        miette::GraphicalTheme::unicode_nocolor()
+    };
     let drawer = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut text = String::new();
     for problem in &problems.0 {
@@ -119,7 +133,9 @@ mod tests {
 
     #[test]
     fn an_error_shows_its_causes_and_what_to_do_apart() {
-        let refusal = Refusal::new("could not reach the moon").because(std::io::Error::other("no rocket")).hint("build one");
+        let refusal = Refusal::new("could not reach the moon")
+            .because(std::io::Error::other("no rocket"))
+            .hint("build one");
         let text: String = refusal.faults.iter().map(|fault| told(fault, false)).collect();
         insta::assert_snapshot!(text, @r"
         error: could not reach the moon

@@ -24,7 +24,10 @@ pub fn text() -> String {
 fn chapter(command: &mut Command, name: &str, text: &mut String) {
     let help = command.clone().term_width(100).render_long_help().to_string();
     let lines: Vec<_> = help.lines().map(str::trim_end).collect();
-    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
+    text.push_str(&format!(
+        "\n## `{name}`\n\n```text\n{}\n```\n",
+        lines.join("\n").trim_end()
+    ));
     for below in command.get_subcommands_mut() {
         if below.get_name() != "help" && !below.is_hide_set() {
             let name = format!("{name} {}", below.get_name());

@@ -6,8 +6,8 @@ use crate::cli::exit::Exit;
 use crate::cli::pass::{Connected, Connection};
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
-use crate::cli::{is_human, report, words};
 use crate::cli::{commands::local_cloud, wish};
+use crate::cli::{is_human, report, words};
 use crate::plan::{Consent, Plan};
 use crate::source::chalice::config::Overrides;
 
@@ -18,8 +18,15 @@ use crate::source::chalice::config::Overrides;
 pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> {
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
-    let port = if settings.local { Some(local_cloud::up(settings).await?.port) } else { None };
-    let how = Connection { port, ..Connection::default() };
+    let port = if settings.local {
+        Some(local_cloud::up(settings).await?.port)
+    } else {
+        None
+    };
+    let how = Connection {
+        port,
+        ..Connection::default()
+    };
     let connected = Connected::to(settings, config.app_name(), how).await?;
     let mut pass = connected.read(&remarks).await?;
     let (artifacts, digester) = (&*connected.stage.artifacts, &connected.stage.keys.digester);
@@ -35,7 +42,11 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
             .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))?;
     }
     show(settings, args.format, &plan);
-    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Changes } else { Exit::Done })
+    Ok(if args.detailed_exitcode && !plan.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Done
+    })
 }
 
 fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
@@ -43,7 +54,10 @@ fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
         PlanFormat::Json => words::data(&report::plan::json(plan)),
         PlanFormat::Markdown => words::data(&report::plan::markdown(plan)),
         PlanFormat::Human if is_human(settings) => {
-            words::data(&report::plan::human(plan, settings.colour && settings.environment.shows));
+            words::data(&report::plan::human(
+                plan,
+                settings.colour && settings.environment.shows,
+            ));
         }
         PlanFormat::Human => words::json_line("planned", serde_json::json!({"plan": plan})),
     }
@@ -60,5 +74,9 @@ pub fn overrides(args: &WishArgs) -> Overrides {
 
 /// What the command line allows.
 pub fn consent(args: &WishArgs) -> Consent {
-    Consent { adopt: args.adopt.iter().cloned().collect(), replace: args.allow_replace, ..Consent::default() }
+    Consent {
+        adopt: args.adopt.iter().cloned().collect(),
+        replace: args.allow_replace,
+        ..Consent::default()
+    }
 }
