@@ -13,7 +13,7 @@ use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
 
@@ -124,6 +124,23 @@ pub enum ContextError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Told(pub String);
+
+impl Told {
+    /// The words of an error and of its causes. Their debug forms, which the SDK's own display adds, are for nobody.
+    fn by(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut words = error.to_string();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            let said = next.to_string();
+            if !words.contains(&said) {
+                words.push_str(": ");
+                words.push_str(&said);
+            }
+            cause = next.source();
+        }
+        Self(words)
+    }
+}
 
 impl ContextError {
     /// What a person can do about it.
@@ -270,7 +287,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         }
         Err(error) => error,
     };
-    let told = Told(DisplayErrorContext(&error).to_string());
+    let told = Told::by(&error);
     Err(match &error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             match config.endpoint_url() {
