@@ -298,7 +298,20 @@ fn a_function_keeps_what_updates_say() {
     )
     .unwrap();
 
+    let lambda = account.lambda();
+    let stopped = lambda.put_function_concurrency().function_name("worker");
+    block_on(stopped.reserved_concurrent_executions(0).send()).unwrap();
+    assert_eq!(worker()["concurrency"], 0);
+    block_on(
+        lambda
+            .delete_function_concurrency()
+            .function_name("worker")
+            .send(),
+    )
+    .unwrap();
+
     let after = worker();
+    assert_eq!(after["concurrency"], Value::Null);
     assert_eq!(after["configuration"]["tracing"], "Active");
     assert_eq!(after["configuration"]["handler"], "app.other");
     assert_eq!(after["configuration"]["timeout"], 9);

@@ -11,3 +11,4 @@ mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
+mod oracle;
