@@ -11,13 +11,13 @@ pub mod refusal;
 pub mod report;
 pub mod settings;
 
-mod commands;
-mod pass;
-mod signals;
-mod stage;
-mod trace;
-mod wish;
-mod words;
+pub mod commands;
+pub mod pass;
+pub mod signals;
+pub mod stage;
+pub mod trace;
+pub mod wish;
+pub mod words;
 
 use args::{Command, CommandLine, Output};
 use environment::Environment;

@@ -7,6 +7,8 @@
 //! | `functions` | functions alone: memory, timeout, environment, tags, layer, concurrency, tracing, log retention |
 //! | `blueprints` | blueprints with prefixes, a role for each function, merged tags and environment, VPC, a borrowed role |
 
+use std::io::Write;
+
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LayerVersionContentInput;
 
@@ -68,7 +70,7 @@ impl Fixture {
 /// The layer `shared`, version 1, which a function of `functions` uses.
 fn publish_shared_layer(account: &Account) {
     let content = LayerVersionContentInput::builder()
-        .zip_file(Blob::new(empty_archive()))
+        .zip_file(Blob::new(archive(&[("empty", "")])))
         .build();
     let asked = account
         .lambda()
@@ -97,14 +99,18 @@ fn lend_role(account: &Account) {
     runtime::block_on(asked).expect("creating the role that the fixture borrows");
 }
 
-/// A zip archive with one empty file: AWS refuses archives without any.
-fn empty_archive() -> Vec<u8> {
+/// A zip archive of these files, as one that a test uploads itself.
+pub fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    writer
-        .start_file("empty", zip::write::SimpleFileOptions::default())
-        .expect("writing an archive in memory");
+    for (name, text) in files {
+        let started = writer.start_file(*name, zip::write::SimpleFileOptions::default());
+        started.expect("starting a file of an archive in memory");
+        writer
+            .write_all(text.as_bytes())
+            .expect("writing an archive in memory");
+    }
     writer
         .finish()
-        .expect("writing an archive in memory")
+        .expect("finishing an archive in memory")
         .into_inner()
 }

@@ -259,32 +259,3 @@ fn a_call_whose_client_has_gone_takes_effect_all_the_same() {
     assert!(gave_up.is_err());
     arrives(&stand, "left");
 }
-
-#[test]
-fn code_sent_to_moto_can_be_fetched_back() {
-    use sdk::lambda::primitives::Blob;
-    use sdk::lambda::types::{FunctionCode, Runtime};
-    let stand = stand();
-    stand.create_role("worker").unwrap();
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    archive
-        .start_file("app.py", zip::write::SimpleFileOptions::default())
-        .unwrap();
-    let archive = archive.finish().unwrap().into_inner();
-    let asked = stand
-        .lambda
-        .create_function()
-        .function_name("worker")
-        .role("arn:aws:iam::123456789012:role/worker")
-        .runtime(Runtime::Python312)
-        .handler("app.handler")
-        .code(
-            FunctionCode::builder()
-                .zip_file(Blob::new(archive.clone()))
-                .build(),
-        );
-    block_on(asked.send()).unwrap();
-    let world = World::read(&stand.truth);
-    let digest = grail_tests::world::content_digest(&archive).unwrap();
-    assert_eq!(world.section("functions")["worker"]["code"], digest);
-}

@@ -1,6 +1,14 @@
 //! Whole scenarios: one binary, one module a subject. The harness is the library `grail-tests`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
+)]
+
 mod architecture;
 mod harness_chalice;
 mod harness_emulators;
+mod harness_moto;
 mod harness_proxy;
+mod oracle;

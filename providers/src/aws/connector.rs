@@ -4,10 +4,9 @@
 //! The seam counts attempts (the SDK's own repetitions of reads too), traces them, keeps tests off the network, and starts
 //! the deadline of a request when it is sent, not while it queues for its rate. [`Pace`] is where rates are kept; without
 //! one, nothing waits. A request that the seam holds back was never sent, and says so ([`NotSent`]).
-//!
-//! Neither aws-config nor the smithy client reads `AWS_CA_BUNDLE`, so the seam is given the path; as in botocore the bundle
-//! takes the place of the system's roots. Proxies come from the environment as the smithy client reads it, and are never
-//! used for loopback endpoints.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,8 +15,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -29,9 +26,9 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use futures::future::BoxFuture;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tracing::Instrument;
+
+use super::transport::{BundleError, Transport};
 
 /// A request must be answered within this time, and [`PER_MEGABYTE`] for what it carries.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -117,28 +114,6 @@ pub trait Pace: Send + Sync + fmt::Debug {
 #[error("no answer within {} s", .0.as_secs())]
 struct NoAnswer(Duration);
 
-/// A certificate bundle that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum BundleError {
-    /// It could not be read.
-    #[error("the certificate bundle {path} could not be read")]
-    Unreadable {
-        /// Where it should be.
-        path: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It holds no certificate, or a broken one.
-    #[error("the certificate bundle {path} is not valid: {why}")]
-    Invalid {
-        /// Where it is.
-        path: String,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
 /// The seam: an HTTP client for the SDK, and for plain downloads.
 #[derive(Clone, Debug)]
 pub struct Seam(Arc<Inner>);
@@ -151,27 +126,13 @@ struct Inner {
     loopback_only: bool,
 }
 
-/// What carries the requests.
-#[derive(Debug)]
-enum Transport {
-    /// Sockets. One connector for each pair of time-outs, once with and once without proxy: each has its own pool.
-    Sockets {
-        tls: TlsContext,
-        made: Mutex<BTreeMap<(Option<Duration>, Option<Duration>, bool), SharedHttpConnector>>,
-    },
-    /// Something given: canned answers, a fault injector.
-    Given(SharedHttpConnector),
-}
-
 impl Seam {
     /// A seam over sockets. `bundle` is the file that `AWS_CA_BUNDLE` names.
     ///
     /// # Errors
     /// Where the bundle cannot be used.
     pub fn over_sockets(bundle: Option<&Path>, loopback_only: bool) -> Result<Self, BundleError> {
-        let tls = tls_context(bundle)?;
-        let made = Mutex::new(BTreeMap::new());
-        Ok(Self::new(Transport::Sockets { tls, made }, loopback_only))
+        Ok(Self::new(Transport::sockets(bundle)?, loopback_only))
     }
 
     /// A seam over `connector`: for tests that answer themselves.
@@ -192,15 +153,8 @@ impl Seam {
     #[must_use]
     pub fn paced(self, pace: Arc<dyn Pace>) -> Self {
         let inner = &self.0;
-        let transport = match &inner.transport {
-            Transport::Given(connector) => Transport::Given(connector.clone()),
-            Transport::Sockets { tls, .. } => Transport::Sockets {
-                tls: tls.clone(),
-                made: Mutex::default(),
-            },
-        };
         Self(Arc::new(Inner {
-            transport,
+            transport: inner.transport.afresh(),
             calls: Arc::clone(&inner.calls),
             pace: Some(pace),
             loopback_only: inner.loopback_only,
@@ -322,82 +276,6 @@ impl HttpConnector for Through {
             Ok(answer)
         })
     }
-}
-
-impl Transport {
-    fn connector(
-        &self,
-        connect: Option<Duration>,
-        read: Option<Duration>,
-        proxied: bool,
-    ) -> SharedHttpConnector {
-        match self {
-            Self::Given(connector) => connector.clone(),
-            Self::Sockets { tls, made } => made
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry((connect, read, proxied))
-                .or_insert_with(|| socket(tls.clone(), connect, read, proxied))
-                .clone(),
-        }
-    }
-}
-
-fn socket(
-    tls: TlsContext,
-    connect: Option<Duration>,
-    read: Option<Duration>,
-    proxied: bool,
-) -> SharedHttpConnector {
-    let mut settings = HttpConnectorSettings::builder();
-    settings.set_connect_timeout(connect).set_read_timeout(read);
-    let proxy = if proxied {
-        ProxyConfig::from_env()
-    } else {
-        ProxyConfig::disabled()
-    };
-    SharedHttpConnector::new(
-        aws_smithy_http_client::Connector::builder()
-            .connector_settings(settings.build())
-            .proxy_config(proxy)
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .build(),
-    )
-}
-
-/// Reads and checks the bundle here, because the TLS stack panics on one that it cannot use.
-fn tls_context(bundle: Option<&Path>) -> Result<TlsContext, BundleError> {
-    let mut trust = TrustStore::default();
-    if let Some(path) = bundle {
-        let shown = path.display().to_string();
-        let invalid = |why: String| BundleError::Invalid {
-            path: shown.clone(),
-            why,
-        };
-        let pem = std::fs::read(path).map_err(|source| BundleError::Unreadable {
-            path: shown.clone(),
-            source,
-        })?;
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
-            roots
-                .add(certificate)
-                .map_err(|error| invalid(error.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(invalid("it holds no certificate".to_owned()));
-        }
-        trust = TrustStore::empty().with_pem_certificate(pem);
-    }
-    TlsContext::builder()
-        .with_trust_store(trust)
-        .build()
-        .map_err(|error| BundleError::Invalid {
-            path: bundle.map_or_else(|| "of the system".to_owned(), |path| path.display().to_string()),
-            why: error.to_string(),
-        })
 }
 
 fn deadline(request: &HttpRequest) -> Duration {

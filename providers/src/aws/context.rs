@@ -4,23 +4,37 @@
 //! middle of a deploy: are there credentials, is there a region, does the endpoint answer, whose account is it. Nothing here
 //! reads the environment except the SDK's own chain (profiles, SSO, processes, instance metadata, `AWS_ENDPOINT_URL`).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_types::os_shim_internal::{Env, Fs};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
 
 use super::arn::{Partition, partition_of};
 use super::clients::Clients;
-use super::connector::{BundleError, Calls, Seam};
+use super::connector::{Calls, Seam};
+use super::outcome::{Verdict, said, verdict};
+use super::transport::BundleError;
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long the answer to the question for the account may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long credentials may take to load: a credential process may ask a person for a code.
+const SIGN_IN: Duration = Duration::from_secs(120);
 
 /// Where and as whom to work, as the caller resolved it. What is `None` is left to the SDK's own chain.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +109,9 @@ pub enum ContextError {
     /// The certificate bundle is of no use.
     #[error("the certificates for TLS could not be loaded")]
     Bundle(#[from] BundleError),
+    /// The profile that was named stands in no configuration file.
+    #[error("there is no AWS profile `{0}`")]
+    NoProfile(String, Vec<String>),
     /// No region is configured anywhere.
     #[error("no AWS region is set")]
     NoRegion,
@@ -122,8 +139,23 @@ pub struct Told(pub String);
 
 impl ContextError {
     /// What a person can do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
+        if let Self::NoProfile(_, known) = self
+            && !known.is_empty()
+        {
+            return format!("the profiles are: {}", known.join(", "));
+        }
+        if let Self::Unreachable(_, told) | Self::WrongRegion(_, told) = self
+            && told.0.contains("certificate")
+        {
+            return "what signed the endpoint's certificate is not trusted: name its certificate in `AWS_CA_BUNDLE`".to_owned();
+        }
+        self.advice().to_owned()
+    }
+
+    fn advice(&self) -> &'static str {
         match self {
+            Self::NoProfile(..) => "make it with `aws configure --profile NAME`",
             Self::Bundle(_) => "`AWS_CA_BUNDLE` must name a file of PEM certificates",
             Self::NoRegion => {
                 "name one with `--region`, with `AWS_REGION`, or in the profile (`aws configure`)"
@@ -161,11 +193,27 @@ impl Context {
         foreign_code: ForeignCode,
     ) -> Result<Self, ContextError> {
         let seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        if let Some(profile) = &settings.profile {
+            know(profile).await?;
+        }
         let config = load(&settings, &seam).await;
+        if let Some(url) = config.endpoint_url()
+            && !is_url(url)
+        {
+            let told = Told("it is no URL: `http://HOST:PORT` was expected".to_owned());
+            return Err(ContextError::Unreachable(url.to_owned(), told));
+        }
         let region = config
             .region()
             .map(ToString::to_string)
             .ok_or(ContextError::NoRegion)?;
+        if !region
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        {
+            let told = Told("it is not spelled like a region".to_owned());
+            return Err(ContextError::WrongRegion(region, told));
+        }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
         let Partition { name, dns_suffix } = partition_of(&region);
@@ -218,12 +266,37 @@ fn made_up() -> aws_credential_types::provider::SharedCredentialsProvider {
     aws_credential_types::provider::SharedCredentialsProvider::new(credentials)
 }
 
+fn is_url(text: &str) -> bool {
+    let Some(rest) = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"))
+    else {
+        return false;
+    };
+    !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
+}
+
+/// The SDK passes over a profile that does not exist, and then finds no credentials or, worse, others.
+async fn know(profile: &str) -> Result<(), ContextError> {
+    let known = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    match known {
+        Ok(known) if known.get_profile(profile).is_none() => {
+            let mut names: Vec<_> = known.profiles().map(ToOwned::to_owned).collect();
+            names.sort();
+            Err(ContextError::NoProfile(profile.to_owned(), names))
+        }
+        // Files that cannot be read are the SDK's to complain about.
+        _ => Ok(()),
+    }
+}
+
 async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(seam.clone())
+        .identity_cache(IdentityCache::lazy().load_timeout(SIGN_IN).build())
         .timeout_config(timeouts);
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
@@ -241,7 +314,17 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
 }
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
-    let identity = clients.sts.read().get_caller_identity().send().await;
+    // Two attempts: an endpoint that is not there should be told in seconds.
+    let few = aws_sdk_sts::config::Builder::new()
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
+        .timeout_config(TimeoutConfig::builder().read_timeout(READ_TIMEOUT).build());
+    let call = clients
+        .sts
+        .read()
+        .get_caller_identity()
+        .customize()
+        .config_override(few);
+    let identity = call.send().await;
     let error = match identity {
         Ok(identity) => {
             let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
@@ -249,7 +332,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         }
         Err(error) => error,
     };
-    let told = Told(DisplayErrorContext(&error).to_string());
+    let told = Told(said(&error).to_string());
     Err(match &error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             match config.endpoint_url() {
@@ -257,8 +340,11 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
                 None => ContextError::WrongRegion(region.to_owned(), told),
             }
         }
-        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => {
+        SdkError::DispatchFailure(failure) if failure.is_user() => {
             ContextError::Unreachable(endpoint(config, region), told)
+        }
+        SdkError::DispatchFailure(_) if verdict(&error) == Verdict::NotSent(false) => {
+            ContextError::NoCredentials(told)
         }
         SdkError::ServiceError(service) => match service.err().code() {
             Some(
@@ -274,7 +360,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
             ) => ContextError::BadCredentials(told),
             _ => ContextError::Unknown(told),
         },
-        _ => ContextError::NoCredentials(told),
+        _ => ContextError::Unknown(told),
     })
 }
 

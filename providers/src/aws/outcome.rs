@@ -13,9 +13,13 @@
 //! A read that fails changed nothing whatever it says: its effect is always none. The SDK's error types hold whole requests
 //! and answers, environment variables included, so only their texts are kept.
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -83,17 +87,10 @@ pub enum Verdict {
 pub fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Verdict {
     match error {
         SdkError::ConstructionFailure(_) => Verdict::NotSent(false),
-        SdkError::DispatchFailure(failure) => {
-            let not_sent = failure
-                .as_connector_error()
-                .and_then(Error::source)
-                .and_then(|cause| cause.downcast_ref::<NotSent>());
-            match not_sent {
-                Some(NotSent::NotLoopback(_)) => Verdict::NotSent(false),
-                Some(NotSent::HeldBack(_)) => Verdict::NotSent(true),
-                None => Verdict::Unanswered,
-            }
-        }
+        SdkError::DispatchFailure(failure) => failure
+            .as_connector_error()
+            .and_then(|error| not_sent(error))
+            .unwrap_or(Verdict::Unanswered),
         SdkError::TimeoutError(_) => Verdict::Unanswered,
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or_default();
@@ -104,8 +101,26 @@ pub fn verdict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Ve
     }
 }
 
+/// The causes that prove that a request never left: ours, and credentials that could not be loaded.
+fn not_sent(error: &(dyn Error + 'static)) -> Option<Verdict> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(held) = error.downcast_ref::<NotSent>() {
+            return Some(Verdict::NotSent(matches!(held, NotSent::HeldBack(_))));
+        }
+        if error.is::<CredentialsError>() {
+            return Some(Verdict::NotSent(false));
+        }
+        cause = error.source();
+    }
+    None
+}
+
 fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
     let status = answer.status().as_u16();
+    if answer.status().is_success() {
+        return Verdict::Unreadable;
+    }
     if status == 429 || is_throttle(code) {
         return Verdict::Throttled(retry_after(answer));
     }
@@ -229,7 +244,8 @@ where
     }
 }
 
-fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
+/// What an error says, as text.
+pub(crate) fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {

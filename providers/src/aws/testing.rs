@@ -1,16 +1,20 @@
 //! Canned answers under the real clients, and a record of what was asked: shared by the tests of all AWS resource types.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use grail_state::StackId;
 use grail_state::artifacts::MemoryArtifacts;
+use grail_state::digest::Digester;
+use grail_state::{Handle, Observed, Proof, Remote, ResourceId, StackId, StepToken, Template};
+use serde_json::Value;
 
 use super::connector::{Operation, Seam};
 use super::context::Context;
+use crate::port::{Create, Delete, Failure, Locator, Provider, Resource, Update, erase};
 
 /// One answer of the make-believe AWS.
 #[derive(Clone, Debug)]
@@ -122,4 +126,141 @@ impl HttpConnector for Canned {
             None => Err(ConnectorError::io("no answer is left".into())),
         })
     }
+}
+
+/// An answer of an XML service.
+pub(crate) fn xml(operation: &str, result: &str) -> Reply {
+    reply(
+        200,
+        format!("<{operation}Response><{operation}Result>{result}</{operation}Result></{operation}Response>"),
+    )
+}
+
+/// An error answer of an XML service.
+pub(crate) fn xml_refusal(status: u16, code: &str, message: &str) -> Reply {
+    let body = format!(
+        "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    );
+    reply(status, body)
+}
+
+/// A resource type as the engine sees it, with fixed keys, and the answers that it will be given.
+pub(crate) struct Stand {
+    /// The make-believe AWS.
+    pub(crate) aws: Canned,
+    /// The resource type.
+    pub(crate) provider: Arc<dyn Provider>,
+    /// The resource's id.
+    pub(crate) id: ResourceId,
+    /// The attempt.
+    pub(crate) token: StepToken,
+}
+
+impl Stand {
+    /// A stand of `new`'s resource type. `name` is the name of the one resource.
+    pub(crate) fn new<R: Resource>(
+        name: &str,
+        replies: impl IntoIterator<Item = Reply>,
+        new: impl FnOnce(Context) -> R,
+    ) -> Self {
+        let aws = Canned::new(replies);
+        let resource = new(aws.bare_context());
+        Self {
+            aws,
+            provider: erase(resource, Arc::new(Digester::new([7; 32]))),
+            id: ResourceId::new(R::KIND, name),
+            token: StepToken("token-1".to_owned()),
+        }
+    }
+
+    /// Looks, with what is wanted or recorded.
+    pub(crate) async fn observe(
+        &self,
+        handle: Option<&str>,
+        spec: Option<&Value>,
+    ) -> Result<Observed, Failure> {
+        let handle = handle.map(|handle| Handle(handle.to_owned()));
+        let at = Locator {
+            id: &self.id,
+            handle: handle.as_ref(),
+            spec,
+            token: None,
+            record: None,
+        };
+        self.provider.observe(at).await
+    }
+
+    /// What is there; panics if nothing is.
+    pub(crate) async fn present(&self, handle: Option<&str>, spec: Option<&Value>) -> Remote {
+        match self.observe(handle, spec).await.unwrap() {
+            Observed::Present(remote) => remote,
+            Observed::Absent => panic!("nothing is there"),
+        }
+    }
+
+    /// Makes one.
+    pub(crate) async fn create(&self, spec: &Value) -> Result<Remote, Failure> {
+        let (id, token) = (&self.id, &self.token);
+        self.provider.create(Create { id, spec, token }).await
+    }
+
+    /// Changes what was made in the form `have` into `want`.
+    pub(crate) async fn update(&self, handle: &str, have: &Value, want: &Value) -> Result<Remote, Failure> {
+        let have = self.remote(handle, have);
+        let diff = self
+            .provider
+            .diff(&Template::from_value(want.clone()), &have)
+            .unwrap();
+        let (id, token, diff) = (&self.id, &self.token, &diff);
+        let have = &have;
+        self.provider
+            .update(Update {
+                id,
+                have,
+                want,
+                diff,
+                token,
+            })
+            .await
+    }
+
+    /// Removes it.
+    pub(crate) async fn delete(&self, handle: &str) -> Result<(), Failure> {
+        let (id, handle) = (&self.id, Handle(handle.to_owned()));
+        let (spec, outputs) = (&Value::Null, &BTreeMap::new());
+        let handle = &handle;
+        self.provider
+            .delete(Delete {
+                id,
+                handle,
+                spec,
+                outputs,
+            })
+            .await
+    }
+
+    /// What a look at a thing of the form `spec` gives.
+    pub(crate) fn remote(&self, handle: &str, spec: &Value) -> Remote {
+        Remote {
+            handle: Handle(handle.to_owned()),
+            spec: self
+                .provider
+                .project(&Template::from_value(spec.clone()))
+                .unwrap(),
+            outputs: BTreeMap::new(),
+            proof: Proof::Ours,
+        }
+    }
+}
+
+/// One field of a request in the form of a query (`Action=CreateRole&...`).
+pub(crate) fn form_field(body: &str, name: &str) -> Option<String> {
+    body.split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| {
+            percent_encoding::percent_decode_str(&value.replace('+', " "))
+                .decode_utf8_lossy()
+                .into_owned()
+        })
 }

@@ -11,6 +11,9 @@
 //! because IAM deletes no role that has any. What they were is not kept, and the role's unique id is lost for good: a
 //! deletion can be taken back closely, not exactly.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -30,7 +30,7 @@ use serde_json::Value;
 
 pub use form::{Architecture, Code, Spec, Tracing, Vpc};
 
-use self::code::{PackageError, Packages};
+use self::code::Packages;
 use self::reading::{Reading, Standing, outputs, proof, standing, usable};
 use self::writing::{changes_code, changes_configuration, tag_changes};
 use crate::aws::arn::function_name;
@@ -72,15 +72,12 @@ impl LambdaFunction {
     }
 
     /// Keeps the zip `sha` of a function; asks Lambda where it is only if it is not at hand.
-    async fn keep(&self, arn: &str, sha: &str, code: &Code) -> Result<Code, Failure> {
+    async fn keep(&self, arn: &str, sha: &str, code: &Code) -> Result<Option<Code>, Failure> {
         if let Some(code) = self.packages.keep(sha, code, None).await? {
-            return Ok(code);
+            return Ok(Some(code));
         }
         let location = self.reading(arn).await?.and_then(|reading| reading.location);
-        self.packages.keep(sha, code, location.as_deref()).await?.ok_or_else(|| {
-            Failure::refused(PackageError::Unfetched(arn.to_owned()))
-                .with_hint("without it a rollback could not bring the function's old code back")
-        })
+        self.packages.keep(sha, code, location.as_deref()).await
     }
 
     /// A function of the wanted name exists. Ours is brought to the wanted reservation, in case the attempt that made it
@@ -245,12 +242,22 @@ impl Resource for LambdaFunction {
         call.send().await.gone("lambda:DeleteFunction")
     }
 
-    /// Keeps the zip that Lambda has now, and the environment in clear.
+    /// Keeps the zip that Lambda has now, and the form with the environment in clear. Where the zip cannot be had the form is
+    /// still worth keeping: all but a change of code can be taken back with it.
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut spec = seen.spec.clone();
         let sha = seen.outputs.get("code_sha256").and_then(Value::as_str).unwrap_or_default();
-        spec.code = self.keep(&seen.handle.0, sha, &spec.code).await?;
-        let artifacts = vec![grail_state::Digest(spec.code.artifact.clone())];
+        let mut artifacts = Vec::new();
+        match self.keep(&seen.handle.0, sha, &spec.code).await? {
+            Some(code) => {
+                artifacts.push(grail_state::Digest(code.artifact.clone()));
+                spec.code = code;
+            }
+            None => tracing::warn!(
+                function = %seen.handle,
+                "the code is not at hand and could not be fetched: a change of it could not be taken back"
+            ),
+        }
         let spec = serde_json::to_value(&spec)
             .map_err(|error| Failure::refused(format!("the function's form cannot be written down: {error}")))?;
         Ok(Some(Secured {

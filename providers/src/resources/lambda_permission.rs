@@ -9,6 +9,9 @@
 //! `AddPermission` is refused instead of adding a second one, and a change (an API that was made anew) adds the new
 //! statement before it removes the old one.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

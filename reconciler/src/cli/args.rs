@@ -6,9 +6,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A reconciler for serverless AWS applications: makes an account what a project declares.
 #[derive(Debug, Parser)]
-#[command(name = "grail", version, about, max_term_width = 100, disable_help_subcommand = false)]
-#[command(after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` found changes; \
-                        3 failed and rolled back; 4 stuck; 5 locked; 6 stopped, to be taken up; 64 wrong usage.")]
+#[command(
+    name = "grail",
+    version,
+    about,
+    max_term_width = 100,
+    disable_help_subcommand = false
+)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` found changes; \
+                        3 failed and rolled back; 4 stuck; 5 locked; 6 stopped, to be taken up; 64 wrong usage."
+)]
 pub struct CommandLine {
     /// What applies to every command.
     #[command(flatten)]
@@ -22,7 +30,13 @@ pub struct CommandLine {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The project's folder.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub project_dir: PathBuf,
     /// The stage of the project (a section of `stages` in .chalice/config.json).
     #[arg(long, global = true, default_value = "dev")]
@@ -96,7 +110,7 @@ pub enum Command {
     Manual,
     /// Any other of Chalice's verbs: the project's own `chalice` is run.
     #[command(external_subcommand)]
-    Chalice(Vec<std::ffi::OsString>),
+    Chalice(Vec<String>),
 }
 
 /// What changes the wish itself; Chalice's own flags.

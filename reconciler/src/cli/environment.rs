@@ -23,7 +23,10 @@ pub struct Environment {
 
 impl Environment {
     /// The environment of this process.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
     pub fn of_process() -> Self {
         Self {
             variables: std::env::vars_os().collect(),
@@ -39,7 +42,10 @@ impl Environment {
 
     /// A variable; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.variables
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// A variable as text.
@@ -59,13 +65,21 @@ impl Environment {
 
     /// Who works here, as well as it is known: for the text of a lock.
     pub fn who(&self) -> String {
-        ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| self.text(name)).unwrap_or_else(|| "somebody".to_owned())
+        ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| self.text(name))
+            .unwrap_or_else(|| "somebody".to_owned())
     }
 
     /// The name of this machine, for the text of a lock.
     pub fn host(&self) -> String {
         let kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-        let named = self.text("HOSTNAME").or_else(kernel).map(|name| name.trim().to_owned());
-        named.filter(|name| !name.is_empty()).unwrap_or_else(|| "this machine".to_owned())
+        let named = self
+            .text("HOSTNAME")
+            .or_else(kernel)
+            .map(|name| name.trim().to_owned());
+        named
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "this machine".to_owned())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grail_state::chalice::{Candidate, Standing, Wires};
-use grail_state::store::{StateStore as _, Wait};
+use grail_state::store::Wait;
 use grail_state::txn::Txn;
 use grail_state::{Record, ResourceId};
 use jiff::Timestamp;
@@ -53,7 +53,11 @@ impl Connected {
             port => port,
         };
         let cloud = stage.connect(settings.aws(port, how.timeout)).await?;
-        let mut limits = if settings.is_loopback() { Limits::loopback() } else { Limits::default() };
+        let mut limits = if settings.is_loopback() {
+            Limits::loopback()
+        } else {
+            Limits::default()
+        };
         if let Some(parallelism) = how.parallelism {
             limits.parallelism = usize::from(parallelism);
         }
@@ -72,7 +76,12 @@ impl Connected {
     ///
     /// # Errors
     /// Somebody else holds the lock; a damaged state or file; another account or region.
-    pub async fn lock(&self, settings: &Settings, command: &str, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+    pub async fn lock(
+        &self,
+        settings: &Settings,
+        command: &str,
+        remarks: &Remarks,
+    ) -> Result<Pass<'_>, Refusal> {
         let holder = self.stage.holder(settings, command);
         let session = self.engine.open(holder, Wait::No).await?;
         self.pass(session, remarks).await
@@ -100,12 +109,21 @@ impl Connected {
             let prefixes = self.prefixes(&wires).await?;
             beside = self.stage.beside(found.as_ref(), projections, prefixes, &wires);
         }
-        let Beside { standing, known, file } = beside;
+        let Beside {
+            standing,
+            known,
+            file,
+        } = beside;
         if standing == Standing::Stale {
             let said = "the deployed file is an older one of ours (a stale checkout?): it is written anew";
             remarks(Remark::Problem(Problem::warning("deployed.stale", said)));
         }
-        session.adopt(known.into_iter().map(|candidate| (candidate.id.clone(), record(candidate))).collect());
+        session.adopt(
+            known
+                .into_iter()
+                .map(|candidate| (candidate.id.clone(), record(candidate)))
+                .collect(),
+        );
         Ok(Pass { session, file })
     }
 
@@ -115,7 +133,8 @@ impl Connected {
         let mut txn = Txn::new(loaded.snapshot);
         let mut existing = vec![txn.existing()];
         for entry in &loaded.journal {
-            txn.apply(entry).map_err(|error| Refusal::from(EngineError::from(error)))?;
+            txn.apply(entry)
+                .map_err(|error| Refusal::from(EngineError::from(error)))?;
             existing.push(txn.existing());
         }
         Ok(existing)
@@ -155,7 +174,11 @@ impl From<EngineError> for Refusal {
                     causes: vec![failed.failure.chain()],
                     hint: failed.failure.hint,
                 };
-                Self { exit: Exit::Failed, faults: failures.into_iter().map(fault).collect(), problems: None }
+                Self {
+                    exit: Exit::Failed,
+                    faults: failures.into_iter().map(fault).collect(),
+                    problems: None,
+                }
             }
             other => {
                 let refusal = Self::of(&other);

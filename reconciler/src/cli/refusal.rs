@@ -9,7 +9,6 @@ use grail_state::seal::KeyError;
 use grail_state::store::{LockError, StoreError};
 
 use super::exit::Exit;
-use crate::engine::EngineError;
 use crate::local::LocalError;
 use crate::plan::PlanError;
 use crate::source::chalice::diagnostic::Problems;
@@ -42,8 +41,16 @@ pub struct Fault {
 impl Refusal {
     /// A refusal for one reason.
     pub fn new(what: impl Into<String>) -> Self {
-        let fault = Fault { what: what.into(), causes: Vec::new(), hint: None };
-        Self { exit: Exit::Failed, faults: vec![fault], problems: None }
+        let fault = Fault {
+            what: what.into(),
+            causes: Vec::new(),
+            hint: None,
+        };
+        Self {
+            exit: Exit::Failed,
+            faults: vec![fault],
+            problems: None,
+        }
     }
 
     /// An error with its causes.
@@ -133,16 +140,17 @@ refuses! {
 
 impl From<Problems> for Refusal {
     fn from(problems: Problems) -> Self {
-        Self { exit: Exit::Failed, faults: Vec::new(), problems: Some(problems) }
+        Self {
+            exit: Exit::Failed,
+            faults: Vec::new(),
+            problems: Some(problems),
+        }
     }
 }
 
 impl From<ProbeError> for Refusal {
     fn from(error: ProbeError) -> Self {
-        match error {
-            ProbeError::App(failure) => Problems(vec![failure.problem()]).into(),
-            other => Self::of(&other),
-        }
+        Problems(vec![error.problem()]).into()
     }
 }
 
@@ -162,10 +170,12 @@ impl From<ReadError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
-            StoreError::Corrupt { .. } => {
-                Some("the file is left as it is; move it away to start from what Chalice's file and the account say")
+            StoreError::Corrupt { .. } => Some(
+                "the file is left as it is; move it away to start from what Chalice's file and the account say",
+            ),
+            StoreError::Io { .. } => {
+                Some("check that the folder exists, can be written, and that the disk is not full")
             }
-            StoreError::Io { .. } => Some("check that the folder exists, can be written, and that the disk is not full"),
             StoreError::TooNew { .. } => Some("use the newer grail that wrote it"),
             _ => None,
         };
@@ -176,7 +186,7 @@ impl From<StoreError> for Refusal {
 impl From<LockError> for Refusal {
     fn from(error: LockError) -> Self {
         match error {
-            LockError::Held(_) => Self::of(&error)
+            LockError::Held(_) | LockError::HeldBySomeone => Self::of(&error)
                 .exit(Exit::Locked)
                 .hint("wait until it is done; the lock ends with the process that holds it"),
             LockError::Store(source) => Self::from(source),
@@ -186,7 +196,15 @@ impl From<LockError> for Refusal {
 
 impl From<Vec<PlanError>> for Refusal {
     fn from(errors: Vec<PlanError>) -> Self {
-        let fault = |error: PlanError| Fault { hint: error.hint(), what: error.to_string(), causes: Vec::new() };
-        Self { exit: Exit::Failed, faults: errors.into_iter().map(fault).collect(), problems: None }
+        let fault = |error: PlanError| Fault {
+            hint: error.hint(),
+            what: error.to_string(),
+            causes: Vec::new(),
+        };
+        Self {
+            exit: Exit::Failed,
+            faults: errors.into_iter().map(fault).collect(),
+            problems: None,
+        }
     }
 }

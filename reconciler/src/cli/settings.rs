@@ -58,9 +58,12 @@ impl Settings {
     /// Where the project's folder is none, or the stage's name cannot be one.
     pub fn resolve(global: &Global, environment: Environment) -> Result<Self, Refusal> {
         let project = std::fs::canonicalize(&global.project_dir).map_err(|error| {
-            Refusal::new(format!("there is no project folder {}", global.project_dir.display()))
-                .because(error)
-                .hint("name the folder that holds `.chalice` with `--project-dir`")
+            Refusal::new(format!(
+                "there is no project folder {}",
+                global.project_dir.display()
+            ))
+            .because(error)
+            .hint("name the folder that holds `.chalice` with `--project-dir`")
         })?;
         let stage = &global.stage;
         if stage.is_empty() || stage.starts_with('.') || stage.contains(['/', '\\']) {
@@ -92,6 +95,15 @@ impl Settings {
         })
     }
 
+    /// The same settings for the local cloud.
+    #[must_use]
+    pub fn on_local_cloud(&self) -> Self {
+        Self {
+            local: true,
+            ..self.clone()
+        }
+    }
+
     /// The folder of grail's own files for all stages: `.chalice/grail`.
     pub fn grail_folder(&self) -> PathBuf {
         self.project.join(".chalice").join("grail")
@@ -100,7 +112,11 @@ impl Settings {
     /// The folder of grail's own files for this stage.
     pub fn folder(&self) -> PathBuf {
         let grail = self.grail_folder();
-        if self.local { grail.join(".local").join(&self.stage) } else { grail.join(&self.stage) }
+        if self.local {
+            grail.join(".local").join(&self.stage)
+        } else {
+            grail.join(&self.stage)
+        }
     }
 
     /// Chalice's record of this stage; with `--local` a file of the same form beside our own.
@@ -108,7 +124,10 @@ impl Settings {
         if self.local {
             self.folder().join("deployed.json")
         } else {
-            self.project.join(".chalice").join("deployed").join(format!("{}.json", self.stage))
+            self.project
+                .join(".chalice")
+                .join("deployed")
+                .join(format!("{}.json", self.stage))
         }
     }
 
@@ -126,14 +145,19 @@ impl Settings {
     pub fn aws(&self, port: Option<u16>, connect_timeout: Option<Duration>) -> aws::Settings {
         let env = &self.environment;
         let local_url = port.map(|port| format!("http://127.0.0.1:{port}"));
-        let default_region = || env.text("AWS_REGION").is_none().then(|| env.text("AWS_DEFAULT_REGION")).flatten();
+        let default_region = || {
+            env.text("AWS_REGION")
+                .is_none()
+                .then(|| env.text("AWS_DEFAULT_REGION"))
+                .flatten()
+        };
         aws::Settings {
             profile: self.profile.clone().filter(|_| port.is_none()),
-            region: self
-                .region
-                .clone()
-                .or_else(default_region)
-                .or_else(|| port.and(Some(env.text("AWS_REGION").unwrap_or_else(|| LOCAL_REGION.to_owned())))),
+            region: self.region.clone().or_else(default_region).or_else(|| {
+                port.and(Some(
+                    env.text("AWS_REGION").unwrap_or_else(|| LOCAL_REGION.to_owned()),
+                ))
+            }),
             endpoint_url: local_url.or_else(|| self.endpoint_url.clone()),
             connect_timeout,
             ca_bundle: env.get("AWS_CA_BUNDLE").map(PathBuf::from),
@@ -145,7 +169,10 @@ impl Settings {
 
     /// True if the cloud is on this machine, where nothing is late and nothing needs pacing.
     pub fn is_loopback(&self) -> bool {
-        let named = self.endpoint_url.clone().or_else(|| self.environment.text("AWS_ENDPOINT_URL"));
+        let named = self
+            .endpoint_url
+            .clone()
+            .or_else(|| self.environment.text("AWS_ENDPOINT_URL"));
         self.local || named.is_some_and(|url| is_loopback(&url))
     }
 
@@ -162,7 +189,11 @@ impl Settings {
     }
 
     fn key_file(&self) -> Result<PathBuf, Refusal> {
-        let folder = self.environment.config.as_deref().map(|folder: &Path| folder.join("seal.key"));
+        let folder = self
+            .environment
+            .config
+            .as_deref()
+            .map(|folder: &Path| folder.join("seal.key"));
         folder.ok_or_else(|| {
             Refusal::new("there is no configuration folder for this user").hint("set HOME, or GRAIL_SEAL_KEY")
         })
@@ -170,7 +201,10 @@ impl Settings {
 
     /// The stack of an application in this stage.
     pub fn stack(&self, app: &str) -> StackId {
-        StackId { app: app.to_owned(), stage: self.stage.clone() }
+        StackId {
+            app: app.to_owned(),
+            stage: self.stage.clone(),
+        }
     }
 }
 
@@ -191,10 +225,19 @@ mod tests {
 
     #[test]
     fn loopback_is_told_from_the_rest() {
-        for url in ["http://127.0.0.1:5000", "http://localhost:1/x", "http://[::1]:80", "http://a.localhost"] {
+        for url in [
+            "http://127.0.0.1:5000",
+            "http://localhost:1/x",
+            "http://[::1]:80",
+            "http://a.localhost",
+        ] {
             assert!(is_loopback(url), "{url}");
         }
-        for url in ["https://lambda.eu-west-1.amazonaws.com", "http://localhost.example.com", "http://10.0.0.1"] {
+        for url in [
+            "https://lambda.eu-west-1.amazonaws.com",
+            "http://localhost.example.com",
+            "http://10.0.0.1",
+        ] {
             assert!(!is_loopback(url), "{url}");
         }
     }

@@ -13,7 +13,9 @@ pub fn listen() -> StopSignal {
     let (sender, stop) = StopSignal::new();
     tokio::spawn(async move {
         let Some(name) = next().await else { return };
-        words::words(&format!("\n{name}: starting nothing more, waiting for what is in flight (again to stop at once)\n"));
+        words::words(&format!(
+            "\n{name}: starting nothing more, waiting for what is in flight (again to stop at once)\n"
+        ));
         let _gone = sender.send(Some(format!("stopped by {name}")));
         if next().await.is_some() {
             words::words("stopped; the next `grail deploy`, `delete` or `rollback` goes on from here\n");

@@ -12,8 +12,8 @@ use grail_state::artifacts::DirArtifacts;
 use grail_state::chalice::{self, Candidates, Deployed, Found, Standing, Verbatim, Wires};
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
-use grail_state::store::file::{FileStore, prepare};
 use grail_state::store::Holder;
+use grail_state::store::file::{FileStore, prepare};
 use grail_state::{Digest, Record, ResourceId, StackId};
 use jiff::Timestamp;
 
@@ -76,9 +76,14 @@ impl Stage {
         if let Some(found) = chalice::load(&self.deployed_file)? {
             return Ok(Some(found));
         }
-        let Some(old) = &self.old_deployed_file else { return Ok(None) };
+        let Some(old) = &self.old_deployed_file else {
+            return Ok(None);
+        };
         let deployed = chalice::load_old(old, &self.stack.app, &self.stack.stage)?;
-        Ok(deployed.map(|deployed| Found { digest: Digest::default(), deployed }))
+        Ok(deployed.map(|deployed| Found {
+            digest: Digest::default(),
+            deployed,
+        }))
     }
 
     /// What Chalice's file means, next to what the state knows.
@@ -90,15 +95,29 @@ impl Stage {
         wires: &Wires,
     ) -> Beside {
         let standing = chalice::standing(found, projections, open, wires);
-        let Candidates { known, unknown } =
-            found.map(|found| found.deployed.candidates(wires)).unwrap_or_default();
-        let known = if standing == Standing::Foreign { known } else { Vec::new() };
-        Beside { standing, known, file: self.file(wires.clone(), unknown) }
+        let Candidates { known, unknown } = found
+            .map(|found| found.deployed.candidates(wires))
+            .unwrap_or_default();
+        let known = if standing == Standing::Foreign {
+            known
+        } else {
+            Vec::new()
+        };
+        Beside {
+            standing,
+            known,
+            file: self.file(wires.clone(), unknown),
+        }
     }
 
     /// Chalice's file as a place to show records in.
     pub fn file(&self, wires: Wires, verbatim: Vec<Verbatim>) -> ChaliceFile {
-        ChaliceFile { path: self.deployed_file.clone(), wires, verbatim, written: None }
+        ChaliceFile {
+            path: self.deployed_file.clone(),
+            wires,
+            verbatim,
+            written: None,
+        }
     }
 
     /// The text of the lock for this command.
@@ -139,7 +158,10 @@ impl Cloud {
 
     /// The account and region.
     pub fn home(&self) -> Home {
-        Home { account: self.context.account.clone(), region: self.context.region.clone() }
+        Home {
+            account: self.context.account.clone(),
+            region: self.context.region.clone(),
+        }
     }
 
     /// The account, as a source needs it for the ARNs that it writes.
@@ -191,8 +213,11 @@ impl RecordSink for ChaliceFile {
 fn packages_of(folder: PathBuf) -> ForeignCode {
     Arc::new(move |code_sha256: &str| {
         let entries = std::fs::read_dir(&folder).ok()?;
-        let zips = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_zip(path));
-        zips.filter_map(|path| std::fs::read(path).ok()).find(|bytes| ZipDigest::of(bytes).base64() == code_sha256)
+        let zips = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| is_zip(path));
+        zips.filter_map(|path| std::fs::read(path).ok())
+            .find(|bytes| ZipDigest::of(bytes).base64() == code_sha256)
     })
 }
 

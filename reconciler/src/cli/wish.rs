@@ -45,9 +45,15 @@ pub type Remarks = Arc<dyn Fn(Remark) + Send + Sync>;
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn configuration(settings: &Settings, overrides: &Overrides, remarks: &Remarks) -> Result<StageConfig, Refusal> {
+pub fn configuration(
+    settings: &Settings,
+    overrides: &Overrides,
+    remarks: &Remarks,
+) -> Result<StageConfig, Refusal> {
     let (stage, problems) = ProjectConfig::read(&settings.project)?.stage(&settings.stage, overrides)?;
-    problems.into_iter().for_each(|problem| remarks(Remark::Problem(problem)));
+    problems
+        .into_iter()
+        .for_each(|problem| remarks(Remark::Problem(problem)));
     Ok(stage)
 }
 
@@ -65,7 +71,13 @@ impl Wish {
     /// # Errors
     /// Policy files that cannot be used.
     pub fn lower(&self, account: &Account) -> Result<DesiredState, Refusal> {
-        Ok(lower(&self.app, &self.config, &self.project, account, &self.package)?)
+        Ok(lower(
+            &self.app,
+            &self.config,
+            &self.project,
+            account,
+            &self.package,
+        )?)
     }
 }
 
@@ -93,7 +105,12 @@ pub async fn read(
         remarks(Remark::Problem(problem));
     }
     let package = keep(package, artifacts, remarks)?;
-    Ok(Wish { app: probed.app, config, package, project: settings.project.clone() })
+    Ok(Wish {
+        app: probed.app,
+        config,
+        package,
+        project: settings.project.clone(),
+    })
 }
 
 /// Imports and checks the project; builds nothing.
@@ -156,7 +173,11 @@ async fn build(
         project_dir: &settings.project,
         python,
         surroundings: &surroundings,
-        target: if settings.local { Target::Host } else { Target::Lambda(architecture) },
+        target: if settings.local {
+            Target::Host
+        } else {
+            Target::Lambda(architecture)
+        },
         cache: &settings.cache,
     };
     let noted = Mutex::new(());
@@ -175,10 +196,14 @@ fn keep(package: Package, artifacts: &dyn Artifacts, remarks: &Remarks) -> Resul
         let bytes = std::fs::read(&package.zip)
             .map_err(|error| Refusal::new("could not read the package that was just built").because(error))?;
         artifacts.put(&bytes).map_err(|error| {
-            Refusal::of(&error).hint("check that the project's folder can be written and that the disk is not full")
+            Refusal::of(&error)
+                .hint("check that the project's folder can be written and that the disk is not full")
         })?;
     }
-    remarks(Remark::Packaged { reused: known, size: package.size.zipped });
+    remarks(Remark::Packaged {
+        reused: known,
+        size: package.size.zipped,
+    });
     Ok(PackageFacts {
         content: package.content.to_string(),
         artifact: digest.0,

@@ -8,6 +8,7 @@ use super::settings::Verbosity;
 use super::wish::Remark;
 use crate::event;
 use crate::source::chalice::diagnostic::{Problem, Problems};
+use miette::Diagnostic as _;
 use serde_json::{Value, json};
 
 /// Prints data: what a user asked for.
@@ -38,7 +39,10 @@ pub fn refuse(refusal: &Refusal, output: Output, colour: bool) {
             if let Some(problems) = &refusal.problems {
                 words(&drawn(problems, colour));
             }
-            refusal.faults.iter().for_each(|fault| words(&told(fault, colour)));
+            refusal
+                .faults
+                .iter()
+                .for_each(|fault| words(&told(fault, colour)));
         }
         Output::Json => json_line(
             "error",
@@ -63,7 +67,10 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
             json_line("problem", json!({"problem": problem}));
         }
         (Output::Json, Remark::AppSaid(text)) => {
-            json_line("said", json!({"code": "app.printed", "text": text, "warning": false}));
+            json_line(
+                "said",
+                json!({"code": "app.printed", "text": text, "warning": false}),
+            );
         }
         (Output::Json, Remark::Packaged { reused, size }) => {
             json_line("packaged", json!({"reused": reused, "size": size}));
@@ -76,18 +83,35 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
         }
         // Chalice's own words, where its users and their scripts look for them.
         (Output::Human, Remark::Packaged { reused, .. }) => {
-            data(if *reused { "Reusing existing deployment package.\n" } else { "Creating deployment package.\n" });
+            data(packaged(*reused));
         }
     }
 }
 
+/// What Chalice says of the package: the second line follows the first where there was one already.
+pub fn packaged(reused: bool) -> &'static str {
+    if reused {
+        "Creating deployment package.\nReusing existing deployment package.\n"
+    } else {
+        "Creating deployment package.\n"
+    }
+}
+
 fn drawn(problems: &Problems, colour: bool) -> String {
-    let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+    let theme = if colour {
+        miette::GraphicalTheme::unicode()
+    } else {
+        miette::GraphicalTheme::unicode_nocolor()
+    };
     let drawer = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut text = String::new();
     for problem in &problems.0 {
         if drawer.render_report(&mut text, problem).is_err() {
             text.push_str(&format!("{problem}\n"));
+        }
+        // Where there is no text to point at, the place is told.
+        if let (None, Some(place)) = (problem.labels(), &problem.place) {
+            text.push_str(&format!("  at {place}\n"));
         }
     }
     text
@@ -116,10 +140,19 @@ fn told(fault: &Fault, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::chalice::diagnostic::Place;
+
+    #[test]
+    fn a_problem_without_text_to_show_tells_its_place() {
+        let problem = Problem::error("x::y", "no good").at(Place::point("a.json", 3, 7));
+        assert!(warned(&problem, false).ends_with("no good\n  at a.json:3:7\n"));
+    }
 
     #[test]
     fn an_error_shows_its_causes_and_what_to_do_apart() {
-        let refusal = Refusal::new("could not reach the moon").because(std::io::Error::other("no rocket")).hint("build one");
+        let refusal = Refusal::new("could not reach the moon")
+            .because(std::io::Error::other("no rocket"))
+            .hint("build one");
         let text: String = refusal.faults.iter().map(|fault| told(fault, false)).collect();
         insta::assert_snapshot!(text, @r"
         error: could not reach the moon

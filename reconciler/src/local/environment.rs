@@ -27,15 +27,16 @@ pub async fn prepare(
 ) -> Result<PathBuf, LocalError> {
     let base = probe(&settings.python).await?;
     let root = settings.cache.join("local-cloud");
-    let home = root.join(base.environment_name());
+    let name = base.environment_name();
+    let home = root.join(&name);
     std::fs::create_dir_all(&root).map_err(LocalError::io("make the folder", &root))?;
-    let _alone = lock_file(&home.with_extension("lock")).await?;
+    let _alone = lock_file(&root.join(format!("{name}.lock"))).await?;
     let python = interpreter(&home);
     if python.exists() {
         return Ok(python);
     }
     note(Note::Installing { into: home.clone() });
-    let aside = home.with_extension("new");
+    let aside = root.join(format!("{name}.new"));
     clear(&aside)?;
     install(&settings.python, &aside).await?;
     clear(&home)?;

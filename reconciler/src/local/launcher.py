@@ -187,42 +187,64 @@ def front(app, nonce, stop):
     return answer
 
 
-async def serve(app, bind, nonce):
+async def leave_with(alive):
+    """Ends this process when its folder is deleted: nobody could find it any more. Keeps nothing: that is gone too."""
+    while True:
+        await asyncio.sleep(2)
+        try:
+            same = os.path.samestat(os.fstat(alive.fileno()), os.stat(alive.name))
+        except OSError:
+            same = False
+        if not same:
+            os._exit(0)
+
+
+async def serve(app, bind, nonce, alive=None):
     import hypercorn.asyncio
     import hypercorn.config
 
     stop = asyncio.Event()
+    watch = asyncio.create_task(leave_with(alive)) if alive else None
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     config = hypercorn.config.Config()
     config.bind, config.keep_alive_timeout, config.graceful_timeout = [bind], 75, 1
     await hypercorn.asyncio.serve(front(app, nonce, stop), config, shutdown_trigger=stop.wait)
+    if watch:
+        watch.cancel()
 
 
-def main(folder, preferred, edition):
+def taught(folder):
+    """MiniStack with what it lacks. Its settings must be in the environment by now: it reads them while it is imported."""
     found = importlib.metadata.version("ministack")
     if found != MINISTACK:
         sys.exit(f"this launcher knows MiniStack {MINISTACK} only, and {found} is installed")
-    if os.getpid() != os.getsid(0):
-        os.setsid()  # The terminal's signals are for grail.
-    alive = lock(os.path.join(folder, "alive"))
-    sock, nonce = listen(preferred), secrets.token_hex(16)
-    port = sock.getsockname()[1]
-    set_environment(folder, port)
-
     import ministack.app
     from ministack.core import lambda_runtime
     from ministack.services import apigateway_v1
 
     teach_lambda(lambda_runtime, folder)
     teach_api_gateway(apigateway_v1)
+    return ministack.app.app
+
+
+def main(folder, preferred, edition):
+    if os.getpid() != os.getsid(0):
+        os.setsid()  # The terminal's signals are for grail.
+    alive = lock(os.path.join(folder, "alive"))
+    sock, nonce = listen(preferred), secrets.token_hex(16)
+    port = sock.getsockname()[1]
+    set_environment(folder, port)
+    app = taught(folder)
     record = os.path.join(folder, "cloud.json")
     with open(record + ".new", "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         json.dump({"pid": os.getpid(), "port": port, "nonce": nonce, "edition": edition}, file)
     os.replace(record + ".new", record)
-    asyncio.run(serve(ministack.app.app, f"fd://{sock.detach()}", nonce))
-    alive.close()
+    asyncio.run(serve(app, f"fd://{sock.detach()}", nonce, alive))
 
 
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    if len(sys.argv) > 1:
+        main(os.path.abspath(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    else:
+        asyncio.run(serve(taught(os.getcwd()), "127.0.0.1:" + os.environ["GATEWAY_PORT"], secrets.token_hex(16)))

@@ -7,7 +7,8 @@
 //! What answers on the port is ours if it knows the nonce at `/_grail/<nonce>`; a POST there stops it in order. A page in a
 //! browser cannot, for it does not know the nonce.
 
-use std::fs::TryLockError;
+use std::fs::{DirBuilder, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn at(folder: &Path) -> Self {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         Self {
             dir: folder.join("cloud"),
             launcher: LAUNCHER,
@@ -65,7 +67,15 @@ impl Server {
 
     /// Keeps others from starting or stopping it meanwhile.
     pub(super) async fn lock(&self) -> Result<std::fs::File, LocalError> {
-        std::fs::create_dir_all(&self.dir).map_err(LocalError::io("make the folder", &self.dir))?;
+        let parent = self.dir.parent().unwrap_or(&self.dir);
+        std::fs::create_dir_all(parent).map_err(LocalError::io("make the folder", parent))?;
+        // The emulator keeps the functions' environment variables as they are.
+        match DirBuilder::new().mode(0o700).create(&self.dir) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(LocalError::io("make the folder", &self.dir)(error));
+            }
+            _ => {}
+        }
         lock_file(&self.dir.join("lock")).await
     }
 
@@ -182,6 +192,7 @@ impl Server {
             .arg(&self.dir)
             .arg(self.last_port().unwrap_or(0).to_string())
             .arg(self.edition())
+            .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
@@ -238,7 +249,7 @@ fn write_if_new(path: &Path, text: &str) -> Result<(), LocalError> {
 /// True if what listens on the port knows the nonce. One small request needs no HTTP client.
 async fn ask(cloud: &Cloud, method: &str) -> bool {
     let said = timeout(ANSWER, exchange(cloud, method)).await;
-    matches!(said, Ok(Ok(text)) if text.starts_with("HTTP/1.1 200"))
+    matches!(said, Ok(Ok(text)) if text.split(' ').nth(1) == Some("200"))
 }
 
 async fn exchange(cloud: &Cloud, method: &str) -> std::io::Result<String> {

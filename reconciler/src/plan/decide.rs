@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use grail_providers::port::{Diff, Rules};
+use grail_state::template::has_stand_in;
 use grail_state::{Desired, Observed, OutputRef, Proof, Record, Remote, ResourceId, Template};
 use serde_json::Value;
 
@@ -106,7 +107,8 @@ fn decide_one<'a>(
         problems,
     };
     let wanted = rules.project(&want).map_err(invalid)?;
-    let label = rules.label(&wanted);
+    // A name that is known after the deploy only is no name for messages.
+    let label = rules.label(&wanted).filter(|label| !has_stand_in(label));
     let have = have(inputs, id);
     let (fate, prospect) = match &have {
         None => {

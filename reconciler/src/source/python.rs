@@ -122,7 +122,8 @@ pub async fn project_python(
     if found.chalice.is_some() {
         return Ok(found);
     }
-    managed::environment(&found, project_dir, surroundings, cache, tell).await
+    let (project_dir, cache) = (absolute(project_dir), absolute(cache));
+    managed::environment(&found, &project_dir, surroundings, &cache, tell).await
 }
 
 /// The project's own Python, whether or not it has `chalice`.
@@ -134,8 +135,14 @@ pub async fn find(
     surroundings: &Surroundings,
     tell: Tell<'_>,
 ) -> Result<Python, PythonError> {
-    let (executable, origin) = locate(project_dir, surroundings, tell)?;
-    ask::ask(&executable, origin, project_dir, surroundings).await
+    let project_dir = absolute(project_dir);
+    let (executable, origin) = locate(&project_dir, surroundings, tell)?;
+    ask::ask(&executable, origin, &project_dir, surroundings).await
+}
+
+/// Tools run in the project's folder, where a relative path would mean another place.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn locate(
@@ -143,7 +150,7 @@ fn locate(
     surroundings: &Surroundings,
     tell: Tell<'_>,
 ) -> Result<(PathBuf, Origin), PythonError> {
-    if let Some(dir) = surroundings.virtual_env() {
+    if let Some(dir) = surroundings.virtual_env().map(|dir| absolute(&dir)) {
         match interpreter_in(&dir) {
             Some(executable) => return Ok((executable, Origin::VirtualEnv)),
             None => tell(Notice::EmptyVirtualEnv { dir }),

@@ -5,35 +5,37 @@
 //! | ImportRestApi, PutRestApi | OpenAPI 3 only, needs `info.description`, and `uri` and `httpMethod` on mock integrations | translates Swagger 2.0, adds what is missing |
 //! | the same | forgets endpoint type, binary types, policy, and on put the description | sets them by UpdateRestApi, answers with the result |
 //! | the same, UpdateRestApi | keeps no compression size and no VPC endpoints | remembers them and writes them into every answer |
-//! | Lambda GetFunction | `Code.Location` leads nowhere | remembers uploads and serves them itself |
+//! | CreateDeployment | forgets `tracingEnabled` | sets it by UpdateStage |
+//! | DeleteDeployment | refused while the stage exists that it was made for, whatever that points to | see [`deployments`] |
+//! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
+//! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
+//! | the same | `Code.Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
 //! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case |
 //!
 //! Authorizers, models and api keys of an imported document stay forgotten: compare the documents for them.
 
+mod deployments;
+mod functions;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::{Method, Response};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::refusal::{Answer, refusal};
 use super::upstream::{Asked, Upstream};
 use super::{call, lock, operation, swagger};
 
-/// Where the proxy serves uploaded code: `/_code/<SHA-256 of the archive in hexadecimal>`.
-const CODE: &str = "/_code/";
-
 /// What the proxy remembers on behalf of one moto server.
 #[derive(Debug, Default)]
 pub(super) struct MotoGaps {
     apis: Mutex<BTreeMap<String, Forgotten>>,
-    code: Mutex<BTreeMap<String, Bytes>>,
+    functions: functions::Functions,
+    deployments: deployments::Deployments,
 }
 
 /// What moto forgets of a REST API.
@@ -46,8 +48,8 @@ struct Forgotten {
 impl MotoGaps {
     pub(super) async fn forward(&self, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
         let parts = &asked.parts;
-        if let Some(digest) = parts.uri.path().strip_prefix(CODE) {
-            return self.serve_code(digest);
+        if let Some(digest) = parts.uri.path().strip_prefix(functions::CODE) {
+            return self.functions.serve_code(digest);
         }
         let asked_for = operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body);
         match asked_for.name.as_str() {
@@ -57,11 +59,20 @@ impl MotoGaps {
                 self.completed(upstream.send(asked).await)
             }
             "GetRestApi" | "GetRestApis" | "CreateRestApi" => self.completed(upstream.send(asked).await),
-            "CreateFunction" | "UpdateFunctionCode" => {
-                self.remember_code(upstream, &asked).await;
-                upstream.send(asked).await
+            "CreateDeployment" => deployments::create(upstream, asked).await,
+            "DeleteDeployment" => self.deployments.delete(upstream, asked).await,
+            "GetDeployment" => self.deployments.show(upstream, asked).await,
+            "GetDeployments" => self.deployments.list(upstream, asked).await,
+            "CreateFunction" => self.functions.create(upstream, asked).await,
+            "UpdateFunctionCode" | "UpdateFunctionConfiguration" => {
+                self.functions.update(upstream, asked).await
             }
-            "GetFunction" => located(upstream.send(asked).await, own),
+            "GetFunction" | "GetFunctionConfiguration" | "ListFunctions" => {
+                self.functions.show(upstream, asked, own).await
+            }
+            "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
+                self.functions.reserve(upstream, asked).await
+            }
             "GetLayerVersionByArn" => layer_by_arn(upstream, asked).await,
             "PutBucketNotificationConfiguration" => upstream.send(in_lower_case(asked)).await,
             _ => upstream.send(asked).await,
@@ -147,10 +158,10 @@ impl MotoGaps {
 
     /// Writes what moto forgot into an answer that shows one or many REST APIs.
     fn completed(&self, answer: Answer) -> Answer {
-        self.rewritten(answer, |gaps, body| {
+        rewritten(answer, |body| {
             match body.get_mut("item").and_then(Value::as_array_mut) {
-                Some(items) => items.iter_mut().for_each(|item| gaps.complete(item)),
-                None => gaps.complete(body),
+                Some(items) => items.iter_mut().for_each(|item| self.complete(item)),
+                None => self.complete(body),
             }
         })
     }
@@ -165,49 +176,22 @@ impl MotoGaps {
             api["endpointConfiguration"]["vpcEndpointIds"] = forgotten.vpc_endpoints.into();
         }
     }
+}
 
-    fn rewritten(&self, answer: Answer, rewrite: impl Fn(&MotoGaps, &mut Value)) -> Answer {
-        if !answer.status().is_success() {
-            return answer;
-        }
-        let (parts, body) = answer.into_parts();
-        let body = match serde_json::from_slice::<Value>(&body) {
-            Ok(mut value) => {
-                rewrite(self, &mut value);
-                Bytes::from(value.to_string())
-            }
-            Err(_) => body,
-        };
-        Response::from_parts(parts, body)
+/// An answer with its JSON body rewritten; a refusal, or a body that is no JSON, stays as it is.
+fn rewritten(answer: Answer, rewrite: impl FnOnce(&mut Value)) -> Answer {
+    if !answer.status().is_success() {
+        return answer;
     }
-
-    async fn remember_code(&self, upstream: &Upstream, asked: &Asked) {
-        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-        let code = if body["Code"].is_object() {
-            &body["Code"]
-        } else {
-            &body
-        };
-        let archive = match (
-            code["ZipFile"].as_str(),
-            code["S3Bucket"].as_str(),
-            code["S3Key"].as_str(),
-        ) {
-            (Some(text), ..) => BASE64.decode(text).ok().map(Bytes::from),
-            (None, Some(bucket), Some(key)) => object(upstream, asked, bucket, key).await,
-            _ => None,
-        };
-        if let Some(archive) = archive {
-            lock(&self.code).insert(hex::encode(Sha256::digest(&archive)), archive);
+    let (parts, body) = answer.into_parts();
+    let body = match serde_json::from_slice::<Value>(&body) {
+        Ok(mut value) => {
+            rewrite(&mut value);
+            Bytes::from(value.to_string())
         }
-    }
-
-    fn serve_code(&self, digest: &str) -> Answer {
-        match lock(&self.code).get(digest) {
-            Some(archive) => Response::new(archive.clone()),
-            None => refusal("s3", 404, "NoSuchKey", "The specified key does not exist."),
-        }
-    }
+        Err(_) => body,
+    };
+    Response::from_parts(parts, body)
 }
 
 /// The document with what moto cannot do without.
@@ -279,34 +263,6 @@ fn id_in(answer: &Answer) -> Option<String> {
         .is_success()
         .then(|| body["id"].as_str().map(str::to_owned))
         .flatten()
-}
-
-/// `Code.Location` points at the proxy, which has the archive.
-fn located(answer: Answer, own: SocketAddr) -> Answer {
-    let (parts, body) = answer.into_parts();
-    let Ok(mut value) = serde_json::from_slice::<Value>(&body) else {
-        return Response::from_parts(parts, body);
-    };
-    let digest = value["Configuration"]["CodeSha256"]
-        .as_str()
-        .and_then(|text| BASE64.decode(text).ok());
-    if let (Some(digest), true) = (digest, value["Code"].is_object()) {
-        value["Code"]["Location"] = format!("http://{own}{CODE}{}", hex::encode(digest)).into();
-    }
-    Response::from_parts(parts, Bytes::from(value.to_string()))
-}
-
-async fn object(upstream: &Upstream, like: &Asked, bucket: &str, key: &str) -> Option<Bytes> {
-    let mut like = like.clone();
-    let signature = like.parts.headers.get("authorization")?.to_str().ok()?;
-    let signature = signature.replace("/lambda/aws4_request", "/s3/aws4_request");
-    like.parts
-        .headers
-        .insert("authorization", signature.parse().ok()?);
-    let answer = upstream
-        .ask(&like, Method::GET, &format!("/{bucket}/{key}"), Bytes::new())
-        .await;
-    answer.status().is_success().then(|| answer.into_body())
 }
 
 async fn layer_by_arn(upstream: &Upstream, asked: Asked) -> Answer {

@@ -50,13 +50,11 @@ pub(super) enum Payload {
 
 /// Why a package cannot be sent or kept.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PackageError {
+enum PackageError {
     #[error("the package {0} is not at hand")]
     Missing(String),
     #[error("the package is {megabytes} MB, and a request carries at most 50")]
     NoBucket { megabytes: usize },
-    #[error("the code of the function {0} is not at hand and could not be fetched")]
-    Unfetched(String),
 }
 
 impl Packages {

@@ -19,11 +19,18 @@ use crate::event::Outcome;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal> {
+    let mut events = report::sink(settings, "deploy");
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
-    let port = if settings.local { Some(local_cloud::up(settings).await?.port) } else { None };
+    let port = if settings.local {
+        Some(local_cloud::up(settings).await?.port)
+    } else {
+        None
+    };
     let how = Connection {
-        timeout: args.connection_timeout.map(|seconds| Duration::from_secs(seconds.into())),
+        timeout: args
+            .connection_timeout
+            .map(|seconds| Duration::from_secs(seconds.into())),
         parallelism: Some(args.parallelism),
         port,
     };
@@ -36,16 +43,24 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     );
     let desired = wish?.lower(&connected.cloud.account())?;
     seen?;
-    let mut events = report::sink(settings, "deploy");
-    let mut ports = Ports { records: &mut pass.file, events: &mut *events, stop: signals::listen() };
+    let mut ports = Ports {
+        records: &mut pass.file,
+        events: &mut *events,
+        stop: signals::listen(),
+    };
     let on_failure = match args.on_failure {
         OnFailure::Rollback => engine::OnFailure::Rollback,
         OnFailure::Keep => engine::OnFailure::Keep,
     };
-    let outcome =
-        pass.session.deploy(&desired, &consent(&args.wish), on_failure, None, &mut ports).await?;
+    let outcome = pass
+        .session
+        .deploy(&desired, &consent(&args.wish), on_failure, None, &mut ports)
+        .await?;
     drop(events);
-    if matches!(outcome, Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }) {
+    if matches!(
+        outcome,
+        Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }
+    ) {
         let deployed = pass.file.project(&pass.session.txn().existing());
         if is_human(settings) {
             words::data(&report::chalice::deployed(&deployed.entries));

@@ -17,24 +17,43 @@ use crate::source::python;
 /// # Errors
 /// Where it cannot be installed, started or stopped.
 pub async fn run(settings: &Settings, verb: LocalCloudVerb) -> Result<Exit, Refusal> {
-    let settings = &Settings { local: true, ..settings.clone() };
+    let settings = &settings.on_local_cloud();
     match verb {
         LocalCloudVerb::Up => {
             let running = up(settings).await?;
-            let said = if running.started { "started" } else { "running already" };
-            say(settings, &format!("local cloud of stage {}: {said} at {}", settings.stage, running.endpoint_url));
-            event(settings, json!({"state": "running", "port": running.port, "endpoint_url": running.endpoint_url}));
+            let said = if running.started {
+                "started"
+            } else {
+                "running already"
+            };
+            say(
+                settings,
+                &format!(
+                    "local cloud of stage {}: {said} at {}",
+                    settings.stage, running.endpoint_url
+                ),
+            );
+            event(
+                settings,
+                json!({"state": "running", "port": running.port, "endpoint_url": running.endpoint_url}),
+            );
         }
         LocalCloudVerb::Down => {
             let stopped = LocalCloud::down(&local_settings(settings, None)).await?;
             say(settings, words_of(stopped));
-            event(settings, json!({"state": "stopped", "orderly": stopped != Stopped::Killed}));
+            event(
+                settings,
+                json!({"state": "stopped", "orderly": stopped != Stopped::Killed}),
+            );
         }
         LocalCloudVerb::Status => status(settings).await,
         LocalCloudVerb::Reset => {
             let stopped = LocalCloud::reset(&local_settings(settings, None)).await?;
             forget_record(settings)?;
-            say(settings, &format!("{}; all that was deployed in it is forgotten", words_of(stopped)));
+            say(
+                settings,
+                &format!("{}; all that was deployed in it is forgotten", words_of(stopped)),
+            );
             event(settings, json!({"state": "empty"}));
         }
     }
@@ -53,7 +72,10 @@ pub async fn up(settings: &Settings) -> Result<Running, Refusal> {
     let mut note = |note: Note| say(settings, &heard(&note));
     let running = LocalCloud::up(&local, &mut note).await?;
     if let Some(before) = running.moved_from {
-        let moved = format!("port {before} is taken: URLs with it are no longer valid, the cloud is at port {}", running.port);
+        let moved = format!(
+            "port {before} is taken: URLs with it are no longer valid, the cloud is at port {}",
+            running.port
+        );
         say(settings, &moved);
     }
     Ok(running)
@@ -72,7 +94,11 @@ fn local_settings(settings: &Settings, function_python: Option<PathBuf>) -> Loca
     LocalSettings {
         cache: settings.cache.clone(),
         folder: settings.folder(),
-        python: settings.environment.surroundings().find_program("python3").unwrap_or_else(|| "python3".into()),
+        python: settings
+            .environment
+            .surroundings()
+            .find_program("python3")
+            .unwrap_or_else(|| "python3".into()),
         function_python,
     }
 }
@@ -80,16 +106,22 @@ fn local_settings(settings: &Settings, function_python: Option<PathBuf>) -> Loca
 async fn status(settings: &Settings) {
     let status = LocalCloud::status(&local_settings(settings, None)).await;
     let (words, fields) = match &status {
-        Status::Running { port, pid } => {
-            (format!("running at http://127.0.0.1:{port} (process {pid})"), json!({"state": "running", "port": port, "pid": pid}))
-        }
-        Status::Silent { pid } => ("started, but not answering".to_owned(), json!({"state": "silent", "pid": pid})),
-        Status::Stopped { holds_state: true } => {
-            ("stopped; what was deployed comes back when it is started".to_owned(), json!({"state": "stopped", "holds_state": true}))
-        }
-        Status::Stopped { holds_state: false } => {
-            ("stopped and empty".to_owned(), json!({"state": "stopped", "holds_state": false}))
-        }
+        Status::Running { port, pid } => (
+            format!("running at http://127.0.0.1:{port} (process {pid})"),
+            json!({"state": "running", "port": port, "pid": pid}),
+        ),
+        Status::Silent { pid } => (
+            "started, but not answering".to_owned(),
+            json!({"state": "silent", "pid": pid}),
+        ),
+        Status::Stopped { holds_state: true } => (
+            "stopped; what was deployed comes back when it is started".to_owned(),
+            json!({"state": "stopped", "holds_state": true}),
+        ),
+        Status::Stopped { holds_state: false } => (
+            "stopped and empty".to_owned(),
+            json!({"state": "stopped", "holds_state": false}),
+        ),
     };
     if is_human(settings) {
         words::data(&format!("local cloud of stage {}: {words}\n", settings.stage));
@@ -103,7 +135,9 @@ fn forget_record(settings: &Settings) -> Result<(), Refusal> {
     for name in ["state.json", "journal.ndjson", "deployed.json"] {
         match std::fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Refusal::new(format!("could not remove {}", folder.join(name).display())).because(error));
+                return Err(
+                    Refusal::new(format!("could not remove {}", folder.join(name).display())).because(error),
+                );
             }
             _ => {}
         }
@@ -115,7 +149,9 @@ fn heard(note: &Note) -> String {
     match note {
         Note::Installing { .. } => "Installing the local cloud (MiniStack), once for this machine".to_owned(),
         Note::Starting => "Starting the local cloud".to_owned(),
-        Note::Renewing => "Restarting the local cloud, which an older grail started; it keeps what it holds".to_owned(),
+        Note::Renewing => {
+            "Restarting the local cloud, which an older grail started; it keeps what it holds".to_owned()
+        }
     }
 }
 
@@ -123,7 +159,9 @@ fn words_of(stopped: Stopped) -> &'static str {
     match stopped {
         Stopped::WasNot => "the local cloud did not run",
         Stopped::Orderly => "the local cloud is stopped",
-        Stopped::Killed => "the local cloud did not stop by itself and was killed: what was deployed since its last stop is lost to it",
+        Stopped::Killed => {
+            "the local cloud did not stop by itself and was killed: what was deployed since its last stop is lost to it"
+        }
     }
 }
 
@@ -131,7 +169,10 @@ fn say(settings: &Settings, text: &str) {
     if is_human(settings) {
         words::words(&format!("{text}\n"));
     } else {
-        words::json_line("said", json!({"code": "local-cloud", "text": text, "warning": false}));
+        words::json_line(
+            "said",
+            json!({"code": "local-cloud", "text": text, "warning": false}),
+        );
     }
 }
 

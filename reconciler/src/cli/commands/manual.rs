@@ -24,7 +24,10 @@ pub fn text() -> String {
 fn chapter(command: &mut Command, name: &str, text: &mut String) {
     let help = command.clone().term_width(100).render_long_help().to_string();
     let lines: Vec<_> = help.lines().map(str::trim_end).collect();
-    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
+    text.push_str(&format!(
+        "\n## `{name}`\n\n```text\n{}\n```\n",
+        lines.join("\n").trim_end()
+    ));
     for below in command.get_subcommands_mut() {
         if below.get_name() != "help" && !below.is_hide_set() {
             let name = format!("{name} {}", below.get_name());
@@ -37,11 +40,11 @@ fn chapter(command: &mut Command, name: &str, text: &mut String) {
 mod tests {
     #[test]
     fn the_reference_in_the_repository_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/REFERENCE.md");
         let written = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
             written == super::text(),
-            "docs/reference.md is out of date: run `cargo run -- manual > docs/reference.md`"
+            "REFERENCE.md is out of date: run `cargo run -- manual > reconciler/REFERENCE.md`"
         );
     }
 }

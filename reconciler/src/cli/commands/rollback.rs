@@ -17,19 +17,26 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
+    let mut events = report::sink(settings, "rollback");
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
     let connected = Connected::to(settings, config.app_name(), Connection::default()).await?;
     let mut pass = connected.lock(settings, "rollback", &remarks).await?;
-    let mut events = report::sink(settings, "rollback");
-    let mut ports = Ports { records: &mut pass.file, events: &mut *events, stop: signals::listen() };
+    let mut ports = Ports {
+        records: &mut pass.file,
+        events: &mut *events,
+        stop: signals::listen(),
+    };
     let outcome = pass.session.rollback(&mut ports).await?;
     drop(events);
     if outcome == Outcome::Unchanged {
         if is_human(settings) {
             words::words("there is no open transaction: everything is as at the last commit\n");
         } else {
-            words::json_line("said", json!({"code": "rollback.idle", "text": "no open transaction", "warning": false}));
+            words::json_line(
+                "said",
+                json!({"code": "rollback.idle", "text": "no open transaction", "warning": false}),
+            );
         }
     }
     // That the way back was gone to its end is what was asked for.

@@ -25,10 +25,15 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let stage = Stage::open(settings, config.app_name())?;
     let store = Arc::clone(&stage.store);
     let loaded = store.load().await?;
-    let txn = replay(loaded.snapshot, &loaded.journal).map_err(|error| Refusal::from(EngineError::from(error)))?;
+    let txn =
+        replay(loaded.snapshot, &loaded.journal).map_err(|error| Refusal::from(EngineError::from(error)))?;
     let status = Status::of(&txn, store.holder().await?);
     if !is_human(settings) {
-        let resources: Vec<_> = txn.records().iter().map(|(id, record)| json!({"id": id, "handle": record.handle})).collect();
+        let resources: Vec<_> = txn
+            .records()
+            .iter()
+            .map(|(id, record)| json!({"id": id, "handle": record.handle}))
+            .collect();
         words::json_line(
             "status",
             json!({
@@ -53,7 +58,10 @@ fn exit(txn: &grail_state::txn::Txn) -> Exit {
 fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
     let mut text = format!("{} (stage {})\n", stage.stack.app, stage.stack.stage);
     match &txn.snapshot().home {
-        Some(home) => text.push_str(&format!("  lives in     account {}, region {}\n", home.account, home.region)),
+        Some(home) => text.push_str(&format!(
+            "  lives in     account {}, region {}\n",
+            home.account, home.region
+        )),
         None => text.push_str("  lives in     nothing deployed by grail yet\n"),
     }
     if let Some(at) = txn.snapshot().committed {
@@ -70,7 +78,10 @@ fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
         text.push_str("  transaction  none open\n");
     } else {
         let command = status.command.as_deref().unwrap_or("a command");
-        text.push_str(&format!("  transaction  open since `grail {command}`: {}\n", status.phase));
+        text.push_str(&format!(
+            "  transaction  open since `grail {command}`: {}\n",
+            status.phase
+        ));
         if let Some(cause) = &status.cause {
             text.push_str(&format!("    turned back because: {cause}\n"));
         }
@@ -81,7 +92,10 @@ fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
     }
     if !status.left.is_empty() {
         text.push_str("  still to be deleted (the next `grail deploy` or `grail delete` goes on with it)\n");
-        status.left.iter().for_each(|id| text.push_str(&format!("    {id}\n")));
+        status
+            .left
+            .iter()
+            .for_each(|id| text.push_str(&format!("    {id}\n")));
     }
     text
 }

@@ -22,8 +22,15 @@ pub fn run(settings: &Settings) -> Result<Exit, Refusal> {
         Some(url) if is_human(settings) => words::data(&format!("{url}\n")),
         Some(url) => words::json_line("url", json!({"url": url})),
         None => {
-            let said = format!("Could not find a record of a Rest API in chalice stage: '{}'", settings.stage);
-            let hint = if settings.local { "deploy it with `grail deploy --local`" } else { "deploy it with `grail deploy`" };
+            let said = format!(
+                "Could not find a record of a Rest API in chalice stage: '{}'",
+                settings.stage
+            );
+            let hint = if settings.local {
+                "deploy it with `grail deploy --local`"
+            } else {
+                "deploy it with `grail deploy`"
+            };
             return Err(Refusal::new(said).hint(hint));
         }
     }

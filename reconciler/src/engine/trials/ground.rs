@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use grail_providers::fake::{Cloud, Physics, Role, Twice, World, catalog, twice};
 use grail_providers::port::Catalog;
+use grail_state::DesiredState;
 use grail_state::seal::Keys;
 use grail_state::store::memory::MemoryStore;
 use grail_state::store::{Holder, Wait};
-use grail_state::DesiredState;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::app::{App, stack};
-use crate::engine::{Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal};
+use crate::engine::{
+    Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
+};
 use crate::event::{Event, Outcome};
 use crate::plan::Consent;
 
@@ -111,7 +113,13 @@ impl Ground {
             stop: StopSignal::never(),
         };
         session
-            .deploy(desired, &Consent::default(), OnFailure::Rollback, None, &mut ports)
+            .deploy(
+                desired,
+                &Consent::default(),
+                OnFailure::Rollback,
+                None,
+                &mut ports,
+            )
             .await
             .unwrap()
     }

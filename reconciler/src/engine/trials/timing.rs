@@ -51,7 +51,11 @@ async fn the_limit_holds_and_a_fan_takes_as_long_as_its_bound() {
         ground.limits.parallelism = limit;
         let begun = Instant::now();
         ground.deploy(&many(functions)).await;
-        assert_eq!(ground.cloud.peak(), limit.max(1), "{functions} functions, limit {limit}");
+        assert_eq!(
+            ground.cloud.peak(),
+            limit.max(1),
+            "{functions} functions, limit {limit}"
+        );
         // One look at all, then rounds of one call each: a write, and two reads until the function is usable and seen.
         let look = Duration::from_millis(50) * u32::try_from((functions + 1).div_ceil(limit)).unwrap();
         let rounds = u32::try_from(functions.div_ceil(limit)).unwrap();
@@ -79,7 +83,10 @@ async fn statements_of_one_function_are_written_one_after_the_other() {
     let added = writes(&ground, "AddPermission");
     assert_eq!(added.len(), 6);
     for pair in added.windows(2) {
-        assert!(pair[1].at >= pair[0].at + ground.cloud.physics().latency, "{pair:?}");
+        assert!(
+            pair[1].at >= pair[0].at + ground.cloud.physics().latency,
+            "{pair:?}"
+        );
     }
 }
 
@@ -116,17 +123,16 @@ async fn a_wait_for_a_new_role_takes_no_slot() {
     let mut events = Vec::new();
     let begun = Instant::now();
     let outcome = ground
-        .run_heard(
-            &Command::Deploy(app),
-            &mut events,
-            StopSignal::never(),
-        )
+        .run_heard(&Command::Deploy(app), &mut events, StopSignal::never())
         .await
         .unwrap();
     assert_eq!(outcome, Outcome::Done);
     let groups = writes(&ground, "PutRetentionPolicy");
     let ready = ground.cloud.physics().role;
-    assert!(groups.iter().all(|call| call.at < ready), "the groups wait for nobody");
+    assert!(
+        groups.iter().all(|call| call.at < ready),
+        "the groups wait for nobody"
+    );
     assert!(
         events
             .iter()
@@ -162,7 +168,11 @@ async fn a_stop_launches_nothing_more_and_waits_for_what_is_in_flight() {
     assert!(asked.elapsed() < ground.limits.stop);
     assert_eq!(ground.run(&command).await.unwrap(), Outcome::Done);
     super::oracle::check_recorded(&ground, "after the stop");
-    assert_eq!(writes(&ground, "CreateFunction").len(), 20, "nothing is made twice");
+    assert_eq!(
+        writes(&ground, "CreateFunction").len(),
+        20,
+        "nothing is made twice"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -105,10 +105,17 @@ async fn walk(seed: u64) {
         Outcome::Done | Outcome::Unchanged
     ));
     let empty = Ground::new().cloud.world().facts(true);
-    assert_same(&empty, &ground.cloud.world().facts(true), &format!("walk {seed}, the end"));
+    assert_same(
+        &empty,
+        &ground.cloud.world().facts(true),
+        &format!("walk {seed}, the end"),
+    );
 }
 
-#[expect(clippy::disallowed_methods, reason = "how many is asked of whoever runs the tests")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how many is asked of whoever runs the tests"
+)]
 fn walks() -> u64 {
     let asked = std::env::var("GRAIL_WALKS").ok();
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(WALKS)

@@ -162,3 +162,13 @@ fn a_step_carries_its_label_and_its_place() {
         (Some("shop-dev"), 1, 1)
     );
 }
+
+#[test]
+fn a_name_that_is_not_known_yet_is_no_label() {
+    let plan =
+        World::wanting(json!({"role.r": {"name": "r"}, "function.f": {"name": {"=ref": "role.r/name"}}}))
+            .plan()
+            .unwrap();
+    let labels: Vec<_> = plan.build.iter().map(|step| step.label.as_deref()).collect();
+    assert_eq!(labels, [Some("r"), None]);
+}

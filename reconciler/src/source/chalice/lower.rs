@@ -304,10 +304,12 @@ impl Lowering<'_> {
     }
 
     fn read_policy(&mut self, file: &Path, asked: Option<Place>) -> Value {
-        policy::from_file(self.project, file, asked).unwrap_or_else(|problem| {
+        policy::from_file(self.project, file, asked).unwrap_or_else(|problems| {
             // Functions may share a file: its fault is told once.
-            if !self.problems.iter().any(|known| known.message == problem.message) {
-                self.problems.push(problem);
+            for problem in problems.0 {
+                if !self.problems.iter().any(|known| known.message == problem.message) {
+                    self.problems.push(problem);
+                }
             }
             Value::Null
         })

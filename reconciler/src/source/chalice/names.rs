@@ -46,15 +46,6 @@ pub fn log_group(app: &str, stage: &str, name: &str) -> String {
     format!("/aws/lambda/{}", function(app, stage, name))
 }
 
-/// The Lambda runtime for an interpreter, as Chalice 1.34 chooses it.
-pub fn runtime(python: (u32, u32)) -> String {
-    match python {
-        older if older < (3, 10) => "python3.10".to_owned(),
-        (3, minor) if minor <= 14 => format!("python3.{minor}"),
-        _ => "python3.15".to_owned(),
-    }
-}
-
 /// Whether AWS takes `name` for a function: letters, digits, `-` and `_`, at most [`MAX_NAME`] of them.
 pub fn is_function_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -72,24 +63,6 @@ mod tests {
         assert_eq!(own_role("shop", "dev", "api_handler"), "shop-dev-api_handler");
         assert_eq!(log_group("shop", "dev", "api_handler"), "/aws/lambda/shop-dev");
         assert_eq!(log_group("shop", "dev", "work"), "/aws/lambda/shop-dev-work");
-    }
-
-    #[test]
-    fn the_runtime_follows_the_interpreter() {
-        let chosen = [
-            (2, 7),
-            (3, 9),
-            (3, 10),
-            (3, 13),
-            (3, 14),
-            (3, 15),
-            (3, 16),
-            (4, 0),
-        ]
-        .map(runtime);
-        let expected =
-            ["3.10", "3.10", "3.10", "3.13", "3.14", "3.15", "3.15", "3.15"].map(|v| format!("python{v}"));
-        assert_eq!(chosen, expected);
     }
 
     #[test]

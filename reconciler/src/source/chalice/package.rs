@@ -13,18 +13,21 @@
 //!   unpinned requirement does not make an unchanged project a changed one. Another machine resolves anew; to be
 //!   equal there too, requirements must be pinned.
 //! - **A package that cannot be had for Lambda is a [`Warning`]**, as in Chalice, and the deployment goes on.
-//! - Chalice unzips wheels without their modes, so no file of a dependency may be executed; kept, to be equal. A
+//! - **No file of a dependency may be executed**: Chalice unzips wheels without their modes; kept, to be equal. A
 //!   program for Lambda belongs into `vendor/`, where the executable bit counts.
+//! - **What is compiled here is not the same everywhere.** A requirement without a wheel for Lambda is built from its
+//!   sources by this machine's compiler, as in Chalice; its bytes differ between machines, and stay while the cache does.
 //!
 //! Unlike Chalice it leaves out [litter](grail_providers::package::is_litter), builds requirements that are folders
-//! of this machine (Chalice silently packs nothing for them), and never takes a package of the same name from an
-//! index in place of one that the requirements place elsewhere.
+//! of this machine (Chalice silently packs nothing for them), never takes a package of the same name from an index in
+//! place of one that the requirements place elsewhere, and takes an earlier version that runs on Lambda before it
+//! compiles the newest one here (see `package/fetch.rs`).
 
 use std::path::{Path, PathBuf};
 
 use grail_providers::package::{Bundle, Content, ZipDigest};
 
-use crate::source::python::{Python, Runtime, Surroundings, Tell};
+use crate::source::python::{Python, Runtime, Surroundings, Tell, absolute};
 
 mod error;
 mod fetch;
@@ -90,7 +93,7 @@ pub enum Target {
 /// What to build a package from.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The project, as an absolute path.
+    /// The project.
     pub project_dir: &'a Path,
     /// Its Python, which must have `chalice`.
     pub python: &'a Python,
@@ -134,6 +137,12 @@ pub struct Size {
 /// [`PackageError`] when `app.py` is missing, a file cannot be read, the requirements cannot be had at all, the
 /// package is too large for Lambda, or the cache cannot be written.
 pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, PackageError> {
+    let (project_dir, cache) = (absolute(request.project_dir), absolute(request.cache));
+    let request = Request {
+        project_dir: &project_dir,
+        cache: &cache,
+        ..*request
+    };
     let runtime = request.python.runtime();
     let chalice = request
         .python
@@ -142,14 +151,16 @@ pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, Pac
         .ok_or_else(|| PackageError::NoChalice {
             executable: request.python.executable.clone(),
         })?;
-    let tree = tree::dependencies(request, &runtime, tell).await?;
-    let (target, project_dir) = (request.target, request.project_dir.to_owned());
-    let shelf = Shelf::new(request.cache);
+    let tree = tree::dependencies(&request, &runtime, tell).await?;
+    let (target, shelf) = (request.target, Shelf::new(&cache));
     let work = move || {
         let mut warnings = Vec::new();
         let mut bundle = tree.bundle;
         bundle.overlay(layout::project(&project_dir, &chalice, &mut warnings)?);
         warnings.extend(warning::missing(tree.missing, &bundle));
+        if !tree.older.is_empty() {
+            warnings.push(Warning::Older { packages: tree.older });
+        }
         if let (Target::Lambda(_), true) = (target, runtime.differs) {
             warnings.push(Warning::OtherPython {
                 runtime: runtime.name.clone(),
@@ -189,5 +200,9 @@ fn shelve(
     })
 }
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::app::{App, ServiceActions};
 use super::config::{API_HANDLER, FunctionConfig, StageConfig};
-use super::diagnostic::{Place, Problem};
+use super::diagnostic::{Place, Problem, Problems};
 
 /// The version of the policy language that Chalice writes.
 const VERSION: &str = "2012-10-17";
@@ -68,17 +68,17 @@ pub fn private_api(endpoints: &Value) -> Value {
 ///
 /// # Errors
 /// A file that is missing, is no JSON, or holds no policy document.
-pub fn from_file(project: &Path, file: &Path, asked: Option<Place>) -> Result<Value, Problem> {
+pub fn from_file(project: &Path, file: &Path, asked: Option<Place>) -> Result<Value, Problems> {
     let shown = file.display();
-    let text = std::fs::read_to_string(project.join(file)).map_err(|error| {
-        let hint = "write the policy there, or set `autogen_policy` to true to have it generated";
+    let text = std::fs::read_to_string(project.join(file)).map_err(|error| -> Problems {
+        let hint = "write the policy there, or change the setting that names it";
         let problem = Problem::error(
             "policy::unreadable",
             format!("the policy file `{shown}` cannot be read: {error}"),
         );
-        problem.hint(hint).at(asked)
+        problem.hint(hint).at(asked).into()
     })?;
-    let document: Value = serde_json::from_str(&text).map_err(|error| {
+    let document: Value = serde_json::from_str(&text).map_err(|error| -> Problems {
         let words = error.to_string();
         let what = words.split(" at line ").next().unwrap_or(&words);
         Problem::error(
@@ -86,6 +86,7 @@ pub fn from_file(project: &Path, file: &Path, asked: Option<Place>) -> Result<Va
             format!("`{shown}` is not valid JSON: {what}"),
         )
         .at(Place::point(file, error.line(), error.column().max(1)))
+        .into()
     })?;
     match document.get("Statement") {
         Some(Value::Array(_) | Value::Object(_)) => Ok(document),
@@ -93,7 +94,8 @@ pub fn from_file(project: &Path, file: &Path, asked: Option<Place>) -> Result<Va
             "policy::no-policy",
             format!("`{shown}` is no policy document: it has no `Statement`"),
         )
-        .at(Place::file(file))),
+        .at(Place::file(file))
+        .into()),
     }
 }
 

@@ -27,7 +27,14 @@ pub use self::cache::Cache;
 pub use self::failure::{AppFailure, Cause, FailureKind, Frame, ProbeError};
 use super::app::App;
 
-const SCRIPT: &str = include_str!("probe.py");
+/// The script that the child runs: its parts, and last the one that begins.
+pub(crate) const SCRIPT: &str = concat!(
+    include_str!("probe/notes.py"),
+    include_str!("probe/sites.py"),
+    include_str!("probe/dump.py"),
+    include_str!("probe/analyse.py"),
+    include_str!("probe.py"),
+);
 /// Time for an import where nothing else is asked for. Apps that open connections while they are imported take seconds.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
 /// How much of what an app prints is kept, in bytes of each stream.

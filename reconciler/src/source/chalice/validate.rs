@@ -5,18 +5,16 @@
 //! bounds are told with the other types when the configuration is read.) Added are what AWS would refuse later, lengths and
 //! letters of names above all, and what grail cannot deploy yet.
 
-use std::collections::BTreeMap;
+mod naming;
+mod routes;
+
 use std::path::Path;
 
-use super::app::{App, AuthorizerKind, Line, Route};
+use super::app::{App, Line};
 use super::config::{API_HANDLER, RoleChoice, StageConfig};
 use super::diagnostic::{Place, Problem, Problems, closest, judge};
-use super::{names, policy};
-
-/// The longest name of an API's stage (CreateDeployment).
-const MAX_API_STAGE: usize = 128;
-/// The methods that API Gateway can route.
-const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+use super::policy;
+use crate::source::python::{Runtime, Version};
 
 /// What is doubtful in a project that can be deployed. `python` is the interpreter that imported the app.
 ///
@@ -70,181 +68,21 @@ impl Check<'_> {
         self.config.place(key, None)
     }
 
-    fn routes(&mut self) {
-        for (path, routes) in self.app.paths() {
-            let at = self.line(routes.first().and_then(|route| route.place.as_ref()));
-            if path.is_empty() {
-                self.error("route::empty", at.clone(), "a route cannot be the empty string");
-            } else if path != "/" && path.ends_with('/') {
-                self.error(
-                    "route::slash",
-                    at.clone(),
-                    format!("the route `{path}` cannot end with a slash"),
-                );
-            }
-            self.cors(path, &routes);
-            for route in routes {
-                self.content_types(route);
-                self.method(route);
-            }
-        }
-    }
-
-    fn cors(&mut self, path: &str, routes: &[&Route]) {
-        let with_cors: Vec<_> = routes.iter().filter(|route| route.cors.is_some()).collect();
-        let Some(first) = with_cors.first() else { return };
-        if let Some(options) = routes.iter().find(|route| route.method == "OPTIONS") {
-            let told =
-                format!("the route `{path}` has CORS, which adds OPTIONS, and a view of its own for OPTIONS");
-            let at = self.line(options.place.as_ref());
-            let hint = "remove OPTIONS from `methods`, or `cors` from the other views of this route";
-            self.problems
-                .push(Problem::error("route::options", told).hint(hint).at(at));
-        }
-        let headers = |route: &Route| {
-            let cors = route.cors.as_ref();
-            cors.map(|cors| cors.response_headers.iter().cloned().collect::<BTreeMap<_, _>>())
-        };
-        if let Some(other) = with_cors.iter().find(|route| headers(route) != headers(first)) {
-            let told = format!(
-                "the route `{path}` has different CORS settings in the views `{}` and `{}`",
-                first.view_name, other.view_name
-            );
-            let at = self.line(other.place.as_ref());
-            let hint = "all views of a route that have CORS need equal settings";
-            self.problems
-                .push(Problem::error("route::cors", told).hint(hint).at(at));
-        }
-    }
-
-    fn content_types(&mut self, route: &Route) {
-        let is_binary = |media_type: &&String| self.app.api.binary_types.contains(media_type);
-        let (binary, text): (Vec<_>, Vec<_>) = route.content_types.iter().partition(is_binary);
-        if !binary.is_empty() && !text.is_empty() {
-            let told = format!(
-                "the view `{}` mixes content types that are binary ({}) with others ({})",
-                route.view_name,
-                listed(&binary),
-                listed(&text)
-            );
-            let at = self.line(route.place.as_ref());
-            let hint = "split the view, or change `app.api.binary_types`";
-            self.problems
-                .push(Problem::error("route::content-types", told).hint(hint).at(at));
-        }
-    }
-
-    fn method(&mut self, route: &Route) {
-        if !METHODS.contains(&route.method.as_str()) {
-            let told = format!(
-                "the route `{}` has the method `{}`, which no request will have",
-                route.path, route.method
-            );
-            let near = closest(&route.method.to_uppercase(), METHODS);
-            let mut problem = Problem::warning("route::method", told).at(self.line(route.place.as_ref()));
-            problem.hint = near.map(|near| format!("did you mean `{near}`?"));
-            self.problems.push(problem);
-        }
-    }
-
-    fn authorizers(&mut self) {
-        for route in &self.app.routes {
-            let Some(authorizer) = &route.authorizer else {
-                continue;
-            };
-            let registered = |name: &String| self.app.authorizers.iter().any(|one| one.name == *name);
-            if authorizer.kind == AuthorizerKind::Builtin
-                && !authorizer.function.as_ref().is_some_and(registered)
-            {
-                let told = format!(
-                    "the authorizer `{}` of `{}` is not registered",
-                    authorizer.name, route.path
-                );
-                let at = self.line(route.place.as_ref());
-                let hint = "register the blueprint that it belongs to with `app.register_blueprint`";
-                self.problems
-                    .push(Problem::error("authorizer::unregistered", told).hint(hint).at(at));
-            }
-        }
-    }
-
     fn python(&mut self, python: (u32, u32)) {
-        let running = format!("python{}.{}", python.0, python.1);
-        let runtime = names::runtime(python);
-        if running != runtime {
-            let told = format!("app.py was imported by {running}, and the functions will run on {runtime}");
+        let (major, minor) = python;
+        let runtime = Runtime::of(Version {
+            major,
+            minor,
+            micro: 0,
+        });
+        if runtime.differs {
+            let runtime = runtime.name;
+            let told = format!(
+                "app.py was imported by python{major}.{minor}, and the functions will run on {runtime}"
+            );
             let hint = format!("use {runtime}, or packages may not fit");
             self.problems
                 .push(Problem::warning("python::version", told).hint(hint));
-        }
-    }
-
-    /// Names of authorizers, event handlers and plain functions. Those of routes may repeat: one function serves them all.
-    fn names(&mut self) {
-        let app = self.app;
-        let authorizers = app.authorizers.iter().map(|one| (&one.name, &one.place));
-        let events = app.event_sources.iter().map(|one| (&one.name, &one.place));
-        let functions = app.functions.iter().map(|one| (&one.name, &one.place));
-        let mut seen: BTreeMap<&str, &Option<Line>> = BTreeMap::new();
-        for (name, place) in authorizers.chain(events).chain(functions) {
-            if name == API_HANDLER {
-                let told = format!("`{API_HANDLER}` is the name of the function behind the REST API");
-                self.error("function::reserved", self.line(place.as_ref()), told);
-            } else if let Some(first) = seen.get(name.as_str()) {
-                let before = first
-                    .as_ref()
-                    .map(|line| format!(" (first at {}:{})", line.file, line.line));
-                let told = format!("two functions are called `{name}`{}", before.unwrap_or_default());
-                let at = self.line(place.as_ref());
-                let hint = "names must be unique among all functions; give one of them another with `name=`";
-                self.problems
-                    .push(Problem::error("function::duplicate", told).hint(hint).at(at));
-            } else {
-                seen.insert(name, place);
-            }
-        }
-    }
-
-    /// AWS would refuse these names after half of the work is done.
-    fn name_forms(&mut self) {
-        let (app, stage) = (self.config.app_name(), self.config.stage_name());
-        for function in self.app.deployed_functions() {
-            let own_role = matches!(self.config.function(&function.name).role, RoleChoice::Own(_));
-            let role = own_role.then(|| names::own_role(app, stage, &function.name));
-            for name in [Some(names::function(app, stage, &function.name)), role]
-                .into_iter()
-                .flatten()
-            {
-                let place = self.line(function.place).or_else(|| self.setting("app_name"));
-                if name.len() > names::MAX_NAME {
-                    let told = format!(
-                        "the name `{name}` has {} characters; AWS allows {}",
-                        name.len(),
-                        names::MAX_NAME
-                    );
-                    let hint = "shorten `app_name`, the stage, or the function's name (`name=`)";
-                    self.problems
-                        .push(Problem::error("function::long-name", told).hint(hint).at(place));
-                    break;
-                } else if !names::is_function_name(&name) {
-                    let told = format!("AWS does not allow the name `{name}`");
-                    let hint =
-                        "use letters, digits, `-` and `_` in `app_name`, the stage and the function's name";
-                    self.problems
-                        .push(Problem::error("function::bad-name", told).hint(hint).at(place));
-                    break;
-                }
-            }
-        }
-        let api_stage = self.config.api_gateway_stage();
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let fits = (1..=MAX_API_STAGE).contains(&api_stage.len()) && api_stage.chars().all(allowed);
-        if !self.app.routes.is_empty() && !fits {
-            let told = format!("`{api_stage}` cannot be the name of an API's stage");
-            let hint = "use letters, digits, `-` and `_`";
-            let at = self.setting("api_gateway_stage");
-            self.problems
-                .push(Problem::error("config::bad-api-stage", told).hint(hint).at(at));
         }
     }
 
@@ -424,14 +262,6 @@ impl Check<'_> {
             }
         }
     }
-}
-
-fn listed(items: &[&String]) -> String {
-    items
-        .iter()
-        .map(|item| item.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{StageConfig, is_truthy};
+use super::StageConfig;
+use super::stage::is_truthy;
 
 /// Seconds that a function may run where nothing is said (Chalice's default, not Lambda's).
 const DEFAULT_TIMEOUT: u32 = 60;

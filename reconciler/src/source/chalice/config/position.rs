@@ -14,7 +14,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use miette::NamedSource;
 use serde_json::Value;
 
-use crate::source::chalice::diagnostic::{Place, Problem};
+use crate::source::chalice::diagnostic::{Place, Problem, Problems};
 
 /// The path of a value: object keys from the root.
 pub(super) type Path = Vec<String>;
@@ -41,8 +41,8 @@ impl Located {
     ///
     /// # Errors
     /// The place at which the text ceases to be JSON. The text itself is not shown then: where the secrets are is unknown.
-    pub(super) fn parse(file: &str, text: &str, secret: fn(&str) -> bool) -> Result<Self, Problem> {
-        let value: Value = serde_json::from_str(text).map_err(|error| {
+    pub(super) fn parse(file: &str, text: &str, secret: fn(&str) -> bool) -> Result<Self, Problems> {
+        let value: Value = serde_json::from_str(text).map_err(|error| -> Problems {
             let words = error.to_string();
             let what = words.split(" at line ").next().unwrap_or(&words).to_owned();
             let column = characters(text, error.line(), error.column());
@@ -51,6 +51,7 @@ impl Located {
                 format!("`{file}` is not valid JSON: {what}"),
             )
             .at(Place::point(file, error.line(), column.max(1)))
+            .into()
         })?;
         let mut walk = Walk {
             secret,
@@ -205,14 +206,15 @@ mod tests {
 
     #[test]
     fn broken_json_is_placed_and_not_quoted() {
-        let problem = Located::parse("config.json", "{\n  \"app_name\": \"x\",\n}", |_| false)
+        let problems = Located::parse("config.json", "{\n  \"app_name\": \"x\",\n}", |_| false)
             .err()
             .unwrap();
+        let problem = &problems.0[0];
         assert_eq!(
             problem.to_string(),
             "`config.json` is not valid JSON: trailing comma"
         );
-        assert_eq!(problem.place.unwrap().to_string(), "config.json:3:1");
+        assert_eq!(problem.place.as_ref().unwrap().to_string(), "config.json:3:1");
     }
 
     #[test]

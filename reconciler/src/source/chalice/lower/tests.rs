@@ -26,8 +26,12 @@ fn package(runtime: &str) -> PackageFacts {
     }
 }
 
+/// A project of the test data, or one of the examples that users see (`examples/...`).
 fn project(name: &str) -> PathBuf {
-    testdata().join("apps").join(name)
+    match name.starts_with("examples/") {
+        true => Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name),
+        false => testdata().join("apps").join(name),
+    }
 }
 
 async fn lowered(name: &str, stage: &str, runtime: &str) -> (App, DesiredState) {
@@ -178,6 +182,11 @@ fn api_agrees(app: &App, state: &DesiredState, spec: &Value, wanted: &Value) {
     let stage = shown(&state.resources[&ResourceId::new(API_STAGE, API)].spec);
     assert_eq!(stage["stage"], wanted["stage"]);
     assert_eq!(stage["tracing"], wanted["xray"]);
+}
+
+#[tokio::test]
+async fn the_rest_example_agrees_with_chalice() {
+    agrees_with_chalice("examples/rest-api", "dev").await;
 }
 
 #[tokio::test]

@@ -1,120 +1,8 @@
 use std::fs;
-use std::io::Cursor;
+use std::path::Path;
 
-use grail_providers::package::{Limits, content_of_zip};
-
-use super::*;
-use crate::source::python::testing::World;
-use crate::source::python::{Chalice, Origin, Version};
-
-/// A world with a project of one file, and this machine's Python with pip, said to have a chalice and to be of
-/// another version than it is: what pip takes for this machine then never fits Lambda.
-struct Project {
-    world: World,
-    python: Python,
-    /// The tags of a wheel that fits this machine only.
-    here: String,
-}
-
-const LAMBDA: Target = Target::Lambda(Architecture::X86_64);
-
-impl Project {
-    fn new(requirements: &str) -> Self {
-        let world = World::new();
-        world.write("app.py", "app = 1\n");
-        world.write("requirements.txt", requirements);
-        let [app_py, init_py] = ["runtime.py", "init.py"].map(|name| {
-            let file = world.path().join(name);
-            fs::write(&file, name).unwrap();
-            file
-        });
-        let executable = world.surroundings().find_program("python3").unwrap();
-        let question =
-            "import sys, sysconfig; print(sys.version_info[1], sysconfig.get_platform().replace('-', '_'))";
-        let answer = std::process::Command::new(&executable)
-            .args(["-c", question])
-            .output()
-            .unwrap();
-        let answer = String::from_utf8(answer.stdout).unwrap();
-        let (minor, platform) = answer.trim().split_once(' ').unwrap();
-        let here = format!("cp3{minor}-cp3{minor}-{platform}");
-        let python = Python {
-            executable,
-            origin: Origin::Path,
-            version: Version {
-                major: 3,
-                minor: if minor == "12" { 13 } else { 12 },
-                micro: 1,
-            },
-            platform: "linux-x86_64".to_owned(),
-            base: PathBuf::from("/usr"),
-            venv: true,
-            pip: true,
-            chalice: Some(Chalice {
-                version: "1.34.0".to_owned(),
-                app_py,
-                init_py,
-            }),
-        };
-        Self { world, python, here }
-    }
-
-    /// The tags of a wheel that fits Lambda on this processor.
-    fn tags(&self, machine: &str) -> String {
-        let abi = self.python.runtime().abi();
-        format!("{abi}-{abi}-manylinux2014_{machine}")
-    }
-
-    /// Puts a wheel of one file, named after it, into the index.
-    fn simple_wheel(&self, name: &str, tags: &str) {
-        self.world.wheel(
-            name,
-            "1.0",
-            tags,
-            "",
-            &[(&format!("{name}-{}", tags.replace('-', ".")), "")],
-        );
-    }
-
-    async fn build(&self, target: Target) -> Result<Package, PackageError> {
-        let request = Request {
-            project_dir: &self.world.project(),
-            python: &self.python,
-            surroundings: &self.world.surroundings(),
-            target,
-            cache: &self.world.cache(),
-        };
-        build(&request, &|notice| self.world.tell(notice)).await
-    }
-
-    /// Builds for Lambda, and checks that the zip holds what it is said to hold.
-    async fn package(&self) -> Package {
-        let package = self.build(LAMBDA).await.unwrap();
-        let zip = fs::read(&package.zip).unwrap();
-        assert_eq!(ZipDigest::of(&zip), package.zip_sha256);
-        assert_eq!(zip.len() as u64, package.size.zipped);
-        assert_eq!(
-            content_of_zip(Cursor::new(zip), Limits::default()).unwrap(),
-            package.content
-        );
-        package
-    }
-}
-
-/// The names in a package but for the runtime and `app.py`.
-fn names(package: &Package) -> Vec<String> {
-    let archive = zip::ZipArchive::new(fs::File::open(&package.zip).unwrap()).unwrap();
-    let names = archive.file_names().map(|name| name.unwrap().into_owned());
-    names
-        .filter(|name| !name.starts_with("chalice/") && name != "app.py" && !name.contains("dist-info"))
-        .collect()
-}
-
-fn missing(packages: &[&str]) -> Vec<Warning> {
-    vec![Warning::NotForLambda {
-        packages: packages.iter().map(|&package| package.to_owned()).collect(),
-    }]
-}
+use super::testing::{LAMBDA, Project, names};
+use super::{Target, Warning};
 
 #[tokio::test]
 async fn where_nothing_is_required_no_tool_runs() {
@@ -255,131 +143,6 @@ async fn the_same_project_gives_the_same_bytes_elsewhere() {
 }
 
 #[tokio::test]
-async fn each_processor_gets_its_own_wheels() {
-    let project = Project::new("fast==1.0\n");
-    let (intel, arm) = (project.tags("x86_64"), project.tags("aarch64"));
-    for tags in [&project.here, &intel, &arm] {
-        project.simple_wheel("fast", tags);
-    }
-    let package = project.package().await;
-    assert_eq!(names(&package), [format!("fast-{}", intel.replace('-', "."))]);
-    assert_eq!(package.warnings, []);
-    let package = project.build(Target::Lambda(Architecture::Arm64)).await.unwrap();
-    assert_eq!(names(&package), [format!("fast-{}", arm.replace('-', "."))]);
-    assert_eq!(package.warnings, []);
-    let package = project.build(Target::Host).await.unwrap();
-    assert_eq!(
-        names(&package),
-        [format!("fast-{}", project.here.replace('-', "."))]
-    );
-}
-
-#[tokio::test]
-async fn what_cannot_be_had_for_lambda_is_named_and_the_rest_goes_on() {
-    let project = Project::new("only-here\nfast\npure\n");
-    for (name, tags) in [
-        ("only_here", project.here.as_str()),
-        ("fast", &project.here),
-        ("fast", &project.tags("x86_64")),
-        ("pure", "py3-none-any"),
-    ] {
-        project.simple_wheel(name, tags);
-    }
-    let package = project.package().await;
-    assert_eq!(names(&package).len(), 2, "{:?}", names(&package));
-    assert_eq!(package.warnings, missing(&["only-here==1.0"]));
-    assert!(package.warnings[0].hint().contains("vendor/"));
-
-    // Told again, though nothing is built again.
-    project.world.told();
-    assert_eq!(project.package().await.warnings, missing(&["only-here==1.0"]));
-    assert!(project.world.told().is_empty());
-
-    // Brought along by hand.
-    project.world.write("vendor/only_here-1.0.dist-info/METADATA", "");
-    assert_eq!(project.package().await.warnings, []);
-}
-
-#[tokio::test]
-async fn sources_are_built_and_without_a_compiler_if_that_helps() {
-    let project = Project::new("pure\noptional\ncompiled\n");
-    project.world.sources("pure", "1.0", "py3-none-any", false);
-    project.world.sources("optional", "1.0", &project.here, true);
-    project.world.sources("compiled", "1.0", &project.here, false);
-    let package = project.package().await;
-    assert_eq!(names(&package), ["optional.py", "pure.py"]);
-    assert_eq!(package.warnings, missing(&["compiled==1.0"]));
-    let package = project.build(Target::Host).await.unwrap();
-    assert_eq!(names(&package), ["compiled.py", "optional.py", "pure.py"]);
-    assert_eq!(package.warnings, []);
-}
-
-#[tokio::test]
-async fn folders_of_the_project_are_built_and_nothing_of_their_name_is_fetched() {
-    let project = Project::new("./libs/mine\n-e ./libs/yours\n");
-    project.world.source_folder("libs/mine", "mine", "1.0");
-    project.world.source_folder("libs/yours", "yours", "1.0");
-    for name in ["mine", "yours"] {
-        project
-            .world
-            .wheel(name, "1.0", &project.tags("x86_64"), "", &[("stranger.py", "")]);
-    }
-    let first = project.package().await;
-    assert_eq!(names(&first), ["mine.py", "yours.py"]);
-    assert_eq!(first.warnings, []);
-    project.world.told();
-    assert_eq!(project.package().await.content, first.content);
-    assert!(
-        project.world.told().is_empty(),
-        "building left something that counts"
-    );
-    project.world.write("libs/mine/mine.py", "value = 2\n");
-    assert_ne!(project.package().await.content, first.content);
-}
-
-#[tokio::test]
-async fn a_requirement_that_does_not_exist_is_named() {
-    let project = Project::new("no-such-package >= 2\n");
-    let error = project.build(LAMBDA).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no package satisfies the requirement no-such-package>=2"
-    );
-    assert!(error.hint().unwrap().contains("requirements.txt"));
-    assert!(
-        fs::read_dir(project.world.cache().join("trees"))
-            .unwrap()
-            .all(|entry| {
-                // Nothing but the lock stays.
-                entry
-                    .unwrap()
-                    .path()
-                    .extension()
-                    .is_some_and(|extension| extension == "lock")
-            })
-    );
-}
-
-#[tokio::test]
-async fn pip_that_fails_or_is_missing_is_told() {
-    let mut project = Project::new("--no-such-option\nlib\n");
-    let error = project.build(LAMBDA).await.unwrap_err();
-    assert_eq!(error.to_string(), "downloading the requirements with pip");
-    let said = std::error::Error::source(&error).unwrap().to_string();
-    assert!(said.contains("no-such-option"), "{said}");
-    project.python.pip = false;
-    assert!(matches!(
-        project.build(LAMBDA).await.unwrap_err(),
-        PackageError::NoPip { .. }
-    ));
-    project.python.chalice = None;
-    assert!(matches!(
-        project.build(LAMBDA).await.unwrap_err(),
-        PackageError::NoChalice { .. }
-    ));
-}
-
-#[tokio::test]
 async fn a_broken_wheel_is_named() {
     let project = Project::new("lib\n");
     project
@@ -454,7 +217,7 @@ async fn a_python_that_lambda_does_not_run_is_told() {
 #[tokio::test]
 async fn only_the_last_few_packages_are_kept() {
     let project = Project::new("");
-    for number in 0..12 {
+    for number in 0..20 {
         project.world.write("app.py", &format!("app = {number}"));
         project.package().await;
     }
@@ -463,6 +226,6 @@ async fn only_the_last_few_packages_are_kept() {
     assert_eq!(
         zips.filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
             .count(),
-        8
+        16
     );
 }

@@ -15,7 +15,7 @@ use super::{PackageError, Request, Target, unpack};
 use crate::source::python::{Lock, Notice, Requirements, Runtime, Tell};
 
 /// How many resolved trees are kept. A removed one is resolved anew, and unpinned requirements may then differ.
-const KEPT: usize = 24;
+const KEPT: usize = 64;
 
 /// The files of all dependencies, and what could not be had.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(super) struct Tree {
     pub(super) bundle: Bundle,
     /// `name==version`, sorted.
     pub(super) missing: Vec<String>,
+    /// As in [`Fetched`].
+    pub(super) older: Vec<(String, String)>,
 }
 
 /// What is kept beside the zip of a tree. Its file is written last, and without it the zip does not count.
@@ -32,6 +34,7 @@ struct Index {
     /// `name==version` of what is in it, for people.
     packages: Vec<String>,
     missing: Vec<String>,
+    older: Vec<(String, String)>,
     files: Vec<(String, String, u64)>,
 }
 
@@ -137,6 +140,7 @@ fn kept(zip: &Path) -> Option<Tree> {
     Some(Tree {
         bundle,
         missing: index.missing,
+        older: index.older,
     })
 }
 
@@ -147,6 +151,7 @@ fn keep(zip: &Path, fetched: Fetched) -> Result<Tree, PackageError> {
         zip_size: bytes.len() as u64,
         packages: fetched.packages,
         missing: fetched.missing,
+        older: fetched.older,
         files: bundle
             .iter()
             .map(|(path, entry)| (path.to_owned(), entry.digest.hex(), entry.size))

@@ -16,6 +16,11 @@ pub enum Warning {
         /// `name==version` of each, sorted.
         packages: Vec<String>,
     },
+    /// The newest versions of these have no wheels that run on Lambda, so earlier ones were taken.
+    Older {
+        /// `name==version` of the newest, and the version that was taken, sorted.
+        packages: Vec<(String, String)>,
+    },
     /// The project's Python is of another version than the runtime.
     OtherPython {
         /// The runtime.
@@ -48,6 +53,17 @@ impl fmt::Display for Warning {
             Self::NotForLambda { packages } => {
                 write!(f, "could not install for Lambda: {}", packages.join(", "))
             }
+            Self::Older { packages } => {
+                let packages: Vec<String> = packages
+                    .iter()
+                    .map(|(newest, taken)| format!("{taken} instead of {newest}"))
+                    .collect();
+                write!(
+                    f,
+                    "took versions whose wheels run on Lambda: {}",
+                    packages.join(", ")
+                )
+            }
             Self::OtherPython { runtime } => {
                 write!(
                     f,
@@ -79,6 +95,9 @@ impl Warning {
         match self {
             Self::NotForLambda { .. } => {
                 "build them yourself for Lambda and put them into the project's folder vendor/; without them the functions may fail when they are called"
+            }
+            Self::Older { .. } => {
+                "pin them in requirements.txt, or use a newer Python, whose runtime on Lambda takes newer wheels"
             }
             Self::OtherPython { .. } => "use a virtual environment of the version that Lambda runs",
             Self::NoSource { .. } => "put the source beside it",

@@ -66,6 +66,11 @@ impl Download {
         })
     }
 
+    /// Whether it is a wheel that runs on Lambda though it is for another machine, if there is no better one.
+    pub(super) fn runs_anyway(&self) -> bool {
+        self.tags.is_some() && RUNS_ANYWAY.contains(&self.name.as_str())
+    }
+
     /// `name==version`, as pip and people write it.
     pub(super) fn pin(&self) -> String {
         format!("{}=={}", self.name, self.version)
@@ -94,12 +99,11 @@ impl Fit {
     /// Whether a download is a wheel that runs on Lambda.
     pub(super) fn accepts(&self, download: &Download) -> bool {
         let Some(tags) = &download.tags else { return false };
-        let runs = tags.platform.iter().any(|tag| self.platform(tag))
+        tags.platform.iter().any(|tag| self.platform(tag))
             && tags
                 .python
                 .iter()
-                .any(|python| tags.abi.iter().any(|abi| self.interpreter(python, abi)));
-        runs || RUNS_ANYWAY.contains(&download.name.as_str())
+                .any(|python| tags.abi.iter().any(|abi| self.interpreter(python, abi)))
     }
 
     /// `none`, the runtime's own ABI, or the stable ABI of this or an earlier version. Chalice takes the stable ABI
@@ -228,9 +232,14 @@ mod tests {
     #[test]
     fn some_run_although_their_tags_say_otherwise() {
         let yaml = Download::parse("PyYAML-6.0-cp311-cp311-macosx_11_0_arm64.whl").unwrap();
-        assert!(fit(11, Architecture::X86_64).accepts(&yaml));
-        let sources = Download::parse("PyYAML-6.0.tar.gz").unwrap();
-        assert!(!fit(11, Architecture::X86_64).accepts(&sources));
+        assert!(yaml.runs_anyway());
+        assert!(!fit(11, Architecture::X86_64).accepts(&yaml));
+        assert!(!Download::parse("PyYAML-6.0.tar.gz").unwrap().runs_anyway());
+        assert!(
+            !Download::parse("numpy-2.0-cp311-cp311-macosx_11_0_arm64.whl")
+                .unwrap()
+                .runs_anyway()
+        );
     }
 
     #[test]

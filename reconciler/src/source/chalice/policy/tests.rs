@@ -5,9 +5,8 @@ use grail_providers::policy::same_meaning;
 use super::*;
 use crate::source::chalice::app::Analysis;
 use crate::source::chalice::diagnostic::Severity;
+use crate::source::chalice::probe::SCRIPT;
 use crate::source::chalice::test_python::{run_json, stage_of, testdata};
-
-const PROBE: &str = include_str!("../probe.py");
 
 fn sources() -> Vec<(String, String)> {
     let folder = testdata().join("policy");
@@ -45,7 +44,7 @@ for name, source in asked["sources"]:
     answers.append([name, ours, theirs])
 json.dump(answers, sys.stdout)
 "#;
-    let answers = run_json(script, &json!({"probe": PROBE, "sources": sources()}));
+    let answers = run_json(script, &json!({"probe": SCRIPT, "sources": sources()}));
     serde_json::from_value(answers).unwrap()
 }
 
@@ -120,7 +119,7 @@ for service in table:
             compared += 1
 json.dump({"compared": compared, "wrong": wrong, "dropped": dropped, "services": sorted(table)}, sys.stdout)
 "#;
-    let answer = run_json(script, &json!(PROBE));
+    let answer = run_json(script, &json!(SCRIPT));
     assert_eq!(answer["wrong"], json!([]));
     assert!(answer["compared"].as_u64().unwrap() > 5_000, "{answer}");
     // 20 services are gone from botocore as a whole, two have lost operations.
@@ -213,17 +212,23 @@ fn policy_files_are_read_and_what_is_wrong_with_them_is_placed() {
     };
     let missing = read().unwrap_err();
     assert_eq!(
-        (missing.code, missing.place.unwrap().to_string().as_str()),
+        (
+            missing.0[0].code,
+            missing.0[0].place.as_ref().unwrap().to_string().as_str()
+        ),
         ("policy::unreadable", "config.json:3:4")
     );
     write("{\"Statement\": [],\n}");
     let broken = read().unwrap_err();
     assert_eq!(
-        (broken.code, broken.place.unwrap().to_string().as_str()),
+        (
+            broken.0[0].code,
+            broken.0[0].place.as_ref().unwrap().to_string().as_str()
+        ),
         ("policy::broken-json", "p.json:2:1")
     );
     write("{}");
-    assert_eq!(read().unwrap_err().code, "policy::no-policy");
+    assert_eq!(read().unwrap_err().0[0].code, "policy::no-policy");
     write("{\"Statement\": []}");
     assert_eq!(read().unwrap(), json!({"Statement": []}));
 }

@@ -360,6 +360,8 @@ async fn an_import_that_hangs_is_ended_with_its_children_and_says_where() {
     }
 }
 
+type Change = fn(&mut Project);
+
 fn cache(folder: &tempfile::TempDir) -> Cache {
     Cache::new(folder.path().join("answers"), Digester::new([7; 32]))
 }
@@ -392,19 +394,19 @@ async fn an_answer_is_kept_until_something_that_was_read_changes() {
     );
     assert!(project.probe_with(Some(&cache)).await.unwrap().kept);
 
-    let changes: [(&str, &dyn Fn(&mut Project)); 8] = [
-        ("a module", &|p| p.write("chalicelib/x.py", "z = 1")),
-        ("a vendored module", &|p| p.write("vendor/vendored.py", "z = 1")),
-        ("a file that the app opens", &|p| p.write("settings.txt", "2")),
-        ("a name that the app asks for", &|p| p.write("flag/x", "")),
-        ("a module that could come first", &|p| p.write("vendored.py", "")),
-        ("a variable that the app reads", &|p| {
+    let changes: [(&str, Change); 8] = [
+        ("a module", |p| p.write("chalicelib/x.py", "z = 1")),
+        ("a vendored module", |p| p.write("vendor/vendored.py", "z = 1")),
+        ("a file that the app opens", |p| p.write("settings.txt", "2")),
+        ("a name that the app asks for", |p| p.write("flag/x", "")),
+        ("a module that could come first", |p| p.write("vendored.py", "")),
+        ("a variable that the app reads", |p| {
             drop(p.environment.insert("TABLE".into(), "t".into()))
         }),
-        ("a configured variable", &|p| {
+        ("a configured variable", |p| {
             drop(p.configured.insert("SECRET".into(), "other".into()))
         }),
-        ("app.py", &|p| {
+        ("app.py", |p| {
             p.write("app.py", "from chalice import Chalice\nimport os\nos.environ.get('TABLE')\napp = Chalice(app_name='b')\n");
         }),
     ];

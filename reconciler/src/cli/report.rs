@@ -1,0 +1,47 @@
+//! What a person or a program is shown: plans, progress, and Chalice's own words.
+//!
+//! Everything here is text made from plans and events, which hold no secrets, and is written to writers that are handed in:
+//! what a user sees is what the tests see.
+
+use std::io;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::args::Output;
+use super::settings::Settings;
+use crate::event::EventSink;
+
+pub mod chalice;
+pub mod human;
+pub mod json;
+mod paint;
+pub mod plan;
+mod policy;
+mod value;
+
+/// Shows the events of `command` on this process's streams, in the form that the settings ask for. Times count from this
+/// call.
+pub fn sink(settings: &Settings, command: &str) -> Box<dyn EventSink> {
+    match settings.output {
+        Output::Json => Box::new(json::Lines::new(
+            command,
+            Box::new(io::stdout()),
+            Box::new(Timestamp::now),
+        )),
+        Output::Human => {
+            let style = human::Style {
+                verbosity: settings.verbosity,
+                colour: settings.colour,
+                draws: settings.draws,
+            };
+            let began = Instant::now();
+            let place = human::Place {
+                out: Box::new(io::stdout()),
+                err: Box::new(io::stderr()),
+                elapsed: Box::new(move || began.elapsed()),
+            };
+            Box::new(human::Terminal::new(command, style, place))
+        }
+    }
+}

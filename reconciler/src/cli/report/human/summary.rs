@@ -1,0 +1,124 @@
+//! What came of it all, and what to do next.
+
+use std::time::Duration;
+
+use grail_state::ResourceId;
+
+use super::{Paint, Tally, indented, seconds};
+use crate::event::Outcome;
+
+/// What a summary is made from.
+pub(super) struct Facts<'a> {
+    pub(super) command: &'a str,
+    pub(super) tally: Tally,
+    pub(super) unchanged: usize,
+    pub(super) took: Duration,
+    pub(super) paint: Paint,
+}
+
+/// The last lines of a command.
+pub(super) fn of(outcome: &Outcome, facts: &Facts<'_>) -> String {
+    let Facts {
+        tally,
+        unchanged,
+        paint,
+        command,
+        ..
+    } = *facts;
+    let took = seconds(facts.took);
+    let next = |what: &str| format!("  {} {what}", paint.advice("next:"));
+    match outcome {
+        Outcome::Unchanged if command != "deploy" => format!("{} after {took}.", paint.good("Nothing to do")),
+        Outcome::Unchanged => format!("{} {} ({took}).", paint.good("No changes:"), standing(unchanged)),
+        Outcome::Done => format!("{} {} in {took}.", paint.good("Done:"), done(tally, unchanged)),
+        Outcome::Refused { why } => {
+            format!(
+                "{} {}\n  Nothing was changed.",
+                paint.bad("Failed:"),
+                indented(why)
+            )
+        }
+        Outcome::RolledBack { why } => {
+            let restored = match tally.restored {
+                0 => String::new(),
+                1 => " (1 resource restored)".to_owned(),
+                count => format!(" ({count} resources restored)"),
+            };
+            let back = format!("Everything is as it was before{restored}, after {took}.");
+            let next = next(&format!("mend the cause, then run `grail {command}` again"));
+            format!("{} {}\n  {back}\n{next}", paint.bad("Failed:"), indented(why))
+        }
+        Outcome::Unswept { left } => {
+            let next = next("mend the cause; the next `grail deploy` or `grail delete` goes on with them");
+            format!(
+                "{}\n{}{next}",
+                paint.bad("All else is done, but these could not be deleted:"),
+                listed(left)
+            )
+        }
+        Outcome::Stuck { at } => {
+            let next =
+                next("mend the cause, then run `grail rollback`; `grail status` shows where it stands");
+            format!(
+                "{}\n{}{next}",
+                paint.bad("The way back is blocked at:"),
+                listed(at)
+            )
+        }
+        Outcome::Open { why } => {
+            let next = next(
+                "run `grail deploy` to go on, or `grail rollback` to go back; `grail status` shows where it stands",
+            );
+            format!(
+                "{} {}\n{next}",
+                paint.change("Stopped in the middle:"),
+                indented(why)
+            )
+        }
+    }
+}
+
+/// What is said of a transaction that an earlier command left open.
+pub(super) fn resumed(phase: &str) -> String {
+    match phase {
+        "building" => "Going on with a deployment that was interrupted".to_owned(),
+        "sweeping" => "Going on with deletions that were left over".to_owned(),
+        "aborting" => "Going on with a way back that was interrupted".to_owned(),
+        other => format!("Going on with an open transaction ({other})"),
+    }
+}
+
+fn standing(unchanged: usize) -> String {
+    match unchanged {
+        0 => "nothing is there, and nothing is wanted".to_owned(),
+        1 => "1 resource is as it should be".to_owned(),
+        count => format!("{count} resources are as they should be"),
+    }
+}
+
+fn done(tally: Tally, unchanged: usize) -> String {
+    let parts = [
+        (tally.created, "created"),
+        (tally.updated, "updated"),
+        (tally.deleted, "deleted"),
+        (tally.restored, "restored"),
+        (unchanged, "unchanged"),
+    ];
+    let said: Vec<_> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if said.is_empty() {
+        "nothing was left to do".to_owned()
+    } else {
+        said.join(", ")
+    }
+}
+
+fn listed(resources: &[(ResourceId, String)]) -> String {
+    resources
+        .iter()
+        .map(|(id, why)| format!("  {id}: {}\n", indented(why)))
+        .collect()
+}

@@ -1,0 +1,263 @@
+//! A plan for people and for programs: grouped by resource, field by field, with the reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use grail_providers::port::Diff;
+use grail_state::ResourceId;
+use serde_json::{Value, json};
+
+use super::paint::Paint;
+use super::policy::grants;
+use super::value::shown;
+use crate::event::VERSION;
+use crate::plan::{Action, Plan, Step, StepId, Why};
+
+mod markdown;
+#[cfg(test)]
+pub(super) mod tests;
+mod text;
+
+pub use markdown::markdown;
+
+/// The plan for a terminal.
+pub fn human(plan: &Plan, colour: bool) -> String {
+    text::human(plan, Paint::new(colour))
+}
+
+/// The plan as one JSON document: the plan itself, with the version of this form and the counts.
+pub fn json(plan: &Plan) -> String {
+    let mut document = serde_json::to_value(plan).unwrap_or(Value::Null);
+    if let Value::Object(object) = &mut document {
+        object.insert("version".to_owned(), json!(VERSION));
+        object.insert("counts".to_owned(), json!(Counts::of(plan)));
+    }
+    // Only maps with keys that are no text cannot be written, and a plan has none.
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// How many resources a plan creates, changes, makes anew, deletes and leaves alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Made.
+    pub create: usize,
+    /// Changed in place.
+    pub update: usize,
+    /// Made anew.
+    pub replace: usize,
+    /// Deleted for good.
+    pub delete: usize,
+    /// Left alone.
+    pub unchanged: usize,
+}
+
+impl Counts {
+    /// The counts of `plan`. A replacement counts once.
+    pub fn of(plan: &Plan) -> Self {
+        let mut counts = Self {
+            unchanged: plan.unchanged.len(),
+            ..Self::default()
+        };
+        for change in changes(plan) {
+            match change.sign {
+                Sign::Create => counts.create += 1,
+                Sign::Update => counts.update += 1,
+                Sign::Replace => counts.replace += 1,
+                Sign::Delete => counts.delete += 1,
+            }
+        }
+        counts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.create, "to create"),
+            (self.update, "to update"),
+            (self.replace, "to replace"),
+            (self.delete, "to delete"),
+            (self.unchanged, "unchanged"),
+        ];
+        let said: Vec<_> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        f.write_str(&said.join(", "))
+    }
+}
+
+/// What becomes of one resource.
+struct Change<'a> {
+    sign: Sign,
+    id: &'a ResourceId,
+    label: Option<&'a str>,
+    why: Why,
+    fields: Vec<Field>,
+    /// After the commit, where nothing can be taken back.
+    last: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Create,
+    Update,
+    Replace,
+    Delete,
+}
+
+impl Sign {
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace => "-/+",
+            Self::Delete => "-",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One field of a change.
+struct Field {
+    path: String,
+    detail: Detail,
+}
+
+enum Detail {
+    /// It appears.
+    New(String),
+    /// It goes.
+    Gone(String),
+    /// It changes.
+    Changed(String, String),
+    /// A policy grants more, or less.
+    Grants { gained: Vec<String>, lost: Vec<String> },
+}
+
+/// The changes of a plan in its order. The two steps of a replacement are one change, at the place of the creation.
+fn changes(plan: &Plan) -> Vec<Change<'_>> {
+    let steps: BTreeMap<StepId, &Step> = plan.steps().map(|step| (step.id, step)).collect();
+    let build = plan.build.len();
+    plan.steps()
+        .enumerate()
+        .filter_map(|(at, step)| change(step, &steps, at >= build))
+        .collect()
+}
+
+fn change<'a>(step: &'a Step, steps: &BTreeMap<StepId, &'a Step>, last: bool) -> Option<Change<'a>> {
+    let (sign, fields) = match &step.action {
+        Action::Create { replaces: None } => (Sign::Create, created(step)),
+        Action::Create { replaces: Some(old) } => (Sign::Replace, replaced(step, steps.get(old).copied())),
+        Action::Update { diff } => (Sign::Update, changed(diff)),
+        Action::Delete { replaced_by: None } => (Sign::Delete, Vec::new()),
+        Action::Delete { replaced_by: Some(_) } => return None,
+    };
+    Some(Change {
+        sign,
+        id: &step.resource,
+        label: step.label.as_deref(),
+        why: step.why,
+        fields,
+        last,
+    })
+}
+
+fn created(step: &Step) -> Vec<Field> {
+    let mut fields = Vec::new();
+    if let Some(wanted) = &step.wanted {
+        flatten("", wanted, &mut fields);
+    }
+    fields
+}
+
+/// What differs between the new thing and the old one.
+fn replaced(step: &Step, old: Option<&Step>) -> Vec<Field> {
+    let have = old.and_then(|old| old.have.as_ref());
+    match (&step.wanted, have) {
+        (Some(wanted), Some(have)) => changed(&Diff::between(wanted, &have.spec, &[])),
+        _ => created(step),
+    }
+}
+
+fn changed(diff: &Diff) -> Vec<Field> {
+    let field = |path: &str, have: Option<&Value>, want: Option<&Value>| {
+        let detail = match (have, want) {
+            (Some(have), Some(want)) => match (grants(have), grants(want)) {
+                (Some(had), Some(has)) => difference(&had, &has),
+                _ => Detail::Changed(shown(have), shown(want)),
+            },
+            (None, Some(want)) => match grants(want) {
+                Some(has) => difference(&BTreeSet::new(), &has),
+                None => Detail::New(shown(want)),
+            },
+            (Some(have), None) => match grants(have) {
+                Some(had) => difference(&had, &BTreeSet::new()),
+                None => Detail::Gone(shown(have)),
+            },
+            (None, None) => return None,
+        };
+        Some(Field {
+            path: path.strip_suffix(".Statement").unwrap_or(path).to_owned(),
+            detail,
+        })
+    };
+    diff.fields
+        .iter()
+        .filter_map(|one| field(&one.path, one.have.as_ref(), one.want.as_ref()))
+        .collect()
+}
+
+fn difference(had: &BTreeSet<String>, has: &BTreeSet<String>) -> Detail {
+    Detail::Grants {
+        gained: has.difference(had).cloned().collect(),
+        lost: had.difference(has).cloned().collect(),
+    }
+}
+
+/// The fields of a form that say something.
+fn flatten(path: &str, value: &Value, fields: &mut Vec<Field>) {
+    let detail = match value {
+        Value::Null => return,
+        Value::Array(items) if items.is_empty() => return,
+        Value::Object(entries) => match grants(value) {
+            Some(all) => difference(&BTreeSet::new(), &all),
+            None => {
+                for (key, item) in entries {
+                    let below = if path.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{path}.{key}")
+                    };
+                    flatten(&below, item, fields);
+                }
+                return;
+            }
+        },
+        other => Detail::New(shown(other)),
+    };
+    fields.push(Field {
+        path: path.to_owned(),
+        detail,
+    });
+}
+
+/// Resources that are only remembered or forgotten, without a write.
+fn noted(plan: &Plan, remembered: bool) -> Vec<String> {
+    plan.notes
+        .iter()
+        .filter(|(_, note)| note.is_some() == remembered)
+        .map(|(id, _)| id.to_string())
+        .collect()
+}

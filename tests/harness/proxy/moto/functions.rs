@@ -1,0 +1,179 @@
+//! Functions: their code can be fetched, what an update says of tracing and architecture is kept, and a reserved concurrency
+//! of nothing is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use hyper::{Method, Response};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::super::refusal::{Answer, refusal};
+use super::super::upstream::{Asked, Upstream};
+use super::super::{call, lock};
+use super::rewritten;
+
+/// Where the proxy serves uploaded code: `/_code/<SHA-256 of the archive in hexadecimal>`.
+pub(super) const CODE: &str = "/_code/";
+
+/// What updates may carry and moto keeps from creations alone.
+const FORGOTTEN: [&str; 2] = ["TracingConfig", "Architectures"];
+
+/// What the proxy remembers of functions.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    code: Mutex<BTreeMap<String, Bytes>>,
+    /// By function name, then by field.
+    updated: Mutex<BTreeMap<String, BTreeMap<&'static str, Value>>>,
+    /// Functions that may not run at all: their reserved concurrency is 0.
+    stopped: Mutex<BTreeSet<String>>,
+}
+
+impl Functions {
+    pub(super) async fn create(&self, upstream: &Upstream, asked: Asked) -> Answer {
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        self.remember_code(upstream, &asked, &body["Code"]).await;
+        let answer = upstream.send(asked).await;
+        if answer.status().is_success() {
+            let name = body["FunctionName"].as_str().unwrap_or_default();
+            lock(&self.updated).remove(name);
+            lock(&self.stopped).remove(name);
+        }
+        answer
+    }
+
+    pub(super) async fn update(&self, upstream: &Upstream, asked: Asked) -> Answer {
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        self.remember_code(upstream, &asked, &body).await;
+        let name = name_in(asked.parts.uri.path());
+        let answer = upstream.send(asked).await;
+        if answer.status().is_success() {
+            let told = FORGOTTEN
+                .iter()
+                .filter(|key| !body[**key].is_null())
+                .map(|key| (*key, body[*key].clone()));
+            lock(&self.updated).entry(name).or_default().extend(told);
+        }
+        self.completed(answer)
+    }
+
+    pub(super) async fn reserve(&self, upstream: &Upstream, asked: Asked) -> Answer {
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let name = name_in(asked.parts.uri.path());
+        let answer = upstream.send(asked).await;
+        if answer.status().is_success() {
+            let mut stopped = lock(&self.stopped);
+            if body["ReservedConcurrentExecutions"] == 0 {
+                stopped.insert(name)
+            } else {
+                stopped.remove(&name)
+            };
+        }
+        answer
+    }
+
+    pub(super) async fn show(&self, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
+        let name = name_in(asked.parts.uri.path());
+        let answer = located(self.completed(upstream.send(asked).await), own);
+        let stopped = lock(&self.stopped).contains(&name);
+        rewritten(answer, |body| {
+            if stopped && body.get("Configuration").is_some() {
+                body["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
+            }
+        })
+    }
+
+    pub(super) fn serve_code(&self, digest: &str) -> Answer {
+        match lock(&self.code).get(digest) {
+            Some(archive) => Response::new(archive.clone()),
+            None => refusal("s3", 404, "NoSuchKey", "The specified key does not exist."),
+        }
+    }
+
+    async fn remember_code(&self, upstream: &Upstream, asked: &Asked, code: &Value) {
+        let archive = match (
+            code["ZipFile"].as_str(),
+            code["S3Bucket"].as_str(),
+            code["S3Key"].as_str(),
+        ) {
+            (Some(text), ..) => BASE64.decode(text).ok().map(Bytes::from),
+            (None, Some(bucket), Some(key)) => object(upstream, asked, bucket, key).await,
+            _ => None,
+        };
+        if let Some(archive) = archive {
+            lock(&self.code).insert(hex::encode(Sha256::digest(&archive)), archive);
+        }
+    }
+
+    /// Writes what moto forgot into an answer that shows one or many functions.
+    fn completed(&self, answer: Answer) -> Answer {
+        rewritten(answer, |body| {
+            let updated = lock(&self.updated);
+            let complete = |function: &mut Value| {
+                let fields = function["FunctionName"]
+                    .as_str()
+                    .and_then(|name| updated.get(name));
+                for (key, value) in fields.into_iter().flatten() {
+                    function[*key] = value.clone();
+                }
+            };
+            if let Some(functions) = body.get_mut("Functions").and_then(Value::as_array_mut) {
+                functions.iter_mut().for_each(complete);
+            } else if let Some(function) = body.get_mut("Configuration") {
+                complete(function);
+            } else if body.is_object() {
+                complete(body);
+            }
+        })
+    }
+}
+
+/// The function's name in a path: alone, or at the end of an ARN.
+fn name_in(path: &str) -> String {
+    let named = path.split("/functions/").nth(1).unwrap_or_default();
+    let named = call::decoded(named.split('/').next().unwrap_or_default());
+    named.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+/// `Code.Location` points at the proxy, which has the archive.
+fn located(answer: Answer, own: SocketAddr) -> Answer {
+    rewritten(answer, |body| {
+        let digest = body["Configuration"]["CodeSha256"]
+            .as_str()
+            .and_then(|text| BASE64.decode(text).ok());
+        if let (Some(digest), Some(code)) = (digest, body.get_mut("Code").filter(|code| code.is_object())) {
+            code["Location"] = format!("http://{own}{CODE}{}", hex::encode(digest)).into();
+        }
+    })
+}
+
+async fn object(upstream: &Upstream, like: &Asked, bucket: &str, key: &str) -> Option<Bytes> {
+    let mut like = like.clone();
+    let signature = like.parts.headers.get("authorization")?.to_str().ok()?;
+    let signature = signature.replace("/lambda/aws4_request", "/s3/aws4_request");
+    like.parts
+        .headers
+        .insert("authorization", signature.parse().ok()?);
+    let answer = upstream
+        .ask(&like, Method::GET, &format!("/{bucket}/{key}"), Bytes::new())
+        .await;
+    answer.status().is_success().then(|| answer.into_body())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_named_alone_or_by_its_arn() {
+        let arn =
+            "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Ashop/code";
+        assert_eq!(name_in(arn), "shop");
+        assert_eq!(name_in("/2015-03-31/functions/shop/configuration"), "shop");
+        assert_eq!(name_in("/2015-03-31/functions/shop"), "shop");
+    }
+}
