@@ -109,7 +109,10 @@ async fn a_name_that_others_take_meanwhile_turns_the_run_around_and_stays_theirs
             }
         });
         let outcome = ground.deploy(&small()).await;
-        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{kind}: {outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::RolledBack { .. }),
+            "{kind}: {outcome:?}"
+        );
         let world = ground.cloud.world();
         if kind == "role" {
             assert_eq!(world.roles[OWNER].trust, json!("theirs"));
@@ -141,7 +144,10 @@ async fn statements_and_tags_of_others_survive_an_update_by_us_or_are_taken_for_
     ground.deploy(&full()).await;
     ground.cloud.meddle(|world| {
         let policy = &mut world.functions.get_mut("app-dev-one").unwrap().policy;
-        policy.insert("bucket".into(), json!({"principal": "s3", "source_arn": "theirs"}));
+        policy.insert(
+            "bucket".into(),
+            json!({"principal": "s3", "source_arn": "theirs"}),
+        );
     });
     ground
         .deploy(&full().change(|app| app.fun("one").memory = 512))
@@ -203,7 +209,13 @@ async fn deploy_with(
     };
     let desired = app.desired();
     session
-        .deploy(&desired, &Consent::default(), OnFailure::Rollback, None, &mut ports)
+        .deploy(
+            &desired,
+            &Consent::default(),
+            OnFailure::Rollback,
+            None,
+            &mut ports,
+        )
         .await
 }
 
@@ -265,7 +277,9 @@ async fn of_two_records_the_living_thing_counts_and_two_living_ones_are_refused(
         "{refused:?}"
     );
 
-    let ours = ground.store.content().snapshot.unwrap().records[&api].handle.clone();
+    let ours = ground.store.content().snapshot.unwrap().records[&api]
+        .handle
+        .clone();
     ground.cloud.meddle(|world| world.apis.remove(&ours.0));
     let outcome = deploy_with(&ground, &full(), told).await.unwrap();
     assert!(

@@ -13,9 +13,7 @@ use super::app::App;
 use super::corpus::{full, mixed, small};
 use super::ground::{Command, Ground, holder};
 use super::oracle::{check_recorded, check_still};
-use crate::engine::{
-    EngineError, NoEvents, NoProjection, OnFailure, Ports, RecordSink, StopSignal,
-};
+use crate::engine::{EngineError, NoEvents, NoProjection, OnFailure, Ports, RecordSink, StopSignal};
 use crate::event::{Event, Outcome};
 use crate::plan::Consent;
 
@@ -139,10 +137,7 @@ async fn a_preview_writes_nothing_and_what_was_approved_is_what_is_done() {
         session.preview(&desired, &Consent::default()).await.unwrap()
     };
     assert!(!plan.is_empty());
-    assert_eq!(
-        (ground.cloud.writes(), ground.store.appends()),
-        (writes, appends)
-    );
+    assert_eq!((ground.cloud.writes(), ground.store.appends()), (writes, appends));
     let mut ports = Ports {
         records: &mut NoProjection,
         events: &mut NoEvents,
@@ -223,7 +218,10 @@ async fn another_account_or_region_is_refused_before_any_call() {
     let calls = ground.cloud.log().len();
     engine.home = Some(home("us-east-1"));
     let refused = engine.open(holder(), Wait::No).await.err();
-    assert!(matches!(refused, Some(EngineError::Elsewhere { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Some(EngineError::Elsewhere { .. })),
+        "{refused:?}"
+    );
     assert_eq!(ground.cloud.log().len(), calls);
 }
 
@@ -297,9 +295,7 @@ async fn no_secret_is_in_journal_state_or_events() {
         watched.store.freeze_in_swap();
         for ground in [&watched, &ground] {
             let command = Command::Deploy(app.clone());
-            let outcome = ground
-                .run_heard(&command, &mut events, StopSignal::never())
-                .await;
+            let outcome = ground.run_heard(&command, &mut events, StopSignal::never()).await;
             said.push_str(&format!("{outcome:?}"));
         }
         said.push_str(&serde_json::to_string(&events).unwrap());
@@ -311,7 +307,9 @@ async fn no_secret_is_in_journal_state_or_events() {
     }
     assert!(said.contains("secret:"), "digests are there");
     assert!(said.contains("\"sealed\""), "and what the way back needs");
-    let shown = said.find("canary").and_then(|at| said.get(at.saturating_sub(600)..at + 40));
+    let shown = said
+        .find("canary")
+        .and_then(|at| said.get(at.saturating_sub(600)..at + 40));
     assert_eq!(shown, None, "a secret is shown");
 }
 
