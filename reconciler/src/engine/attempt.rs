@@ -189,7 +189,7 @@ impl Attempt {
     ) -> Move {
         let call = self.in_flight.take();
         let failure = match result {
-            Ok(remote) => return self.succeeded(call, remote),
+            Ok(remote) => return self.succeeded(call, remote, rules, limits, now),
             Err(failure) => failure,
         };
         let refusal = Refusal {
@@ -261,6 +261,18 @@ impl Attempt {
         if !self.is_ours(&remote) {
             return Move::Refused(foreign(&remote));
         }
+        self.brought_to(wish.clone(), remote, rules, limits, now)
+    }
+
+    /// Changes what differs from the wish.
+    fn brought_to(
+        &mut self,
+        wish: Wish,
+        remote: Remote,
+        rules: &dyn Rules,
+        limits: &Limits,
+        now: Time,
+    ) -> Move {
         let diff = match rules.diff(&Template::Lit(wish.form.clone()), &remote) {
             Ok(diff) => diff,
             Err(problems) => return Move::Refused(invalid(&problems)),
@@ -293,9 +305,24 @@ impl Attempt {
         self.try_call(call, limits, now)
     }
 
-    fn succeeded(&mut self, call: Option<Call>, remote: Option<Remote>) -> Move {
+    fn succeeded(
+        &mut self,
+        call: Option<Call>,
+        remote: Option<Remote>,
+        rules: &dyn Rules,
+        limits: &Limits,
+        now: Time,
+    ) -> Move {
         self.pending = None;
         match (&self.target, call) {
+            // A birth may be answered with what an earlier try, or another tool in our name, has made. It is ours, and may
+            // be of another form.
+            (Target::Be(wish), Some(Call::Create { .. })) => match remote {
+                Some(remote) if !only_replaceable(rules, &wish.form, &remote) => {
+                    self.brought_to(wish.clone(), remote, rules, limits, now)
+                }
+                other => Move::Settled(other),
+            },
             // The first half of a replacement: what stood in the way is gone.
             (Target::Be(wish), Some(Call::Delete { .. })) => {
                 let call = Call::Create {
@@ -488,6 +515,12 @@ pub(crate) fn shows(observed: &Observed, effect: Option<&Value>) -> bool {
         (Observed::Present(remote), Some(form)) => same(form, &remote.spec),
         _ => false,
     }
+}
+
+/// True where nothing but a replacement brings `remote` to `form`: the next plan sees to that.
+fn only_replaceable(rules: &dyn Rules, form: &Value, remote: &Remote) -> bool {
+    let diff = rules.diff(&Template::Lit(form.clone()), remote);
+    diff.map_or(true, |diff| diff.replaces())
 }
 
 fn same(one: &Value, other: &Value) -> bool {

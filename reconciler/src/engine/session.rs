@@ -17,6 +17,8 @@ use crate::plan::{Consent, Inputs, Plan, plan};
 
 mod pass;
 
+use pass::ended;
+
 /// What to do when a step fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
@@ -376,7 +378,7 @@ impl Session<'_> {
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
         if let Some(outcome) = self.take_up(ports).await? {
-            return Ok(outcome);
+            return Ok(ended(outcome, ports));
         }
         let plan = self.plan(desired, consent).await?;
         check_approved(&plan, approved)?;
@@ -390,7 +392,7 @@ impl Session<'_> {
     /// As [`Session::deploy`].
     pub async fn delete(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
         if let Some(outcome) = self.take_up(ports).await? {
-            return Ok(outcome);
+            return Ok(ended(outcome, ports));
         }
         let plan = self.plan_deletion(consent).await?;
         self.carry_out(plan, "delete", OnFailure::Rollback, ports).await

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use grail_providers::port::{Lane, Rules};
+use grail_providers::port::Rules;
 use grail_state::digest::Digest;
 use grail_state::journal::Doomed;
 use grail_state::{Entry, Handle, Keep, Kind, OutputRef, PreImage, Proof, Record, Remote, ResourceId};
 use grail_state::{StepToken, Template};
 use serde_json::Value;
 
-use super::job::{Job, Stage};
+use super::job::{Job, Lanes, Stage};
 use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish, invalid};
 use crate::engine::call::{Call, Look};
@@ -36,7 +36,7 @@ impl Machine {
             .enumerate()
             .map(|(index, step)| (step.id, index))
             .collect();
-        let mut lanes: BTreeMap<Lane, usize> = BTreeMap::new();
+        let mut lanes = Lanes::default();
         let mut nodes = Vec::new();
         let mut jobs = Vec::new();
         for (index, step) in plan.build.iter().enumerate() {
@@ -45,10 +45,11 @@ impl Machine {
                 .iter()
                 .filter_map(|id| place.get(id).copied())
                 .collect();
-            let lane = self.lane_of(step).map(|lane| {
-                let next = lanes.len();
-                *lanes.entry(lane).or_insert(next)
-            });
+            let form = step
+                .wanted
+                .as_ref()
+                .or_else(|| step.have.as_ref().map(|have| &have.spec));
+            let lane = lanes.number(&*self.rules, &step.resource.kind, form);
             nodes.push(Node {
                 after: after.into_iter().collect(),
                 cost: self.limits.weights.get(&step.resource.kind).copied().unwrap_or(1),
@@ -445,14 +446,6 @@ impl Machine {
             Some(last) if borne != Some(last) => last.clone(),
             _ => token_of(&format!("{}/{id}/{}", self.txn.snapshot().stack, self.nonce)),
         }
-    }
-
-    fn lane_of(&self, step: &Step) -> Option<Lane> {
-        let form = step
-            .wanted
-            .as_ref()
-            .or_else(|| step.have.as_ref().map(|have| &have.spec))?;
-        self.rules.rules(&step.resource.kind)?.lane(form)
     }
 }
 
