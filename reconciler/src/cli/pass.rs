@@ -1,4 +1,4 @@
-//! What `plan`, `deploy`, `delete`, `rollback` and `status` have in common: a stage, connected, with its session and Chalice's file.
+//! What `plan`, `deploy`, `delete` and `rollback` have in common: a stage, connected, with its session and Chalice's file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
