@@ -66,7 +66,7 @@ pub struct ApiStage {
 }
 
 /// Where an API of the local cloud on `port` answers. Names under `.localhost` are loopback to curl and to browsers.
-pub fn local_url(port: u16, api: &str, stage: &str) -> String {
+fn local_url(port: u16, api: &str, stage: &str) -> String {
     format!("http://{api}.execute-api.localhost:{port}/{stage}/")
 }
 
