@@ -1,10 +1,10 @@
-//! What `plan`, `deploy`, `delete`, `rollback` and `status` have in common: a stage, connected, with its session and Chalice's file.
+//! What `plan`, `deploy`, `delete` and `rollback` have in common: a stage, connected, with its session and Chalice's file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grail_state::chalice::{Candidate, Standing, Wires};
+use grail_state::chalice::{Candidate, Standing};
 use grail_state::store::Wait;
 use grail_state::txn::Txn;
 use grail_state::{Record, ResourceId};
@@ -106,7 +106,7 @@ impl Connected {
         let now = vec![session.txn().existing()];
         let mut beside = self.stage.beside(found.as_ref(), projections, now, &wires);
         if beside.standing == Standing::Foreign && session.txn().entries() > 0 {
-            let prefixes = self.prefixes(&wires).await?;
+            let prefixes = self.prefixes().await?;
             beside = self.stage.beside(found.as_ref(), projections, prefixes, &wires);
         }
         let Beside {
@@ -128,7 +128,7 @@ impl Connected {
     }
 
     /// What existed after each entry of the journal: a crash may have left Chalice's file at any of them.
-    async fn prefixes(&self, _wires: &Wires) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
+    async fn prefixes(&self) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
         let loaded = self.engine.store.load().await?;
         let mut txn = Txn::new(loaded.snapshot);
         let mut existing = vec![txn.existing()];
