@@ -10,16 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
 
 use super::arn::{Partition, partition_of};
 use super::clients::Clients;
 use super::connector::{BundleError, Calls, Seam};
+use super::outcome::said;
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -109,6 +112,9 @@ pub enum ContextError {
     /// There are no credentials, or they could not be loaded.
     #[error("no AWS credentials could be found")]
     NoCredentials(#[source] Told),
+    /// The profile that was named gives no credentials.
+    #[error("no AWS credentials could be had from the profile `{0}`")]
+    NoProfile(String, #[source] Told),
     /// The credentials were refused.
     #[error("AWS refused the credentials")]
     BadCredentials(#[source] Told),
@@ -126,6 +132,13 @@ pub enum ContextError {
 pub struct Told(pub String);
 
 impl ContextError {
+    fn of_profile(self, profile: Option<&str>) -> Self {
+        match (self, profile) {
+            (Self::NoCredentials(told), Some(profile)) => Self::NoProfile(profile.to_owned(), told),
+            (error, _) => error,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -139,6 +152,9 @@ impl ContextError {
             Self::NoCredentials(_) => {
                 "set `AWS_PROFILE` or `--profile`, sign in (`aws sso login`), or set `AWS_ACCESS_KEY_ID` and \
                  `AWS_SECRET_ACCESS_KEY`; to try things without an account use `--local`"
+            }
+            Self::NoProfile(..) => {
+                "check its name and its section in `~/.aws/config`, or sign in (`aws sso login --profile`)"
             }
             Self::BadCredentials(_) => "they may have expired, or belong to another partition; sign in again",
             Self::Unreachable(..) => {
@@ -179,7 +195,8 @@ impl Context {
             return Err(ContextError::WrongRegion(region, told));
         }
         let clients = Clients::new(&config);
-        let account = account(&clients, &config, &region).await?;
+        let account = account(&clients, &config, &region).await;
+        let account = account.map_err(|error| error.of_profile(settings.profile.as_deref()))?;
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,
@@ -250,7 +267,25 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
     if settings.local.is_some() {
         loader = loader.credentials_provider(made_up());
     }
-    loader.load().await
+    let config = loader.load().await;
+    match &settings.profile {
+        Some(profile) => with_credentials_of(profile, config, seam),
+        None => config,
+    }
+}
+
+/// The credentials of the profile that was named, and of no other source: the SDK's own chain would prefer keys that happen
+/// to lie in the environment, which may be another account's. (botocore leaves the environment out as well.)
+fn with_credentials_of(profile: &str, config: SdkConfig, seam: &Seam) -> SdkConfig {
+    let sockets = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_http_client(seam.clone());
+    let credentials = ProfileFileCredentialsProvider::builder()
+        .configure(&sockets)
+        .profile_name(profile)
+        .build();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    config.into_builder().credentials_provider(credentials).build()
 }
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
@@ -270,7 +305,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         }
         Err(error) => error,
     };
-    let told = Told(DisplayErrorContext(&error).to_string());
+    let told = Told(said(&error).to_string());
     Err(match &error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             match config.endpoint_url() {

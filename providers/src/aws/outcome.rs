@@ -241,7 +241,8 @@ where
     }
 }
 
-fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
+/// What was said, without the requests and answers that the SDK's error types hold.
+pub(super) fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
