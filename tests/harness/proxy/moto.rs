@@ -9,6 +9,7 @@
 //! | DeleteDeployment | refused while the stage exists that it was made for, whatever that points to | see [`deployments`] |
 //! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
 //! | Lambda GetFunction | `Code.Location` leads nowhere | remembers uploads and serves them itself |
+//! | the same | does not show a reserved concurrency of zero | asks GetFunctionConcurrency |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
 //! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case |
 //!

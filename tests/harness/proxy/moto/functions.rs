@@ -1,4 +1,5 @@
-//! Functions: their code can be fetched, and what an update says of tracing and architecture is kept.
+//! Functions: their code can be fetched, what an update says of tracing and architecture is kept, and a reservation of zero
+//! shows.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::refusal::{Answer, refusal};
@@ -56,7 +57,14 @@ impl Functions {
     }
 
     pub(super) async fn show(&self, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
-        located(self.completed(upstream.send(asked).await), own)
+        let answer = upstream.send(asked.clone()).await;
+        let reserved = nothing_reserved(upstream, &asked, &answer).await;
+        let answer = super::rewritten(self.completed(answer), |body| {
+            if reserved {
+                body["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
+            }
+        });
+        located(answer, own)
     }
 
     pub(super) fn serve_code(&self, digest: &str) -> Answer {
@@ -102,6 +110,21 @@ impl Functions {
             }
         })
     }
+}
+
+/// Whether the one function that was asked for has a reservation of zero, which moto keeps and does not show.
+async fn nothing_reserved(upstream: &Upstream, asked: &Asked, answer: &Answer) -> bool {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    if body["Configuration"].is_null() || !body["Concurrency"].is_null() {
+        return false;
+    }
+    let target = format!(
+        "/2019-09-30/functions/{}/concurrency",
+        name_in(asked.parts.uri.path())
+    );
+    let told = upstream.ask(asked, Method::GET, &target, Bytes::new()).await;
+    let told: Value = serde_json::from_slice(told.body()).unwrap_or_default();
+    told["ReservedConcurrentExecutions"] == 0
 }
 
 /// The function's name in a path: alone, or at the end of an ARN.
