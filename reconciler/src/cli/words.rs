@@ -99,12 +99,21 @@ fn drawn(problems: &Problems, colour: bool) -> String {
     };
     let drawer = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut text = String::new();
-    for problem in &problems.0 {
-        if drawer.render_report(&mut text, problem).is_err() {
+    for problem in problems.0.iter().map(placed) {
+        if drawer.render_report(&mut text, &problem).is_err() {
             text.push_str(&format!("{problem}\n"));
         }
     }
     text
+}
+
+/// The problem with its place in words, where there is no text that could be drawn with the place in it.
+fn placed(problem: &Problem) -> Problem {
+    let mut placed = problem.clone();
+    if let Some(place) = problem.place.as_ref().filter(|place| !place.is_shown()) {
+        placed.message = format!("{place}: {}", problem.message);
+    }
+    placed
 }
 
 fn warned(problem: &Problem, colour: bool) -> String {
@@ -130,6 +139,22 @@ fn told(fault: &Fault, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::chalice::diagnostic::Place;
+
+    #[test]
+    fn a_place_without_its_text_is_told_in_words() {
+        let broken =
+            Problem::error("config::broken-json", "expected `,`").at(Place::point("config.json", 4, 3));
+        let whole = Problem::warning("x::y", "it has no `app`").at(Place::file("app.py"));
+        insta::assert_snapshot!(drawn(&Problems(vec![broken, whole]), false), @r"
+        config::broken-json
+
+          × config.json:4:3: expected `,`
+        x::y
+
+          ⚠ app.py: it has no `app`
+        ");
+    }
 
     #[test]
     fn an_error_shows_its_causes_and_what_to_do_apart() {
