@@ -1,11 +1,14 @@
 //! `grail plan`: what would change, and why. Writes nothing outside, and nothing to the state.
 
+use std::sync::Arc;
+
 use crate::cli::args::{PlanArgs, PlanFormat, WishArgs};
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::pass::{Connected, Connection};
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
+use crate::cli::wish::{Remark, Remarks};
 use crate::cli::{commands::local_cloud, wish};
 use crate::cli::{is_human, report, words};
 use crate::plan::{Consent, Plan};
@@ -16,7 +19,7 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from being made.
 pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> {
-    let remarks = remarks(settings);
+    let remarks = without_package(remarks(settings));
     let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
     let port = if settings.local {
         Some(local_cloud::up(settings).await?.port)
@@ -25,6 +28,7 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
     };
     let how = Connection {
         port,
+        only_looks: true,
         ..Connection::default()
     };
     let connected = Connected::to(settings, config.app_name(), how).await?;
@@ -46,6 +50,15 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
         Exit::Changes
     } else {
         Exit::Done
+    })
+}
+
+/// A plan keeps no package, and its standard output is the plan alone.
+fn without_package(tell: Remarks) -> Remarks {
+    Arc::new(move |remark| {
+        if !matches!(remark, Remark::Packaged { .. }) {
+            tell(remark);
+        }
     })
 }
 
