@@ -348,10 +348,7 @@ fn without_an_account_a_region_or_an_answer_nothing_begins() {
     // A profile that is named counts, and not the keys that happen to lie in the environment.
     shop.refused(
         &["deploy", "--profile", "nobody"],
-        &[
-            "no AWS credentials could be had from the profile `nobody`",
-            "~/.aws/config",
-        ],
+        &["there is no AWS profile `nobody`", "aws configure"],
     );
     let home = stand.project.beside("home").join(".aws");
     std::fs::create_dir_all(&home).unwrap();

@@ -1,5 +1,11 @@
 //! Whole scenarios: one binary, one module a subject. The harness is the library `grail-tests`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
+)]
+
 mod architecture;
 mod bad_input;
 mod counts;
@@ -7,4 +13,5 @@ mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
+mod oracle;
 mod stand;

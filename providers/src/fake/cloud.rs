@@ -308,6 +308,12 @@ impl Cloud {
         self.lock().death = Some((number, after));
     }
 
+    /// The same, counted from now.
+    pub fn die_in(&self, number: usize, after: bool) {
+        let mut inner = self.lock();
+        inner.death = Some((inner.arrivals + number, after));
+    }
+
     /// Comes when the process is to be taken for dead: its futures are to be dropped.
     pub async fn death(&self) {
         self.died.notified().await;

@@ -8,6 +8,7 @@ use super::settings::Verbosity;
 use super::wish::Remark;
 use crate::event;
 use crate::source::chalice::diagnostic::{Problem, Problems};
+use miette::Diagnostic as _;
 use serde_json::{Value, json};
 
 /// Prints data: what a user asked for.
@@ -82,12 +83,17 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
         }
         // Chalice's own words, where its users and their scripts look for them.
         (Output::Human, Remark::Packaged { reused, .. }) => {
-            data(if *reused {
-                "Reusing existing deployment package.\n"
-            } else {
-                "Creating deployment package.\n"
-            });
+            data(packaged(*reused));
         }
+    }
+}
+
+/// What Chalice says of the package: the second line follows the first where there was one already.
+pub fn packaged(reused: bool) -> &'static str {
+    if reused {
+        "Creating deployment package.\nReusing existing deployment package.\n"
+    } else {
+        "Creating deployment package.\n"
     }
 }
 
@@ -99,21 +105,16 @@ fn drawn(problems: &Problems, colour: bool) -> String {
     };
     let drawer = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut text = String::new();
-    for problem in problems.0.iter().map(placed) {
-        if drawer.render_report(&mut text, &problem).is_err() {
+    for problem in &problems.0 {
+        if drawer.render_report(&mut text, problem).is_err() {
             text.push_str(&format!("{problem}\n"));
+        }
+        // Where there is no text to point at, the place is told.
+        if let (None, Some(place)) = (problem.labels(), &problem.place) {
+            text.push_str(&format!("  at {place}\n"));
         }
     }
     text
-}
-
-/// The problem with its place in words, where there is no text that could be drawn with the place in it.
-fn placed(problem: &Problem) -> Problem {
-    let mut placed = problem.clone();
-    if let Some(place) = problem.place.as_ref().filter(|place| !place.is_shown()) {
-        placed.message = format!("{place}: {}", problem.message);
-    }
-    placed
 }
 
 fn warned(problem: &Problem, colour: bool) -> String {
@@ -142,18 +143,9 @@ mod tests {
     use crate::source::chalice::diagnostic::Place;
 
     #[test]
-    fn a_place_without_its_text_is_told_in_words() {
-        let broken =
-            Problem::error("config::broken-json", "expected `,`").at(Place::point("config.json", 4, 3));
-        let whole = Problem::warning("x::y", "it has no `app`").at(Place::file("app.py"));
-        insta::assert_snapshot!(drawn(&Problems(vec![broken, whole]), false), @r"
-        config::broken-json
-
-          × config.json:4:3: expected `,`
-        x::y
-
-          ⚠ app.py: it has no `app`
-        ");
+    fn a_problem_without_text_to_show_tells_its_place() {
+        let problem = Problem::error("x::y", "no good").at(Place::point("a.json", 3, 7));
+        assert!(warned(&problem, false).ends_with("no good\n  at a.json:3:7\n"));
     }
 
     #[test]

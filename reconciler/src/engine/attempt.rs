@@ -129,6 +129,7 @@ pub(crate) struct Attempt {
     theirs: Vec<String>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "made and used up within one call")]
 enum Next {
     Look,
     Call(Call),
@@ -157,12 +158,6 @@ impl Attempt {
     /// The same, beginning with a call because it is known what is there.
     pub(crate) fn calling(mut self, call: Call) -> Self {
         self.next = Next::Call(call);
-        self
-    }
-
-    /// The same, with a write on its way that an earlier attempt has sent.
-    pub(crate) fn after(mut self, pending: Option<Pending>) -> Self {
-        self.pending = pending;
         self
     }
 

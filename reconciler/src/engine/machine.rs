@@ -20,7 +20,7 @@ use grail_state::{Entry, Keep, Observed, Record, Remote, ResourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::attempt::{Move, Pause, Pending, Refusal};
+use super::attempt::{Move, Pause, Refusal};
 use super::call::{Call, Look};
 use super::frontier::Frontier;
 use super::limits::{Limits, Time};
@@ -198,7 +198,9 @@ pub struct Machine {
     halted: Option<String>,
     broken: bool,
     finished: bool,
-    pending: BTreeMap<ResourceId, Pending>,
+    quiet: Time,
+    /// Nothing is launched before.
+    hold: Option<Time>,
     notes: BTreeMap<ResourceId, Option<Record>>,
     /// Outputs of what is there and is to be changed, for those that the state does not know.
     seen: BTreeMap<ResourceId, BTreeMap<String, Value>>,
@@ -219,17 +221,6 @@ enum Then {
 impl Machine {
     /// A machine that waits for [`Input::Start`].
     pub fn new(setup: Setup) -> Self {
-        let pending = setup
-            .txn
-            .unsettled()
-            .map(|(id, open)| {
-                let pending = Pending {
-                    until: setup.quiet,
-                    effect: open.spec.clone(),
-                };
-                (id.clone(), pending)
-            })
-            .collect();
         Self {
             txn: setup.txn,
             plan: None,
@@ -253,7 +244,8 @@ impl Machine {
             halted: None,
             broken: false,
             finished: false,
-            pending,
+            quiet: setup.quiet,
+            hold: None,
             notes: BTreeMap::new(),
             seen: BTreeMap::new(),
             unswept: Vec::new(),
@@ -273,8 +265,25 @@ impl Machine {
 
     /// When [`Input::Tick`] is due.
     pub fn wakes_at(&self) -> Option<Time> {
-        let asleep = self.halted.is_some() || self.turning.is_some();
-        self.waking.first().map(|(time, _)| *time).filter(|_| !asleep)
+        if self.halted.is_some() || self.turning.is_some() {
+            return None;
+        }
+        self.hold.or_else(|| self.waking.first().map(|(time, _)| *time))
+    }
+
+    /// Launches nothing before `until`: what was sent and not answered has arrived by then, or never will (design 6.3, rule
+    /// 10). Without this, a deletion that arrives late could meet what was made in the meantime under the same name.
+    fn hold_until(&mut self, until: Time, out: &mut Vec<Output>) {
+        let until = self.hold.map_or(until, |held| held.max(until));
+        if until > self.now {
+            self.hold = Some(until);
+            let seconds = (until - self.now).as_secs_f64().ceil();
+            out.push(Output::Emit(Event::Said {
+                code: "waiting.late".to_owned(),
+                text: format!("waiting {seconds} s for requests without an answer, which may still arrive"),
+                warning: false,
+            }));
+        }
     }
 
     /// Takes what has happened at `now` and adds what is to be done to `out`.
@@ -313,8 +322,14 @@ impl Machine {
             }
             Some(Course::Back { why }) => self.enter_abort(&why),
             Some(Course::Finish) => match self.txn.phase() {
-                Phase::Sweeping => self.enter_sweep(),
-                Phase::Aborting => self.enter_restore(),
+                Phase::Sweeping => {
+                    self.hold_until(self.quiet, out);
+                    self.enter_sweep();
+                }
+                Phase::Aborting => {
+                    self.hold_until(self.quiet, out);
+                    self.enter_restore();
+                }
                 Phase::Idle | Phase::Building => {
                     self.halted = Some("there is nothing to finish".to_owned());
                 }
@@ -325,7 +340,8 @@ impl Machine {
 
     /// Launches what may run and sees whether a stage is over. Called after every input.
     fn advance(&mut self, out: &mut Vec<Output>) {
-        if self.halted.is_none() && self.turning.is_none() {
+        self.hold = self.hold.filter(|until| *until > self.now);
+        if self.halted.is_none() && self.turning.is_none() && self.hold.is_none() {
             self.wake();
             while let Some(job) = self.frontier.launch() {
                 self.launch(job, out);
@@ -519,7 +535,7 @@ impl Machine {
     }
 
     fn is_noting(&self) -> bool {
-        !self.broken && !(self.noting.is_empty() && self.queue.is_empty())
+        !(self.broken || self.noting.is_empty() && self.queue.is_empty())
     }
 
     fn end_of_stage(&mut self, out: &mut Vec<Output>) {
@@ -533,7 +549,7 @@ impl Machine {
             return self.over(Outcome::Open { why }, out);
         }
         match self.stage {
-            Stage::Build => self.end_of_build(),
+            Stage::Build => self.end_of_build(out),
             Stage::Sweep => self.end_of_sweep(out),
             Stage::Restore => self.end_of_restore(out),
             Stage::Abort | Stage::Commit | Stage::Over => {}

@@ -150,7 +150,7 @@ fn locate(
     surroundings: &Surroundings,
     tell: Tell<'_>,
 ) -> Result<(PathBuf, Origin), PythonError> {
-    if let Some(dir) = surroundings.virtual_env() {
+    if let Some(dir) = surroundings.virtual_env().map(|dir| absolute(&dir)) {
         match interpreter_in(&dir) {
             Some(executable) => return Ok((executable, Origin::VirtualEnv)),
             None => tell(Notice::EmptyVirtualEnv { dir }),

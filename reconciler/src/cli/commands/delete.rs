@@ -16,6 +16,7 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal> {
+    let mut events = report::sink(settings, "delete");
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
     let how = Connection {
@@ -24,7 +25,6 @@ pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal
     };
     let connected = Connected::to(settings, config.app_name(), how).await?;
     let mut pass = connected.lock(settings, "delete", &remarks).await?;
-    let mut events = report::sink(settings, "delete");
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,

@@ -19,6 +19,7 @@ use crate::event::Outcome;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal> {
+    let mut events = report::sink(settings, "deploy");
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
     let port = if settings.local {
@@ -43,7 +44,6 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     );
     let desired = wish?.lower(&connected.cloud.account())?;
     seen?;
-    let mut events = report::sink(settings, "deploy");
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,

@@ -7,7 +7,7 @@ use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::pass::{Connected, Connection};
 use crate::cli::refusal::Refusal;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, Verbosity};
 use crate::cli::wish::{Remark, Remarks};
 use crate::cli::{commands::local_cloud, wish};
 use crate::cli::{is_human, report, words};
@@ -19,7 +19,7 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from being made.
 pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> {
-    let remarks = without_package(remarks(settings));
+    let remarks = aside(settings);
     let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
     let port = if settings.local {
         Some(local_cloud::up(settings).await?.port)
@@ -53,26 +53,28 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
     })
 }
 
-/// A plan keeps no package, and its standard output is the plan alone.
-fn without_package(tell: Remarks) -> Remarks {
-    Arc::new(move |remark| {
-        if !matches!(remark, Remark::Packaged { .. }) {
-            tell(remark);
-        }
+/// Remarks that leave standard output to the plan: what Chalice says there of the package goes to standard error.
+fn aside(settings: &Settings) -> Remarks {
+    let (remarks, loud) = (remarks(settings), settings.verbosity > Verbosity::Quiet);
+    let human = is_human(settings);
+    Arc::new(move |remark| match remark {
+        Remark::Packaged { reused, .. } if human && loud => words::words(words::packaged(reused)),
+        other => remarks(other),
     })
 }
 
 fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
     match format {
+        // One event a line, whatever the plan would look like alone.
+        _ if !is_human(settings) => words::json_line("planned", serde_json::json!({"plan": plan})),
         PlanFormat::Json => words::data(&report::plan::json(plan)),
         PlanFormat::Markdown => words::data(&report::plan::markdown(plan)),
-        PlanFormat::Human if is_human(settings) => {
+        PlanFormat::Human => {
             words::data(&report::plan::human(
                 plan,
                 settings.colour && settings.environment.shows,
             ));
         }
-        PlanFormat::Human => words::json_line("planned", serde_json::json!({"plan": plan})),
     }
 }
 

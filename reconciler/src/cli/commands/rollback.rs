@@ -17,11 +17,11 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
+    let mut events = report::sink(settings, "rollback");
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
     let connected = Connected::to(settings, config.app_name(), Connection::default()).await?;
     let mut pass = connected.lock(settings, "rollback", &remarks).await?;
-    let mut events = report::sink(settings, "rollback");
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,

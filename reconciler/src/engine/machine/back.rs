@@ -1,7 +1,8 @@
 //! The way back: everything touched is brought to its first pre-image (design 6.3, rules 3, 5, 8, 9, 10).
 //!
 //! What was born is removed, what was changed gets back the fields that we wrote, what died is made again from what was
-//! kept. It always looks first: what a lost answer, a crash or an earlier way back has left is found, not guessed.
+//! kept. It always looks first: what a lost answer, a crash or an earlier way back has left is found, not guessed. And it
+//! begins only when no request without an answer can arrive any more.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::forward::token_of;
 use super::job::{Job, Stage};
 use super::{Machine, Output, Then};
-use crate::engine::attempt::{Attempt, Claim, Patience, Pending, Refusal, Target, Wish};
+use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish};
 use crate::engine::call::Look;
 use crate::engine::frontier::{Frontier, Node};
 use crate::engine::own::OwnFields;
@@ -51,7 +52,7 @@ impl Machine {
 
     fn restore_job(&self, id: &ResourceId, touched: &Touched) -> Job {
         let mut job = Job::new(id.clone());
-        job.attempts = self.unmake(id, touched);
+        job.attempts = self.unmake(touched);
         if let PreImage::Present { remote, record } = &touched.pre {
             match self.whole(touched, remote) {
                 Ok((form, lost)) => {
@@ -66,7 +67,7 @@ impl Machine {
     }
 
     /// Attempts that remove what was born under this name.
-    fn unmake(&self, id: &ResourceId, touched: &Touched) -> VecDeque<Attempt> {
+    fn unmake(&self, touched: &Touched) -> VecDeque<Attempt> {
         let mut attempts = VecDeque::new();
         let never: BTreeSet<_> = touched.pre_handle().cloned().into_iter().collect();
         let tokens: BTreeSet<StepToken> = touched.tokens.iter().cloned().collect();
@@ -103,9 +104,7 @@ impl Machine {
                 form: Some(spec),
                 never: never.into_iter().chain(known).collect(),
             };
-            // Where the name is taken by the pre-image's own, what arrives late is met by its own attempt.
-            let pending = self.pending_of(id).filter(|_| touched.is_birth());
-            attempts.push_back(self.patiently(Target::NotBe, look, claim).after(pending));
+            attempts.push_back(self.patiently(Target::NotBe, look, claim));
         }
         attempts
     }
@@ -143,8 +142,7 @@ impl Machine {
             token: Some(token),
             record: record.cloned(),
         };
-        let pending = self.pending_of(id).filter(|_| !touched.beside);
-        self.patiently(Target::Be(wish), look, claim).after(pending)
+        self.patiently(Target::Be(wish), look, claim)
     }
 
     /// The whole form of the pre-image, and what of it is lost.
@@ -155,10 +153,6 @@ impl Machine {
             Keep::Sealed { sealed, .. } => Ok((self.unseal.unseal(sealed)?, None)),
             Keep::Unavailable { why } => Ok((remote.spec.clone(), Some(why.clone()))),
         }
-    }
-
-    fn pending_of(&self, id: &ResourceId) -> Option<Pending> {
-        self.pending.get(id).cloned()
     }
 
     /// The mark of what is made again: the same in every process that goes this way back.

@@ -309,16 +309,14 @@ impl Machine {
         }
     }
 
-    pub(super) fn end_of_build(&mut self) {
+    pub(super) fn end_of_build(&mut self, out: &mut Vec<Output>) {
         if let Some(why) = self.turning.clone() {
-            for job in &self.jobs {
-                let pending = job.attempts.front().and_then(Attempt::pending);
-                if job.announced {
-                    match pending {
-                        Some(pending) => self.pending.insert(job.id.clone(), pending.clone()),
-                        None => self.pending.remove(&job.id),
-                    };
-                }
+            let attempts = self.jobs.iter().filter_map(|job| job.attempts.front());
+            let late = attempts
+                .filter_map(|attempt| Some(attempt.pending()?.until))
+                .max();
+            if let Some(late) = late {
+                self.hold_until(late, out);
             }
             return self.enter_abort(&why);
         }

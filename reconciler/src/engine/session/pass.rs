@@ -89,7 +89,12 @@ impl Session<'_> {
         });
         let outcome = if plan.is_empty() && self.txn.phase() == Phase::Idle {
             self.note_only(&plan, ports).await?;
-            Outcome::Unchanged
+            // What an earlier command had left to do was done by this one.
+            if self.passes == 0 {
+                Outcome::Unchanged
+            } else {
+                Outcome::Done
+            }
         } else {
             let course = Course::Forward {
                 plan: Box::new(plan),
@@ -110,9 +115,14 @@ impl Session<'_> {
     pub async fn rollback(&mut self, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
         let course = match self.txn.phase() {
             Phase::Idle => return Ok(Outcome::Unchanged),
-            Phase::Building => Course::Back {
-                why: "it was asked for".to_owned(),
-            },
+            Phase::Building => {
+                if let Some(outcome) = self.settle_all(ports).await? {
+                    return Ok(outcome);
+                }
+                Course::Back {
+                    why: "it was asked for".to_owned(),
+                }
+            }
             Phase::Sweeping | Phase::Aborting => Course::Finish,
         };
         let outcome = self.run(course, OnFailure::Rollback, ports).await?;

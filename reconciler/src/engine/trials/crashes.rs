@@ -1,1 +1,270 @@
-//! To come.
+//! Death at every write and after every journal entry, and then every next command: the same goal, another goal, back to
+//! where it began, `delete`, `rollback`.
+
+use super::app::App;
+use super::corpus::{full, mixed, plans, small};
+use super::faults::Scene;
+use super::ground::{Command, Ground};
+use super::oracle::{Worlds, assert_same, check_recorded, check_still, towards, undisturbed};
+use super::tally::Tally;
+use crate::event::Outcome;
+use grail_providers::fake::Physics;
+
+/// What comes after a death, with the world that it must lead to (ids apart).
+struct Next {
+    name: &'static str,
+    command: Command,
+    world: serde_json::Value,
+}
+
+async fn nexts(scene: &Scene) -> Vec<Next> {
+    let other: App = match &scene.plan.to {
+        Some(to) if *to == mixed() => small(),
+        _ => mixed(),
+    };
+    let mut nexts = Vec::new();
+    for (name, command) in [
+        ("same", scene.command.clone()),
+        ("other", Command::Deploy(other)),
+        ("old", scene.back.clone()),
+        ("delete", Command::Delete),
+    ] {
+        let world = undisturbed(&scene.ground, &command).await;
+        nexts.push(Next { name, command, world });
+    }
+    nexts
+}
+
+/// Goes on after a death with `next`, and sees that all is well.
+async fn go_on(ground: &Ground, next: &Next, case: &str) {
+    let outcome = ground.run(&next.command).await.unwrap();
+    assert!(
+        matches!(outcome, Outcome::Done | Outcome::Unchanged),
+        "{case}: ended as {outcome:?}"
+    );
+    ground.settle().await;
+    let world = ground.cloud.world();
+    assert_same(
+        &next.world,
+        &world.facts(false),
+        &format!("{case}: not the wanted world"),
+    );
+    check_recorded(ground, case);
+    check_still(ground, &next.command, case).await;
+}
+
+/// Goes back after a death. After a commit the way is forward only.
+async fn go_back(ground: &Ground, scene: &Scene, case: &str) {
+    let committed = committed(ground);
+    let outcome = ground.run(&Command::Rollback).await.unwrap();
+    ground.settle().await;
+    let world = ground.cloud.world();
+    match outcome {
+        Outcome::Unchanged | Outcome::Refused { .. } | Outcome::RolledBack { .. } | Outcome::Done => {}
+        other => panic!("{case}: ended as {other:?}"),
+    }
+    let Worlds { old, new } = &scene.worlds;
+    if committed {
+        assert_same(new, &world.facts(false), &format!("{case}: not the new world"));
+    } else {
+        assert_same(old, &world.facts(true), &format!("{case}: not the old world"));
+    }
+    check_recorded(ground, case);
+    let still = if committed { &scene.command } else { &scene.back };
+    check_still(ground, still, case).await;
+}
+
+/// True if the journal, or the snapshot, holds the commit of the new state.
+fn committed(ground: &Ground) -> bool {
+    use grail_state::Entry;
+    let content = ground.store.content();
+    let journal = content.live();
+    journal.iter().any(|entry| matches!(entry, Entry::Commit { .. }))
+        || (journal.is_empty()
+            && content
+                .snapshot
+                .is_some_and(|snapshot| snapshot.folded.epoch >= content.epoch))
+}
+
+/// Dies anew for each next command, and goes on with it.
+async fn after_death(
+    die: impl AsyncFn() -> Ground,
+    scene: &Scene,
+    nexts: &[Next],
+    tally: &mut Tally,
+    death: &str,
+) {
+    for next in nexts {
+        let case = format!("{} {death} then {}", scene.plan.name, next.name);
+        let trial = async {
+            go_on(&die().await.revived(), next, &case).await;
+        };
+        tally.case(case.clone(), trial).await;
+    }
+    let case = format!("{} {death} then rollback", scene.plan.name);
+    let trial = async {
+        go_back(&die().await.revived(), scene, &case).await;
+    };
+    tally.case(case.clone(), trial).await;
+}
+
+/// Runs `command` until death comes.
+async fn run_to_death(ground: &Ground, command: &Command) {
+    tokio::select! {
+        biased;
+        () = ground.cloud.death() => {}
+        ended = ground.run(command) => panic!("lived on: {ended:?}"),
+    }
+}
+
+async fn die_at_each_write(suite: &'static str, dropped_arrive: bool) {
+    let mut tally = Tally::new(suite);
+    for plan in plans() {
+        let physics = Physics {
+            dropped_arrive,
+            ..Physics::default()
+        };
+        let scene = Scene::on(plan, physics).await;
+        let nexts = nexts(&scene).await;
+        for write in 0..scene.writes {
+            for after in [false, true] {
+                let die = async || {
+                    let ground = scene.ground.fork();
+                    ground.cloud.die_at(write, after);
+                    run_to_death(&ground, &scene.command).await;
+                    ground
+                };
+                let death = format!("died {} write {write}", if after { "after" } else { "before" });
+                after_death(die, &scene, &nexts, &mut tally, &death).await;
+            }
+        }
+    }
+    tally.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_at_each_write_before_and_after_its_effect() {
+    die_at_each_write("death_at_each_write", false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_at_each_write_with_requests_that_arrive_afterwards() {
+    die_at_each_write("requests_that_arrive_afterwards", true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_after_each_journal_write() {
+    let mut tally = Tally::new("death_after_each_journal_write");
+    for plan in plans() {
+        let scene = Scene::of(plan).await;
+        let nexts = nexts(&scene).await;
+        let whole = scene.ground.fork();
+        whole.run(&scene.command).await.unwrap();
+        for appends in 1..=whole.store.appends() {
+            let die = async || {
+                let ground = scene.ground.fork();
+                ground.store.freeze_after(appends);
+                let outcome = ground.run(&scene.command).await;
+                assert!(matches!(outcome, Ok(Outcome::Open { .. })), "{outcome:?}");
+                ground
+            };
+            let death = format!("died after append {appends}");
+            after_death(die, &scene, &nexts, &mut tally, &death).await;
+        }
+    }
+    tally.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn death_in_the_swap() {
+    let mut tally = Tally::new("death_in_the_swap");
+    for plan in plans() {
+        let scene = Scene::of(plan).await;
+        let case = scene.plan.name.to_owned();
+        let trial = async {
+            let ground = scene.ground.fork();
+            ground.store.freeze_in_swap();
+            let outcome = ground.run(&scene.command).await.unwrap();
+            assert!(matches!(outcome, Outcome::Open { .. }), "{case}: {outcome:?}");
+            let ground = ground.revived();
+            check_still(&ground, &scene.command, &case).await;
+        };
+        tally.case(case.clone(), trial).await;
+    }
+    tally.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
+    let mut tally = Tally::new("a_full_disk");
+    for plan in plans() {
+        let scene = Scene::of(plan).await;
+        let whole = scene.ground.fork();
+        whole.run(&scene.command).await.unwrap();
+        for appends in 0..whole.store.appends() {
+            let case = format!("{} append {appends} fails", scene.plan.name);
+            let trial = async {
+                let ground = scene.ground.fork();
+                ground.store.fail_append_after(appends);
+                let outcome = ground.run(&scene.command).await.unwrap();
+                assert!(matches!(outcome, Outcome::Open { .. }), "{case}: {outcome:?}");
+                let outcome = ground.run(&scene.command).await.unwrap();
+                assert_eq!(outcome, Outcome::Done, "{case}");
+                let world = ground.cloud.world().facts(false);
+                assert_same(&scene.worlds.new, &world, &case);
+                check_recorded(&ground, &case);
+                check_still(&ground, &scene.command, &case).await;
+            };
+            tally.case(case.clone(), trial).await;
+        }
+    }
+    tally.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_death_on_the_way_back_changes_nothing() {
+    let mut tally = Tally::new("a_second_death_on_the_way_back");
+    for plan in plans() {
+        let scene = Scene::of(plan).await;
+        if scene.plan.to.is_none() {
+            continue;
+        }
+        let die = async || {
+            let ground = scene.ground.fork();
+            ground.cloud.die_at(scene.writes.saturating_sub(2), true);
+            run_to_death(&ground, &scene.command).await;
+            ground.revived()
+        };
+        let first = die().await;
+        if committed(&first) {
+            continue;
+        }
+        let before = first.cloud.writes();
+        first.run(&Command::Rollback).await.unwrap();
+        for write in 0..first.cloud.writes() - before {
+            for after in [false, true] {
+                let when = if after { "after" } else { "before" };
+                let case = format!(
+                    "{} died again {when} write {write} of the way back",
+                    scene.plan.name
+                );
+                let trial = async {
+                    let ground = die().await;
+                    ground.cloud.die_in(write, after);
+                    run_to_death(&ground, &Command::Rollback).await;
+                    go_back(&ground.revived(), &scene, &case).await;
+                };
+                tally.case(case.clone(), trial).await;
+            }
+        }
+    }
+    tally.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_death_before_anything_leaves_nothing() {
+    let ground = Ground::new();
+    ground.store.freeze_after(0);
+    assert!(ground.run(&towards(Some(&full()))).await.is_err());
+    assert_eq!(ground.cloud.writes(), 0);
+}

@@ -1,6 +1,6 @@
 //! Each write fails in every way, alone and with a second failure on the way back; each call comes twice; storms.
 
-use grail_providers::fake::{Fault, Twice};
+use grail_providers::fake::{Fault, Physics, Twice};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -24,7 +24,11 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn of(plan: Plan) -> Self {
-        let ground = Ground::new();
+        Self::on(plan, Physics::default()).await
+    }
+
+    pub(super) async fn on(plan: Plan, physics: Physics) -> Self {
+        let ground = Ground::with(physics);
         if let Some(from) = &plan.from {
             assert_eq!(ground.deploy(from).await, Outcome::Done);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grail_providers::fake::{Cloud, Physics, Role, Twice, World, catalog, twice};
 use grail_providers::port::Catalog;
+use grail_state::DesiredState;
 use grail_state::seal::Keys;
 use grail_state::store::memory::MemoryStore;
 use grail_state::store::{Holder, Wait};
@@ -12,7 +13,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::app::{App, stack};
-use crate::engine::{Clock, Engine, EngineError, Limits, NoProjection, OnFailure, Ports, StopSignal};
+use crate::engine::{
+    Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
+};
 use crate::event::{Event, Outcome};
 use crate::plan::Consent;
 
@@ -101,6 +104,26 @@ impl Ground {
         }
     }
 
+    pub(super) async fn deploy_desired(&self, desired: &DesiredState) -> Outcome {
+        let engine = self.engine();
+        let mut session = engine.open(holder(), Wait::No).await.unwrap();
+        let mut ports = Ports {
+            records: &mut NoProjection,
+            events: &mut NoEvents,
+            stop: StopSignal::never(),
+        };
+        session
+            .deploy(
+                desired,
+                &Consent::default(),
+                OnFailure::Rollback,
+                None,
+                &mut ports,
+            )
+            .await
+            .unwrap()
+    }
+
     pub(super) async fn deploy(&self, app: &App) -> Outcome {
         self.run(&Command::Deploy(app.clone())).await.unwrap()
     }
@@ -122,6 +145,14 @@ impl Ground {
         };
         fork.cloud.meddle(|there| *there = world);
         fork
+    }
+
+    /// What the next process finds: the same account, with what is still on its way to it, and the state.
+    pub(super) fn revived(&self) -> Self {
+        Self {
+            store: MemoryStore::restored(stack(), self.store.content()),
+            ..self.clone()
+        }
     }
 
     /// Waits until nothing that was sent can still arrive.

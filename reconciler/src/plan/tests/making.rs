@@ -165,9 +165,10 @@ fn a_step_carries_its_label_and_its_place() {
 
 #[test]
 fn a_name_that_is_not_known_yet_is_no_label() {
-    let plan = World::wanting(json!({"role.r": {"name": "r"}, "function.f": {"name": {"=ref": "role.r/name"}}}))
-        .plan()
-        .unwrap();
+    let plan =
+        World::wanting(json!({"role.r": {"name": "r"}, "function.f": {"name": {"=ref": "role.r/name"}}}))
+            .plan()
+            .unwrap();
     let labels: Vec<_> = plan.build.iter().map(|step| step.label.as_deref()).collect();
     assert_eq!(labels, [Some("r"), None]);
 }

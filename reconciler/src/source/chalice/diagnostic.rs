@@ -104,11 +104,6 @@ impl Place {
         &self.file
     }
 
-    /// True if the text of the place is at hand and is drawn.
-    pub fn is_shown(&self) -> bool {
-        self.shown.is_some()
-    }
-
     /// The line from 1, or 0 for the whole file.
     pub fn line_number(&self) -> usize {
         self.line

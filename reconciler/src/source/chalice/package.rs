@@ -13,8 +13,10 @@
 //!   unpinned requirement does not make an unchanged project a changed one. Another machine resolves anew; to be
 //!   equal there too, requirements must be pinned.
 //! - **A package that cannot be had for Lambda is a [`Warning`]**, as in Chalice, and the deployment goes on.
-//! - Chalice unzips wheels without their modes, so no file of a dependency may be executed; kept, to be equal. A
+//! - **No file of a dependency may be executed**: Chalice unzips wheels without their modes; kept, to be equal. A
 //!   program for Lambda belongs into `vendor/`, where the executable bit counts.
+//! - **What is compiled here is not the same everywhere.** A requirement without a wheel for Lambda is built from its
+//!   sources by this machine's compiler, as in Chalice; its bytes differ between machines, and stay while the cache does.
 //!
 //! Unlike Chalice it leaves out [litter](grail_providers::package::is_litter), builds requirements that are folders
 //! of this machine (Chalice silently packs nothing for them), never takes a package of the same name from an index in
@@ -198,5 +200,9 @@ fn shelve(
     })
 }
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

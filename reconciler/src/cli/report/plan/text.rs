@@ -94,7 +94,11 @@ fn draw_field(text: &mut String, field: &Field, of: Sign, width: usize, paint: P
             )
         }
         Detail::Grants { gained, lost } => {
-            let sign = if of == Sign::Create { paint.good("+") } else { paint.change("~") };
+            let sign = if of == Sign::Create {
+                paint.good("+")
+            } else {
+                paint.change("~")
+            };
             let _ = writeln!(text, "      {sign} {path}");
             for line in lost {
                 let _ = writeln!(text, "          {} {line}", paint.bad("-"));

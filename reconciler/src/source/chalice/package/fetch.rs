@@ -289,3 +289,6 @@ impl Fetched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

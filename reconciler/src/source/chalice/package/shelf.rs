@@ -1,7 +1,7 @@
 //! Finished packages in the cache, by their content.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use grail_providers::package::{Bundle, Content, ZipDigest};
@@ -12,8 +12,8 @@ use super::PackageError;
 /// Names the way in which a zip is written. Another way, another name: a package is the same on every machine that
 /// runs the same grail, whatever is in its cache.
 const FORM: &str = "1";
-/// How many packages are kept. Several stages and targets of a project take turns.
-const KEPT: usize = 8;
+/// How many packages are kept. Stages, targets and projects take turns.
+const KEPT: usize = 16;
 
 /// The folder of finished packages.
 #[derive(Clone, Debug)]
@@ -86,8 +86,10 @@ fn kept(zip: &Path, label: &Path) -> Option<Kept> {
 /// Writes a file so that it is there whole or not at all.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(dir)?;
-    fs::write(file.path(), bytes)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(bytes)?;
+    // Without this a power cut may leave the name of the file and not its bytes.
+    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::{PackageError, Request, Target, unpack};
 use crate::source::python::{Lock, Notice, Requirements, Runtime, Tell};
 
 /// How many resolved trees are kept. A removed one is resolved anew, and unpinned requirements may then differ.
-const KEPT: usize = 24;
+const KEPT: usize = 64;
 
 /// The files of all dependencies, and what could not be had.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 use std::fs;
 
-use super::{Requirements, RequirementsError, logical_lines};
+use super::line::logical_lines;
+use super::{Requirements, RequirementsError};
 use crate::source::python::testing::World;
 
 fn read(world: &World) -> Requirements {

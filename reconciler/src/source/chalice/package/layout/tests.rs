@@ -1,6 +1,5 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
 
 use grail_providers::package::Bundle;
 
@@ -164,7 +163,7 @@ fn litter_is_left_out_and_bytecode_without_its_source_is_told() {
 fn what_is_no_file_is_left_out_and_told() {
     let world = World::new();
     world.write("app.py", "");
-    let socket = PathBuf::from(world.write("vendor/x", "")).with_file_name("socket");
+    let socket = world.write("vendor/x", "").with_file_name("socket");
     let _listening = std::os::unix::net::UnixListener::bind(socket).unwrap();
     assert_eq!(
         bundle(&world).1,
