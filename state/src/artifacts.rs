@@ -328,4 +328,16 @@ mod tests {
             "{error:?}"
         );
     }
+
+    #[test]
+    fn what_is_put_above_a_store_stays_out_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = DirArtifacts::new(folder.path().join("artifacts"));
+        let kept = below.put(b"kept").unwrap();
+        let view = Unwritten::above(below.clone());
+        let put = view.put(b"put").unwrap();
+        assert_eq!(view.get(&kept).unwrap().unwrap(), b"kept");
+        assert_eq!(view.get(&put).unwrap().unwrap(), b"put");
+        assert_eq!(below.get(&put).unwrap(), None);
+    }
 }
