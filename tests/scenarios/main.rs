@@ -7,8 +7,11 @@
 )]
 
 mod architecture;
+mod bad_input;
+mod counts;
 mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
 mod oracle;
+mod stand;

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -310,7 +312,25 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
     if settings.local.is_some() {
         loader = loader.credentials_provider(made_up());
     }
-    loader.load().await
+    let config = loader.load().await;
+    match &settings.profile {
+        Some(profile) => with_credentials_of(profile, config, seam),
+        None => config,
+    }
+}
+
+/// The credentials of the profile that was named, and of no other source: the SDK's own chain would prefer keys that happen
+/// to lie in the environment, which may be another account's. (botocore leaves the environment out as well.)
+fn with_credentials_of(profile: &str, config: SdkConfig, seam: &Seam) -> SdkConfig {
+    let sockets = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_http_client(seam.clone());
+    let credentials = ProfileFileCredentialsProvider::builder()
+        .configure(&sockets)
+        .profile_name(profile)
+        .build();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    config.into_builder().credentials_provider(credentials).build()
 }
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {

@@ -39,6 +39,8 @@ pub struct Connection {
     pub parallelism: Option<u16>,
     /// The port of the local cloud, where it was started already.
     pub port: Option<u16>,
+    /// Nothing is to be written, here or there.
+    pub only_looks: bool,
 }
 
 impl Connected {
@@ -47,7 +49,11 @@ impl Connected {
     /// # Errors
     /// As the stage, the local cloud and the account say.
     pub async fn to(settings: &Settings, app: &str, how: Connection) -> Result<Self, Refusal> {
-        let stage = Stage::open(settings, app)?;
+        let stage = if how.only_looks {
+            Stage::look_at(settings, app)?
+        } else {
+            Stage::open(settings, app)?
+        };
         let port = match how.port {
             None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
             port => port,
