@@ -268,8 +268,7 @@ impl Machine {
         if self.halted.is_some() || self.turning.is_some() {
             return None;
         }
-        self.hold
-            .or_else(|| self.waking.first().map(|(time, _)| *time))
+        self.hold.or_else(|| self.waking.first().map(|(time, _)| *time))
     }
 
     /// Launches nothing before `until`: what was sent and not answered has arrived by then, or never will (design 6.3, rule

@@ -34,7 +34,9 @@ pub(super) fn manner(
         .map(|field| field.path.clone())
         .collect();
     if rules.undelete() != Undelete::Never
-        && calling.iter().any(|path| hangs_on_a_cleared_thing(want, path, outlook))
+        && calling
+            .iter()
+            .any(|path| hangs_on_a_cleared_thing(want, path, outlook))
     {
         return Ok(Manner::InItsPlace);
     }

@@ -312,7 +312,9 @@ impl Machine {
     pub(super) fn end_of_build(&mut self, out: &mut Vec<Output>) {
         if let Some(why) = self.turning.clone() {
             let attempts = self.jobs.iter().filter_map(|job| job.attempts.front());
-            let late = attempts.filter_map(|attempt| Some(attempt.pending()?.until)).max();
+            let late = attempts
+                .filter_map(|attempt| Some(attempt.pending()?.until))
+                .max();
             if let Some(late) = late {
                 self.hold_until(late, out);
             }

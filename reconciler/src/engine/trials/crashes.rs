@@ -30,11 +30,7 @@ async fn nexts(scene: &Scene) -> Vec<Next> {
         ("delete", Command::Delete),
     ] {
         let world = undisturbed(&scene.ground, &command).await;
-        nexts.push(Next {
-            name,
-            command,
-            world,
-        });
+        nexts.push(Next { name, command, world });
     }
     nexts
 }
@@ -48,7 +44,11 @@ async fn go_on(ground: &Ground, next: &Next, case: &str) {
     );
     ground.settle().await;
     let world = ground.cloud.world();
-    assert_same(&next.world, &world.facts(false), &format!("{case}: not the wanted world"));
+    assert_same(
+        &next.world,
+        &world.facts(false),
+        &format!("{case}: not the wanted world"),
+    );
     check_recorded(ground, case);
     check_still(ground, &next.command, case).await;
 }
@@ -80,7 +80,10 @@ fn committed(ground: &Ground) -> bool {
     let content = ground.store.content();
     let journal = content.live();
     journal.iter().any(|entry| matches!(entry, Entry::Commit { .. }))
-        || (journal.is_empty() && content.snapshot.is_some_and(|snapshot| snapshot.folded.epoch >= content.epoch))
+        || (journal.is_empty()
+            && content
+                .snapshot
+                .is_some_and(|snapshot| snapshot.folded.epoch >= content.epoch))
 }
 
 /// Dies anew for each next command, and goes on with it.
@@ -241,7 +244,10 @@ async fn a_second_death_on_the_way_back_changes_nothing() {
         for write in 0..first.cloud.writes() - before {
             for after in [false, true] {
                 let when = if after { "after" } else { "before" };
-                let case = format!("{} died again {when} write {write} of the way back", scene.plan.name);
+                let case = format!(
+                    "{} died again {when} write {write} of the way back",
+                    scene.plan.name
+                );
                 let trial = async {
                     let ground = die().await;
                     ground.cloud.die_in(write, after);

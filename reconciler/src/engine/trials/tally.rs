@@ -15,7 +15,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    #[expect(clippy::disallowed_methods, reason = "which cases to run is asked of whoever runs the tests")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "which cases to run is asked of whoever runs the tests"
+    )]
     pub(super) fn new(suite: &'static str) -> Self {
         Self {
             suite,
