@@ -14,12 +14,14 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
 
 use super::arn::{Partition, partition_of};
 use super::clients::Clients;
 use super::connector::{BundleError, Calls, Seam};
+use super::outcome::{Verdict, said, verdict};
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -262,15 +264,22 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         .get_caller_identity()
         .customize()
         .config_override(few);
-    let identity = call.send().await;
-    let error = match identity {
-        Ok(identity) => {
-            let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
-            return identity.account.ok_or_else(nobody);
-        }
+    let error = match call.send().await {
+        Ok(identity) => return named(identity),
         Err(error) => error,
     };
-    let told = Told(DisplayErrorContext(&error).to_string());
+    // Who is told to slow down has reached it: that is worth more patience.
+    let error = match verdict(&error) {
+        Verdict::Throttled(_) => match clients.sts.read().get_caller_identity().send().await {
+            Ok(identity) => return named(identity),
+            Err(error) => error,
+        },
+        _ => error,
+    };
+    let told = match &error {
+        SdkError::ServiceError(_) => Told(said(&error).to_string()),
+        _ => Told(DisplayErrorContext(&error).to_string()),
+    };
     Err(match &error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             match config.endpoint_url() {
@@ -299,6 +308,11 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         },
         _ => ContextError::Unknown(told),
     })
+}
+
+fn named(identity: GetCallerIdentityOutput) -> Result<String, ContextError> {
+    let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
+    identity.account.ok_or_else(nobody)
 }
 
 fn endpoint(config: &SdkConfig, region: &str) -> String {

@@ -241,7 +241,8 @@ where
     }
 }
 
-fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
+/// What was said, as text without the request that it was said to.
+pub(super) fn said<E>(error: &SdkError<E, HttpResponse>) -> Said
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
