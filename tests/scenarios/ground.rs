@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use grail_tests::account::Account;
 use grail_tests::cli::{Grail, Run};
+use grail_tests::difference::assert_same;
 use grail_tests::emulator::Moto;
 use grail_tests::project::Project;
 use grail_tests::proxy::{Calls, Proxy};
@@ -94,6 +95,29 @@ impl Ground {
         let text = std::fs::read_to_string(self.state().join("journal.ndjson")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
+}
+
+/// Fails unless the account is as it was, ids included. Only the token in the mark of an API may be another: it names the
+/// attempt that wrote the API last, and the way back is an attempt of its own. The digest beside it must be the old one.
+#[track_caller]
+pub(crate) fn assert_as_before(now: &World, before: &World) {
+    assert_same(
+        ("before", "now"),
+        &without_tokens(before.exact()),
+        &without_tokens(now.exact()),
+    );
+}
+
+fn without_tokens(value: &Value) -> Value {
+    let mut value = value.clone();
+    let apis = value["rest_apis"].as_object_mut().into_iter().flatten();
+    for (_, api) in apis {
+        let mark = api["identity"]["description"].as_str().unwrap_or_default();
+        if let Some((_, digest)) = mark.rsplit_once(':') {
+            api["identity"]["description"] = format!("grail:<token>:{digest}").into();
+        }
+    }
+    value
 }
 
 /// Changes the shop: code, configuration, a route, a function more.

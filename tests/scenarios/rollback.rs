@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use grail_tests::cli::Run;
-use grail_tests::proxy::{Effect, Fault, On};
+use grail_tests::cli::{Run, Running};
+use grail_tests::proxy::{Effect, Fault, Injected, On};
 use grail_tests::runtime::block_on;
 use grail_tests::world::World;
 use serde_json::json;
 
-use crate::ground::{Ground, grow};
+use crate::ground::{Ground, assert_as_before, grow};
 
 /// How many writes `grail deploy` makes, one after the other, and what comes of it.
 fn rehearse(prepare: impl FnOnce(&Ground)) -> (usize, World) {
@@ -42,7 +42,7 @@ fn refuse_each(prepare: impl Fn(&Ground)) {
         ground.proxy.heal();
         assert_eq!(refusal.struck(), 1, "write {n} was never made");
         assert!(run.stderr.contains("not authorized"), "no cause is told: {run}");
-        ground.world().assert_untouched_since(&before);
+        assert_as_before(&ground.world(), &before);
         assert_eq!(ground.project.deployed_text("dev"), record, "write {n}: {run}");
         assert_eq!(ground.journal(), Vec::<String>::new(), "write {n}: {run}");
         ground.run(&["status"]).expect_success();
@@ -123,12 +123,11 @@ fn a_storm_of_throttling_passes() {
     let (_, wanted) = rehearse(first);
     let ground = Ground::shop();
     let storm = ground.proxy.inject(On::everything(), Fault::Throttle);
-    let mut running = ground.grail().start(&["deploy"]);
-    struck_at_least(&storm, 2, &mut running);
+    let running = struck_at_least(&storm, 2, ground.grail().start(&["deploy"]));
     ground.proxy.heal();
     // The second gust meets the writes.
     let gust = ground.proxy.inject(On::writes(), Fault::Throttle);
-    struck_at_least(&gust, 3, &mut running);
+    let running = struck_at_least(&gust, 3, running);
     ground.proxy.heal();
     running.wait().expect_success();
     ground
@@ -137,15 +136,16 @@ fn a_storm_of_throttling_passes() {
     ground.assert_at_rest();
 }
 
-fn struck_at_least(
-    rule: &grail_tests::proxy::Injected,
-    times: usize,
-    running: &mut grail_tests::cli::Running,
-) {
+/// Waits until a rule has struck so often, and fails with what grail said where it gives up before.
+fn struck_at_least(rule: &Injected, times: usize, running: Running) -> Running {
+    let mut running = running;
     while rule.struck() < times {
-        assert!(!running.has_ended(), "it gave up after {} strokes", rule.struck());
+        if running.has_ended() {
+            panic!("it gave up after {} strokes: {}", rule.struck(), running.wait());
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
+    running
 }
 
 /// A deploy whose last step but one is refused, kept as it is.
@@ -163,8 +163,7 @@ fn kept() -> (Ground, Run) {
 fn a_failure_that_is_kept_is_shown_and_finished() {
     let (_, wanted) = rehearse(first);
     let (ground, _) = kept();
-    let made = ground.world().names();
-    assert_eq!(made["functions"], ["shop-dev", "shop-dev-door"]);
+    assert_eq!(functions(&ground), ["shop-dev", "shop-dev-door"]);
     let shown = ground.run(&["status"]).expect_code(6).stdout;
     for word in [
         "open since `grail deploy`",
@@ -217,7 +216,7 @@ fn an_update_that_is_kept_goes_back_to_the_last_commit_and_not_to_the_last_try()
         ground.proxy.heal();
     }
     ground.run(&["rollback"]).expect_success();
-    ground.world().assert_untouched_since(&before);
+    assert_as_before(&ground.world(), &before);
     assert_eq!(ground.project.deployed_text("dev"), record);
 }
 
@@ -269,7 +268,7 @@ fn a_stop_in_time_leaves_nothing_in_doubt() {
     running.terminate();
     running.wait().expect_code(6);
     ground.proxy.heal();
-    assert_eq!(ground.world().names()["functions"], ["shop-dev", "shop-dev-door"]);
+    assert_eq!(functions(&ground), ["shop-dev", "shop-dev-door"]);
     ground.proxy.forget_calls();
     ground.run(&["rollback"]).expect_success();
     let left = ground.world().names();
@@ -362,22 +361,60 @@ fn a_deletion_that_is_refused_does_not_keep_the_rest() {
     ground.run(&["status"]).expect_success();
 }
 
-/// A deploy that makes something superfluous commits first; what cannot be swept does not undo it.
+/// A function can be made again as it was, so it is deleted before the commit, and its refusal takes all back.
 #[test]
-fn a_sweep_that_is_refused_leaves_the_new_and_says_so() {
+fn a_function_that_may_not_be_deleted_takes_the_deploy_back() {
     let ground = Ground::shop();
     grow(&ground.project);
     ground.deploy();
-    let with = ground.project.read("app.py");
-    let without = with.split("@app.lambda_function()").next().unwrap().to_owned();
+    let (before, record) = (ground.world(), ground.project.deployed_text("dev"));
+    let without = before_the_function(&ground.project.read("app.py"));
     ground.project.write("app.py", &without);
     ground
         .proxy
         .inject(On::operation("DeleteFunction"), Fault::access_denied());
-    let run = ground.run(&["deploy"]).expect_code(4);
+    let run = ground.run(&["deploy"]).expect_code(3);
     assert!(run.stderr.contains("lambda_function.count"), "{run}");
+    assert_as_before(&ground.world(), &before);
+    assert_eq!(ground.project.deployed_text("dev"), record);
+    ground.proxy.heal();
+    ground.deploy();
+    assert_eq!(functions(&ground), ["shop-dev", "shop-dev-door"]);
+    ground.assert_at_rest();
+}
+
+fn before_the_function(app: &str) -> String {
+    let (without, _) = app.split_once("@app.lambda_function()").unwrap();
+    without.to_owned()
+}
+
+fn functions(ground: &Ground) -> Vec<String> {
+    let mut names = ground.world().names().remove("functions").unwrap_or_default();
+    names.sort_unstable();
+    names
+}
+
+/// An API can never be made again as it was, so it is deleted after the commit: the new stands, and the rest is told.
+#[test]
+fn an_api_that_may_not_be_deleted_leaves_the_new_and_is_told() {
+    let ground = Ground::shop();
+    ground.deploy();
+    ground.project.write(
+        "app.py",
+        "from chalice import Chalice\n\napp = Chalice(app_name='shop')\n\n\n\
+         @app.lambda_function()\ndef count(event, context):\n    return 2\n",
+    );
+    let refused = ground
+        .proxy
+        .inject(On::operation("DeleteRestApi"), Fault::access_denied());
+    let run = ground.run(&["deploy"]).expect_code(4);
+    assert!(refused.struck() >= 1);
+    assert!(run.stderr.contains("rest_api.rest_api"), "{run}");
+    assert_eq!(functions(&ground), ["shop-dev-count"]);
+    assert_eq!(ground.world().names()["rest_apis"], ["shop"]);
+    ground.run(&["status"]).expect_code(4);
     ground.proxy.heal();
     ground.run(&["deploy"]).expect_success();
-    assert_eq!(ground.world().names()["functions"], ["shop-dev", "shop-dev-door"]);
+    assert_eq!(ground.world().names()["rest_apis"], Vec::<String>::new());
     ground.assert_at_rest();
 }

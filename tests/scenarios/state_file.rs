@@ -5,7 +5,7 @@ use std::fs;
 
 use grail_tests::proxy::Calls;
 use grail_tests::world::World;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::ground::{Ground, grow};
 
@@ -148,32 +148,41 @@ fn the_record_of_an_old_chalice_is_taken_over() {
 /// What no kind of grail's covers stays in the record to the letter, at its place.
 #[test]
 fn entries_of_other_kinds_are_kept_as_they_are() {
-    let Deployed { ground, .. } = deployed();
-    let strange = json!({
-        "name": "chat", "resource_type": "websocket_api",
-        "websocket_api_url": "wss://abc.execute-api.us-east-1.amazonaws.com/api/", "websocket_api_id": "abc",
-    });
-    let mut record: Value = ground.project.deployed("dev");
-    record["resources"].as_array_mut().unwrap().push(strange.clone());
+    const STRANGE: &str = r#"    {
+      "name": "chat",
+      "resource_type": "websocket_api",
+      "websocket_api_url": "wss://abc.execute-api.us-east-1.amazonaws.com/api/",
+      "websocket_api_id": "abc"
+    },
+"#;
+    let Deployed { ground, record, .. } = deployed();
+    let (before, after) = record.split_at(
+        record
+            .find("    {\n      \"rest_api_id\"")
+            .unwrap_or_else(|| panic!("the record does not show its API as Chalice writes it:\n{record}")),
+    );
     ground
         .project
-        .write(".chalice/deployed/dev.json", &format!("{record:#}\n"));
+        .write(".chalice/deployed/dev.json", &format!("{before}{STRANGE}{after}"));
+    let keeps = || {
+        let text = ground.project.deployed_text("dev").unwrap();
+        assert!(text.contains(STRANGE), "{text}");
+        let at = |name: &str| text.find(&format!("\"name\": \"{name}\""));
+        assert!(at("door") < at("chat") && at("chat") < at("rest_api"), "{text}");
+    };
+    ground.assert_at_rest();
+    keeps();
     grow(&ground.project);
     ground.deploy();
-    let now = ground.project.deployed("dev");
-    let kept: Vec<_> = now["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|one| one["name"] == "chat")
-        .collect();
-    assert_eq!(kept, [&strange]);
-    assert_eq!(
-        ground.project.recorded("dev", "count")["resource_type"],
-        "lambda_function"
-    );
+    let made = ground.project.recorded("dev", "count");
+    assert_eq!(made["resource_type"], "lambda_function");
+    keeps();
     ground.assert_at_rest();
-    assert_eq!(ground.project.recorded("dev", "chat"), strange);
+    // Not ours to delete either.
+    ground.run(&["delete"]).expect_success();
+    let left = ground.project.deployed("dev");
+    assert_eq!(left["resources"].as_array().map(Vec::len), Some(1), "{left:#}");
+    assert_eq!(left["resources"][0]["name"], "chat");
 }
 
 /// A state that cannot be read is not written over, and nothing is done.
