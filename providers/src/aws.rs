@@ -12,6 +12,7 @@ pub mod context;
 pub mod outcome;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod transport;
 pub mod wait;
 
 pub use clients::Clients;

@@ -7,9 +7,10 @@
 //! deletes both, two projects cannot disturb each other, and a cloud's account holds one stack only. The price is one
 //! process (about 60 MB) for each stage in use.
 //!
-//! It outlives grail's process and keeps its port over restarts where the port is free, because the port is part of every
-//! URL. What it holds is written down when it stops (`down`, SIGTERM, a shutdown of the machine), not before: after a
-//! power cut it comes back as it was at its last orderly stop, and the next deploy makes again what is missing.
+//! It outlives grail's process, and ends by itself when its folder is deleted. It keeps its port over restarts where the
+//! port is free, because the port is part of every URL. What it holds is written down when it stops (`down`, SIGTERM, a
+//! shutdown of the machine), not before: after a power cut it comes back as it was at its last orderly stop, and the next
+//! deploy makes again what is missing.
 
 use std::path::{Path, PathBuf};
 

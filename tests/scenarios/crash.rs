@@ -39,12 +39,13 @@ fn deaths(story: u64, writes: usize, most: usize) -> Vec<Death> {
     }
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed.wrapping_add(story));
     let sample: Vec<Death> = all.choose_multiple(&mut random, most).copied().collect();
-    println!(
-        "{} of {} deaths, seed {seed}: {sample:?}",
-        sample.len(),
-        all.len()
-    );
+    show(&sample, all.len(), seed);
     sample
+}
+
+#[expect(clippy::print_stdout, reason = "a test that fails shows what it has drawn")]
+fn show(sample: &[Death], of: usize, seed: u64) {
+    println!("{} of {of} deaths, seed {seed}: {sample:?}", sample.len());
 }
 
 #[expect(

@@ -1,5 +1,11 @@
 //! Whole scenarios: one binary, one module a subject. The harness is the library `grail-tests`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
+)]
+
 mod architecture;
 mod crash;
 mod examples;
@@ -9,5 +15,6 @@ mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
 mod local_cloud;
+mod oracle;
 mod rollback;
 mod state_file;

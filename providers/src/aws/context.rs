@@ -4,6 +4,9 @@
 //! middle of a deploy: are there credentials, is there a region, does the endpoint answer, whose account is it. Nothing here
 //! reads the environment except the SDK's own chain (profiles, SSO, processes, instance metadata, `AWS_ENDPOINT_URL`).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,18 +16,23 @@ use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
+use aws_types::os_shim_internal::{Env, Fs};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
 
 use super::arn::{Partition, partition_of};
 use super::clients::Clients;
-use super::connector::{BundleError, Calls, Seam};
+use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
+use super::transport::BundleError;
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long the answer to the question for the account may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long credentials may take to load: a credential process may ask a person for a code.
 const SIGN_IN: Duration = Duration::from_secs(120);
@@ -102,6 +110,9 @@ pub enum ContextError {
     /// The certificate bundle is of no use.
     #[error("the certificates for TLS could not be loaded")]
     Bundle(#[from] BundleError),
+    /// The profile that was named stands in no configuration file.
+    #[error("there is no AWS profile `{0}`")]
+    NoProfile(String, Vec<String>),
     /// No region is configured anywhere.
     #[error("no AWS region is set")]
     NoRegion,
@@ -129,8 +140,23 @@ pub struct Told(pub String);
 
 impl ContextError {
     /// What a person can do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> String {
+        if let Self::NoProfile(_, known) = self
+            && !known.is_empty()
+        {
+            return format!("the profiles are: {}", known.join(", "));
+        }
+        if let Self::Unreachable(_, told) | Self::WrongRegion(_, told) = self
+            && told.0.contains("certificate")
+        {
+            return "what signed the endpoint's certificate is not trusted: name its certificate in `AWS_CA_BUNDLE`".to_owned();
+        }
+        self.advice().to_owned()
+    }
+
+    fn advice(&self) -> &'static str {
         match self {
+            Self::NoProfile(..) => "make it with `aws configure --profile NAME`",
             Self::Bundle(_) => "`AWS_CA_BUNDLE` must name a file of PEM certificates",
             Self::NoRegion => {
                 "name one with `--region`, with `AWS_REGION`, or in the profile (`aws configure`)"
@@ -168,7 +194,16 @@ impl Context {
         foreign_code: ForeignCode,
     ) -> Result<Self, ContextError> {
         let seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        if let Some(profile) = &settings.profile {
+            know(profile).await?;
+        }
         let config = load(&settings, &seam).await;
+        if let Some(url) = config.endpoint_url()
+            && !is_url(url)
+        {
+            let told = Told("it is no URL: `http://HOST:PORT` was expected".to_owned());
+            return Err(ContextError::Unreachable(url.to_owned(), told));
+        }
         let region = config
             .region()
             .map(ToString::to_string)
@@ -232,6 +267,30 @@ fn made_up() -> aws_credential_types::provider::SharedCredentialsProvider {
     aws_credential_types::provider::SharedCredentialsProvider::new(credentials)
 }
 
+fn is_url(text: &str) -> bool {
+    let Some(rest) = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"))
+    else {
+        return false;
+    };
+    !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace)
+}
+
+/// The SDK passes over a profile that does not exist, and then finds no credentials or, worse, others.
+async fn know(profile: &str) -> Result<(), ContextError> {
+    let known = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    match known {
+        Ok(known) if known.get_profile(profile).is_none() => {
+            let mut names: Vec<_> = known.profiles().map(ToOwned::to_owned).collect();
+            names.sort();
+            Err(ContextError::NoProfile(profile.to_owned(), names))
+        }
+        // Files that cannot be read are the SDK's to complain about.
+        _ => Ok(()),
+    }
+}
+
 async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout.unwrap_or(CONNECT_TIMEOUT))
@@ -257,7 +316,9 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
     // Two attempts: an endpoint that is not there should be told in seconds.
-    let few = aws_sdk_sts::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(2));
+    let few = aws_sdk_sts::config::Builder::new()
+        .retry_config(RetryConfig::standard().with_max_attempts(2))
+        .timeout_config(TimeoutConfig::builder().read_timeout(READ_TIMEOUT).build());
     let call = clients
         .sts
         .read()
@@ -276,10 +337,7 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         },
         _ => error,
     };
-    let told = match &error {
-        SdkError::ServiceError(_) => Told(said(&error).to_string()),
-        _ => Told(DisplayErrorContext(&error).to_string()),
-    };
+    let told = Told(said(&error).to_string());
     Err(match &error {
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
             match config.endpoint_url() {
@@ -290,8 +348,9 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         SdkError::DispatchFailure(failure) if failure.is_user() => {
             ContextError::Unreachable(endpoint(config, region), told)
         }
-        // Before a request is sent, only the loading of credentials can go wrong.
-        SdkError::DispatchFailure(_) => ContextError::NoCredentials(told),
+        SdkError::DispatchFailure(_) if verdict(&error) == Verdict::NotSent(false) => {
+            ContextError::NoCredentials(told)
+        }
         SdkError::ServiceError(service) => match service.err().code() {
             Some(
                 "InvalidClientTokenId"
@@ -319,144 +378,4 @@ fn endpoint(config: &SdkConfig, region: &str) -> String {
     config
         .endpoint_url()
         .map_or_else(|| format!("of {region}"), ToOwned::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use grail_state::artifacts::MemoryArtifacts;
-
-    use super::*;
-    use crate::aws::testing::{Canned, Reply, reply};
-
-    fn stack() -> StackId {
-        StackId {
-            app: "shop".into(),
-            stage: "dev".into(),
-        }
-    }
-
-    async fn told(answers: Vec<Reply>, url: Option<&str>) -> Result<String, ContextError> {
-        let mut config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("eu-west-1"))
-            .credentials_provider(made_up())
-            .http_client(Seam::over(Canned::new(answers)));
-        config.set_endpoint_url(url.map(ToOwned::to_owned));
-        let config = config.build();
-        account(&Clients::new(&config), &config, "eu-west-1").await
-    }
-
-    fn error(code: &str) -> Reply {
-        let body = format!(
-            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
-        );
-        reply(403, body)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_account_is_asked_for_and_every_refusal_has_a_name() {
-        let identity = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>\
-             </GetCallerIdentityResult></GetCallerIdentityResponse>";
-        assert_eq!(
-            told(vec![reply(200, identity)], None).await.unwrap(),
-            "111122223333"
-        );
-        for code in ["InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch"] {
-            assert!(
-                matches!(
-                    told(vec![error(code)], None).await,
-                    Err(ContextError::BadCredentials(_))
-                ),
-                "{code}"
-            );
-        }
-        assert!(matches!(
-            told(vec![error("Strange")], None).await,
-            Err(ContextError::Unknown(_))
-        ));
-        let broken = || vec![Reply::Broken; 2];
-        assert!(
-            matches!(told(broken(), None).await, Err(ContextError::WrongRegion(region, _)) if region == "eu-west-1")
-        );
-        let there = Some("http://127.0.0.1:9");
-        assert!(
-            matches!(told(broken(), there).await, Err(ContextError::Unreachable(url, _)) if url == "http://127.0.0.1:9")
-        );
-    }
-
-    #[tokio::test]
-    async fn without_credentials_nothing_is_sent() {
-        use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
-        #[derive(Debug)]
-        struct None;
-        impl ProvideCredentials for None {
-            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-            where
-                Self: 'a,
-            {
-                future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("nobody signed in")))
-            }
-        }
-        let aws = Canned::new([]);
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("eu-west-1"))
-            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-                None,
-            ))
-            .http_client(Seam::over(aws.clone()))
-            .build();
-        let error = account(&Clients::new(&config), &config, "eu-west-1")
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(&error, ContextError::NoCredentials(told) if told.0.contains("nobody signed in")),
-            "{error:?}"
-        );
-        assert!(aws.asked().is_empty() && error.hint().contains("--local"));
-    }
-
-    #[tokio::test]
-    async fn a_region_that_is_none_is_refused_before_anything_is_sent() {
-        let settings = Settings {
-            region: Some("EU West".into()),
-            local: Some(LocalCloud { port: 1 }),
-            loopback_only: true,
-            ..Settings::default()
-        };
-        let connected = Context::connect(
-            settings,
-            stack(),
-            Arc::new(MemoryArtifacts::default()),
-            Arc::new(|_| None),
-        );
-        assert!(matches!(connected.await, Err(ContextError::WrongRegion(region, _)) if region == "EU West"));
-    }
-
-    #[tokio::test]
-    async fn an_endpoint_that_does_not_listen_is_named() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let url = format!("http://{free}");
-        let settings = Settings {
-            region: Some("us-east-1".into()),
-            endpoint_url: Some(url.clone()),
-            local: Some(LocalCloud { port: free.port() }),
-            loopback_only: true,
-            ..Settings::default()
-        };
-        let connected = Context::connect(
-            settings,
-            stack(),
-            Arc::new(MemoryArtifacts::default()),
-            Arc::new(|_| None),
-        );
-        let error = connected.await.unwrap_err();
-        assert!(
-            matches!(&error, ContextError::Unreachable(at, _) if *at == url),
-            "{error:?}"
-        );
-    }
 }

@@ -77,7 +77,12 @@ impl ApiStage {
     }
 
     fn url(&self, api: &str, stage: &str) -> String {
-        let Context { region, dns_suffix, local, .. } = &*self.context;
+        let Context {
+            region,
+            dns_suffix,
+            local,
+            ..
+        } = &*self.context;
         match local {
             Some(cloud) => local_url(cloud.port, api, stage),
             None => format!("https://{api}.execute-api.{region}.{dns_suffix}/{stage}/"),
@@ -125,12 +130,17 @@ impl ApiStage {
             .tracing_enabled(spec.tracing)
             .send()
             .await;
-        let wait = ("API Gateway, which makes one deployment in 5 s", Duration::from_secs(5));
+        let wait = (
+            "API Gateway, which makes one deployment in 5 s",
+            Duration::from_secs(5),
+        );
         let made = patiently(answer, "apigateway:POST", wait)?;
         let nameless = || Failure::maybe("the new deployment has no id", Duration::from_secs(1));
         let id = made.id.ok_or_else(nameless)?;
         if spec.tracing {
-            self.insist_on_tracing(spec).await.map_err(Failure::after_change)?;
+            self.insist_on_tracing(spec)
+                .await
+                .map_err(Failure::after_change)?;
         }
         Ok(id)
     }
@@ -288,10 +298,12 @@ impl Resource for ApiStage {
             return Ok(None);
         };
         let deployment = found.deployment_id.unwrap_or_default();
-        let record = at.record.filter(|record| {
-            !deployment.is_empty() && deployment_in(&record.outputs) == deployment
-        });
-        let recorded = record.and_then(|record| record.spec.get("definition")).and_then(Value::as_str);
+        let record = at
+            .record
+            .filter(|record| !deployment.is_empty() && deployment_in(&record.outputs) == deployment);
+        let recorded = record
+            .and_then(|record| record.spec.get("definition"))
+            .and_then(Value::as_str);
         let definition = match recorded {
             Some(text) => text.to_owned(),
             None => self.definition_of(&api, &deployment).await?,
@@ -330,7 +342,10 @@ impl Resource for ApiStage {
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let Some((api, stage)) = request.handle.0.split_once('/') else {
-            return Err(Failure::refused(format!("`{}` names no stage of an API", request.handle)));
+            return Err(Failure::refused(format!(
+                "`{}` names no stage of an API",
+                request.handle
+            )));
         };
         let sent = self.context.clients.apigateway.write().delete_stage();
         let answer = sent.rest_api_id(api).stage_name(stage).send().await;
@@ -345,7 +360,6 @@ impl Resource for ApiStage {
         }))
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -138,7 +138,8 @@ impl RestApi {
         if let Some(digest) = definition.as_str().filter(|text| is_digest(text)) {
             let digest = Digest(digest.to_owned());
             let kept = self.context.artifacts.get(&digest).map_err(Failure::refused)?;
-            let lost = || Failure::refused(format!("the API definition {} is no longer kept", digest.short()));
+            let lost =
+                || Failure::refused(format!("the API definition {} is no longer kept", digest.short()));
             let document = serde_json::from_slice(&kept.ok_or_else(lost)?).map_err(Failure::refused)?;
             return Ok((document, digest));
         }
@@ -158,7 +159,10 @@ impl RestApi {
             .send()
             .await;
         let wait = match spec.endpoint_type {
-            EndpointType::Edge => ("API Gateway, which makes one edge API in 30 s", Duration::from_secs(30)),
+            EndpointType::Edge => (
+                "API Gateway, which makes one edge API in 30 s",
+                Duration::from_secs(30),
+            ),
             _ => ("API Gateway, which makes one API in 3 s", Duration::from_secs(3)),
         };
         patiently(answer, "apigateway:POST", wait).map(Head::from)
@@ -172,7 +176,10 @@ impl RestApi {
             .body(letter.body())
             .send()
             .await;
-        let wait = ("API Gateway, which takes one definition a second", Duration::from_secs(1));
+        let wait = (
+            "API Gateway, which takes one definition a second",
+            Duration::from_secs(1),
+        );
         patiently(answer, "apigateway:PUT", wait).map(Head::from)
     }
 
@@ -181,12 +188,22 @@ impl RestApi {
             return Ok(());
         }
         let sent = self.context.clients.apigateway.write().update_rest_api();
-        let answer = sent.rest_api_id(id).set_patch_operations(Some(patches)).send().await;
+        let answer = sent
+            .rest_api_id(id)
+            .set_patch_operations(Some(patches))
+            .send()
+            .await;
         answer.wrote("apigateway:PATCH").map(|_| ())
     }
 
     /// What is there after a write of ours that made it `spec`, with the new baseline.
-    async fn written(&self, id: &str, spec: &Spec, digest: &str, depth: Depth) -> Result<Seen<Spec>, Failure> {
+    async fn written(
+        &self,
+        id: &str,
+        spec: &Spec,
+        digest: &str,
+        depth: Depth,
+    ) -> Result<Seen<Spec>, Failure> {
         let reading = Reading::take(&self.context, id, depth).await?;
         let gone = || Failure::refused(format!("the REST API {id} is gone"));
         Ok(self.seen(&reading.ok_or_else(gone)?, spec.with_digest(digest)))
@@ -194,7 +211,12 @@ impl RestApi {
 
     fn seen(&self, reading: &Reading, spec: Spec) -> Seen<Spec> {
         let id = &reading.head.id;
-        let Context { partition, region, account, .. } = &*self.context;
+        let Context {
+            partition,
+            region,
+            account,
+            ..
+        } = &*self.context;
         let arn = format!("arn:{partition}:execute-api:{region}:{account}:{id}");
         let outputs = [
             ("id", json!(id)),
@@ -231,14 +253,20 @@ impl RestApi {
         {
             return self.seen(reading, spec);
         }
-        let short = baseline.split(':').next_back().and_then(|digest| digest.get(..12));
+        let short = baseline
+            .split(':')
+            .next_back()
+            .and_then(|digest| digest.get(..12));
         let short = short.unwrap_or(&baseline);
-        let recorded = record.filter(|_| known.is_some()).and_then(|record| record.spec.get("definition"));
+        let recorded = record
+            .filter(|_| known.is_some())
+            .and_then(|record| record.spec.get("definition"));
         let definition = match reading.head.mark() {
             // A document is applied whole, mark and all: what bears the mark of this very attempt is what it sent. But of
             // the document that the record speaks of the record knows better: the mark stays when a hand changes a method.
             Some(mark)
-                if Some(&mark.token) == at.token && recorded.and_then(Value::as_str) != Some(&mark.digest) =>
+                if Some(&mark.token) == at.token
+                    && recorded.and_then(Value::as_str) != Some(&mark.digest) =>
             {
                 mark.digest
             }
@@ -273,7 +301,10 @@ impl Letter {
         if let Some(info) = document.get_mut("info").and_then(Value::as_object_mut) {
             info.insert("description".to_owned(), Value::String(description.clone()));
         }
-        Self { document, description }
+        Self {
+            document,
+            description,
+        }
     }
 
     fn body(&self) -> Blob {
@@ -340,14 +371,23 @@ impl Resource for RestApi {
                 why,
             });
         };
-        if let Some(size) = spec.minimum_compression.filter(|size| *size > LARGEST_COMPRESSION) {
-            problem("minimum_compression", format!("{size} is more than {LARGEST_COMPRESSION}"));
+        if let Some(size) = spec
+            .minimum_compression
+            .filter(|size| *size > LARGEST_COMPRESSION)
+        {
+            problem(
+                "minimum_compression",
+                format!("{size} is more than {LARGEST_COMPRESSION}"),
+            );
         }
         match &spec.definition {
             Value::Object(document) => {
                 let title = spec.definition.pointer("/info/title").and_then(Value::as_str);
                 if title != Some(&spec.name) {
-                    problem("definition.info.title", format!("must be the name, `{}`", spec.name));
+                    problem(
+                        "definition.info.title",
+                        format!("must be the name, `{}`", spec.name),
+                    );
                 }
                 if !document.get("paths").is_some_and(Value::is_object) {
                     problem("definition.paths", "a definition needs paths".to_owned());
@@ -398,7 +438,9 @@ impl Resource for RestApi {
             None => self.import(spec, &letter).await?,
         };
         let patches = head.lacks(spec, &letter.description);
-        self.patch(&head.id, patches).await.map_err(Failure::after_change)?;
+        self.patch(&head.id, patches)
+            .await
+            .map_err(Failure::after_change)?;
         let seen = self.written(&head.id, spec, &digest.0, depth).await;
         seen.map_err(Failure::after_change)
     }
@@ -416,7 +458,9 @@ impl Resource for RestApi {
             return seen.map_err(Failure::after_change);
         }
         let present = request.have.get("endpoint_type").and_then(Value::as_str);
-        let present = present.and_then(EndpointType::named).unwrap_or(EndpointType::Edge);
+        let present = present
+            .and_then(EndpointType::named)
+            .unwrap_or(EndpointType::Edge);
         let mut patches = Vec::new();
         if diff.touches("name") {
             patches.push(head::replace("/name", &want.name));
@@ -428,7 +472,11 @@ impl Resource for RestApi {
             patches.push(head::endpoint(present, want));
         }
         self.patch(id, patches).await?;
-        let digest = request.have.get("definition").and_then(Value::as_str).unwrap_or_default();
+        let digest = request
+            .have
+            .get("definition")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let depth = Depth::of_baseline(request.outputs.get("baseline").and_then(Value::as_str));
         let seen = self.written(id, want, digest, depth).await;
         seen.map_err(Failure::after_change)
@@ -437,10 +485,16 @@ impl Resource for RestApi {
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let sent = self.context.clients.apigateway.write().delete_rest_api();
         let answer = sent.rest_api_id(&request.handle.0).send().await;
-        if answer.as_ref().is_err_and(|error| verdict(error) == Verdict::NotFound) {
+        if answer
+            .as_ref()
+            .is_err_and(|error| verdict(error) == Verdict::NotFound)
+        {
             return Ok(());
         }
-        let wait = ("API Gateway, which deletes one API in 30 s", Duration::from_secs(30));
+        let wait = (
+            "API Gateway, which deletes one API in 30 s",
+            Duration::from_secs(30),
+        );
         patiently(answer, "apigateway:DELETE", wait).map(|_| ())
     }
 
@@ -448,7 +502,16 @@ impl Resource for RestApi {
         let named = seen.spec.definition.as_str().filter(|text| is_digest(text));
         let ours = named.map(|text| Digest(text.to_owned()));
         let kept = match ours {
-            Some(digest) if self.context.artifacts.get(&digest).map_err(Failure::refused)?.is_some() => digest,
+            Some(digest)
+                if self
+                    .context
+                    .artifacts
+                    .get(&digest)
+                    .map_err(Failure::refused)?
+                    .is_some() =>
+            {
+                digest
+            }
             _ => {
                 let whole = Reading::take(&self.context, &seen.handle.0, Depth::Whole).await?;
                 let gone = || Failure::refused(format!("the REST API {} is gone", seen.handle));
@@ -465,7 +528,6 @@ impl Resource for RestApi {
         }))
     }
 }
-
 
 #[cfg(test)]
 mod tests;

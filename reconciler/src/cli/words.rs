@@ -8,6 +8,7 @@ use super::settings::Verbosity;
 use super::wish::Remark;
 use crate::event;
 use crate::source::chalice::diagnostic::{Problem, Problems};
+use miette::Diagnostic as _;
 use serde_json::{Value, json};
 
 /// Prints data: what a user asked for.
@@ -108,6 +109,10 @@ fn drawn(problems: &Problems, colour: bool) -> String {
         if drawer.render_report(&mut text, problem).is_err() {
             text.push_str(&format!("{problem}\n"));
         }
+        // Where there is no text to point at, the place is told.
+        if let (None, Some(place)) = (problem.labels(), &problem.place) {
+            text.push_str(&format!("  at {place}\n"));
+        }
     }
     text
 }
@@ -135,6 +140,13 @@ fn told(fault: &Fault, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::chalice::diagnostic::Place;
+
+    #[test]
+    fn a_problem_without_text_to_show_tells_its_place() {
+        let problem = Problem::error("x::y", "no good").at(Place::point("a.json", 3, 7));
+        assert!(warned(&problem, false).ends_with("no good\n  at a.json:3:7\n"));
+    }
 
     #[test]
     fn an_error_shows_its_causes_and_what_to_do_apart() {

@@ -129,6 +129,7 @@ pub(crate) struct Attempt {
     theirs: Vec<String>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "made and used up within one call")]
 enum Next {
     Look,
     Call(Call),

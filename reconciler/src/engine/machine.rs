@@ -535,7 +535,7 @@ impl Machine {
     }
 
     fn is_noting(&self) -> bool {
-        !self.broken && !(self.noting.is_empty() && self.queue.is_empty())
+        !(self.broken || self.noting.is_empty() && self.queue.is_empty())
     }
 
     fn end_of_stage(&mut self, out: &mut Vec<Output>) {

@@ -60,10 +60,10 @@ impl StopSignal {
 
     /// Waits for it.
     pub async fn stopped(&mut self) -> String {
-        if let Some(receiver) = &mut self.0 {
-            if let Ok(why) = receiver.wait_for(Option::is_some).await {
-                return why.clone().unwrap_or_default();
-            }
+        if let Some(receiver) = &mut self.0
+            && let Ok(why) = receiver.wait_for(Option::is_some).await
+        {
+            return why.clone().unwrap_or_default();
         }
         // Whoever could have asked is gone.
         std::future::pending().await

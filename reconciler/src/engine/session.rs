@@ -63,13 +63,13 @@ impl Engine {
 
     async fn session(&self, lease: Option<Lease>) -> Result<Session<'_>, EngineError> {
         let loaded = self.store.load().await?;
-        if let (Some(recorded), Some(current)) = (&loaded.snapshot.home, &self.home) {
-            if recorded != current {
-                return Err(EngineError::Elsewhere {
-                    recorded: recorded.clone(),
-                    current: current.clone(),
-                });
-            }
+        if let (Some(recorded), Some(current)) = (&loaded.snapshot.home, &self.home)
+            && recorded != current
+        {
+            return Err(EngineError::Elsewhere {
+                recorded: recorded.clone(),
+                current: current.clone(),
+            });
         }
         let txn = replay(loaded.snapshot, &loaded.journal)?;
         let quiet = self.quiet_from(&txn);

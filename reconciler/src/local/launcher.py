@@ -187,16 +187,31 @@ def front(app, nonce, stop):
     return answer
 
 
-async def serve(app, bind, nonce):
+async def leave_with(alive):
+    """Ends this process when its folder is deleted: nobody could find it any more. Keeps nothing: that is gone too."""
+    while True:
+        await asyncio.sleep(2)
+        try:
+            same = os.path.samestat(os.fstat(alive.fileno()), os.stat(alive.name))
+        except OSError:
+            same = False
+        if not same:
+            os._exit(0)
+
+
+async def serve(app, bind, nonce, alive=None):
     import hypercorn.asyncio
     import hypercorn.config
 
     stop = asyncio.Event()
+    watch = asyncio.create_task(leave_with(alive)) if alive else None
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     config = hypercorn.config.Config()
     config.bind, config.keep_alive_timeout, config.graceful_timeout = [bind], 75, 1
     await hypercorn.asyncio.serve(front(app, nonce, stop), config, shutdown_trigger=stop.wait)
+    if watch:
+        watch.cancel()
 
 
 def taught(folder):
@@ -225,8 +240,7 @@ def main(folder, preferred, edition):
     with open(record + ".new", "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         json.dump({"pid": os.getpid(), "port": port, "nonce": nonce, "edition": edition}, file)
     os.replace(record + ".new", record)
-    asyncio.run(serve(app, f"fd://{sock.detach()}", nonce))
-    alive.close()
+    asyncio.run(serve(app, f"fd://{sock.detach()}", nonce, alive))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@
 //! | CreateDeployment | forgets `tracingEnabled` | sets it by UpdateStage |
 //! | DeleteDeployment | refused while the stage exists that it was made for, whatever that points to | see [`deployments`] |
 //! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
-//! | Lambda GetFunction | `Code.Location` leads nowhere | remembers uploads and serves them itself |
+//! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
+//! | the same | `Code.Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
 //! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case |
 //!
@@ -68,6 +69,9 @@ impl MotoGaps {
             }
             "GetFunction" | "GetFunctionConfiguration" | "ListFunctions" => {
                 self.functions.show(upstream, asked, own).await
+            }
+            "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
+                self.functions.reserve(upstream, asked).await
             }
             "GetLayerVersionByArn" => layer_by_arn(upstream, asked).await,
             "PutBucketNotificationConfiguration" => upstream.send(in_lower_case(asked)).await,

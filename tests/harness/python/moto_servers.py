@@ -4,6 +4,7 @@ Standard input carries one command a line: ``start LOG`` answers ``PID PORT``, `
 End of input ends everything, so that no server outlives the test run, however that ended.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -71,6 +72,9 @@ def start(app, log):
 def main():
     app = DomainDispatcherApplication(create_backend_app)
     warm(app)
+    # What is here stays: a collection in a fork would only copy the pages that the forks share.
+    gc.collect()
+    gc.freeze()
     print("ready", flush=True)
     for line in iter(sys.stdin.readline, ""):
         command, argument = line.rstrip("\n").split(" ", 1)

@@ -50,13 +50,23 @@ impl ApiStage {
             let request = client.get_deployments().rest_api_id(api).limit(PAGE);
             let answer = request.set_position(position).send().await;
             let page = answer.read("apigateway:GET")?;
-            all.extend(page.items.unwrap_or_default().into_iter().filter_map(Marked::read));
+            all.extend(
+                page.items
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(Marked::read),
+            );
             match page.position {
                 Some(next) => position = Some(next),
                 None => break,
             }
         }
-        all.sort_by(|one, other| other.made.total_cmp(&one.made).then_with(|| one.id.cmp(&other.id)));
+        all.sort_by(|one, other| {
+            other
+                .made
+                .total_cmp(&one.made)
+                .then_with(|| one.id.cmp(&other.id))
+        });
         Ok(all)
     }
 
@@ -67,7 +77,11 @@ impl ApiStage {
             let sent = self.context.clients.apigateway.write().delete_deployment();
             let answer = sent.rest_api_id(api).deployment_id(&old.id).send().await;
             if let Err(failure) = answer.gone("apigateway:DELETE") {
-                tracing::debug!(deployment = old.id, why = failure.chain(), "an old deployment stays");
+                tracing::debug!(
+                    deployment = old.id,
+                    why = failure.chain(),
+                    "an old deployment stays"
+                );
             }
         }
     }

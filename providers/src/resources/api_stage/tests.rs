@@ -95,7 +95,10 @@ async fn a_stage_is_born_in_one_call() {
     let body = json!({"stageName": "api", "description": format!("grail:t1:{}", digest('a')), "tracingEnabled": false});
     assert_eq!(cloud.json(0), body);
     assert_eq!(remote.handle.0, "a1/api");
-    assert_eq!(remote.outputs["url"], json!("https://a1.execute-api.us-east-1.amazonaws.com/api/"));
+    assert_eq!(
+        remote.outputs["url"],
+        json!("https://a1.execute-api.us-east-1.amazonaws.com/api/")
+    );
     assert_eq!(remote.outputs["deployment_id"], json!("d1"));
     let want = Template::from_value(spec('a'));
     assert!(provider(&cloud).diff(&want, &remote).unwrap().is_empty());
@@ -115,7 +118,10 @@ async fn the_url_of_the_local_cloud_is_of_another_form() {
         token: &token,
     };
     let made = stage.create(birth).await.unwrap();
-    assert_eq!(made.outputs["url"], json!("http://a1.execute-api.localhost:4444/api/"));
+    assert_eq!(
+        made.outputs["url"],
+        json!("http://a1.execute-api.localhost:4444/api/")
+    );
 }
 
 #[tokio::test]
@@ -128,7 +134,10 @@ async fn tracing_that_the_deployment_did_not_set_is_patched() {
         reply(200, json!({"stageName": "api", "tracingEnabled": true})),
     ]);
     created(&cloud, &want).await.unwrap();
-    assert_eq!(cloud.operations(), ["CreateDeployment", "GetStage", "UpdateStage"]);
+    assert_eq!(
+        cloud.operations(),
+        ["CreateDeployment", "GetStage", "UpdateStage"]
+    );
     let patches = json!([{"op": "replace", "path": "/tracingEnabled", "value": "true"}]);
     assert_eq!(cloud.json(2)["patchOperations"], patches);
 
@@ -146,7 +155,10 @@ async fn while_the_stage_shows_the_recorded_deployment_one_read_is_enough() {
     let record = record(remote("d1", &digest('a')));
     let found = seen(&cloud, Some(&record), None).await.unwrap();
     assert_eq!(cloud.operations().len(), ApiStage::READS.each as usize);
-    assert_eq!((found.spec["definition"].as_str().unwrap(), found.proof), (digest('a').as_str(), Proof::Ours));
+    assert_eq!(
+        (found.spec["definition"].as_str().unwrap(), found.proof),
+        (digest('a').as_str(), Proof::Ours)
+    );
 }
 
 #[tokio::test]
@@ -156,13 +168,19 @@ async fn a_deployment_that_the_state_does_not_know_is_looked_at() {
         (String::new(), "deployment d2".to_owned()),
     ] {
         let cloud = Canned::new([
-            reply(200, json!({"stageName": "api", "deploymentId": "d2", "tracingEnabled": true})),
+            reply(
+                200,
+                json!({"stageName": "api", "deploymentId": "d2", "tracingEnabled": true}),
+            ),
             reply(200, json!({"id": "d2", "description": description})),
         ]);
         let record = record(remote("d1", &digest('a')));
         let found = seen(&cloud, Some(&record), None).await.unwrap();
         assert_eq!(cloud.operations(), ["GetStage", "GetDeployment"]);
-        assert_eq!((&found.spec["definition"], &found.spec["tracing"]), (&json!(shown), &json!(true)));
+        assert_eq!(
+            (&found.spec["definition"], &found.spec["tracing"]),
+            (&json!(shown), &json!(true))
+        );
         assert_eq!(found.outputs["deployment_id"], json!("d2"));
     }
 }
@@ -174,8 +192,15 @@ async fn a_stage_of_an_api_that_is_not_made_yet_is_absent_without_a_call() {
     assert_eq!(seen(&cloud, None, Some(&spec)).await, None);
     assert!(cloud.operations().is_empty());
 
-    let cloud = Canned::new([refusal(404, "NotFoundException", "Invalid stage identifier specified")]);
-    assert_eq!(seen(&cloud, None, Some(&json!({"api": "a1", "stage": "api"}))).await, None);
+    let cloud = Canned::new([refusal(
+        404,
+        "NotFoundException",
+        "Invalid stage identifier specified",
+    )]);
+    assert_eq!(
+        seen(&cloud, None, Some(&json!({"api": "a1", "stage": "api"}))).await,
+        None
+    );
 }
 
 #[tokio::test]
@@ -187,13 +212,22 @@ async fn a_new_definition_is_deployed_and_what_has_had_its_day_is_retired() {
         reply(200, json!({"item": list})),
         reply(201, json!({"id": "new"})),
         reply(202, ""),
-        refusal(400, "BadRequestException", "Active stages pointing to this deployment must be moved or deleted"),
+        refusal(
+            400,
+            "BadRequestException",
+            "Active stages pointing to this deployment must be moved or deleted",
+        ),
         reply(202, ""),
     ]);
     // The stage comes from d0, the oldest of all: it must stay, for the way back.
-    let after = updated(&cloud, &remote("d0", &digest('0')), &spec('f')).await.unwrap();
+    let after = updated(&cloud, &remote("d0", &digest('0')), &spec('f'))
+        .await
+        .unwrap();
     let gone = "DeleteDeployment";
-    assert_eq!(cloud.operations(), ["GetDeployments", "CreateDeployment", gone, gone, gone]);
+    assert_eq!(
+        cloud.operations(),
+        ["GetDeployments", "CreateDeployment", gone, gone, gone]
+    );
     let retired: Vec<_> = cloud.asked()[2..].iter().map(|one| one.line.clone()).collect();
     let line = |id| format!("DELETE /restapis/a1/deployments/{id}");
     assert_eq!(retired, [line("d3"), line("d2"), line("d1")]);
@@ -203,14 +237,20 @@ async fn a_new_definition_is_deployed_and_what_has_had_its_day_is_retired() {
 #[tokio::test]
 async fn a_definition_that_was_deployed_before_is_pointed_to() {
     let cloud = Canned::new([
-        reply(200, json!({"item": [deployment("d1", 'a', 1.0)], "position": "p"})),
+        reply(
+            200,
+            json!({"item": [deployment("d1", 'a', 1.0)], "position": "p"}),
+        ),
         reply(200, json!({"item": [deployment("d2", 'b', 2.0)]})),
         reply(200, json!({"stageName": "api"})),
     ]);
     let mut want = spec('a');
     want["tracing"] = json!(true);
     let after = updated(&cloud, &remote("d2", &digest('b')), &want).await.unwrap();
-    assert_eq!(cloud.operations(), ["GetDeployments", "GetDeployments", "UpdateStage"]);
+    assert_eq!(
+        cloud.operations(),
+        ["GetDeployments", "GetDeployments", "UpdateStage"]
+    );
     let patches = json!([
         {"op": "replace", "path": "/deploymentId", "value": "d1"},
         {"op": "replace", "path": "/tracingEnabled", "value": "true"},
@@ -240,9 +280,14 @@ async fn the_way_back_is_one_pointer() {
     assert_eq!(secured.spec["deployment"], json!("theirs"));
 
     let cloud = Canned::new([reply(200, json!({"stageName": "api"}))]);
-    let back = updated(&cloud, &remote("d2", &digest('b')), &secured.spec).await.unwrap();
+    let back = updated(&cloud, &remote("d2", &digest('b')), &secured.spec)
+        .await
+        .unwrap();
     assert_eq!(cloud.operations(), ["UpdateStage"]);
-    assert_eq!((back.spec, &back.outputs["deployment_id"]), (before.spec.clone(), &json!("theirs")));
+    assert_eq!(
+        (back.spec, &back.outputs["deployment_id"]),
+        (before.spec.clone(), &json!("theirs"))
+    );
 
     // The same where the stage itself has gone, and where it has come back already.
     let cloud = Canned::new([reply(201, json!({"stageName": "api"}))]);
@@ -260,7 +305,10 @@ async fn the_way_back_is_one_pointer() {
 #[tokio::test]
 async fn doubt_and_throttling() {
     let cloud = Canned::new([Reply::Broken]);
-    assert_eq!(created(&cloud, &spec('a')).await.unwrap_err().effect, Effect::Maybe);
+    assert_eq!(
+        created(&cloud, &spec('a')).await.unwrap_err().effect,
+        Effect::Maybe
+    );
     let cloud = Canned::new([refusal(429, "TooManyRequestsException", "Rate exceeded")]);
     let failure = created(&cloud, &spec('a')).await.unwrap_err();
     assert!(matches!(failure.retry, Retry::Await { after, .. } if after == Duration::from_secs(5)));
@@ -274,7 +322,10 @@ async fn doubt_and_throttling() {
 #[tokio::test]
 async fn a_deletion_is_one_call_and_gone_is_fine() {
     let (id, handle, outputs) = (id(), Handle("a1/api".into()), BTreeMap::new());
-    for answer in [reply(202, ""), refusal(404, "NotFoundException", "Invalid stage identifier specified")] {
+    for answer in [
+        reply(202, ""),
+        refusal(404, "NotFoundException", "Invalid stage identifier specified"),
+    ] {
         let cloud = Canned::new([answer]);
         let removal = Delete {
             id: &id,

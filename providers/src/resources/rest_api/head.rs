@@ -54,7 +54,13 @@ macro_rules! heads {
     };
 }
 
-heads!(GetRestApiOutput, ImportRestApiOutput, PutRestApiOutput, UpdateRestApiOutput, RestApi);
+heads!(
+    GetRestApiOutput,
+    ImportRestApiOutput,
+    PutRestApiOutput,
+    UpdateRestApiOutput,
+    RestApi
+);
 
 impl Head {
     /// The mark that it bears.

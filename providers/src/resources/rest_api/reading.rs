@@ -35,9 +35,7 @@ impl Depth {
     ///
     /// Chalice's documents have the one model `Empty`, which has no effect and is not watched.
     pub(super) fn for_document(document: &Value) -> Self {
-        let schemas = document
-            .pointer("/components/schemas")
-            .and_then(Value::as_object);
+        let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
         let has_models = schemas.is_some_and(|schemas| schemas.keys().any(|name| name != "Empty"));
         let extras = [
             "x-amazon-apigateway-gateway-responses",
@@ -125,7 +123,11 @@ pub(super) async fn resources(context: &Context, id: &str) -> Result<Option<Vec<
     let client = context.clients.apigateway.read();
     let (mut all, mut position) = (Vec::new(), None);
     loop {
-        let request = client.get_resources().rest_api_id(id).limit(PAGE).embed("methods");
+        let request = client
+            .get_resources()
+            .rest_api_id(id)
+            .limit(PAGE)
+            .embed("methods");
         let answer = request.set_position(position).send().await;
         let Some(page) = answer.found("apigateway:GET")? else {
             return Ok(None);
@@ -163,20 +165,25 @@ async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Fai
     let models = models.into_iter().filter_map(|model| {
         let schema = model.schema.unwrap_or_default();
         let schema = serde_json::from_str(&schema).unwrap_or(Value::String(schema));
-        Some((model.name?, json!({"content_type": model.content_type, "schema": schema})))
+        Some((
+            model.name?,
+            json!({"content_type": model.content_type, "schema": schema}),
+        ))
     });
     let answers = client.get_gateway_responses().rest_api_id(id).limit(PAGE);
     let answers = answers.send().await.read("apigateway:GET")?.items;
     let answers = answers.unwrap_or_default().into_iter();
-    let answers = answers.filter(|answer| !answer.default_response).filter_map(|answer| {
-        let kind = answer.response_type?.as_str().to_owned();
-        let form = json!({
-            "status": answer.status_code,
-            "parameters": answer.response_parameters.map(sorted),
-            "templates": answer.response_templates.map(sorted),
+    let answers = answers
+        .filter(|answer| !answer.default_response)
+        .filter_map(|answer| {
+            let kind = answer.response_type?.as_str().to_owned();
+            let form = json!({
+                "status": answer.status_code,
+                "parameters": answer.response_parameters.map(sorted),
+                "templates": answer.response_templates.map(sorted),
+            });
+            Some((kind, form))
         });
-        Some((kind, form))
-    });
     let validators = client.get_request_validators().rest_api_id(id).limit(PAGE);
     let validators = validators.send().await.read("apigateway:GET")?.items;
     let validators = validators.unwrap_or_default().into_iter().filter_map(|one| {
@@ -188,7 +195,10 @@ async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Fai
     Ok(vec![
         ("models".to_owned(), Value::Object(models.collect())),
         ("gateway_responses".to_owned(), Value::Object(answers.collect())),
-        ("request_validators".to_owned(), Value::Object(validators.collect())),
+        (
+            "request_validators".to_owned(),
+            Value::Object(validators.collect()),
+        ),
     ])
 }
 
@@ -254,15 +264,19 @@ fn method_form(method: &Method, resource_id: Option<&str>, authorizers: &BTreeMa
 }
 
 fn integration_form(one: &Integration, resource_id: Option<&str>) -> Value {
-    let responses = one.integration_responses.iter().flatten().map(|(status, answer)| {
-        let form = json!({
-            "pattern": answer.selection_pattern,
-            "parameters": answer.response_parameters.clone().map(sorted),
-            "templates": answer.response_templates.clone().map(sorted),
-            "content_handling": answer.content_handling.as_ref().map(|how| how.as_str()),
+    let responses = one
+        .integration_responses
+        .iter()
+        .flatten()
+        .map(|(status, answer)| {
+            let form = json!({
+                "pattern": answer.selection_pattern,
+                "parameters": answer.response_parameters.clone().map(sorted),
+                "templates": answer.response_templates.clone().map(sorted),
+                "content_handling": answer.content_handling.as_ref().map(|how| how.as_str()),
+            });
+            (status.clone(), marked_present(form))
         });
-        (status.clone(), marked_present(form))
-    });
     let namespace = one.cache_namespace.as_deref();
     json!({
         "type": one.r#type.as_ref().map(|kind| kind.as_str()),

@@ -11,15 +11,24 @@ pub(super) fn document(form: &Value) -> Value {
     let (schemas, schemes) = (schemas(form), security_schemes(form));
     let entries = [
         ("openapi", json!("3.0.1")),
-        ("info", json!({"title": api["name"], "version": api.get("version").unwrap_or(&json!("1.0"))})),
-        ("x-amazon-apigateway-binary-media-types", api["binary_types"].clone()),
+        (
+            "info",
+            json!({"title": api["name"], "version": api.get("version").unwrap_or(&json!("1.0"))}),
+        ),
+        (
+            "x-amazon-apigateway-binary-media-types",
+            api["binary_types"].clone(),
+        ),
         ("x-amazon-apigateway-policy", api["policy"].clone()),
         ("x-amazon-apigateway-api-key-source", api["key_source"].clone()),
         ("x-amazon-apigateway-endpoint-configuration", endpoint(&api)),
         ("x-amazon-apigateway-gateway-responses", gateway_responses(form)),
         ("x-amazon-apigateway-request-validators", validators(form)),
         ("paths", paths(form)),
-        ("components", object([("schemas", schemas), ("securitySchemes", schemes)])),
+        (
+            "components",
+            object([("schemas", schemas), ("securitySchemes", schemes)]),
+        ),
     ];
     let mut document = object(entries);
     // A document without paths is no document.
@@ -55,7 +64,13 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn endpoint(api: &Value) -> Value {
     object([
         ("vpcEndpointIds", api["vpc_endpoints"].clone()),
-        ("disableExecuteApiEndpoint", api.get("disabled").filter(|one| **one == json!(true)).cloned().unwrap_or_default()),
+        (
+            "disableExecuteApiEndpoint",
+            api.get("disabled")
+                .filter(|one| **one == json!(true))
+                .cloned()
+                .unwrap_or_default(),
+        ),
     ])
 }
 
@@ -114,7 +129,10 @@ fn security_schemes(form: &Value) -> Value {
         schemes.insert("sigv4".to_owned(), scheme);
     }
     if methods(form).any(|method| method["api_key_required"] == json!(true)) {
-        schemes.insert("api_key".to_owned(), json!({"type": "apiKey", "name": "x-api-key", "in": "header"}));
+        schemes.insert(
+            "api_key".to_owned(),
+            json!({"type": "apiKey", "name": "x-api-key", "in": "header"}),
+        );
     }
     Value::Object(schemes)
 }
@@ -130,9 +148,20 @@ fn authorizer(one: &Value) -> Value {
         ("identityValidationExpression", one["validation"].clone()),
         ("authorizerResultTtlInSeconds", one["ttl"].clone()),
         ("providerARNs", one["providers"].clone()),
-        ("identitySource", if kind == "request" { one["identity_source"].clone() } else { Value::Null }),
+        (
+            "identitySource",
+            if kind == "request" {
+                one["identity_source"].clone()
+            } else {
+                Value::Null
+            },
+        ),
     ]);
-    let default = if kind == "cognito_user_pools" { "cognito_user_pools" } else { "custom" };
+    let default = if kind == "cognito_user_pools" {
+        "cognito_user_pools"
+    } else {
+        "custom"
+    };
     let auth_type = one.get("auth_type").cloned().unwrap_or_else(|| json!(default));
     json!({
         "type": "apiKey", "name": header, "in": "header",
@@ -155,12 +184,16 @@ fn paths(form: &Value) -> Value {
 }
 
 fn operation(method: &Value, form: &Value) -> Value {
-    let responses = entries(&method["responses"]).map(|(status, one)| (status.clone(), response(status, one)));
+    let responses =
+        entries(&method["responses"]).map(|(status, one)| (status.clone(), response(status, one)));
     let mut operation = object([
         ("operationId", method["operation_name"].clone()),
         ("requestBody", request_body(method)),
         ("x-amazon-apigateway-request-validator", validator(method, form)),
-        ("x-amazon-apigateway-integration", integration(&method["integration"])),
+        (
+            "x-amazon-apigateway-integration",
+            integration(&method["integration"]),
+        ),
     ]);
     operation["responses"] = Value::Object(responses.collect());
     for (key, list) in [("parameters", parameters(method)), ("security", security(method))] {
@@ -178,7 +211,9 @@ fn parameters(method: &Value) -> Vec<Value> {
         let schema = json!({"type": "string"});
         Some(json!({"name": name, "in": place, "required": required, "schema": schema}))
     };
-    entries(&method["request_parameters"]).filter_map(parameter).collect()
+    entries(&method["request_parameters"])
+        .filter_map(parameter)
+        .collect()
 }
 
 fn request_body(method: &Value) -> Value {
@@ -195,7 +230,11 @@ fn content(models: &Value) -> Value {
             (kind.clone(), json!({"schema": {"$ref": place}}))
         })
         .collect();
-    if kinds.is_empty() { Value::Null } else { Value::Object(kinds) }
+    if kinds.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(kinds)
+    }
 }
 
 fn validator(method: &Value, form: &Value) -> Value {
@@ -207,7 +246,10 @@ fn validator(method: &Value, form: &Value) -> Value {
 fn security(method: &Value) -> Vec<Value> {
     let scopes = method.get("scopes").cloned().unwrap_or_else(|| json!([]));
     let mut needed = Vec::new();
-    match (text(method, "authorization"), method.get("authorizer").and_then(Value::as_str)) {
+    match (
+        text(method, "authorization"),
+        method.get("authorizer").and_then(Value::as_str),
+    ) {
         ("AWS_IAM", _) => needed.push(json!({"sigv4": []})),
         (_, Some(name)) => needed.push(Value::Object(Map::from_iter([(name.to_owned(), scopes)]))),
         _ => {}
@@ -223,7 +265,10 @@ fn response(status: &str, one: &Value) -> Value {
         .filter_map(|(name, _)| name.strip_prefix("method.response.header."))
         .map(|name| (name.to_owned(), json!({"schema": {"type": "string"}})))
         .collect();
-    let mut response = object([("headers", Value::Object(headers)), ("content", content(&one["models"]))]);
+    let mut response = object([
+        ("headers", Value::Object(headers)),
+        ("content", content(&one["models"])),
+    ]);
     response["description"] = json!(format!("{status} response"));
     response
 }
@@ -252,7 +297,10 @@ fn integration(one: &Value) -> Value {
         ("credentials", one["credentials"].clone()),
         ("requestParameters", one["request_parameters"].clone()),
         ("requestTemplates", one["request_templates"].clone()),
-        ("passthroughBehavior", json!(text(one, "passthrough").to_ascii_lowercase())),
+        (
+            "passthroughBehavior",
+            json!(text(one, "passthrough").to_ascii_lowercase()),
+        ),
         ("contentHandling", one["content_handling"].clone()),
         ("timeoutInMillis", one["timeout_ms"].clone()),
         ("cacheNamespace", one["cache_namespace"].clone()),

@@ -157,15 +157,24 @@ async fn a_birth_is_one_import_of_the_marked_document() {
     let [a, b, c] = LOOK;
     assert_eq!(cloud.operations(), ["GetRestApis", "ImportRestApi", a, b, c]);
     let asked = &cloud.asked()[1];
-    assert!(asked.line.contains("mode=import") && asked.line.contains("endpointConfigurationTypes=EDGE"), "{asked:?}");
+    assert!(
+        asked.line.contains("mode=import") && asked.line.contains("endpointConfigurationTypes=EDGE"),
+        "{asked:?}"
+    );
     let mut sent = definition("/items");
     sent["info"]["description"] = json!(mark("t1", "/items"));
     assert_eq!(cloud.json(1), sent);
     assert_eq!(remote.handle, Handle("a1".into()));
     assert_eq!(remote.proof, Proof::Ours);
     assert_eq!(remote.outputs["definition_digest"], json!(digest("/items")));
-    assert_eq!(remote.outputs["execution_arn"], json!("arn:aws:execute-api:us-east-1:123456789012:a1"));
-    assert_eq!(remote.spec, json!({"name": "shop", "endpoint_type": "EDGE", "definition": digest("/items")}));
+    assert_eq!(
+        remote.outputs["execution_arn"],
+        json!("arn:aws:execute-api:us-east-1:123456789012:a1")
+    );
+    assert_eq!(
+        remote.spec,
+        json!({"name": "shop", "endpoint_type": "EDGE", "definition": digest("/items")})
+    );
     let want = Template::from_value(spec("/items"));
     assert!(provider(&cloud).diff(&want, &remote).unwrap().is_empty());
 }
@@ -311,7 +320,9 @@ async fn a_put_without_answer_is_recognised_by_its_mark() {
 
 #[tokio::test]
 async fn an_unknown_api_is_ours_only_if_it_calls_our_handler() {
-    let foreign = resources("/x", "f").to_string().replace("function:shop-dev/", "function:shop-prod/");
+    let foreign = resources("/x", "f")
+        .to_string()
+        .replace("function:shop-dev/", "function:shop-prod/");
     let list = json!({"item": [
         {"id": "f1", "name": "shop"}, {"id": "g1", "name": "shop-dev"}, {"id": "a1", "name": "shop"},
     ]});
@@ -333,9 +344,17 @@ async fn an_unknown_api_is_ours_only_if_it_calls_our_handler() {
     let seen = provider(&cloud).observe(at).await.unwrap();
     let remote = seen.remote().unwrap();
     assert_eq!((remote.handle.0.as_str(), &remote.proof), ("a1", &Proof::Ours));
-    assert!(remote.spec["definition"].as_str().unwrap().starts_with("not known: "));
+    assert!(
+        remote.spec["definition"]
+            .as_str()
+            .unwrap()
+            .starts_with("not known: ")
+    );
     let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["GetRestApis", "GetResources", "GetResources", a, b, c]);
+    assert_eq!(
+        cloud.operations(),
+        ["GetRestApis", "GetResources", "GetResources", a, b, c]
+    );
 }
 
 #[tokio::test]
@@ -355,7 +374,11 @@ async fn two_that_could_be_meant_are_named_and_none_is_taken() {
         record: None,
     };
     let failure = provider(&cloud).observe(at).await.unwrap_err();
-    assert!(failure.chain().ends_with("a1, a2") && failure.hint.is_some(), "{}", failure.chain());
+    assert!(
+        failure.chain().ends_with("a1, a2") && failure.hint.is_some(),
+        "{}",
+        failure.chain()
+    );
 }
 
 #[tokio::test]
@@ -363,8 +386,14 @@ async fn a_deletion_is_one_call_and_gone_is_fine() {
     let (id, handle, outputs) = (id(), Handle("a1".into()), BTreeMap::new());
     for (answer, after) in [
         (reply(202, ""), None),
-        (refusal(404, "NotFoundException", "Invalid API identifier specified"), None),
-        (refusal(429, "TooManyRequestsException", "Rate exceeded"), Some(30)),
+        (
+            refusal(404, "NotFoundException", "Invalid API identifier specified"),
+            None,
+        ),
+        (
+            refusal(429, "TooManyRequestsException", "Rate exceeded"),
+            Some(30),
+        ),
     ] {
         let cloud = Canned::new([answer]);
         let removal = Delete {
@@ -411,7 +440,9 @@ async fn the_way_back_is_the_document_that_was_sent() {
         spec: json!({"name": "shop", "endpoint_type": "EDGE", "definition": digest("/more")}),
         ..remote.clone()
     };
-    let diff = provider.diff(&Template::from_value(secured.spec.clone()), &moved).unwrap();
+    let diff = provider
+        .diff(&Template::from_value(secured.spec.clone()), &moved)
+        .unwrap();
     assert!(diff.only_touches(&["definition"]) && !diff.is_empty());
     let attempt = token("t2");
     let request = Update {
@@ -422,7 +453,10 @@ async fn the_way_back_is_the_document_that_was_sent() {
         token: &attempt,
     };
     let back = provider.update(request).await.unwrap();
-    assert_eq!((back.spec, &back.outputs["baseline"]), (remote.spec, &remote.outputs["baseline"]));
+    assert_eq!(
+        (back.spec, &back.outputs["baseline"]),
+        (remote.spec, &remote.outputs["baseline"])
+    );
     let sent: Value = cloud.json(8);
     assert_eq!(sent["paths"], definition("/items")["paths"]);
 }
@@ -431,12 +465,18 @@ async fn the_way_back_is_the_document_that_was_sent() {
 async fn the_way_back_to_another_s_api_is_rebuilt_from_a_whole_reading() {
     let mut replies = look("", "/items", "x");
     replies.extend(look("", "/items", "x"));
-    replies.push(reply(200, json!({"item": [{"id": "m", "name": "Item", "contentType": "application/json",
-        "schema": "{\"type\":\"object\"}"}]})));
-    replies.push(reply(200, json!({"item": [
-        {"responseType": "DEFAULT_4XX", "defaultResponse": true},
-        {"responseType": "THROTTLED", "statusCode": "420", "defaultResponse": false},
-    ]})));
+    replies.push(reply(
+        200,
+        json!({"item": [{"id": "m", "name": "Item", "contentType": "application/json",
+        "schema": "{\"type\":\"object\"}"}]}),
+    ));
+    replies.push(reply(
+        200,
+        json!({"item": [
+            {"responseType": "DEFAULT_4XX", "defaultResponse": true},
+            {"responseType": "THROTTLED", "statusCode": "420", "defaultResponse": false},
+        ]}),
+    ));
     replies.push(reply(200, json!({"item": []})));
     let cloud = Canned::new(replies);
     let context = cloud.context();
@@ -516,10 +556,19 @@ async fn the_way_back_to_another_s_api_is_rebuilt_from_a_whole_reading() {
 #[test]
 fn a_definition_is_compared_by_the_digest_of_what_it_resolves_to() {
     let resolved: Spec = serde_json::from_value(spec("/items")).unwrap();
-    assert_eq!(RestApi::project(&resolved, &digester())["definition"], json!(digest("/items")));
-    let text = spec("/items").to_string().replace("function:shop-dev", "(known after deploy: x.y/arn)");
+    assert_eq!(
+        RestApi::project(&resolved, &digester())["definition"],
+        json!(digest("/items"))
+    );
+    let text = spec("/items")
+        .to_string()
+        .replace("function:shop-dev", "(known after deploy: x.y/arn)");
     let open: Spec = serde_json::from_str(&text).unwrap();
-    assert!(has_stand_in(RestApi::project(&open, &digester())["definition"].as_str().unwrap()));
+    assert!(has_stand_in(
+        RestApi::project(&open, &digester())["definition"]
+            .as_str()
+            .unwrap()
+    ));
     assert_eq!(RestApi::check(&open), []);
 }
 

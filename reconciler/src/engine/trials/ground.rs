@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grail_providers::fake::{Cloud, Physics, Role, Twice, World, catalog, twice};
 use grail_providers::port::Catalog;
+use grail_state::DesiredState;
 use grail_state::seal::Keys;
 use grail_state::store::memory::MemoryStore;
 use grail_state::store::{Holder, Wait};
@@ -12,7 +13,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::app::{App, stack};
-use crate::engine::{Clock, Engine, EngineError, Limits, NoProjection, OnFailure, Ports, StopSignal};
+use crate::engine::{
+    Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
+};
 use crate::event::{Event, Outcome};
 use crate::plan::Consent;
 
@@ -99,6 +102,26 @@ impl Ground {
             Command::Delete => session.delete(&consent, &mut ports).await,
             Command::Rollback => session.rollback(&mut ports).await,
         }
+    }
+
+    pub(super) async fn deploy_desired(&self, desired: &DesiredState) -> Outcome {
+        let engine = self.engine();
+        let mut session = engine.open(holder(), Wait::No).await.unwrap();
+        let mut ports = Ports {
+            records: &mut NoProjection,
+            events: &mut NoEvents,
+            stop: StopSignal::never(),
+        };
+        session
+            .deploy(
+                desired,
+                &Consent::default(),
+                OnFailure::Rollback,
+                None,
+                &mut ports,
+            )
+            .await
+            .unwrap()
     }
 
     pub(super) async fn deploy(&self, app: &App) -> Outcome {

@@ -1,6 +1,7 @@
-//! Functions: their code can be fetched, and what an update says of tracing and architecture is kept.
+//! Functions: their code can be fetched, what an update says of tracing and architecture is kept, and a reserved concurrency
+//! of nothing is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
@@ -8,12 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use hyper::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
+use super::rewritten;
 
 /// Where the proxy serves uploaded code: `/_code/<SHA-256 of the archive in hexadecimal>`.
 pub(super) const CODE: &str = "/_code/";
@@ -27,6 +29,8 @@ pub(super) struct Functions {
     code: Mutex<BTreeMap<String, Bytes>>,
     /// By function name, then by field.
     updated: Mutex<BTreeMap<String, BTreeMap<&'static str, Value>>>,
+    /// Functions that may not run at all: their reserved concurrency is 0.
+    stopped: Mutex<BTreeSet<String>>,
 }
 
 impl Functions {
@@ -35,7 +39,9 @@ impl Functions {
         self.remember_code(upstream, &asked, &body["Code"]).await;
         let answer = upstream.send(asked).await;
         if answer.status().is_success() {
-            lock(&self.updated).remove(body["FunctionName"].as_str().unwrap_or_default());
+            let name = body["FunctionName"].as_str().unwrap_or_default();
+            lock(&self.updated).remove(name);
+            lock(&self.stopped).remove(name);
         }
         answer
     }
@@ -55,8 +61,30 @@ impl Functions {
         self.completed(answer)
     }
 
+    pub(super) async fn reserve(&self, upstream: &Upstream, asked: Asked) -> Answer {
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let name = name_in(asked.parts.uri.path());
+        let answer = upstream.send(asked).await;
+        if answer.status().is_success() {
+            let mut stopped = lock(&self.stopped);
+            if body["ReservedConcurrentExecutions"] == 0 {
+                stopped.insert(name)
+            } else {
+                stopped.remove(&name)
+            };
+        }
+        answer
+    }
+
     pub(super) async fn show(&self, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
-        located(self.completed(upstream.send(asked).await), own)
+        let name = name_in(asked.parts.uri.path());
+        let answer = located(self.completed(upstream.send(asked).await), own);
+        let stopped = lock(&self.stopped).contains(&name);
+        rewritten(answer, |body| {
+            if stopped && body.get("Configuration").is_some() {
+                body["Concurrency"] = json!({ "ReservedConcurrentExecutions": 0 });
+            }
+        })
     }
 
     pub(super) fn serve_code(&self, digest: &str) -> Answer {
@@ -83,7 +111,7 @@ impl Functions {
 
     /// Writes what moto forgot into an answer that shows one or many functions.
     fn completed(&self, answer: Answer) -> Answer {
-        super::rewritten(answer, |body| {
+        rewritten(answer, |body| {
             let updated = lock(&self.updated);
             let complete = |function: &mut Value| {
                 let fields = function["FunctionName"]
@@ -113,7 +141,7 @@ fn name_in(path: &str) -> String {
 
 /// `Code.Location` points at the proxy, which has the archive.
 fn located(answer: Answer, own: SocketAddr) -> Answer {
-    super::rewritten(answer, |body| {
+    rewritten(answer, |body| {
         let digest = body["Configuration"]["CodeSha256"]
             .as_str()
             .and_then(|text| BASE64.decode(text).ok());

@@ -1,0 +1,221 @@
+use aws_sdk_lambda::operation::delete_function::DeleteFunctionError;
+
+use super::*;
+use crate::aws::testing::{Canned, Reply, refusal, reply};
+
+/// The failure of one write that was answered so.
+async fn after(answer: Reply) -> Failure {
+    let aws = Canned::new([answer]);
+    let context = aws.context();
+    let lambda = context.clients.lambda.write();
+    let answer = lambda.delete_function().function_name("f").send().await;
+    let failed = answer.wrote("lambda:DeleteFunction").unwrap_err();
+    assert_eq!(aws.operations(), ["DeleteFunction"], "a write is sent once");
+    failed
+}
+
+fn stands(failed: &Failure) -> (Effect, Retry, bool) {
+    (failed.effect, failed.retry, failed.unanswered)
+}
+
+#[tokio::test]
+async fn what_has_no_answer_is_a_maybe() {
+    let second = Retry::After(AFTER_MAYBE);
+    let broken = after(Reply::Broken).await;
+    assert_eq!(stands(&broken), (Effect::Maybe, second, true));
+    assert!(broken.chain().contains("connection reset"), "{}", broken.chain());
+    let timed_out = SdkError::<DeleteFunctionError, _>::timeout_error("too late");
+    let timed_out = failure("lambda:DeleteFunction", timed_out);
+    assert_eq!(stands(&timed_out), (Effect::Maybe, second, true));
+    let failed = after(refusal(503, "ServiceException", "try later")).await;
+    assert_eq!(stands(&failed), (Effect::Maybe, second, false));
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_a_maybe() {
+    let aws = Canned::new([reply(200, "{ not JSON")]);
+    let context = aws.context();
+    let answer = context
+        .clients
+        .lambda
+        .write()
+        .update_function_code()
+        .function_name("f")
+        .send()
+        .await;
+    let failed = answer.wrote("lambda:UpdateFunctionCode").unwrap_err();
+    assert_eq!(stands(&failed), (Effect::Maybe, Retry::After(AFTER_MAYBE), false));
+}
+
+#[tokio::test]
+async fn what_was_never_sent_had_no_effect() {
+    let context = Canned::new([]).context();
+    let answer = context.clients.lambda.write().delete_function().send().await;
+    let failed = answer.wrote("lambda:DeleteFunction").unwrap_err();
+    assert_eq!(stands(&failed), (Effect::None, Retry::Never, false));
+    for (cause, retry) in [
+        (NotSent::NotLoopback("example.org".into()), Retry::Never),
+        (
+            NotSent::HeldBack("the lease is lost".into()),
+            Retry::After(AFTER_MAYBE),
+        ),
+    ] {
+        let error = aws_smithy_runtime_api::client::result::ConnectorError::user(cause.into());
+        let failed = failure("x:Y", SdkError::<DeleteFunctionError, _>::dispatch_failure(error));
+        assert_eq!(stands(&failed), (Effect::None, retry, false));
+    }
+    let error = CredentialsError::not_loaded("none");
+    let error = aws_smithy_runtime_api::client::result::ConnectorError::other(error.into(), None);
+    let failed = failure("x:Y", SdkError::<DeleteFunctionError, _>::dispatch_failure(error));
+    assert_eq!(stands(&failed), (Effect::None, Retry::Never, false));
+}
+
+#[tokio::test]
+async fn throttling_tells_how_long_to_wait() {
+    let told = Reply::Answer(
+        429,
+        vec![
+            ("retry-after", "7".to_owned()),
+            ("x-amzn-errortype", "TooManyRequestsException".to_owned()),
+        ],
+        "{}".to_owned(),
+    );
+    for (answer, wait) in [
+        (told, Duration::from_secs(7)),
+        (
+            refusal(400, "ThrottlingException", "Rate exceeded"),
+            AFTER_THROTTLE,
+        ),
+        (refusal(503, "SlowDown", "Reduce your rate"), AFTER_THROTTLE),
+        (refusal(429, "LimitExceededException", "Too fast"), AFTER_THROTTLE),
+    ] {
+        assert_eq!(
+            stands(&after(answer).await),
+            (Effect::None, Retry::After(wait), false)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_time_cures_is_awaited() {
+    for (code, message, on) in [
+        (
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+            "the role to become usable",
+        ),
+        (
+            "InvalidParameterValueException",
+            "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+            "the role to become usable",
+        ),
+        (
+            "InvalidParameterValueException",
+            "Lambda was unable to configure access to KMS: InvalidArnException: ARN does not refer to a valid principal",
+            "the role to become usable",
+        ),
+        (
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress for resource: f",
+            "an update of the function to end",
+        ),
+        (
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+            "an update of the function to end",
+        ),
+        (
+            "ResourceInUseException",
+            "Cannot update the event source mapping because it is in use.",
+            "the event source mapping to become free",
+        ),
+    ] {
+        let failed = after(refusal(400, code, message)).await;
+        assert_eq!(
+            stands(&failed),
+            (
+                Effect::None,
+                Retry::Await {
+                    after: AFTER_AWAIT,
+                    on
+                },
+                false
+            )
+        );
+        assert!(failed.chain().contains(message) && failed.chain().contains("(request id req-1)"));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_says_what_is_missing() {
+    let other = after(refusal(
+        400,
+        "InvalidParameterValueException",
+        "Unsupported runtime",
+    ))
+    .await;
+    assert_eq!(
+        (stands(&other), other.hint.as_deref()),
+        ((Effect::None, Retry::Never, false), None)
+    );
+    let message = "User: arn:aws:iam::1:user/u is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/r";
+    let denied = after(refusal(403, "AccessDeniedException", message)).await;
+    assert_eq!(stands(&denied), (Effect::None, Retry::Never, false));
+    assert!(denied.hint.unwrap().contains("`iam:PassRole`"));
+    let denied = after(refusal(403, "AccessDeniedException", "no")).await;
+    assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
+    let full = after(refusal(400, "CodeStorageExceededException", "75 GB")).await;
+    assert!(full.hint.unwrap().contains("quota"));
+}
+
+#[tokio::test]
+async fn gone_found_and_made_know_the_answers_that_are_none() {
+    let aws = Canned::new([
+        refusal(404, "ResourceNotFoundException", "Function not found"),
+        refusal(404, "ResourceNotFoundException", "Function not found"),
+        refusal(409, "ResourceConflictException", "Function already exist: f"),
+    ]);
+    let context = aws.context();
+    let lambda = &context.clients.lambda;
+    let deleted = lambda.write().delete_function().function_name("f").send().await;
+    deleted.gone("lambda:DeleteFunction").unwrap();
+    let there = lambda.read().get_function().function_name("f").send().await;
+    assert!(there.found("lambda:GetFunction").unwrap().is_none());
+    let made = lambda.write().create_function().function_name("f").role("r");
+    let made = made
+        .code(aws_sdk_lambda::types::FunctionCode::builder().build())
+        .send()
+        .await;
+    assert!(made.made("lambda:CreateFunction").unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_are_repeated_and_their_failures_have_no_effect() {
+    let aws = Canned::new([
+        Reply::Broken,
+        refusal(500, "ServiceException", "x"),
+        Reply::Broken,
+    ]);
+    let context = aws.context();
+    let there = context
+        .clients
+        .lambda
+        .read()
+        .get_function()
+        .function_name("f")
+        .send()
+        .await;
+    let failed = there.read("lambda:GetFunction").unwrap_err();
+    assert_eq!(stands(&failed), (Effect::None, Retry::After(AFTER_MAYBE), false));
+    assert_eq!(aws.operations(), ["GetFunction"; 3]);
+    assert_eq!(context.calls().total(crate::aws::Access::Read), 3);
+}
+
+#[test]
+fn a_failure_after_a_change_is_a_maybe() {
+    let mut requests = Sequence::default();
+    let refused = || Err::<(), _>(Failure::refused("no"));
+    assert_eq!(requests.step(refused()).unwrap_err().effect, Effect::None);
+    requests.step(Ok(())).unwrap();
+    assert_eq!(requests.look(refused()).unwrap_err().effect, Effect::Maybe);
+}
