@@ -156,11 +156,9 @@ fn entries_of_other_kinds_are_kept_as_they_are() {
     },
 "#;
     let Deployed { ground, record, .. } = deployed();
-    let (before, after) = record.split_at(
-        record
-            .find("    {\n      \"rest_api_id\"")
-            .unwrap_or_else(|| panic!("the record does not show its API as Chalice writes it:\n{record}")),
-    );
+    let api = record.find("    {\n      \"name\": \"rest_api\"");
+    let (before, after) =
+        record.split_at(api.unwrap_or_else(|| panic!("Chalice writes its API otherwise:\n{record}")));
     ground
         .project
         .write(".chalice/deployed/dev.json", &format!("{before}{STRANGE}{after}"));
