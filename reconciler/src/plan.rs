@@ -107,7 +107,7 @@ impl fmt::Display for Why {
 }
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Its place in the plan.
     pub id: StepId,
@@ -132,6 +132,24 @@ pub struct Step {
     pub why: Why,
     /// A short physical name for messages.
     pub label: Option<String>,
+}
+
+impl fmt::Debug for Step {
+    /// Shows everything but the form with its secrets in clear.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step")
+            .field("id", &self.id)
+            .field("resource", &self.resource)
+            .field("action", &self.action)
+            .field("wanted", &self.wanted)
+            .field("have", &self.have)
+            .field("depends_on", &self.depends_on)
+            .field("after", &self.after)
+            .field("rank", &self.rank)
+            .field("why", &self.why)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is to be done.
@@ -171,6 +189,16 @@ impl Plan {
         Digest::of_value(&json!({
             "build": build, "sweep": sweep, "unchanged": unchanged, "notes": notes, "base": base,
         }))
+    }
+
+    /// The same as it is shown: without the forms that hold secrets in clear.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let mut shown = self.clone();
+        for step in shown.build.iter_mut().chain(&mut shown.sweep) {
+            step.want = None;
+        }
+        shown
     }
 
     /// All steps, build first.

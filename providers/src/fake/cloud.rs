@@ -110,6 +110,7 @@ impl From<Refused> for Failure {
     }
 }
 
+type Meddling = Box<dyn FnOnce(&mut World) + Send>;
 type Landing = Box<dyn FnOnce(&mut World, Instant) + Send>;
 
 struct Inner {
@@ -122,6 +123,7 @@ struct Inner {
     in_flight: usize,
     peak: usize,
     arrivals: usize,
+    meddling: Vec<(usize, Meddling)>,
     death: Option<(usize, bool)>,
 }
 
@@ -148,6 +150,7 @@ impl Cloud {
                 in_flight: 0,
                 peak: 0,
                 arrivals: 0,
+                meddling: Vec::new(),
                 death: None,
             })),
             died: Arc::new(Notify::new()),
@@ -174,6 +177,11 @@ impl Cloud {
     /// Makes the write number `write` (counted from 0 since the beginning) go wrong.
     pub fn fail(&self, write: usize, fault: Fault) {
         self.lock().faults.insert(write, fault);
+    }
+
+    /// Lets somebody else change what exists right before the write number `write` arrives.
+    pub fn meddle_at(&self, write: usize, change: impl FnOnce(&mut World) + Send + 'static) {
+        self.lock().meddling.push((write, Box::new(change)));
     }
 
     /// Makes each write go wrong with probability `rate`, in any way but a refusal. `seed` repeats it.
@@ -235,6 +243,7 @@ impl Cloud {
         subject: &str,
         effect: impl FnOnce(&mut World, Instant) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Written> {
+        let number = self.writes();
         let fault = self.enter(operation, subject, true);
         let answer = Arc::new(Mutex::new(None));
         let place = Arc::clone(&answer);
@@ -247,6 +256,7 @@ impl Cloud {
         if self.die_if_told(false) {
             std::future::pending::<()>().await;
         }
+        self.let_meddle(number);
         let request = in_flight.arrive();
         let pause = Duration::from_millis(200);
         let cut = || Written::Failed(Failure::maybe("the connection was cut", pause));
@@ -286,6 +296,17 @@ impl Cloud {
             std::future::pending::<()>().await;
         }
         result
+    }
+
+    fn let_meddle(&self, number: usize) {
+        let mut inner = self.lock();
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut inner.meddling)
+            .into_iter()
+            .partition(|(write, _)| *write == number);
+        inner.meddling = later;
+        for (_, change) in now {
+            change(&mut inner.world);
+        }
     }
 
     /// Whoever waits for [`Cloud::death`] is told, if it is time.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grail_providers::port::Undelete;
-use grail_state::{Handle, Observed, Record, Remote, ResourceId};
+use grail_state::{Handle, Observed, Proof, Record, Remote, ResourceId};
 use serde_json::Value;
 
 use super::adopt::{Ownership, bears_our_mark, known_tokens};
@@ -86,6 +86,10 @@ fn still_there(
         Some(Observed::Absent) => return None,
         Some(Observed::Present(remote)) => remote,
     };
+    if matches!(remote.proof, Proof::Theirs { .. }) {
+        // Ours is gone, and somebody else has made theirs under its name.
+        return None;
+    }
     // Found under another physical name: it is not what we recorded, and only a mark makes it ours.
     let ours = remote.handle == record.handle || bears_our_mark(remote, &known_tokens(inputs));
     (ours && !ownership.is_wanted(&id.kind, &remote.handle)).then(|| remote.clone())
@@ -141,7 +145,7 @@ fn left_over(
             handle: doomed.handle.clone(),
             spec: doomed.spec.clone(),
             outputs: doomed.outputs.clone(),
-            proof: grail_state::Proof::Ours,
+            proof: Proof::Ours,
         };
         retired
             .going

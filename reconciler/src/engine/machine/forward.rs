@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use grail_providers::port::{Lane, Rules};
 use grail_state::digest::Digest;
 use grail_state::journal::Doomed;
-use grail_state::{Entry, Handle, Keep, OutputRef, PreImage, Proof, Record, Remote, ResourceId};
+use grail_state::{Entry, Handle, Keep, Kind, OutputRef, PreImage, Proof, Record, Remote, ResourceId};
 use grail_state::{StepToken, Template};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish, in
 use crate::engine::call::{Call, Look};
 use crate::engine::frontier::{Frontier, Node};
 use crate::event::{Event, Outcome};
-use crate::plan::{Action, Step, StepId};
+use crate::plan::{Action, Plan, Step, StepId};
 
 /// What a step turns out to be once its references are known.
 enum Prepared {
@@ -329,9 +329,28 @@ impl Machine {
         let mut notes = plan.notes.clone();
         notes.append(&mut self.notes);
         notes.retain(|id, note| self.txn.records().get(id) != note.as_ref());
-        let sweep = plan.sweep.iter().filter_map(doomed_by).collect();
+        let alive = self.wanted_things(plan);
+        let sweep = plan
+            .sweep
+            .iter()
+            .filter_map(doomed_by)
+            .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
+            .collect();
         self.stage = Stage::Commit;
         self.note(Entry::Commit { sweep, notes }, Then::Sweep);
+    }
+
+    /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was
+    /// to be swept and went by itself (a statement, with the function that it belonged to): it stays.
+    fn wanted_things<'a>(&'a self, plan: &'a Plan) -> BTreeSet<(&'a Kind, &'a Handle)> {
+        plan.build
+            .iter()
+            .filter(|step| !matches!(step.action, Action::Delete { .. }))
+            .filter_map(|step| {
+                let record = self.txn.records().get(&step.resource)?;
+                Some((&step.resource.kind, &record.handle))
+            })
+            .collect()
     }
 
     pub(super) fn finish(&mut self, job: usize, out: &mut Vec<Output>) {

@@ -85,7 +85,7 @@ impl Session<'_> {
             return Err(EngineError::ReadOnly);
         }
         ports.events.emit(&Event::Planned {
-            plan: Box::new(plan.clone()),
+            plan: Box::new(plan.without_secrets()),
         });
         let outcome = if plan.is_empty() && self.txn.phase() == Phase::Idle {
             self.note_only(&plan, ports).await?;

@@ -33,7 +33,7 @@ pub(super) struct Ground {
     pub(super) store: MemoryStore,
     pub(super) limits: Limits,
     twice: Option<Twice>,
-    keys: Keys,
+    pub(super) keys: Keys,
     clock: Clock,
 }
 
@@ -151,6 +151,14 @@ impl Ground {
     pub(super) fn revived(&self) -> Self {
         Self {
             store: MemoryStore::restored(stack(), self.store.content()),
+            ..self.clone()
+        }
+    }
+
+    /// The same account, and a state that knows nothing of it.
+    pub(super) fn forgotten(&self) -> Self {
+        Self {
+            store: MemoryStore::new(stack()),
             ..self.clone()
         }
     }

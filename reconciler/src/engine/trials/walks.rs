@@ -11,6 +11,9 @@ use super::tally::Tally;
 use crate::event::Outcome;
 use grail_providers::fake::{Fault, Physics};
 
+/// Walks that once went astray.
+const ASTRAY: [u64; 4] = [364, 460, 579, 674];
+
 /// How many walks are taken if `GRAIL_WALKS` does not say otherwise.
 const WALKS: u64 = 60;
 
@@ -121,7 +124,7 @@ fn walks() -> u64 {
 #[tokio::test(start_paused = true)]
 async fn random_walks_arrive() {
     let mut tally = Tally::new("random_walks_arrive");
-    for seed in 0..walks() {
+    for seed in (0..walks()).chain(ASTRAY) {
         tally.case(format!("seed {seed}."), walk(seed)).await;
     }
     tally.close();
