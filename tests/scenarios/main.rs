@@ -9,9 +9,15 @@
 mod architecture;
 mod bad_input;
 mod counts;
+mod crash;
+mod examples;
+mod ground;
 mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
+mod local_cloud;
 mod oracle;
 mod stand;
+mod rollback;
+mod state_file;

@@ -19,6 +19,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_types::os_shim_internal::{Env, Fs};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
@@ -344,13 +345,17 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         .get_caller_identity()
         .customize()
         .config_override(few);
-    let identity = call.send().await;
-    let error = match identity {
-        Ok(identity) => {
-            let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
-            return identity.account.ok_or_else(nobody);
-        }
+    let error = match call.send().await {
+        Ok(identity) => return named(identity),
         Err(error) => error,
+    };
+    // Who is told to slow down has reached it: that is worth more patience.
+    let error = match verdict(&error) {
+        Verdict::Throttled(_) => match clients.sts.read().get_caller_identity().send().await {
+            Ok(identity) => return named(identity),
+            Err(error) => error,
+        },
+        _ => error,
     };
     let told = Told(said(&error).to_string());
     Err(match &error {
@@ -382,6 +387,11 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         },
         _ => ContextError::Unknown(told),
     })
+}
+
+fn named(identity: GetCallerIdentityOutput) -> Result<String, ContextError> {
+    let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
+    identity.account.ok_or_else(nobody)
 }
 
 fn endpoint(config: &SdkConfig, region: &str) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use grail_state::chalice::{Candidate, Standing};
 use grail_state::store::Wait;
-use grail_state::txn::Txn;
+use grail_state::txn::{Phase, Txn};
 use grail_state::{Record, ResourceId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -118,8 +118,11 @@ impl Connected {
         let Beside {
             standing,
             known,
-            file,
+            mut file,
         } = beside;
+        if session.snapshot().committed.is_none() && (found.is_none() || is_under_way(session.txn())) {
+            file.was_not_there();
+        }
         if standing == Standing::Stale {
             let said = "the deployed file is an older one of ours (a stale checkout?): it is written anew";
             remarks(Remark::Problem(Problem::warning("deployed.stale", said)));
@@ -153,6 +156,11 @@ pub struct Pass<'e> {
     pub session: Session<'e>,
     /// Chalice's file, to be written through.
     pub file: ChaliceFile,
+}
+
+/// True for a deploy that an earlier command left open, on its way to its commit or back.
+fn is_under_way(txn: &Txn) -> bool {
+    matches!(txn.phase(), Phase::Building | Phase::Aborting)
 }
 
 /// What Chalice's file says of a thing, as a record: its form is unknown until it is looked at.

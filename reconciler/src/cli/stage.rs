@@ -130,6 +130,7 @@ impl Stage {
             wires,
             verbatim,
             written: None,
+            never_was: false,
         }
     }
 
@@ -193,12 +194,19 @@ pub struct ChaliceFile {
     wires: Wires,
     verbatim: Vec<Verbatim>,
     written: Option<Deployed>,
+    never_was: bool,
 }
 
 impl ChaliceFile {
     /// What was written last.
     pub fn written(&self) -> Option<&Deployed> {
         self.written.as_ref()
+    }
+
+    /// Says that at the last commit there was no such file. Then there is none either where nothing exists: a first deploy
+    /// that is taken back leaves no file, while one that is deleted leaves Chalice's empty one.
+    pub fn was_not_there(&mut self) {
+        self.never_was = true;
     }
 
     /// What would be written for `existing`.
@@ -215,6 +223,11 @@ impl RecordSink for ChaliceFile {
         let deployed = self.project(existing);
         if self.written.as_ref() == Some(&deployed) {
             return Ok(Some(deployed.digest()));
+        }
+        if self.never_was && deployed.entries.is_empty() {
+            chalice::remove(&self.path)?;
+            self.written = None;
+            return Ok(None);
         }
         let digest = chalice::write(&self.path, &deployed)?;
         self.written = Some(deployed);
