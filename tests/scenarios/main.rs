@@ -11,4 +11,5 @@ mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
+mod interchange;
 mod oracle;
