@@ -17,6 +17,7 @@ mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
 mod local_cloud;
+mod interchange;
 mod oracle;
 mod stand;
 mod rollback;

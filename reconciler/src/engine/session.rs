@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grail_providers::port::{RuleBook, Undelete};
+use grail_state::journal::Doomed;
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
 use grail_state::{DesiredState, Digest, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
@@ -39,6 +41,8 @@ pub struct Session<'e> {
     /// Until when writes of an earlier process may still arrive.
     quiet: Time,
     candidates: BTreeMap<ResourceId, Record>,
+    /// Second ones of what we have, which another tool keeps: to be deleted.
+    seconds: Vec<Doomed>,
     observed: Observations,
     failures: Vec<LookFailure>,
     passes: u32,
@@ -83,6 +87,7 @@ impl Engine {
             next: loaded.next,
             quiet,
             candidates: BTreeMap::new(),
+            seconds: Vec::new(),
             observed: Observations::new(),
             failures: Vec::new(),
             passes: 0,
@@ -145,8 +150,8 @@ impl<'e> Session<'e> {
     }
 
     /// Names things that another tool has recorded (Chalice's file). A resource that our state does not know is then looked
-    /// at under that handle; where both know one and they differ, the one that exists counts. To be called before the first
-    /// look.
+    /// at under that handle; where both know one and they differ, the one that exists counts, and of two that exist ours, if
+    /// nothing is lost with theirs. To be called before the first look.
     pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) {
         self.candidates = candidates;
     }
@@ -203,7 +208,9 @@ impl<'e> Session<'e> {
         self.failures.extend(failures);
     }
 
-    /// Where another tool names another thing than we do, looks at both.
+    /// Where another tool names another thing than we do, looks at both. Where both exist, ours stands if theirs bears our
+    /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
+    /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
     async fn observe_rivals(&mut self) -> Result<(), EngineError> {
         let rivals: Vec<_> = self
             .candidates
@@ -238,18 +245,36 @@ impl<'e> Session<'e> {
                 live(self.observed.get(&id), &ours.handle),
                 live(seen.observed.get(&id), &theirs.handle),
             ) {
-                (true, true) => {
-                    return Err(EngineError::TwoLive {
-                        id,
-                        ours: ours.handle,
-                        theirs: theirs.handle,
-                    });
-                }
+                (true, true) => match self.dispensable(&id, &theirs, &seen.observed) {
+                    Some(second) => self.seconds.push(second),
+                    None => {
+                        return Err(EngineError::TwoLive {
+                            id,
+                            ours: ours.handle,
+                            theirs: theirs.handle,
+                        });
+                    }
+                },
                 (false, true) => self.observed.extend(seen.observed),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// The living `theirs` as something to be deleted, if that loses nothing.
+    fn dispensable(&self, id: &ResourceId, theirs: &Record, seen: &Observations) -> Option<Doomed> {
+        let remote = seen.get(id).and_then(Observed::remote)?;
+        let rules = self.engine.catalog.rules(&id.kind)?;
+        let nothing_lost = rules.undelete() == Undelete::Exact && remote.proof == Proof::Ours;
+        nothing_lost.then(|| Doomed {
+            id: id.clone(),
+            handle: remote.handle.clone(),
+            spec: remote.spec.clone(),
+            outputs: remote.outputs.clone(),
+            depends_on: BTreeSet::new(),
+            rank: theirs.rank,
+        })
     }
 
     fn subject(
@@ -332,11 +357,12 @@ impl<'e> Session<'e> {
         let mut consent = consent.clone();
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
+        let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
         plan(&Inputs {
             desired,
             recorded: &recorded,
             observed,
-            doomed: self.txn.doomed(),
+            doomed: &doomed,
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
