@@ -221,7 +221,10 @@ mod tests {
         let error = serde_json::from_value::<std::collections::BTreeMap<String, String>>(
             serde_json::json!({"PIN": 123_456}),
         );
-        assert_eq!(without_values(&error.unwrap_err().to_string()), "expected a string");
+        assert_eq!(
+            without_values(&error.unwrap_err().to_string()),
+            "expected a string"
+        );
         assert_eq!(without_values("missing field `name`"), "missing field `name`");
     }
 }

@@ -1,8 +1,7 @@
 //! Things that exist and that the state does not know.
 
-use grail_state::{Proof, StepToken};
+use grail_state::{Observed, Proof, StepToken};
 use insta::assert_snapshot;
-use grail_state::Observed;
 use serde_json::json;
 
 use super::making::rest;
