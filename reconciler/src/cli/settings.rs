@@ -173,7 +173,7 @@ impl Settings {
             .endpoint_url
             .clone()
             .or_else(|| self.environment.text("AWS_ENDPOINT_URL"));
-        self.local || named.is_some_and(|url| is_loopback(&url))
+        self.local || named.is_some_and(|url| is_loopback_url(&url))
     }
 
     /// The keys under which secrets are hidden: `GRAIL_SEAL_KEY`, or a file in the user's configuration that is made once.
@@ -208,7 +208,7 @@ impl Settings {
     }
 }
 
-fn is_loopback(url: &str) -> bool {
+fn is_loopback_url(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let name = if let Some(v6) = host.strip_prefix('[') {
@@ -216,7 +216,7 @@ fn is_loopback(url: &str) -> bool {
     } else {
         host.split(':').next().unwrap_or(host)
     };
-    name == "::1" || name == "localhost" || name.ends_with(".localhost") || name.starts_with("127.")
+    aws::connector::is_loopback(name)
 }
 
 #[cfg(test)]
@@ -231,14 +231,15 @@ mod tests {
             "http://[::1]:80",
             "http://a.localhost",
         ] {
-            assert!(is_loopback(url), "{url}");
+            assert!(is_loopback_url(url), "{url}");
         }
         for url in [
             "https://lambda.eu-west-1.amazonaws.com",
             "http://localhost.example.com",
             "http://10.0.0.1",
+            "http://127.evil.example",
         ] {
-            assert!(!is_loopback(url), "{url}");
+            assert!(!is_loopback_url(url), "{url}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use grail_state::chalice::DeployedEntry;
+
 use crate::cli::args::{DeployArgs, OnFailure};
 use crate::cli::commands::local_cloud;
 use crate::cli::commands::plan::{consent, overrides};
@@ -9,7 +11,7 @@ use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::pass::{Connected, Connection};
 use crate::cli::refusal::Refusal;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, Verbosity};
 use crate::cli::{is_human, report, signals, wish, words};
 use crate::engine::{self, Ports};
 use crate::event::Outcome;
@@ -63,11 +65,16 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
         Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }
     ) {
         let deployed = pass.file.project(&pass.session.txn().existing());
-        if is_human(settings) {
-            words::data(&report::chalice::deployed(&deployed.entries));
-        } else {
-            words::json_line("deployed", report::chalice::json(&deployed.entries));
-        }
+        show(settings, &deployed.entries);
     }
     Ok(Exit::from(&outcome))
+}
+
+/// What is deployed now, in Chalice's words.
+fn show(settings: &Settings, entries: &[DeployedEntry]) {
+    if !is_human(settings) {
+        words::json_line("deployed", report::chalice::json(entries));
+    } else if settings.verbosity > Verbosity::Quiet {
+        words::data(&report::chalice::deployed(entries));
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use grail_state::store::StateStore as _;
-use grail_state::txn::{Phase, replay};
+use grail_state::txn::{Back, Phase, replay};
 use serde_json::json;
 
 use crate::cli::commands::validate::remarks;
@@ -51,6 +51,7 @@ fn exit(txn: &grail_state::txn::Txn) -> Exit {
     match txn.phase() {
         Phase::Idle if txn.doomed().is_empty() => Exit::Done,
         Phase::Idle => Exit::Stuck,
+        _ if txn.touched().values().any(|touched| matches!(touched.back, Back::Stuck(_))) => Exit::Stuck,
         _ => Exit::Open,
     }
 }
