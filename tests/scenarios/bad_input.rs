@@ -183,7 +183,7 @@ fn an_unknown_key_is_warned_of_with_a_suggestion_and_the_deployment_goes_on() {
         &[
             "unknown key `lambda_memry_size`",
             "did you mean `lambda_memory_size`?",
-            ".chalice/config.json:10:7",
+            ".chalice/config.json:9:7",
         ],
     );
     assert!(calls.writes().is_empty(), "{:?}", calls.names());
@@ -269,7 +269,7 @@ fn what_grail_cannot_deploy_yet_is_refused_by_name_and_line() {
     shop.with_setting(
         "automatic_layer",
         json!(true),
-        &["grail cannot deploy `automatic_layer` yet", "config.json:10:"],
+        &["grail cannot deploy `automatic_layer` yet", "config.json:6:"],
     );
     shop.with_setting(
         "api_gateway_custom_domain",
