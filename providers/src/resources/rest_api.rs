@@ -463,20 +463,29 @@ impl Resource for RestApi {
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let (id, want, diff) = (&request.handle.0, request.want, request.diff);
+        let present = request.have.get("endpoint_type").and_then(Value::as_str);
+        let present = present
+            .and_then(EndpointType::named)
+            .unwrap_or(EndpointType::Edge);
         if diff.touches("definition") {
             let (document, digest) = self.document(&want.definition)?;
             let depth = Depth::for_document(&document);
             let letter = Letter::new(document, request.token, &digest);
-            let head = self.put(id, &letter).await?;
+            // The document names VPC endpoints, which only a private API can have. So an API becomes private before the
+            // put, and anything else after it.
+            let secluded = diff.touches("endpoint_type") && want.endpoint_type == EndpointType::Private;
+            let head = if secluded {
+                self.patch(id, vec![head::endpoint(present, want)]).await?;
+                let put = self.put(id, &letter).await;
+                put.map_err(Failure::after_change)?
+            } else {
+                self.put(id, &letter).await?
+            };
             let patches = head.lacks(want, &letter.description);
             self.patch(id, patches).await.map_err(Failure::after_change)?;
             let seen = self.written(id, want, &digest.0, depth).await;
             return seen.map_err(Failure::after_change);
         }
-        let present = request.have.get("endpoint_type").and_then(Value::as_str);
-        let present = present
-            .and_then(EndpointType::named)
-            .unwrap_or(EndpointType::Edge);
         let mut patches = Vec::new();
         if diff.touches("name") {
             patches.push(head::replace("/name", &want.name));

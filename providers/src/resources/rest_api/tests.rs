@@ -372,6 +372,58 @@ async fn a_setting_alone_is_patched_without_a_put() {
     assert!(provider(&cloud).diff(&template, &after).unwrap().is_empty());
 }
 
+/// An API of an endpoint type as API Gateway answers it.
+fn api_of(endpoint: &str, description: &str) -> Value {
+    let mut api = api(description);
+    api["endpointConfiguration"]["types"] = json!([endpoint]);
+    api
+}
+
+/// A cloud after a change of definition and endpoint type: `replies` are the answers to the writes.
+async fn moved(from: &str, to: &str, replies: Vec<Reply>) -> Canned {
+    let mut before = deployed().await;
+    before.spec["endpoint_type"] = json!(from);
+    let mut want = spec("/more");
+    want["endpoint_type"] = json!(to);
+    let description = mark("t2", "/more");
+    let mut replies = replies;
+    replies.push(reply(200, api_of(to, &description)));
+    replies.extend(look(&description, "/more", "y").split_off(1));
+    let cloud = Canned::new(replies);
+    updated(&cloud, &before, &want).await.unwrap();
+    cloud
+}
+
+#[tokio::test]
+async fn an_api_is_private_before_its_document_names_vpc_endpoints() {
+    let description = mark("t2", "/more");
+    let answers = || reply(200, api_of("PRIVATE", &description));
+    let [a, b, c] = LOOK;
+
+    let into = moved("EDGE", "PRIVATE", vec![answers(), answers()]).await;
+    assert_eq!(into.operations(), ["UpdateRestApi", "PutRestApi", a, b, c]);
+    let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "PRIVATE"}]);
+    assert_eq!(into.json(0)["patchOperations"], patches);
+
+    let out = moved("PRIVATE", "REGIONAL", vec![answers(), answers()]).await;
+    assert_eq!(out.operations(), ["PutRestApi", "UpdateRestApi", a, b, c]);
+    let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/PRIVATE", "value": "REGIONAL"}]);
+    assert_eq!(out.json(1)["patchOperations"], patches);
+}
+
+#[tokio::test]
+async fn a_put_that_is_refused_after_the_change_to_private_leaves_doubt() {
+    let before = deployed().await;
+    let mut want = spec("/more");
+    want["endpoint_type"] = json!("PRIVATE");
+    let cloud = Canned::new([
+        reply(200, api_of("PRIVATE", "")),
+        refusal(400, "BadRequestException", "no"),
+    ]);
+    let failure = updated(&cloud, &before, &want).await.unwrap_err();
+    assert_eq!((failure.effect, failure.retry), (Effect::Maybe, Retry::Never));
+}
+
 #[tokio::test]
 async fn a_put_without_answer_is_recognised_by_its_mark() {
     let before = record(&deployed().await);
