@@ -30,8 +30,12 @@ use tracing::Instrument;
 
 use super::transport::{BundleError, Transport};
 
-/// A request must be answered within this time, and [`PER_MEGABYTE`] for what it carries.
+/// A request must be answered within this time, with few exceptions, and [`PER_MEGABYTE`] for what it carries.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The same for writes of API Gateway that take a whole API at once. Its own limit for them is about half a minute.
+const DEADLINE_WHOLE_API: Duration = Duration::from_secs(30);
+/// These writes.
+const WHOLE_API: [&str; 3] = ["CreateDeployment", "ImportRestApi", "PutRestApi"];
 /// What each started megabyte of a request's body adds to its deadline.
 const PER_MEGABYTE: Duration = Duration::from_secs(1);
 
@@ -260,7 +264,7 @@ impl HttpConnector for Through {
             }
             inner.calls.count(&operation);
             let span = tracing::debug_span!("aws", %operation, access = ?operation.access, status = tracing::field::Empty, request_id = tracing::field::Empty);
-            let deadline = deadline(&request);
+            let deadline = deadline(&operation, &request);
             let answer = tokio::time::timeout(deadline, transport.call(request))
                 .instrument(span.clone())
                 .await
@@ -278,10 +282,12 @@ impl HttpConnector for Through {
     }
 }
 
-fn deadline(request: &HttpRequest) -> Duration {
+fn deadline(operation: &Operation, request: &HttpRequest) -> Duration {
+    let whole_api = operation.service == "API Gateway" && WHOLE_API.contains(&operation.name.as_str());
+    let base = if whole_api { DEADLINE_WHOLE_API } else { DEADLINE };
     let bytes = request.body().content_length().unwrap_or(0);
     let megabytes = u32::try_from(bytes.div_ceil(1_000_000)).unwrap_or(u32::MAX);
-    DEADLINE.saturating_add(PER_MEGABYTE.saturating_mul(megabytes))
+    base.saturating_add(PER_MEGABYTE.saturating_mul(megabytes))
 }
 
 /// The request id that AWS gave an answer, whatever the service calls the header.

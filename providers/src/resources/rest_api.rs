@@ -47,6 +47,7 @@ mod head;
 pub(crate) mod mark;
 mod reading;
 mod rebuild;
+mod whole;
 
 /// The largest `minimumCompressionSize` (API reference, `CreateRestApi`).
 const LARGEST_COMPRESSION: u32 = 10_485_760;
@@ -242,6 +243,17 @@ impl RestApi {
         }
     }
 
+    /// True if the reading has the routes of the document that `mark` names. Without that document it is not believed: one
+    /// more put then makes sure, and says it if Artifacts cannot be read.
+    fn is_whole(&self, reading: &Reading, mark: &Mark) -> bool {
+        let kept = self.context.artifacts.get(&Digest(mark.digest.clone()));
+        let document = kept
+            .ok()
+            .flatten()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        document.is_some_and(|document: Value| whole::has_routes_of(&reading.form, &document))
+    }
+
     /// What a reading says, seen from `at`.
     fn interpret(&self, reading: &Reading, at: &Locator<'_>) -> Seen<Spec> {
         let baseline = reading.baseline();
@@ -262,13 +274,17 @@ impl RestApi {
             .filter(|_| known.is_some())
             .and_then(|record| record.spec.get("definition"));
         let definition = match reading.head.mark() {
-            // A document is applied whole, mark and all: what bears the mark of this very attempt is what it sent. But of
-            // the document that the record speaks of the record knows better: the mark stays when a hand changes a method.
+            // What bears the mark of this very attempt is what it sent, or a part of it. But of the document that the record
+            // speaks of the record knows better: the mark stays when a hand changes a method.
             Some(mark)
                 if Some(&mark.token) == at.token
                     && recorded.and_then(Value::as_str) != Some(&mark.digest) =>
             {
-                mark.digest
+                if self.is_whole(reading, &mark) {
+                    mark.digest
+                } else {
+                    format!("not known: {short}")
+                }
             }
             _ if known.is_some() => format!("changed outside: {short}"),
             _ => format!("not known: {short}"),
@@ -431,9 +447,9 @@ impl Resource for RestApi {
         let (document, digest) = self.document(&spec.definition)?;
         let depth = Depth::for_document(&document);
         let letter = Letter::new(document, request.token, &digest);
-        // An import cannot be told to happen once: an earlier try of this attempt is recognised by its mark.
+        // An import cannot be told to happen once: an earlier try of this attempt is recognised by its mark. It may have
+        // been cut off after the mark and before the last route, so the same is put again.
         let head = match self.marked(request.token).await? {
-            Some(made) if made.description == letter.description => made,
             Some(made) => self.put(&made.id, &letter).await?,
             None => self.import(spec, &letter).await?,
         };
@@ -447,20 +463,29 @@ impl Resource for RestApi {
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let (id, want, diff) = (&request.handle.0, request.want, request.diff);
+        let present = request.have.get("endpoint_type").and_then(Value::as_str);
+        let present = present
+            .and_then(EndpointType::named)
+            .unwrap_or(EndpointType::Edge);
         if diff.touches("definition") {
             let (document, digest) = self.document(&want.definition)?;
             let depth = Depth::for_document(&document);
             let letter = Letter::new(document, request.token, &digest);
-            let head = self.put(id, &letter).await?;
+            // The document names VPC endpoints, which only a private API can have. So an API becomes private before the
+            // put, and anything else after it.
+            let secluded = diff.touches("endpoint_type") && want.endpoint_type == EndpointType::Private;
+            let head = if secluded {
+                self.patch(id, vec![head::endpoint(present, want)]).await?;
+                let put = self.put(id, &letter).await;
+                put.map_err(Failure::after_change)?
+            } else {
+                self.put(id, &letter).await?
+            };
             let patches = head.lacks(want, &letter.description);
             self.patch(id, patches).await.map_err(Failure::after_change)?;
             let seen = self.written(id, want, &digest.0, depth).await;
             return seen.map_err(Failure::after_change);
         }
-        let present = request.have.get("endpoint_type").and_then(Value::as_str);
-        let present = present
-            .and_then(EndpointType::named)
-            .unwrap_or(EndpointType::Edge);
         let mut patches = Vec::new();
         if diff.touches("name") {
             patches.push(head::replace("/name", &want.name));

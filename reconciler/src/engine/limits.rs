@@ -21,8 +21,8 @@ pub struct Limits {
     pub refusals_back: u32,
     /// How long a step may wait for something that is not ready yet (the worst case of a fresh role, `field-notes.md` 1).
     pub propagation: Duration,
-    /// How long after its sending a request without an answer may still arrive: its deadline and a margin (design 6.3,
-    /// rule 10). Only after this is its absence believed.
+    /// How long after its sending a request without an answer may still arrive: the longest deadline, half a minute for a
+    /// whole API, and a margin (design 6.3, rule 10). Only after this is its absence believed.
     pub late: Duration,
     /// How long after an answered failure a reading may still be stale.
     pub grace: Duration,
@@ -44,7 +44,7 @@ impl Default for Limits {
             looks: 8,
             refusals_back: 5,
             propagation: Duration::from_secs(15 * 60),
-            late: Duration::from_secs(12),
+            late: Duration::from_secs(32),
             grace: Duration::from_secs(1),
             call: Duration::from_secs(10 * 60),
             stop: Duration::from_secs(5),

@@ -158,6 +158,31 @@ async fn a_request_has_ten_seconds_and_one_for_each_megabyte() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_whole_api_has_half_a_minute_and_a_part_of_it_has_not() {
+    let context = context(Seam::over(Silent));
+    let gateway = context.clients.apigateway.write();
+    let document = || aws_sdk_apigateway::primitives::Blob::new("{}");
+    let begun = tokio::time::Instant::now();
+    let failed = gateway.import_rest_api().body(document()).send().await;
+    assert!(failed.wrote("apigateway:POST").unwrap_err().unanswered);
+    assert_eq!(begun.elapsed().as_secs(), 31);
+
+    let begun = tokio::time::Instant::now();
+    let sent = gateway.put_rest_api().rest_api_id("a1").body(document());
+    assert!(sent.send().await.is_err());
+    assert_eq!(begun.elapsed().as_secs(), 31);
+
+    let begun = tokio::time::Instant::now();
+    let sent = gateway.create_deployment().rest_api_id("a1");
+    assert!(sent.send().await.is_err());
+    assert!((30..=31).contains(&begun.elapsed().as_secs()));
+
+    let begun = tokio::time::Instant::now();
+    assert!(gateway.delete_rest_api().rest_api_id("a1").send().await.is_err());
+    assert_eq!(begun.elapsed().as_secs(), 10);
+}
+
 #[test]
 fn a_certificate_bundle_is_checked_before_it_is_used() {
     let folder = tempfile::tempdir().unwrap();

@@ -260,6 +260,21 @@ async fn a_function_is_made_with_all_that_chalice_sends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_function_that_cannot_be_seen_yet_is_waited_for() {
+    let made = || reply(201, configuration("Pending", "InProgress"));
+    let late = stand(vec![made(), none(), none(), there(json!({}))]);
+    late.create(&spec()).await.unwrap();
+    assert_eq!(late.aws.operations(), ["CreateFunction", "GetFunction", "GetFunction", "GetFunction"]);
+
+    let replies = std::iter::once(made()).chain(std::iter::repeat_with(none).take(7));
+    let gone = stand(replies.collect());
+    let failed = gone.create(&spec()).await.unwrap_err();
+    assert_eq!((failed.effect, failed.retry), (Effect::Maybe, Retry::Never));
+    assert!(failed.chain().ends_with("is gone"), "{}", failed.chain());
+    assert_eq!(gone.aws.operations().len(), 8);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_function_is_awaited_and_then_given_its_reservation() {
     let pending = there(json!({"Configuration": {"State": "Pending"}}));
     let stand =

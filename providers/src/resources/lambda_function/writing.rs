@@ -1,6 +1,7 @@
 //! The requests that make and change a function.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -21,6 +22,10 @@ use crate::port::{Change, Diff, Failure};
 const CONFIGURATION: &[&str] = &[
     "environment", "handler", "layers", "memory", "role", "runtime", "timeout", "tracing", "vpc",
 ];
+
+/// How many looks may miss a function that Lambda has just answered for: reads are eventually consistent. Together they
+/// take about five seconds.
+const MISSES: u32 = 6;
 
 /// True if `diff` calls for `UpdateFunctionCode`, which also sets the processor.
 pub(super) fn changes_code(diff: &Diff) -> bool {
@@ -126,11 +131,18 @@ impl LambdaFunction {
         request.send().await.wrote("lambda:TagResource").map(|_| ())
     }
 
-    /// Waits until the function can be used and changed, and gives it as it then is.
+    /// Waits until the function can be used and changed, and gives it as it then is. A function that cannot be seen yet
+    /// counts as busy for a few looks.
     pub(super) async fn settled(&self, name: &str) -> Result<GetFunctionOutput, Failure> {
+        let missed = AtomicU32::new(0);
         wait::until("the function to become active", || async {
             let request = self.read().get_function().function_name(name);
-            let answer = request.send().await.read("lambda:GetFunction")?;
+            let Some(answer) = request.send().await.found("lambda:GetFunction")? else {
+                if missed.fetch_add(1, Ordering::Relaxed) >= MISSES {
+                    return Err(Failure::refused(format!("the function {name} is gone")));
+                }
+                return Ok(None);
+            };
             let stands = answer.configuration.as_ref().map_or(Standing::Busy, standing);
             match stands {
                 Standing::Ready => Ok(Some(answer)),

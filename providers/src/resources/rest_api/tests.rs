@@ -180,15 +180,86 @@ async fn a_birth_is_one_import_of_the_marked_document() {
 }
 
 #[tokio::test]
-async fn a_second_try_of_a_birth_finds_what_the_first_made() {
+async fn a_second_try_of_a_birth_puts_the_same_into_what_the_first_made() {
     let theirs = json!({"id": "b9", "name": "shop", "description": "grail:other:no mark"});
     let list = json!({"item": [theirs, api(&mark("t1", "/items"))]});
-    let mut replies = vec![reply(200, list)];
+    let mut replies = vec![reply(200, list), reply(200, api(&mark("t1", "/items")))];
     replies.extend(look(&mark("t1", "/items"), "/items", "x"));
     let cloud = Canned::new(replies);
     assert_eq!(created(&cloud, &spec("/items")).await.unwrap().handle.0, "a1");
     let [a, b, c] = LOOK;
+    assert_eq!(cloud.operations(), ["GetRestApis", "PutRestApi", a, b, c]);
+    let mut sent = definition("/items");
+    sent["info"]["description"] = json!(mark("t1", "/items"));
+    assert_eq!(cloud.json(1), sent);
+}
+
+/// What a look sees after an import of `/items` without an answer; its document is `kept` or not.
+async fn after_a_lost_import(cloud: &Canned, kept: bool) -> (Arc<dyn Provider>, Remote) {
+    let context = cloud.context();
+    if kept {
+        let sent = canonical(&definition("/items"));
+        context.artifacts.put(sent.as_bytes()).unwrap();
+    }
+    let provider = erase(RestApi::new(context), digester());
+    let (id, attempt, wanted) = (id(), token("t1"), spec("/items"));
+    let at = Locator {
+        id: &id,
+        handle: None,
+        spec: Some(&wanted),
+        token: Some(&attempt),
+        record: None,
+    };
+    let remote = provider.observe(at).await.unwrap().remote().unwrap().clone();
+    (provider, remote)
+}
+
+fn listed() -> Reply {
+    reply(200, json!({"item": [api(&mark("t1", "/items"))]}))
+}
+
+#[tokio::test]
+async fn a_whole_import_without_answer_needs_no_put() {
+    let mut replies = vec![listed()];
+    replies.extend(look(&mark("t1", "/items"), "/items", "x"));
+    let cloud = Canned::new(replies);
+    let (provider, remote) = after_a_lost_import(&cloud, true).await;
+    assert_eq!(remote.spec["definition"], json!(digest("/items")));
+    let want = Template::from_value(spec("/items"));
+    assert!(provider.diff(&want, &remote).unwrap().is_empty());
+    let [a, b, c] = LOOK;
     assert_eq!(cloud.operations(), ["GetRestApis", a, b, c]);
+}
+
+#[tokio::test]
+async fn a_partial_import_without_answer_is_put_again() {
+    let mut partial = look(&mark("t1", "/items"), "/items", "x");
+    partial[1] = reply(200, json!({"item": [{"id": "x0", "path": "/"}]}));
+    let mut replies = vec![listed()];
+    replies.extend(partial);
+    replies.push(reply(200, api(&mark("t2", "/items"))));
+    replies.extend(look(&mark("t2", "/items"), "/items", "y"));
+    let cloud = Canned::new(replies);
+    let (_, remote) = after_a_lost_import(&cloud, true).await;
+    let told = remote.spec["definition"].as_str().unwrap();
+    assert!(told.starts_with("not known: "), "{told}");
+    let whole = updated(&cloud, &remote, &spec("/items")).await.unwrap();
+    assert_eq!(whole.spec["definition"], json!(digest("/items")));
+    assert_eq!(whole.outputs["baseline"], deployed().await.outputs["baseline"]);
+    let [a, b, c] = LOOK;
+    assert_eq!(
+        cloud.operations(),
+        ["GetRestApis", a, b, c, "PutRestApi", a, b, c]
+    );
+}
+
+#[tokio::test]
+async fn an_import_without_answer_is_not_believed_without_its_document() {
+    let mut replies = vec![listed()];
+    replies.extend(look(&mark("t1", "/items"), "/items", "x"));
+    let (_, remote) = after_a_lost_import(&Canned::new(replies), false).await;
+    let told = remote.spec["definition"].as_str().unwrap();
+    assert!(told.starts_with("not known: "), "{told}");
 }
 
 #[tokio::test]
@@ -301,10 +372,66 @@ async fn a_setting_alone_is_patched_without_a_put() {
     assert!(provider(&cloud).diff(&template, &after).unwrap().is_empty());
 }
 
+/// An API of an endpoint type as API Gateway answers it.
+fn api_of(endpoint: &str, description: &str) -> Value {
+    let mut api = api(description);
+    api["endpointConfiguration"]["types"] = json!([endpoint]);
+    api
+}
+
+/// A cloud after a change of definition and endpoint type: `replies` are the answers to the writes.
+async fn moved(from: &str, to: &str, replies: Vec<Reply>) -> Canned {
+    let mut before = deployed().await;
+    before.spec["endpoint_type"] = json!(from);
+    let mut want = spec("/more");
+    want["endpoint_type"] = json!(to);
+    let description = mark("t2", "/more");
+    let mut replies = replies;
+    replies.push(reply(200, api_of(to, &description)));
+    replies.extend(look(&description, "/more", "y").split_off(1));
+    let cloud = Canned::new(replies);
+    updated(&cloud, &before, &want).await.unwrap();
+    cloud
+}
+
+#[tokio::test]
+async fn an_api_is_private_before_its_document_names_vpc_endpoints() {
+    let description = mark("t2", "/more");
+    let answers = || reply(200, api_of("PRIVATE", &description));
+    let [a, b, c] = LOOK;
+
+    let into = moved("EDGE", "PRIVATE", vec![answers(), answers()]).await;
+    assert_eq!(into.operations(), ["UpdateRestApi", "PutRestApi", a, b, c]);
+    let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "PRIVATE"}]);
+    assert_eq!(into.json(0)["patchOperations"], patches);
+
+    let out = moved("PRIVATE", "REGIONAL", vec![answers(), answers()]).await;
+    assert_eq!(out.operations(), ["PutRestApi", "UpdateRestApi", a, b, c]);
+    let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/PRIVATE", "value": "REGIONAL"}]);
+    assert_eq!(out.json(1)["patchOperations"], patches);
+}
+
+#[tokio::test]
+async fn a_put_that_is_refused_after_the_change_to_private_leaves_doubt() {
+    let before = deployed().await;
+    let mut want = spec("/more");
+    want["endpoint_type"] = json!("PRIVATE");
+    let cloud = Canned::new([
+        reply(200, api_of("PRIVATE", "")),
+        refusal(400, "BadRequestException", "no"),
+    ]);
+    let failure = updated(&cloud, &before, &want).await.unwrap_err();
+    assert_eq!((failure.effect, failure.retry), (Effect::Maybe, Retry::Never));
+}
+
 #[tokio::test]
 async fn a_put_without_answer_is_recognised_by_its_mark() {
     let before = record(&deployed().await);
     let cloud = Canned::new(look(&mark("t2", "/more"), "/more", "y"));
+    let context = cloud.context();
+    let sent = canonical(&definition("/more"));
+    context.artifacts.put(sent.as_bytes()).unwrap();
+    let provider = erase(RestApi::new(context), digester());
     let (id, attempt) = (id(), token("t2"));
     let at = Locator {
         id: &id,
@@ -313,7 +440,7 @@ async fn a_put_without_answer_is_recognised_by_its_mark() {
         token: Some(&attempt),
         record: Some(&before),
     };
-    let seen = provider(&cloud).observe(at).await.unwrap();
+    let seen = provider.observe(at).await.unwrap();
     let remote = seen.remote().unwrap();
     assert_eq!(remote.spec["definition"], json!(digest("/more")));
 }
