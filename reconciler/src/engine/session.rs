@@ -1,14 +1,14 @@
 //! One holding of the lock: what the commands call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
-use grail_state::{DesiredState, Digest, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
+use grail_state::{DesiredState, Digest, Observed, Record, Remote, ResourceId, Seq, Version};
 use grail_state::{Proof, Snapshot};
 
 use super::limits::Time;
-use super::look::{LookFailure, Observations, Seen, Subject, observe};
+use super::look::{LookFailure, Observations};
 use super::settle::settle;
 use super::status::Status;
 use super::{Engine, EngineError, Ports};
@@ -16,6 +16,7 @@ use crate::event::Outcome;
 use crate::plan::{Consent, Inputs, Plan, plan};
 
 mod pass;
+mod sight;
 
 /// What to do when a step fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,127 +148,6 @@ impl<'e> Session<'e> {
     /// look.
     pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) {
         self.candidates = candidates;
-    }
-
-    /// Looks at everything that the state records. Needs no wish, so that it can run while the wish is still being found.
-    ///
-    /// # Errors
-    /// [`EngineError::TwoLive`]. What could not be seen is no error yet: `delete` does without.
-    pub async fn observe_recorded(&mut self) -> Result<(), EngineError> {
-        let records = self.recorded();
-        let subjects = records
-            .iter()
-            .map(|(id, record)| self.subject(id, Some(record), None))
-            .collect();
-        self.look(subjects).await;
-        self.observe_rivals().await
-    }
-
-    /// Looks at what is wanted and was not looked at yet.
-    async fn observe_wanted(&mut self, desired: &DesiredState) -> Result<(), EngineError> {
-        if self.observed.is_empty() && self.failures.is_empty() {
-            let records = self.recorded();
-            let wanted = |id: &ResourceId| desired.resources.get(id);
-            let mut subjects: Vec<_> = records
-                .iter()
-                .map(|(id, record)| self.subject(id, Some(record), wanted(id)))
-                .collect();
-            subjects.extend(
-                desired
-                    .resources
-                    .values()
-                    .filter(|wish| !records.contains_key(&wish.id))
-                    .map(|wish| self.subject(&wish.id, None, Some(wish))),
-            );
-            self.look(subjects).await;
-            return self.observe_rivals().await;
-        }
-        let failed: BTreeSet<_> = self.failures.iter().map(|failed| failed.id.clone()).collect();
-        let missing = desired
-            .resources
-            .values()
-            .filter(|wish| !self.observed.contains_key(&wish.id) && !failed.contains(&wish.id))
-            .map(|wish| self.subject(&wish.id, None, Some(wish)))
-            .collect();
-        self.look(missing).await;
-        Ok(())
-    }
-
-    async fn look(&mut self, subjects: Vec<Subject>) {
-        let engine = self.engine;
-        let Seen { observed, failures } =
-            observe(&engine.catalog, &engine.limits, subjects, &self.observed).await;
-        self.observed.extend(observed);
-        self.failures.extend(failures);
-    }
-
-    /// Where another tool names another thing than we do, looks at both.
-    async fn observe_rivals(&mut self) -> Result<(), EngineError> {
-        let rivals: Vec<_> = self
-            .candidates
-            .iter()
-            .filter_map(|(id, theirs)| {
-                let ours = self.txn.records().get(id)?;
-                (ours.handle != theirs.handle).then(|| (id.clone(), ours.clone(), theirs.clone()))
-            })
-            .collect();
-        for (id, ours, theirs) in rivals {
-            let subject = Subject {
-                id: id.clone(),
-                record: Some(theirs.clone()),
-                wish: None,
-                token: None,
-            };
-            let engine = self.engine;
-            let seen = observe(
-                &engine.catalog,
-                &engine.limits,
-                vec![subject],
-                &Observations::new(),
-            )
-            .await;
-            self.failures.extend(seen.failures);
-            let live = |observed: Option<&Observed>, handle: &Handle| {
-                observed
-                    .and_then(Observed::remote)
-                    .is_some_and(|remote| remote.handle == *handle)
-            };
-            match (
-                live(self.observed.get(&id), &ours.handle),
-                live(seen.observed.get(&id), &theirs.handle),
-            ) {
-                (true, true) => {
-                    return Err(EngineError::TwoLive {
-                        id,
-                        ours: ours.handle,
-                        theirs: theirs.handle,
-                    });
-                }
-                (false, true) => self.observed.extend(seen.observed),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn subject(
-        &self,
-        id: &ResourceId,
-        record: Option<&Record>,
-        wish: Option<&grail_state::Desired>,
-    ) -> Subject {
-        let tried = self
-            .txn
-            .touched()
-            .get(id)
-            .and_then(|touched| touched.tokens.last());
-        let token = record.and_then(|record| record.token.as_ref()).or(tried);
-        Subject {
-            id: id.clone(),
-            record: record.cloned(),
-            wish: wish.map(|wish| wish.spec.clone()),
-            token: token.cloned(),
-        }
     }
 
     /// What we know of each resource: our state, and for what it does not know, the candidates. A candidate that was found

@@ -10,8 +10,8 @@ use grail_state::txn::{Back, Touched};
 use grail_state::{Entry, Keep, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
-use super::forward::token_of;
 use super::job::{Job, Stage};
+use super::prepare::token_of;
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish};
 use crate::engine::call::Look;
