@@ -80,7 +80,7 @@ async fn look_until_clear(
         match see(catalog, limits, id, look).await {
             Ok(observed) => {
                 let observed = without_the_old(observed, open);
-                if shows(&observed, open.spec.as_ref()) || clock.elapsed() >= quiet {
+                if has_arrived(&observed, open) || clock.elapsed() >= quiet {
                     return Ok(observed);
                 }
                 tokio::time::sleep_until(clock.instant(quiet)).await;
@@ -97,6 +97,12 @@ async fn look_until_clear(
             }
         }
     }
+}
+
+/// Whether what is there shows that the write has arrived. A deletion never shows: its thing may have gone for another
+/// reason, with something that it was a part of, and be made again before the deletion arrives.
+fn has_arrived(observed: &Observed, open: &Open) -> bool {
+    open.spec.is_some() && shows(observed, open.spec.as_ref())
 }
 
 /// Of a birth beside a living thing, the living one is not what is looked for.
