@@ -235,6 +235,17 @@ impl Txn {
         recorded.chain(tried).collect()
     }
 
+    /// The marks of the attempts at one resource.
+    pub fn tokens_of(&self, id: &ResourceId) -> BTreeSet<StepToken> {
+        let touched = self.touched.get(id);
+        let recorded = [self.records.get(id), touched.and_then(Touched::pre_record)];
+        let recorded = recorded.into_iter().flatten();
+        recorded
+            .filter_map(|record| record.token.clone())
+            .chain(touched.into_iter().flat_map(|touched| touched.tokens.clone()))
+            .collect()
+    }
+
     /// Everything of ours that exists: the records, and what is to be deleted and has no living successor. This is what
     /// Chalice's file shows.
     pub fn existing(&self) -> BTreeMap<ResourceId, Record> {

@@ -121,7 +121,7 @@ fn fact(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &Txn, obse
         .records()
         .get(id)
         .filter(|record| record.handle == remote.handle);
-    if known.is_none() && !is_ours(&remote, open, touched, txn) {
+    if known.is_none() && !is_ours(id, &remote, open, touched, txn) {
         return Entry::Gone { id: id.clone() };
     }
     let token = match (&remote.proof, known) {
@@ -146,11 +146,11 @@ fn fact(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &Txn, obse
 }
 
 /// Whether what was found is what we were making (design decision 15: the journal says so).
-fn is_ours(remote: &Remote, open: &Open, touched: Option<&Touched>, txn: &Txn) -> bool {
+fn is_ours(id: &ResourceId, remote: &Remote, open: &Open, touched: Option<&Touched>, txn: &Txn) -> bool {
     match &remote.proof {
         Proof::Theirs { .. } => false,
         Proof::Ours => true,
-        Proof::Mark(mark) => *mark == open.token || txn.tokens().contains(mark),
+        Proof::Mark(mark) => *mark == open.token || txn.tokens_of(id).contains(mark),
         Proof::NameOnly => {
             let was_there = touched.is_some_and(|touched| match &touched.pre {
                 PreImage::Absent => false,

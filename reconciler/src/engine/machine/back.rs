@@ -127,9 +127,8 @@ impl Machine {
             only: (!touched.died || deleting).then(|| (own, remote.spec.clone())),
             may_replace: true,
         };
-        let mut tokens = self.txn.tokens();
+        let mut tokens = self.txn.tokens_of(id);
         tokens.insert(token.clone());
-        tokens.extend(record.and_then(|record| record.token.clone()));
         let claim = Claim {
             handles: BTreeSet::from([remote.handle.clone()]),
             tokens,

@@ -30,7 +30,7 @@ impl Machine {
             refusals: 0,
         };
         let mut claim = Claim {
-            tokens: self.txn.tokens(),
+            tokens: self.txn.tokens_of(&step.resource),
             ..Claim::default()
         };
         if let Action::Delete { .. } = step.action {
