@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
-use grail_state::{DesiredState, Digest, Observed, Record, Remote, ResourceId, Seq, Version};
+use grail_state::{DesiredState, Digest, Entry, Observed, Record, Remote, ResourceId, Seq, Version};
 use grail_state::{Proof, Snapshot};
 
 use super::limits::Time;
@@ -37,7 +37,11 @@ pub struct Session<'e> {
     next: Seq,
     /// Until when writes of an earlier process may still arrive.
     quiet: Time,
-    candidates: BTreeMap<ResourceId, Record>,
+    /// The snapshot as it is stored, and the journal after it.
+    stored: Snapshot,
+    journal: Vec<Entry>,
+    /// What another tool has recorded under another handle than we.
+    rivals: BTreeMap<ResourceId, Record>,
     observed: Observations,
     failures: Vec<LookFailure>,
     passes: u32,
@@ -72,6 +76,7 @@ impl Engine {
                 current: current.clone(),
             });
         }
+        let stored = loaded.snapshot.clone();
         let txn = replay(loaded.snapshot, &loaded.journal)?;
         let quiet = self.quiet_from(&txn);
         Ok(Session {
@@ -81,7 +86,9 @@ impl Engine {
             version: loaded.version,
             next: loaded.next,
             quiet,
-            candidates: BTreeMap::new(),
+            stored,
+            journal: loaded.journal,
+            rivals: BTreeMap::new(),
             observed: Observations::new(),
             failures: Vec::new(),
             passes: 0,
@@ -143,21 +150,32 @@ impl<'e> Session<'e> {
         Ok(Status::of(&self.txn, holder))
     }
 
-    /// Names things that another tool has recorded (Chalice's file). A resource that our state does not know is then looked
-    /// at under that handle; where both know one and they differ, the one that exists counts. To be called before the first
-    /// look.
-    pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) {
-        self.candidates = candidates;
+    /// Names things that another tool has recorded (Chalice's file). What our state does not know counts as recorded from
+    /// now on, with a form that is not known yet; where both know a resource and name different things, the one that exists
+    /// counts. To be called before the first look.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] if the journal does not fit, which it did before.
+    pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) -> Result<(), EngineError> {
+        let mut base = self.stored.clone();
+        for (id, theirs) in candidates {
+            match base.records.get(&id) {
+                None => drop(base.records.insert(id, theirs)),
+                Some(ours) if ours.handle != theirs.handle => drop(self.rivals.insert(id, theirs)),
+                Some(_) => {}
+            }
+        }
+        self.txn = replay(base, &self.journal)?;
+        Ok(())
     }
 
-    /// What we know of each resource: our state, and for what it does not know, the candidates. A candidate that was found
-    /// alive in place of a dead record takes its place.
+    /// What we know of each resource. What another tool named, and was found alive in place of our dead record, takes its
+    /// place.
     fn recorded(&self) -> BTreeMap<ResourceId, Record> {
         let mut records = self.txn.records().clone();
-        for (id, theirs) in &self.candidates {
+        for (id, theirs) in &self.rivals {
             let alive = self.observed.get(id).and_then(Observed::remote);
-            let stands = alive.is_some_and(|remote| remote.handle == theirs.handle);
-            if stands || !records.contains_key(id) {
+            if alive.is_some_and(|remote| remote.handle == theirs.handle) {
                 records.insert(id.clone(), theirs.clone());
             }
         }
@@ -177,7 +195,7 @@ impl<'e> Session<'e> {
         self.plan(desired, consent).await
     }
 
-    async fn doubts(&self) -> Result<Vec<grail_state::Entry>, EngineError> {
+    async fn doubts(&self) -> Result<Vec<Entry>, EngineError> {
         if self.txn.phase() != Phase::Building {
             return Ok(Vec::new());
         }
@@ -258,9 +276,19 @@ impl Session<'_> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(outcome);
         }
-        let plan = self.plan(desired, consent).await?;
-        check_approved(&plan, approved)?;
-        self.carry_out(plan, "deploy", on_failure, ports).await
+        let mut stop = ports.stop.clone();
+        let planned = tokio::select! {
+            biased;
+            plan = self.plan(desired, consent) => Ok(plan?),
+            why = stop.stopped() => Err(why),
+        };
+        match planned {
+            Ok(plan) => {
+                check_approved(&plan, approved)?;
+                self.carry_out(plan, "deploy", on_failure, ports).await
+            }
+            Err(why) => Ok(self.stopped(why)),
+        }
     }
 
     /// Deletes everything that the state records. Commits first: a refusal does not stop the rest, and the next `delete`
@@ -272,8 +300,24 @@ impl Session<'_> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(outcome);
         }
-        let plan = self.plan_deletion(consent).await?;
-        self.carry_out(plan, "delete", OnFailure::Rollback, ports).await
+        let mut stop = ports.stop.clone();
+        let planned = tokio::select! {
+            biased;
+            plan = self.plan_deletion(consent) => Ok(plan?),
+            why = stop.stopped() => Err(why),
+        };
+        match planned {
+            Ok(plan) => self.carry_out(plan, "delete", OnFailure::Rollback, ports).await,
+            Err(why) => Ok(self.stopped(why)),
+        }
+    }
+
+    /// The end of a pass that was stopped before it wrote anything.
+    fn stopped(&self, why: String) -> Outcome {
+        match self.txn.phase() {
+            Phase::Idle => Outcome::Refused { why },
+            _ => Outcome::Open { why },
+        }
     }
 
     /// What `delete` would do.

@@ -64,7 +64,7 @@ impl Session<'_> {
     /// Where another tool names another thing than we do, looks at both.
     async fn observe_rivals(&mut self) -> Result<(), EngineError> {
         let rivals: Vec<_> = self
-            .candidates
+            .rivals
             .iter()
             .filter_map(|(id, theirs)| {
                 let ours = self.txn.records().get(id)?;
