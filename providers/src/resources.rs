@@ -1,12 +1,13 @@
 //! The types of AWS resources, one file each. To add one, write its file and add it to the list below.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use grail_state::Kind;
 use grail_state::digest::Digester;
 
 use crate::aws::Context;
-use crate::port::{Catalog, Resource, erase};
+use crate::port::{Catalog, Cost, Resource, erase};
 
 /// Declares the modules and makes the catalogue of their types.
 macro_rules! resources {
@@ -18,6 +19,11 @@ macro_rules! resources {
             Catalog::new([
                 $(erase($module::$name::new(Arc::clone(&context)), Arc::clone(&digester)),)+
             ])
+        }
+
+        /// What looking at each of them costs.
+        pub fn reads() -> BTreeMap<Kind, Cost> {
+            BTreeMap::from([$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::READS),)+])
         }
 
         /// The IAM actions that all of them need together.

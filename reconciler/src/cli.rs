@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     trace::start(line.global.debug);
-    let (output, colour) = (line.global.output, environment.draws && !line.global.no_color);
+    let (output, colour) = (line.global.output, environment.colours(line.global.no_color));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -240,11 +240,6 @@ impl LocalCloud {
     }
 }
 
-/// Where a REST API of the local cloud answers, with the slash at the end.
-pub fn api_url(port: u16, api_id: &str, stage: &str) -> String {
-    grail_providers::resources::api_stage::local_url(port, api_id, stage)
-}
-
 fn running(port: u16, started: bool, moved_from: Option<u16>) -> Running {
     Running {
         port,

@@ -85,7 +85,7 @@ pub enum Why {
     NotWanted,
     /// It is replaced by a new one.
     Replaced,
-    /// An earlier deletion did not succeed.
+    /// An earlier deletion did not succeed, or another tool keeps a second one.
     LeftOver,
 }
 
@@ -101,7 +101,7 @@ impl fmt::Display for Why {
             Self::Adopted => "adopted",
             Self::NotWanted => "no longer wanted",
             Self::Replaced => "replaced",
-            Self::LeftOver => "left over from an earlier deletion",
+            Self::LeftOver => "left over",
         })
     }
 }

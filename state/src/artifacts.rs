@@ -186,6 +186,36 @@ fn is_well_formed(digest: &Digest) -> bool {
     digest.0.len() == 64 && digest.0.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// A store to look at without writing to it: what is put stays in memory, above what is kept below.
+#[derive(Debug)]
+pub struct Unwritten<A> {
+    below: A,
+    above: MemoryArtifacts,
+}
+
+impl<A> Unwritten<A> {
+    /// The store `below`, which stays as it is.
+    pub fn above(below: A) -> Self {
+        Self {
+            below,
+            above: MemoryArtifacts::default(),
+        }
+    }
+}
+
+impl<A: Artifacts> Artifacts for Unwritten<A> {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, ArtifactError> {
+        self.above.put(bytes)
+    }
+
+    fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ArtifactError> {
+        match self.above.get(digest)? {
+            Some(bytes) => Ok(Some(bytes)),
+            None => self.below.get(digest),
+        }
+    }
+}
+
 /// Artifacts in memory, for tests and dry runs. Clones share what they hold.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryArtifacts {
@@ -297,5 +327,17 @@ mod tests {
             matches!(error, ArtifactError::Io { doing: "keep", .. }),
             "{error:?}"
         );
+    }
+
+    #[test]
+    fn what_is_put_above_a_store_stays_out_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = DirArtifacts::new(folder.path().join("artifacts"));
+        let kept = below.put(b"kept").unwrap();
+        let view = Unwritten::above(below.clone());
+        let put = view.put(b"put").unwrap();
+        assert_eq!(view.get(&kept).unwrap().unwrap(), b"kept");
+        assert_eq!(view.get(&put).unwrap().unwrap(), b"put");
+        assert_eq!(below.get(&put).unwrap(), None);
     }
 }

@@ -31,7 +31,7 @@ mod read;
 mod standing;
 
 pub use adopt::{Candidate, Candidates, Verbatim};
-pub use file::{keep_aside, load, load_old, write};
+pub use file::{keep_aside, load, load_old, remove, write};
 pub use home::{OtherHome, Place};
 pub use project::project;
 pub use read::{Found, ReadError};

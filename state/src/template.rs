@@ -31,8 +31,9 @@ impl fmt::Display for OutputRef {
     }
 }
 
-/// JSON in which a value may stand for an output that is not known yet.
-#[derive(Clone, Debug, PartialEq)]
+/// JSON in which a value may stand for an output that is not known yet. A form may hold secrets in clear, so that `Debug`
+/// shows the references alone.
+#[derive(Clone, PartialEq)]
 pub enum Template {
     /// A value that holds no reference.
     Lit(Value),
@@ -44,6 +45,17 @@ pub enum Template {
     Ref(OutputRef),
     /// The texts of the parts, one after the other.
     Join(Vec<Template>),
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut refs = Vec::new();
+        self.refs(&mut refs);
+        let refs: Vec<_> = refs.iter().map(ToString::to_string).collect();
+        f.debug_struct("Template")
+            .field("refs", &refs)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A reference that could not be resolved.
@@ -298,6 +310,18 @@ mod tests {
         assert_eq!(
             known,
             json!({"role": "ARN", "uri": "a/ARN", "plain": [1, {"$ref": "#/x"}]})
+        );
+    }
+
+    #[test]
+    fn debug_shows_references_and_no_value() {
+        let template = Template::from_value(json!({
+            "role": {"=ref": "iam_role.default-role/arn"}, "environment": {"PASSWORD": "hunter2"},
+        }));
+        let shown = format!("{template:?}");
+        assert!(
+            shown.contains("iam_role.default-role/arn") && !shown.contains("hunter2"),
+            "{shown}"
         );
     }
 

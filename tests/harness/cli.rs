@@ -157,6 +157,12 @@ impl Running {
         self.ended(status)
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait();
+        status.expect("asking after a program under test").is_some()
+    }
+
     /// Asks it to stop, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);

@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod python;
 pub mod runtime;
 pub mod sources;
+pub mod web;
 pub mod world;
 
 /// The region of every emulated account.

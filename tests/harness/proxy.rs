@@ -152,6 +152,19 @@ impl Proxy {
         gate
     }
 
+    /// Waits until a rule has struck a call, its effect included where it has one. False where `gone` says so first.
+    pub fn wait_for(&self, fault: &str, mut gone: impl FnMut() -> bool) -> bool {
+        loop {
+            if self.calls().iter().any(|call| call.fault == Some(fault)) {
+                return true;
+            }
+            if gone() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Lets every request that was kept back by [`Arrival::WhenReleased`] arrive.
     pub fn release_late(&self) {
         self.shared.released.send_modify(|count| *count += 1);
@@ -262,7 +275,7 @@ impl Shared {
         let service = call.operation.service.as_str();
         if matches!(
             fault,
-            Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done)
+            Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done) | Fault::Silence(Effect::Done)
         ) {
             self.forward(asked.clone(), own).await;
         }
@@ -283,6 +296,11 @@ impl Shared {
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
                 Ok(self.forward(asked, own).await)
+            }
+            Fault::Silence(_) => {
+                // Recorded now, because there is no later: who waits for the blow sees it only when it has landed.
+                self.end(call, None, Some(fault.name()));
+                std::future::pending().await
             }
         }
     }

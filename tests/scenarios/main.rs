@@ -7,8 +7,18 @@
 )]
 
 mod architecture;
+mod bad_input;
+mod counts;
+mod crash;
+mod examples;
+mod ground;
 mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
+mod interchange;
+mod local_cloud;
 mod oracle;
+mod rollback;
+mod stand;
+mod state_file;

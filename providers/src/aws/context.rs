@@ -13,10 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::identity::IdentityCache;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_types::os_shim_internal::{Env, Fs};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
@@ -310,7 +313,25 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
     if settings.local.is_some() {
         loader = loader.credentials_provider(made_up());
     }
-    loader.load().await
+    let config = loader.load().await;
+    match &settings.profile {
+        Some(profile) => with_credentials_of(profile, config, seam),
+        None => config,
+    }
+}
+
+/// The credentials of the profile that was named, and of no other source: the SDK's own chain would prefer keys that happen
+/// to lie in the environment, which may be another account's. (botocore leaves the environment out as well.)
+fn with_credentials_of(profile: &str, config: SdkConfig, seam: &Seam) -> SdkConfig {
+    let sockets = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_http_client(seam.clone());
+    let credentials = ProfileFileCredentialsProvider::builder()
+        .configure(&sockets)
+        .profile_name(profile)
+        .build();
+    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    config.into_builder().credentials_provider(credentials).build()
 }
 
 async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<String, ContextError> {
@@ -324,13 +345,17 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         .get_caller_identity()
         .customize()
         .config_override(few);
-    let identity = call.send().await;
-    let error = match identity {
-        Ok(identity) => {
-            let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
-            return identity.account.ok_or_else(nobody);
-        }
+    let error = match call.send().await {
+        Ok(identity) => return named(identity),
         Err(error) => error,
+    };
+    // Who is told to slow down has reached it: that is worth more patience.
+    let error = match verdict(&error) {
+        Verdict::Throttled(_) => match clients.sts.read().get_caller_identity().send().await {
+            Ok(identity) => return named(identity),
+            Err(error) => error,
+        },
+        _ => error,
     };
     let told = Told(said(&error).to_string());
     Err(match &error {
@@ -362,6 +387,11 @@ async fn account(clients: &Clients, config: &SdkConfig, region: &str) -> Result<
         },
         _ => ContextError::Unknown(told),
     })
+}
+
+fn named(identity: GetCallerIdentityOutput) -> Result<String, ContextError> {
+    let nobody = || ContextError::Unknown(Told("the answer names no account".to_owned()));
+    identity.account.ok_or_else(nobody)
 }
 
 fn endpoint(config: &SdkConfig, region: &str) -> String {

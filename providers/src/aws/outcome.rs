@@ -186,6 +186,7 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         }
         "ResourceConflictException"
             if text.contains("in progress")
+                || text.contains("concurrent update")
                 || has("cannot be performed", "state")
                 || text.contains("pending") =>
         {

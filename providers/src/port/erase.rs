@@ -28,7 +28,7 @@ impl<R: Resource> Erased<R> {
         let spec: R::Spec = serde_json::from_value(spec).map_err(|error| {
             vec![Invalid {
                 field: String::new(),
-                why: error.to_string(),
+                why: without_values(&error.to_string()),
             }]
         })?;
         let problems = R::check(&spec);
@@ -201,5 +201,30 @@ impl<R: Resource> Provider for Erased<R> {
             secret: false,
         };
         Ok(self.resource.secure(&seen).await?.unwrap_or(plain))
+    }
+}
+
+/// What serde says of a form, without the value that it quotes: it may be a secret.
+fn without_values(said: &str) -> String {
+    match said.split_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => format!("expected {expected}"),
+        _ => said.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn a_form_that_does_not_fit_is_told_without_its_values() {
+        let error = serde_json::from_value::<std::collections::BTreeMap<String, String>>(
+            serde_json::json!({"PIN": 123_456}),
+        );
+        assert_eq!(
+            without_values(&error.unwrap_err().to_string()),
+            "expected a string"
+        );
+        assert_eq!(without_values("missing field `name`"), "missing field `name`");
     }
 }

@@ -1,6 +1,7 @@
 //! The other half: the only door to the outside.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -10,8 +11,8 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::rules::{Diff, Rules};
 
-/// Where to look for a resource.
-#[derive(Clone, Copy, Debug)]
+/// Where to look for a resource. As in the requests below, the form may hold secrets in clear, so that `Debug` leaves it out.
+#[derive(Clone, Copy)]
 pub struct Locator<'a> {
     /// Its logical name.
     pub id: &'a ResourceId,
@@ -27,8 +28,18 @@ pub struct Locator<'a> {
     pub record: Option<&'a Record>,
 }
 
+impl fmt::Debug for Locator<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locator")
+            .field("id", self.id)
+            .field("handle", &self.handle)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A resource to bring into being.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Create<'a> {
     /// Its logical name.
     pub id: &'a ResourceId,
@@ -38,8 +49,17 @@ pub struct Create<'a> {
     pub token: &'a StepToken,
 }
 
+impl fmt::Debug for Create<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Create")
+            .field("id", self.id)
+            .field("token", self.token)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A resource to change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Update<'a> {
     /// Its logical name.
     pub id: &'a ResourceId,
@@ -51,6 +71,17 @@ pub struct Update<'a> {
     pub diff: &'a Diff,
     /// The attempt.
     pub token: &'a StepToken,
+}
+
+impl fmt::Debug for Update<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update")
+            .field("id", self.id)
+            .field("have", self.have)
+            .field("diff", self.diff)
+            .field("token", self.token)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A resource to remove.
@@ -124,4 +155,51 @@ pub trait Provider: Rules {
     /// # Errors
     /// Where it cannot be had; the plan's reader is told.
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure>;
+}
+
+#[cfg(test)]
+mod tests {
+    use grail_state::Kind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_form() {
+        let id = ResourceId::new(Kind::new("lambda_function"), "one");
+        let (spec, token) = (
+            json!({"environment": {"PASSWORD": "hunter2"}}),
+            StepToken("t".into()),
+        );
+        let at = Locator {
+            id: &id,
+            handle: None,
+            spec: Some(&spec),
+            token: Some(&token),
+            record: None,
+        };
+        let create = Create {
+            id: &id,
+            spec: &spec,
+            token: &token,
+        };
+        let have = Remote {
+            handle: Handle("arn".into()),
+            spec: json!({"environment": {"PASSWORD": "secret:k:d"}}),
+            outputs: BTreeMap::new(),
+            proof: grail_state::Proof::Ours,
+        };
+        let update = Update {
+            id: &id,
+            have: &have,
+            want: &spec,
+            diff: &Diff::default(),
+            token: &token,
+        };
+        let shown = format!("{at:?} {create:?} {update:?}");
+        assert!(
+            shown.contains("lambda_function") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
 }

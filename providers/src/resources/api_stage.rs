@@ -66,7 +66,7 @@ pub struct ApiStage {
 }
 
 /// Where an API of the local cloud on `port` answers. Names under `.localhost` are loopback to curl and to browsers.
-pub fn local_url(port: u16, api: &str, stage: &str) -> String {
+fn local_url(port: u16, api: &str, stage: &str) -> String {
     format!("http://{api}.execute-api.localhost:{port}/{stage}/")
 }
 
@@ -136,19 +136,13 @@ impl ApiStage {
         );
         let made = patiently(answer, "apigateway:POST", wait)?;
         let nameless = || Failure::maybe("the new deployment has no id", Duration::from_secs(1));
-        let id = made.id.ok_or_else(nameless)?;
-        if spec.tracing {
-            self.insist_on_tracing(spec)
-                .await
-                .map_err(Failure::after_change)?;
-        }
-        Ok(id)
+        made.id.ok_or_else(nameless)
     }
 
-    /// Emulators make the stage without tracing, whatever the deployment said.
+    /// Emulators leave the stage's tracing as it was, whatever the deployment said.
     async fn insist_on_tracing(&self, spec: &Spec) -> Result<(), Failure> {
         let stage = self.stage(&spec.api, &spec.stage).await?;
-        if stage.is_none_or(|stage| stage.tracing_enabled) {
+        if stage.is_none_or(|stage| stage.tracing_enabled == spec.tracing) {
             return Ok(());
         }
         self.patch(spec, vec![tracing(spec)]).await
@@ -201,7 +195,14 @@ impl ApiStage {
                 self.patch(want, patches).await?;
                 found.id.clone()
             }
-            None => self.deploy(want, request.token).await?,
+            None => {
+                let made = self.deploy(want, request.token).await?;
+                if request.diff.touches("tracing") {
+                    let insisted = self.insist_on_tracing(want).await;
+                    insisted.map_err(Failure::after_change)?;
+                }
+                made
+            }
         };
         self.retire(&want.api, known, &[&pointed, before]).await;
         Ok(pointed)
@@ -325,7 +326,14 @@ impl Resource for ApiStage {
                 self.bring_back(spec, named).await?;
                 named.clone()
             }
-            None => self.deploy(spec, request.token).await?,
+            None => {
+                let made = self.deploy(spec, request.token).await?;
+                if spec.tracing {
+                    let insisted = self.insist_on_tracing(spec).await;
+                    insisted.map_err(Failure::after_change)?;
+                }
+                made
+            }
         };
         Ok(self.seen(spec, &deployment))
     }

@@ -178,7 +178,7 @@ pub struct DeployArgs {
     /// What changes the wish.
     #[command(flatten)]
     pub wish: WishArgs,
-    /// Answer yes to every question.
+    /// Nothing is asked, with or without this: it is for scripts that say it.
     #[arg(short, long)]
     pub yes: bool,
     /// What to do when a step fails for good.
@@ -204,7 +204,7 @@ pub enum OnFailure {
 /// `grail delete`.
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
-    /// Answer yes to every question.
+    /// Nothing is asked, with or without this: it is for scripts that say it.
     #[arg(short, long)]
     pub yes: bool,
     /// How many calls may be in flight at once.

@@ -40,6 +40,11 @@ impl Environment {
         }
     }
 
+    /// True if colours may be used: on a terminal, unless `refused` by flag or `NO_COLOR` is set.
+    pub fn colours(&self, refused: bool) -> bool {
+        self.draws && !refused && self.get("NO_COLOR").is_none()
+    }
+
     /// A variable; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables
@@ -81,5 +86,27 @@ impl Environment {
         named
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| "this machine".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_and_can_be_refused() {
+        let of = |draws: bool, variables: &[(&str, &str)]| Environment {
+            variables: variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            draws,
+            shows: false,
+            cache: None,
+            config: None,
+        };
+        assert!(of(true, &[]).colours(false) && of(true, &[("NO_COLOR", "")]).colours(false));
+        assert!(!of(true, &[("NO_COLOR", "1")]).colours(false));
+        assert!(!of(true, &[]).colours(true) && !of(false, &[]).colours(false));
     }
 }

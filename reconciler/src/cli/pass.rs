@@ -1,12 +1,12 @@
-//! What `plan`, `deploy`, `delete`, `rollback` and `status` have in common: a stage, connected, with its session and Chalice's file.
+//! What `plan`, `deploy`, `delete` and `rollback` have in common: a stage, connected, with its session and Chalice's file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grail_state::chalice::{Candidate, Standing, Wires};
+use grail_state::chalice::{Candidate, Standing};
 use grail_state::store::Wait;
-use grail_state::txn::Txn;
+use grail_state::txn::{Phase, Txn};
 use grail_state::{Record, ResourceId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -39,6 +39,8 @@ pub struct Connection {
     pub parallelism: Option<u16>,
     /// The port of the local cloud, where it was started already.
     pub port: Option<u16>,
+    /// Nothing is to be written, here or there.
+    pub only_looks: bool,
 }
 
 impl Connected {
@@ -47,7 +49,11 @@ impl Connected {
     /// # Errors
     /// As the stage, the local cloud and the account say.
     pub async fn to(settings: &Settings, app: &str, how: Connection) -> Result<Self, Refusal> {
-        let stage = Stage::open(settings, app)?;
+        let stage = if how.only_looks {
+            Stage::look_at(settings, app)?
+        } else {
+            Stage::open(settings, app)?
+        };
         let port = match how.port {
             None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
             port => port,
@@ -106,14 +112,17 @@ impl Connected {
         let now = vec![session.txn().existing()];
         let mut beside = self.stage.beside(found.as_ref(), projections, now, &wires);
         if beside.standing == Standing::Foreign && session.txn().entries() > 0 {
-            let prefixes = self.prefixes(&wires).await?;
+            let prefixes = self.prefixes().await?;
             beside = self.stage.beside(found.as_ref(), projections, prefixes, &wires);
         }
         let Beside {
             standing,
             known,
-            file,
+            mut file,
         } = beside;
+        if session.snapshot().committed.is_none() && (found.is_none() || is_under_way(session.txn())) {
+            file.was_not_there();
+        }
         if standing == Standing::Stale {
             let said = "the deployed file is an older one of ours (a stale checkout?): it is written anew";
             remarks(Remark::Problem(Problem::warning("deployed.stale", said)));
@@ -128,7 +137,7 @@ impl Connected {
     }
 
     /// What existed after each entry of the journal: a crash may have left Chalice's file at any of them.
-    async fn prefixes(&self, _wires: &Wires) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
+    async fn prefixes(&self) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
         let loaded = self.engine.store.load().await?;
         let mut txn = Txn::new(loaded.snapshot);
         let mut existing = vec![txn.existing()];
@@ -147,6 +156,11 @@ pub struct Pass<'e> {
     pub session: Session<'e>,
     /// Chalice's file, to be written through.
     pub file: ChaliceFile,
+}
+
+/// True for a deploy that an earlier command left open, on its way to its commit or back.
+fn is_under_way(txn: &Txn) -> bool {
+    matches!(txn.phase(), Phase::Building | Phase::Aborting)
 }
 
 /// What Chalice's file says of a thing, as a record: its form is unknown until it is looked at.

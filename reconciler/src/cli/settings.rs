@@ -78,7 +78,7 @@ impl Settings {
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
-        let colour = environment.draws && !global.no_color && environment.get("NO_COLOR").is_none();
+        let colour = environment.colours(global.no_color);
         Ok(Self {
             project,
             stage: stage.clone(),

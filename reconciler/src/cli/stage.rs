@@ -8,7 +8,7 @@ use grail_providers::aws::{self, Context, ForeignCode};
 use grail_providers::package::ZipDigest;
 use grail_providers::port::Catalog;
 use grail_providers::resources;
-use grail_state::artifacts::DirArtifacts;
+use grail_state::artifacts::{Artifacts, DirArtifacts, Unwritten};
 use grail_state::chalice::{self, Candidates, Deployed, Found, Standing, Verbatim, Wires};
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
@@ -29,7 +29,7 @@ pub struct Stage {
     /// Its state.
     pub store: Arc<FileStore>,
     /// Its artifacts.
-    pub artifacts: Arc<DirArtifacts>,
+    pub artifacts: Arc<dyn Artifacts>,
     /// Keys that hide its secrets.
     pub keys: Keys,
     deployed_file: PathBuf,
@@ -44,11 +44,24 @@ impl Stage {
     /// Where the folder cannot be written or the key cannot be had.
     pub fn open(settings: &Settings, app: &str) -> Result<Self, Refusal> {
         prepare(&settings.grail_folder())?;
+        let artifacts = Arc::new(DirArtifacts::new(artifacts_in(&settings.folder())));
+        Self::with(settings, app, artifacts)
+    }
+
+    /// Opens the stage of `app` for a look: nothing is written to its folder, which need not be there.
+    ///
+    /// # Errors
+    /// Where the key cannot be had.
+    pub fn look_at(settings: &Settings, app: &str) -> Result<Self, Refusal> {
+        let kept = DirArtifacts::new(artifacts_in(&settings.folder()));
+        Self::with(settings, app, Arc::new(Unwritten::above(kept)))
+    }
+
+    fn with(settings: &Settings, app: &str, artifacts: Arc<dyn Artifacts>) -> Result<Self, Refusal> {
         let stack = settings.stack(app);
-        let folder = settings.folder();
         Ok(Self {
-            store: Arc::new(FileStore::new(&folder, stack.clone())),
-            artifacts: Arc::new(DirArtifacts::new(folder.join("artifacts"))),
+            store: Arc::new(FileStore::new(settings.folder(), stack.clone())),
+            artifacts,
             keys: settings.keys()?,
             stack,
             deployed_file: settings.deployed_file(),
@@ -117,6 +130,7 @@ impl Stage {
             wires,
             verbatim,
             written: None,
+            never_was: false,
         }
     }
 
@@ -180,12 +194,19 @@ pub struct ChaliceFile {
     wires: Wires,
     verbatim: Vec<Verbatim>,
     written: Option<Deployed>,
+    never_was: bool,
 }
 
 impl ChaliceFile {
     /// What was written last.
     pub fn written(&self) -> Option<&Deployed> {
         self.written.as_ref()
+    }
+
+    /// Says that at the last commit there was no such file. Then there is none either where nothing exists: a first deploy
+    /// that is taken back leaves no file, while one that is deleted leaves Chalice's empty one.
+    pub fn was_not_there(&mut self) {
+        self.never_was = true;
     }
 
     /// What would be written for `existing`.
@@ -203,10 +224,19 @@ impl RecordSink for ChaliceFile {
         if self.written.as_ref() == Some(&deployed) {
             return Ok(Some(deployed.digest()));
         }
+        if self.never_was && deployed.entries.is_empty() {
+            chalice::remove(&self.path)?;
+            self.written = None;
+            return Ok(None);
+        }
         let digest = chalice::write(&self.path, &deployed)?;
         self.written = Some(deployed);
         Ok(Some(digest))
     }
+}
+
+fn artifacts_in(folder: &Path) -> PathBuf {
+    folder.join("artifacts")
 }
 
 /// Looks for code that Lambda names among the packages that Chalice left.

@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts the log. Without `debug` only warnings are written; the SDK's own chatter never is, because it shows requests, and
+/// Starts the log. Without `debug` only errors are written; the SDK's own chatter never is, because it shows requests, and
 /// with them the values of environment variables.
 pub fn start(debug: bool) {
     let filter = if debug {

@@ -181,7 +181,7 @@ impl Attempt {
     ) -> Move {
         let call = self.in_flight.take();
         let failure = match result {
-            Ok(remote) => return self.succeeded(call, remote),
+            Ok(remote) => return self.succeeded(call, remote, rules, limits, now),
             Err(failure) => failure,
         };
         let refusal = Refusal {

@@ -101,7 +101,7 @@ async fn happened(
 ) -> Option<Input> {
     let wakes_at = machine.wakes_at().map(|time| outside.clock.instant(time));
     let patience = stop.until;
-    if inbox.is_empty() && wakes_at.is_none() && stop.until.is_some() {
+    if inbox.is_empty() && wakes_at.is_none() {
         return None;
     }
     tokio::select! {

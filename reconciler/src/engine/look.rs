@@ -232,6 +232,9 @@ async fn look_at(provider: &dyn Provider, group: Vec<(ResourceId, Look)>, limits
         }
     }
     drop(locators);
+    // A provider that answers too few must not make what it left out look absent.
+    let unanswered = || Err(Failure::refused("the look gave no answer for it"));
+    let answers = answers.into_iter().chain(std::iter::repeat_with(unanswered));
     group.into_iter().map(|(id, _)| id).zip(answers).collect()
 }
 

@@ -320,7 +320,15 @@ impl Machine {
         let Some(entry) = self.jobs.get_mut(ticket.job) else {
             return;
         };
-        let (Some(rules), Some(attempt)) = (book.rules(&entry.id.kind), entry.attempts.front_mut()) else {
+        let Some(rules) = book.rules(&entry.id.kind) else {
+            let refusal = Refusal {
+                why: format!("this grail does not know the kind `{}`", entry.id.kind),
+                hint: None,
+                maybe: false,
+            };
+            return self.refuse(ticket.job, &refusal, out);
+        };
+        let Some(attempt) = entry.attempts.front_mut() else {
             return;
         };
         let step = ask(attempt, rules, &self.limits);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use grail_state::journal::Doomed;
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
 use grail_state::{DesiredState, Digest, Entry, Observed, Record, Remote, ResourceId, Seq, Version};
@@ -17,6 +18,8 @@ use crate::plan::{Consent, Inputs, Plan, plan};
 
 mod pass;
 mod sight;
+
+use pass::ended;
 
 /// What to do when a step fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct Session<'e> {
     journal: Vec<Entry>,
     /// What another tool has recorded under another handle than we.
     rivals: BTreeMap<ResourceId, Record>,
+    /// Second ones of what we have, which another tool keeps: to be deleted.
+    seconds: Vec<Doomed>,
     observed: Observations,
     failures: Vec<LookFailure>,
     passes: u32,
@@ -89,6 +94,7 @@ impl Engine {
             stored,
             journal: loaded.journal,
             rivals: BTreeMap::new(),
+            seconds: Vec::new(),
             observed: Observations::new(),
             failures: Vec::new(),
             passes: 0,
@@ -228,11 +234,12 @@ impl<'e> Session<'e> {
         let mut consent = consent.clone();
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
+        let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
         plan(&Inputs {
             desired,
             recorded: &recorded,
             observed,
-            doomed: self.txn.doomed(),
+            doomed: &doomed,
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
@@ -274,7 +281,7 @@ impl Session<'_> {
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
         if let Some(outcome) = self.take_up(ports).await? {
-            return Ok(outcome);
+            return Ok(ended(outcome, ports));
         }
         let mut stop = ports.stop.clone();
         let planned = tokio::select! {
@@ -287,7 +294,7 @@ impl Session<'_> {
                 check_approved(&plan, approved)?;
                 self.carry_out(plan, "deploy", on_failure, ports).await
             }
-            Err(why) => Ok(self.stopped(why)),
+            Err(why) => Ok(ended(self.stopped(why), ports)),
         }
     }
 
@@ -298,7 +305,7 @@ impl Session<'_> {
     /// As [`Session::deploy`].
     pub async fn delete(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
         if let Some(outcome) = self.take_up(ports).await? {
-            return Ok(outcome);
+            return Ok(ended(outcome, ports));
         }
         let mut stop = ports.stop.clone();
         let planned = tokio::select! {
@@ -308,7 +315,7 @@ impl Session<'_> {
         };
         match planned {
             Ok(plan) => self.carry_out(plan, "delete", OnFailure::Rollback, ports).await,
-            Err(why) => Ok(self.stopped(why)),
+            Err(why) => Ok(ended(self.stopped(why), ports)),
         }
     }
 

@@ -6,6 +6,7 @@
 mod app;
 mod corpus;
 mod crashes;
+mod ends;
 mod faults;
 mod foreign;
 mod ground;

@@ -100,7 +100,8 @@ def teach_api_gateway(v1):
         }
 
     def endpoint(spec, types):
-        vpcs = (spec.get("x-amazon-apigateway-endpoint-configuration") or {}).get("vpcEndpointIds")
+        servers = [server.get("x-amazon-apigateway-endpoint-configuration") or {} for server in spec.get("servers") or []]
+        vpcs = next((one["vpcEndpointIds"] for one in servers if one.get("vpcEndpointIds")), None)
         return {"endpointConfiguration": {"types": types, **({"vpcEndpointIds": vpcs} if vpcs else {})}}
 
     def build(spec, base):

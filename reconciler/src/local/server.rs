@@ -40,8 +40,6 @@ pub(super) struct Cloud {
     edition: String,
 }
 
-impl Cloud {}
-
 /// The process of one stage, running or not.
 pub(super) struct Server {
     dir: PathBuf,

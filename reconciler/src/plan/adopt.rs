@@ -117,7 +117,9 @@ impl<'a> Proven<'a> {
     /// Without looking at what hangs on it.
     fn alone(&self, id: &ResourceId, remote: &Remote) -> bool {
         let consent = &self.inputs.consent.adopt;
-        self.recorded.contains(&(&id.kind, &remote.handle))
+        // A copied project folder brings another app's record along: the tag on the thing outweighs it.
+        let theirs = matches!(remote.proof, Proof::Theirs { .. });
+        (self.recorded.contains(&(&id.kind, &remote.handle)) && !theirs)
             || bears_our_mark(remote, &self.tokens)
             || consent.contains(&id.name)
             || consent.contains(&id.to_string())

@@ -335,14 +335,24 @@ impl<'a> Judge<'a> {
             .iter()
             .map(|doomed| (&doomed.id.kind, &doomed.handle));
         let known: BTreeSet<_> = records.chain(doomed).collect();
+        let recorded = inputs
+            .recorded
+            .values()
+            .filter_map(|record| record.token.as_ref());
+        let tokens: BTreeSet<_> = recorded.chain(&inputs.consent.tokens).collect();
         let used = self.used_by_ours();
         for step in self.plan.steps() {
             let Some(have) = &step.have else { continue };
-            let marked = matches!(have.proof, Proof::Ours | Proof::Mark(_));
+            let marked = match &have.proof {
+                Proof::Ours => true,
+                Proof::Mark(token) => tokens.contains(token),
+                Proof::NameOnly | Proof::Theirs { .. } => false,
+            };
+            let theirs = matches!(have.proof, Proof::Theirs { .. });
             let allowed = inputs.consent.adopt.contains(&step.resource.name)
                 || inputs.consent.adopt.contains(&step.resource.to_string());
             let ours = known.contains(&(&step.resource.kind, &have.handle)) || marked || allowed;
-            self.expect(ours || used.contains(&step.resource), || {
+            self.expect(ours || !theirs && used.contains(&step.resource), || {
                 format!("{} is touched, and nothing shows that it is ours", step.resource)
             });
         }

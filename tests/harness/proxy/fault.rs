@@ -138,6 +138,8 @@ pub enum Fault {
     Late(Arrival),
     /// Answered, but this much later than it would be.
     Delay(Duration),
+    /// Never answered: the connection stays open until the client gives up or dies.
+    Silence(Effect),
 }
 
 impl Fault {
@@ -169,6 +171,8 @@ impl Fault {
             Fault::Drop(Effect::Done) => "drop after effect",
             Fault::Late(_) => "late",
             Fault::Delay(_) => "delay",
+            Fault::Silence(Effect::None) => "silence",
+            Fault::Silence(Effect::Done) => "silence after effect",
         }
     }
 }

@@ -36,6 +36,9 @@ async fn the_account_is_asked_for_and_every_refusal_has_a_name() {
         told(vec![reply(200, identity)], None).await.unwrap(),
         "111122223333"
     );
+    let mut busy: Vec<_> = (0..4).map(|_| error("Throttling")).collect();
+    busy.push(reply(200, identity));
+    assert_eq!(told(busy, None).await.unwrap(), "111122223333");
     for code in ["InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch"] {
         assert!(
             matches!(

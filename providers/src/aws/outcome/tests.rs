@@ -121,6 +121,11 @@ async fn what_time_cures_is_awaited() {
         ),
         (
             "ResourceConflictException",
+            "The function could not be updated due to a concurrent update operation.",
+            "an update of the function to end",
+        ),
+        (
+            "ResourceConflictException",
             "The operation cannot be performed at this time. The function is currently in the following state: Pending",
             "an update of the function to end",
         ),

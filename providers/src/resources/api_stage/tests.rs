@@ -260,6 +260,25 @@ async fn a_definition_that_was_deployed_before_is_pointed_to() {
 }
 
 #[tokio::test]
+async fn tracing_that_ends_with_a_new_definition_is_turned_off() {
+    let mut before = remote("d1", &digest('a'));
+    before.spec["tracing"] = json!(true);
+    let cloud = Canned::new([
+        reply(200, json!({"item": []})),
+        reply(201, json!({"id": "d2"})),
+        reply(200, json!({"stageName": "api", "tracingEnabled": true})),
+        reply(200, json!({"stageName": "api"})),
+    ]);
+    updated(&cloud, &before, &spec('b')).await.unwrap();
+    assert_eq!(
+        cloud.operations(),
+        ["GetDeployments", "CreateDeployment", "GetStage", "UpdateStage"]
+    );
+    let patches = json!([{"op": "replace", "path": "/tracingEnabled", "value": "false"}]);
+    assert_eq!(cloud.json(3)["patchOperations"], patches);
+}
+
+#[tokio::test]
 async fn tracing_alone_is_one_patch() {
     let cloud = Canned::new([reply(200, json!({"stageName": "api"}))]);
     let mut want = spec('a');

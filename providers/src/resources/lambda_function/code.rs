@@ -161,7 +161,7 @@ impl Packages {
             let megabytes = bytes.len().div_ceil(1024 * 1024);
             return Err(Failure::refused(PackageError::NoBucket { megabytes }).with_hint(
                 "make it smaller, move dependencies into a layer, or name a bucket of the same region to upload it \
-                 through: `code_bucket` in the settings",
+                 through in `GRAIL_CODE_BUCKET`",
             ));
         };
         let key = format!("grail/{}/{}.zip", self.context.stack, code.artifact);

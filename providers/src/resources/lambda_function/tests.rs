@@ -431,7 +431,7 @@ async fn without_a_bucket_a_large_package_is_refused_with_what_to_do() {
     let stand = large(vec![], None);
     let failure = stand.create(&spec()).await.unwrap_err();
     assert_eq!((failure.effect, failure.retry), (Effect::None, Retry::Never));
-    assert!(failure.hint.unwrap().contains("code_bucket"));
+    assert!(failure.hint.unwrap().contains("GRAIL_CODE_BUCKET"));
 }
 
 #[tokio::test]

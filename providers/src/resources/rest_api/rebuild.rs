@@ -21,7 +21,7 @@ pub(super) fn document(form: &Value) -> Value {
         ),
         ("x-amazon-apigateway-policy", api["policy"].clone()),
         ("x-amazon-apigateway-api-key-source", api["key_source"].clone()),
-        ("x-amazon-apigateway-endpoint-configuration", endpoint(&api)),
+        ("servers", servers(&api)),
         ("x-amazon-apigateway-gateway-responses", gateway_responses(form)),
         ("x-amazon-apigateway-request-validators", validators(form)),
         ("paths", paths(form)),
@@ -61,8 +61,9 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn endpoint(api: &Value) -> Value {
-    object([
+/// In OpenAPI 3 the endpoint's configuration stands at the server.
+fn servers(api: &Value) -> Value {
+    let configuration = object([
         ("vpcEndpointIds", api["vpc_endpoints"].clone()),
         (
             "disableExecuteApiEndpoint",
@@ -71,7 +72,13 @@ fn endpoint(api: &Value) -> Value {
                 .cloned()
                 .unwrap_or_default(),
         ),
-    ])
+    ]);
+    match configuration.as_object() {
+        Some(settings) if !settings.is_empty() => {
+            json!([{"url": "/", "x-amazon-apigateway-endpoint-configuration": configuration}])
+        }
+        _ => Value::Null,
+    }
 }
 
 fn gateway_responses(form: &Value) -> Value {
@@ -488,15 +495,20 @@ mod tests {
               }
             }
           },
+          "servers": [
+            {
+              "url": "/",
+              "x-amazon-apigateway-endpoint-configuration": {
+                "disableExecuteApiEndpoint": true,
+                "vpcEndpointIds": [
+                  "vpce-1"
+                ]
+              }
+            }
+          ],
           "x-amazon-apigateway-binary-media-types": [
             "image/png"
           ],
-          "x-amazon-apigateway-endpoint-configuration": {
-            "disableExecuteApiEndpoint": true,
-            "vpcEndpointIds": [
-              "vpce-1"
-            ]
-          },
           "x-amazon-apigateway-request-validators": {
             "strict": {
               "validateRequestBody": true,

@@ -33,6 +33,7 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
             .map(|seconds| Duration::from_secs(seconds.into())),
         parallelism: Some(args.parallelism),
         port,
+        ..Connection::default()
     };
     let connected = Connected::to(settings, config.app_name(), how).await?;
     let mut pass = connected.lock(settings, "deploy", &remarks).await?;

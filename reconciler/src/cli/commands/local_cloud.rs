@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use grail_state::store::file::prepare;
 use serde_json::json;
 
 use crate::cli::args::LocalCloudVerb;
@@ -65,6 +66,7 @@ pub async fn run(settings: &Settings, verb: LocalCloudVerb) -> Result<Exit, Refu
 /// # Errors
 /// As [`crate::local::LocalError`] says.
 pub async fn up(settings: &Settings) -> Result<Running, Refusal> {
+    prepare(&settings.grail_folder())?;
     let surroundings = settings.environment.surroundings();
     let tell = |notice: python::Notice| say(settings, &notice.to_string());
     let found = python::project_python(&settings.project, &surroundings, &settings.cache, &tell).await?;

@@ -28,6 +28,7 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
     };
     let how = Connection {
         port,
+        only_looks: true,
         ..Connection::default()
     };
     let connected = Connected::to(settings, config.app_name(), how).await?;

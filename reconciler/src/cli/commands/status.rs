@@ -22,7 +22,7 @@ use crate::source::chalice::config::Overrides;
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
-    let stage = Stage::open(settings, config.app_name())?;
+    let stage = Stage::look_at(settings, config.app_name())?;
     let store = Arc::clone(&stage.store);
     let loaded = store.load().await?;
     let txn =

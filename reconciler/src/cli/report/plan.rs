@@ -234,7 +234,8 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<Field>) {
         Value::Object(entries) => match grants(value) {
             Some(all) => difference(&BTreeSet::new(), &all),
             None => {
-                for (key, item) in entries {
+                // Sorted here: whether a JSON object is depends on what the crates that share it ask of it.
+                for (key, item) in entries.iter().collect::<BTreeMap<_, _>>() {
                     let below = if path.is_empty() {
                         key.clone()
                     } else {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use grail_providers::port::{Failure, Retry, Rules};
 use grail_state::{Observed, Proof, Remote, Template};
+use serde_json::Value;
 
 use super::refusal::{could_not_look, foreign, immutable, invalid};
-use super::{Attempt, Move, Next, Pause, Pending, Refusal, Target, same};
+use super::{Attempt, Move, Next, Pause, Pending, Refusal, Target, Wish, same};
 use crate::engine::call::Call;
 use crate::engine::limits::{Limits, Time};
 
@@ -18,6 +19,18 @@ impl Attempt {
         if !self.is_ours(&remote) {
             return Move::Refused(foreign(&remote));
         }
+        self.brought_to(wish.clone(), remote, rules, limits, now)
+    }
+
+    /// Changes what differs from the wish.
+    fn brought_to(
+        &mut self,
+        wish: Wish,
+        remote: Remote,
+        rules: &dyn Rules,
+        limits: &Limits,
+        now: Time,
+    ) -> Move {
         let diff = match rules.diff(&Template::Lit(wish.form.clone()), &remote) {
             Ok(diff) => diff,
             Err(problems) => return Move::Refused(invalid(&problems)),
@@ -50,9 +63,24 @@ impl Attempt {
         self.try_call(call, limits, now)
     }
 
-    pub(super) fn succeeded(&mut self, call: Option<Call>, remote: Option<Remote>) -> Move {
+    pub(super) fn succeeded(
+        &mut self,
+        call: Option<Call>,
+        remote: Option<Remote>,
+        rules: &dyn Rules,
+        limits: &Limits,
+        now: Time,
+    ) -> Move {
         self.pending = None;
         match (&self.target, call) {
+            // A birth may be answered with what an earlier try, or another tool in our name, has made. It is ours, and may
+            // be of another form.
+            (Target::Be(wish), Some(Call::Create { .. })) => match remote {
+                Some(remote) if !only_replaceable(rules, &wish.form, &remote) => {
+                    self.brought_to(wish.clone(), remote, rules, limits, now)
+                }
+                other => Move::Settled(other),
+            },
             // The first half of a replacement: what stood in the way is gone.
             (Target::Be(wish), Some(Call::Delete { .. })) => {
                 let call = Call::Create {
@@ -236,4 +264,10 @@ impl Attempt {
             }
         }
     }
+}
+
+/// True where nothing but a replacement brings `remote` to `form`: the next plan sees to that.
+fn only_replaceable(rules: &dyn Rules, form: &Value, remote: &Remote) -> bool {
+    let diff = rules.diff(&Template::Lit(form.clone()), remote);
+    diff.map_or(true, |diff| diff.replaces())
 }

@@ -10,7 +10,7 @@ use grail_state::txn::{Back, Touched};
 use grail_state::{Entry, Keep, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
-use super::job::{Job, Stage};
+use super::job::{Job, Lanes, Stage};
 use super::prepare::token_of;
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish};
@@ -34,10 +34,12 @@ impl Machine {
         let order = self.txn.restore_order();
         let places: BTreeMap<&ResourceId, usize> =
             order.keys().enumerate().map(|(place, id)| (id, place)).collect();
+        let mut lanes = Lanes::default();
         let nodes: Vec<Node> = order
-            .values()
-            .map(|after| Node {
+            .iter()
+            .map(|(id, after)| Node {
                 after: after.iter().filter_map(|id| places.get(id).copied()).collect(),
+                lane: lanes.number(&*self.rules, &id.kind, self.txn.touched().get(id).and_then(form)),
                 ..Node::costing(1)
             })
             .collect();
@@ -192,6 +194,8 @@ impl Machine {
             why: why.clone(),
         };
         self.note(stuck, Then::Nothing);
+        // It never finishes, so that what waits for it stays; its slot is for the others.
+        self.frontier.pause(job);
         out.push(Output::Emit(Event::Stuck { id, why }));
     }
 
@@ -241,6 +245,17 @@ impl Machine {
             _ => {}
         }
     }
+}
+
+/// A form that the resource has or had: for its lane.
+fn form(touched: &Touched) -> Option<&Value> {
+    let pre = match &touched.pre {
+        PreImage::Present { remote, .. } => Some(&remote.spec),
+        PreImage::Absent => None,
+    };
+    let made = touched.made.last().map(|made| &made.spec);
+    let open = touched.open.as_ref().and_then(|open| open.spec.as_ref());
+    pre.or(made).or(open)
 }
 
 /// The record of what is as it was: the old one, with what being made again has changed.

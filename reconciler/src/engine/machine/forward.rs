@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use grail_providers::port::Lane;
 use grail_state::journal::Doomed;
 use grail_state::{Entry, Handle, Keep, Kind};
 
-use super::job::{Job, Stage};
+use super::job::{Job, Lanes, Stage};
 use super::prepare::{Prepared, record_of};
 use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::Refusal;
@@ -25,7 +24,7 @@ impl Machine {
             .enumerate()
             .map(|(index, step)| (step.id, index))
             .collect();
-        let mut lanes: BTreeMap<Lane, usize> = BTreeMap::new();
+        let mut lanes = Lanes::default();
         let mut nodes = Vec::new();
         let mut jobs = Vec::new();
         for (index, step) in plan.build.iter().enumerate() {
@@ -34,10 +33,11 @@ impl Machine {
                 .iter()
                 .filter_map(|id| place.get(id).copied())
                 .collect();
-            let lane = self.lane_of(step).map(|lane| {
-                let next = lanes.len();
-                *lanes.entry(lane).or_insert(next)
-            });
+            let form = step
+                .wanted
+                .as_ref()
+                .or_else(|| step.have.as_ref().map(|have| &have.spec));
+            let lane = lanes.number(&*self.rules, &step.resource.kind, form);
             nodes.push(Node {
                 after: after.into_iter().collect(),
                 cost: self.limits.weights.get(&step.resource.kind).copied().unwrap_or(1),
@@ -265,14 +265,6 @@ impl Machine {
     fn step(&self, job: usize) -> Option<Step> {
         let index = self.jobs.get(job)?.index;
         self.plan.as_ref()?.build.get(index).cloned()
-    }
-
-    fn lane_of(&self, step: &Step) -> Option<Lane> {
-        let form = step
-            .wanted
-            .as_ref()
-            .or_else(|| step.have.as_ref().map(|have| &have.spec))?;
-        self.rules.rules(&step.resource.kind)?.lane(form)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The pieces of work of one stage.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use grail_providers::port::{Lane, RuleBook};
 use grail_state::journal::Doomed;
-use grail_state::{Keep, Remote, ResourceId};
+use grail_state::{Keep, Kind, Remote, ResourceId};
+use serde_json::Value;
 
 use crate::engine::attempt::Attempt;
 use crate::engine::limits::Time;
@@ -24,6 +26,24 @@ pub(super) enum Stage {
     Restore,
     /// Nothing.
     Over,
+}
+
+/// Numbers for the lanes of one stage, as the frontier wants them.
+#[derive(Default)]
+pub(super) struct Lanes(BTreeMap<Lane, usize>);
+
+impl Lanes {
+    /// The number of the lane of a thing of this kind and form (as projected), if it has one.
+    pub(super) fn number(
+        &mut self,
+        rules: &dyn RuleBook,
+        kind: &Kind,
+        form: Option<&Value>,
+    ) -> Option<usize> {
+        let lane = rules.rules(kind)?.lane(form?)?;
+        let next = self.0.len();
+        Some(*self.0.entry(lane).or_insert(next))
+    }
 }
 
 /// One resource (or, in a sweep, one thing) to be brought to its target.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use grail_state::journal::Doomed;
 use grail_state::{Entry, ResourceId};
 
-use super::job::{Job, Stage};
+use super::job::{Job, Lanes, Stage};
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target};
 use crate::engine::call::{Call, Look};
@@ -19,7 +19,15 @@ impl Machine {
         for (place, thing) in doomed.iter().enumerate() {
             places.entry(&thing.id).or_default().push(place);
         }
-        let mut nodes: Vec<Node> = doomed.iter().map(|_| Node::costing(1)).collect();
+        let mut lanes = Lanes::default();
+        let mut nodes: Vec<Node> = doomed
+            .iter()
+            .map(|thing| Node {
+                lane: lanes.number(&*self.rules, &thing.id.kind, Some(&thing.spec)),
+                ..Node::costing(1)
+            })
+            .collect();
+        let free: Vec<Node> = nodes.clone();
         for (place, thing) in doomed.iter().enumerate() {
             for needed in thing.depends_on.iter().filter_map(|id| places.get(id)).flatten() {
                 if let Some(node) = nodes.get_mut(*needed).filter(|_| *needed != place) {
@@ -30,7 +38,7 @@ impl Machine {
         let limit = self.limits.parallelism;
         // Records of several goals may name a circle; then the order is left to the retries.
         let frontier = Frontier::new(&nodes, limit)
-            .or_else(|| Frontier::new(&vec![Node::costing(1); doomed.len()], limit))
+            .or_else(|| Frontier::new(&free, limit))
             .unwrap_or_else(Frontier::empty);
         let jobs = doomed.into_iter().map(|thing| self.sweep_job(thing)).collect();
         self.enter(Stage::Sweep, jobs, frontier);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use grail_providers::port::RuleBook;
-use grail_state::snapshot::KEPT_PROJECTIONS;
 use grail_state::txn::{Phase, Txn};
 use grail_state::{Entry, Snapshot};
 
@@ -13,6 +12,14 @@ use crate::engine::machine::{Course, Machine, Setup};
 use crate::engine::{EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::Plan;
+
+/// Tells the end of a command.
+pub(super) fn ended(outcome: Outcome, ports: &mut Ports<'_>) -> Outcome {
+    ports.events.emit(&Event::Ended {
+        outcome: outcome.clone(),
+    });
+    outcome
+}
 
 impl Session<'_> {
     /// Takes up what an earlier command left open: goes on restoring or sweeping to the end, settles what is in doubt. The
@@ -113,10 +120,7 @@ impl Session<'_> {
             };
             self.run(course, on_failure, ports).await?
         };
-        ports.events.emit(&Event::Ended {
-            outcome: outcome.clone(),
-        });
-        Ok(outcome)
+        Ok(ended(outcome, ports))
     }
 
     /// Brings everything back to the last commit. After a commit the way is forward only, and is gone to its end.
@@ -128,7 +132,7 @@ impl Session<'_> {
             Phase::Idle => return Ok(Outcome::Unchanged),
             Phase::Building => {
                 if let Some(outcome) = self.settle_all(ports).await? {
-                    return Ok(outcome);
+                    return Ok(ended(outcome, ports));
                 }
                 Course::Back {
                     why: "it was asked for".to_owned(),
@@ -137,10 +141,7 @@ impl Session<'_> {
             Phase::Sweeping | Phase::Aborting => Course::Finish,
         };
         let outcome = self.run(course, OnFailure::Rollback, ports).await?;
-        ports.events.emit(&Event::Ended {
-            outcome: outcome.clone(),
-        });
-        Ok(outcome)
+        Ok(ended(outcome, ports))
     }
 
     async fn run(
@@ -205,10 +206,8 @@ impl Session<'_> {
         let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
         let shown = Txn::new(next.clone()).existing();
         let digest = ports.records.write(&shown).map_err(EngineError::Projection)?;
-        if let Some(digest) = digest.filter(|digest| next.projections.last() != Some(digest)) {
-            next.projections.push(digest);
-            let surplus = next.projections.len().saturating_sub(KEPT_PROJECTIONS);
-            next.projections.drain(..surplus);
+        if let Some(digest) = digest {
+            next.remember_projection(digest);
         }
         if self.engine.home.is_some() {
             next.home.clone_from(&self.engine.home);

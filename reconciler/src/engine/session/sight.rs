@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use grail_state::{DesiredState, Handle, Observed, Record, ResourceId};
+use grail_providers::port::{RuleBook, Undelete};
+use grail_state::journal::Doomed;
+use grail_state::{DesiredState, Handle, Observed, Proof, Record, ResourceId};
 
 use super::Session;
 use crate::engine::EngineError;
@@ -61,7 +63,9 @@ impl Session<'_> {
         self.failures.extend(failures);
     }
 
-    /// Where another tool names another thing than we do, looks at both.
+    /// Where another tool names another thing than we do, looks at both. Where both exist, ours stands if theirs bears our
+    /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
+    /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
     async fn observe_rivals(&mut self) -> Result<(), EngineError> {
         let rivals: Vec<_> = self
             .rivals
@@ -96,18 +100,36 @@ impl Session<'_> {
                 live(self.observed.get(&id), &ours.handle),
                 live(seen.observed.get(&id), &theirs.handle),
             ) {
-                (true, true) => {
-                    return Err(EngineError::TwoLive {
-                        id,
-                        ours: ours.handle,
-                        theirs: theirs.handle,
-                    });
-                }
+                (true, true) => match self.dispensable(&id, &theirs, &seen.observed) {
+                    Some(second) => self.seconds.push(second),
+                    None => {
+                        return Err(EngineError::TwoLive {
+                            id,
+                            ours: ours.handle,
+                            theirs: theirs.handle,
+                        });
+                    }
+                },
                 (false, true) => self.observed.extend(seen.observed),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// The living `theirs` as something to be deleted, if that loses nothing.
+    fn dispensable(&self, id: &ResourceId, theirs: &Record, seen: &Observations) -> Option<Doomed> {
+        let remote = seen.get(id).and_then(Observed::remote)?;
+        let rules = self.engine.catalog.rules(&id.kind)?;
+        let nothing_lost = rules.undelete() == Undelete::Exact && remote.proof == Proof::Ours;
+        nothing_lost.then(|| Doomed {
+            id: id.clone(),
+            handle: remote.handle.clone(),
+            spec: remote.spec.clone(),
+            outputs: remote.outputs.clone(),
+            depends_on: BTreeSet::new(),
+            rank: theirs.rank,
+        })
     }
 
     fn subject(

@@ -1,6 +1,6 @@
 //! Things that exist and that the state does not know.
 
-use grail_state::{Proof, StepToken};
+use grail_state::{Observed, Proof, StepToken};
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -17,6 +17,18 @@ fn theirs() -> Proof {
 fn a_name_alone_proves_nothing() {
     let mut world = World::with(json!({"role.r": {"name": "r"}}));
     assert_snapshot!(world.unknown("role.r", Proof::NameOnly).check(), @"! `role.r`: r exists already, and nothing shows that it belongs to this stage");
+}
+
+#[test]
+fn a_record_does_not_outweigh_the_tag_of_another_stage() {
+    let mut world = World::with(json!({"role.r": {"name": "r"}}));
+    match world.observed.get_mut(&id("role.r")) {
+        Some(Observed::Present(remote)) => remote.proof = theirs(),
+        other => panic!("{other:?}"),
+    }
+    assert_snapshot!(world.check(), @"! `role.r`: r exists already, and it belongs to other-dev");
+    world.consent.adopt = ["r".to_owned()].into();
+    assert_snapshot!(world.check(), @"nothing");
 }
 
 #[test]

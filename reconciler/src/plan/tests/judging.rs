@@ -177,6 +177,23 @@ fn what_is_not_ours() {
         },
         "nothing shows that it is ours",
     );
+    // A mark of an attempt that nobody remembers shows nothing, and a foreign tag is not outweighed by who uses the thing.
+    let unknown = grail_state::Proof::Mark(grail_state::StepToken("nobody's".into()));
+    let theirs = grail_state::Proof::Theirs {
+        owner: "shop-prod".into(),
+    };
+    for (resource, proof) in [("queue.new", unknown), ("role.r", theirs)] {
+        says(
+            |plan| {
+                let at = step(plan, "role.r", false);
+                let have = plan.build[at].have.as_mut().unwrap();
+                have.handle.0 = "strange".into();
+                have.proof = proof;
+                plan.build[at].resource = id(resource);
+            },
+            "nothing shows that it is ours",
+        );
+    }
 }
 
 #[test]

@@ -185,9 +185,9 @@ fn left_overs_are_swept() {
         .want(json!({}));
     assert_snapshot!(world.settle(), @r"
     sweep:
-    0 - stage.rest (left over from an earlier deletion)
+    0 - stage.rest (left over)
     1 - permission.api (no longer wanted) < 0
-    2 - api.rest (left over from an earlier deletion) < 0 1
+    2 - api.rest (left over) < 0 1
     3 - function.api (no longer wanted) < 0 1 2
     4 - role.default (no longer wanted) < 3
     ");
@@ -205,7 +205,7 @@ fn left_overs_hold_back_what_they_stand_on() {
         .want(json!({"queue.q": {}}));
     assert_snapshot!(world.check(), @r"
     sweep:
-    0 - function.f (left over from an earlier deletion)
+    0 - function.f (left over)
     1 - role.r (no longer wanted) < 0
     note queue.q
     ");
@@ -230,7 +230,7 @@ fn a_left_over_with_a_living_namesake_is_swept() {
     assert_snapshot!(world.settle(), @r"
     0 + queue.q (new)
     sweep:
-    1 - queue.q (left over from an earlier deletion)
+    1 - queue.q (left over)
     ");
     assert_snapshot!(world.check(), @"nothing");
 }

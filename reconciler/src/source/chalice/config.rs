@@ -91,6 +91,7 @@ impl ProjectConfig {
         if !file.value.is_object() {
             let told = format!("`{CONFIG_FILE}` holds {}, not an object", kind_of(&file.value));
             return Err(Problem::error("config::wrong-type", told)
+                .hint("it needs at least `{\"version\": \"2.0\", \"app_name\": \"...\"}`")
                 .at(file.at(&Path::new()))
                 .into());
         }

@@ -249,6 +249,7 @@ impl Lowering<'_> {
         let settings = openapi::Settings {
             policy: self.api_policy(),
             vpc_endpoints: self.vpc_endpoints(),
+            minimum_compression: self.config.minimum_compression_size(),
         };
         let prefix = openapi::invocation_prefix(&self.account.partition, &self.account.region);
         let address = |function: &str| {

@@ -20,6 +20,9 @@
 //! | `x-amazon-apigateway-binary-media-types`, `x-amazon-apigateway-policy` | the same, at the top |
 //! | `x-amazon-apigateway-endpoint-configuration` at the top | the same inside the only element of `servers`, where API Gateway looks for it in OpenAPI 3 |
 //!
+//! The compression size, which Chalice sets by a call of its own, stands here too: it is part of what a deployment of the API
+//! takes a snapshot of, so a change of it must be a change of the document, or no caller would ever see it.
+//!
 //! The scopes of an authorizer stay in `security`, although OpenAPI 3.0 knows them for other schemes only: API Gateway reads
 //! them there in both languages. The mock integration of a preflight has no `uri` and no `httpMethod`, as in Chalice: AWS
 //! wants neither.
@@ -43,6 +46,8 @@ pub struct Settings {
     pub policy: Option<Value>,
     /// VPC endpoints of a private API.
     pub vpc_endpoints: Vec<String>,
+    /// Answers of this many bytes and more are compressed.
+    pub minimum_compression: Option<u64>,
 }
 
 /// The document of the app's REST API. `address` gives what stands for the address of a function, by logical name.
@@ -68,6 +73,9 @@ pub fn document(app: &App, settings: &Settings, address: &dyn Fn(&str) -> Value)
     });
     if let Some(policy) = &settings.policy {
         document["x-amazon-apigateway-policy"] = policy.clone();
+    }
+    if let Some(size) = settings.minimum_compression {
+        document["x-amazon-apigateway-minimum-compression-size"] = json!(size);
     }
     if !settings.vpc_endpoints.is_empty() {
         let endpoint = json!({"vpcEndpointIds": settings.vpc_endpoints});

@@ -50,6 +50,7 @@ impl Located {
                 "config::broken-json",
                 format!("`{file}` is not valid JSON: {what}"),
             )
+            .hint("mend it there; JSON has no comments, and no comma after the last entry")
             .at(Place::point(file, error.line(), column.max(1)))
             .into()
         })?;

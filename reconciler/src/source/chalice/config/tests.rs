@@ -303,7 +303,7 @@ fn structure_of_the_wrong_type_is_an_error() {
     assert_eq!(
         told("[]"),
         [
-            "error config::wrong-type .chalice/config.json:1:1 `.chalice/config.json` holds a list, not an object"
+            "error config::wrong-type .chalice/config.json:1:1 `.chalice/config.json` holds a list, not an object -> it needs at least `{\"version\": \"2.0\", \"app_name\": \"...\"}`"
         ]
     );
 }

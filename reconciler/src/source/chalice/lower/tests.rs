@@ -176,7 +176,12 @@ fn api_agrees(app: &App, state: &DesiredState, spec: &Value, wanted: &Value) {
             .pointer("/servers/0/x-amazon-apigateway-endpoint-configuration/vpcEndpointIds")
             .map(|ids| serde_json::from_value(ids.clone()).unwrap())
             .unwrap_or_default(),
+        ..openapi::Settings::default()
     };
+    assert_eq!(
+        spec["definition"].get("x-amazon-apigateway-minimum-compression-size"),
+        spec.get("minimum_compression").filter(|size| !size.is_null()),
+    );
     let document = openapi::document(app, &settings, &address);
     assert_eq!(document, wanted_document);
     let stage = shown(&state.resources[&ResourceId::new(API_STAGE, API)].spec);

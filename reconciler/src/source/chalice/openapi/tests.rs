@@ -109,9 +109,11 @@ fn endpoints_and_policy_stand_where_api_gateway_looks_for_them() {
     let settings = Settings {
         policy: Some(json!({"Statement": []})),
         vpc_endpoints: vec!["vpce-1".into()],
+        minimum_compression: Some(0),
     };
     let with = document(&app, &settings, &address);
     assert_eq!(with["x-amazon-apigateway-policy"], json!({"Statement": []}));
+    assert_eq!(with["x-amazon-apigateway-minimum-compression-size"], json!(0));
     let server = &with["servers"][0];
     assert_eq!(
         server["x-amazon-apigateway-endpoint-configuration"]["vpcEndpointIds"],

@@ -262,6 +262,9 @@ pub(super) fn classify(mut failure: AppFailure, said: String, request: &Request<
     ProbeError::App(Box::new(failure))
 }
 
+/// For what only the author can mend.
+const TRY_AGAIN: &str = "mend that line; `grail validate` imports the app again without a call to AWS";
+
 fn hint(failure: &AppFailure, request: &Request<'_>) -> Option<String> {
     match failure.kind {
         FailureKind::MissingModule => Some(module_hint(failure.module.as_deref()?, request)),
@@ -272,8 +275,10 @@ fn hint(failure: &AppFailure, request: &Request<'_>) -> Option<String> {
             let frame = failure.frames.last()?;
             let name = failure.message.trim_matches('\'');
             let reads = frame.text.contains("environ");
-            reads.then(|| format!("set `{name}` under `environment_variables` in .chalice/config.json"))
+            let told = || format!("set `{name}` under `environment_variables` in .chalice/config.json");
+            Some(if reads { told() } else { TRY_AGAIN.to_owned() })
         }
+        FailureKind::Syntax | FailureKind::Exception | FailureKind::Exit => Some(TRY_AGAIN.to_owned()),
         _ => None,
     }
 }

@@ -1,0 +1,93 @@
+//! What a deployment by Chalice leaves that fails in the middle: things in the account that no file records.
+
+use grail_tests::fixtures::{self, Fixture};
+use grail_tests::proxy::On;
+
+use super::stand::Stand;
+
+/// Chalice fails in the middle and records nothing; grail takes over what nobody records.
+///
+/// `on` is the call at which Chalice fails; `left` are some of the things that it has made by then.
+fn after_a_failure(fixture: Fixture, stage: &'static str, on: On, left: &[(&str, &str)]) {
+    let stand = Stand::new(fixture, stage);
+    stand.fails_in_chalice(on);
+    let orphans = stand.world().names();
+    assert!(
+        !orphans["functions"].is_empty(),
+        "no function was to be taken over"
+    );
+    for (section, name) in left {
+        assert!(
+            orphans[*section].iter().any(|found| found == name),
+            "{section} {name} was to be left: {orphans:#?}"
+        );
+    }
+    stand.writes_of(&["deploy"]);
+    let writes = stand.proxy.calls().writes();
+    assert_eq!(
+        writes.named("UpdateFunctionCode").names(),
+        [""; 0],
+        "equal code is uploaded"
+    );
+    for (operation, field, section) in [
+        ("CreateRole", "RoleName", "roles"),
+        ("PutRolePolicy", "RoleName", "roles"),
+        ("CreateFunction", "FunctionName", "functions"),
+        ("ImportRestApi", "title", "rest_apis"),
+    ] {
+        for call in writes.named(operation).iter() {
+            let name = [&call.body, &call.body["info"]]
+                .iter()
+                .find_map(|body| body[field].as_str())
+                .unwrap_or_else(|| panic!("{operation} names nothing: {}", call.body));
+            assert!(
+                !orphans[section].iter().any(|orphan| orphan == name),
+                "{operation} of {name}, which was there"
+            );
+        }
+    }
+    stand.is_as_deployed_at_once();
+    stand.is_at_rest();
+    stand.deletes();
+}
+
+#[test]
+fn a_role_and_a_function_that_nobody_records_are_taken_over() {
+    let left = [("roles", "notes-dev"), ("functions", "notes-dev")];
+    after_a_failure(fixtures::REST, "dev", On::operation("ImportRestApi"), &left);
+}
+
+#[test]
+fn an_api_that_nobody_records_is_taken_over() {
+    let left = [("functions", "vault-regional"), ("rest_apis", "vault")];
+    let on = On::operation("CreateDeployment");
+    after_a_failure(fixtures::REST_AUTH, "regional", on, &left);
+}
+
+#[test]
+fn some_of_many_functions_that_nobody_records_are_taken_over() {
+    let on = On::operation("CreateRole").nth(3);
+    after_a_failure(fixtures::BLUEPRINTS, "dev", on, &[]);
+}
+
+/// Nothing shows that a role without a function is ours: its name alone is no proof.
+#[test]
+fn a_role_alone_is_taken_over_when_the_user_says_so() {
+    let stand = Stand::new(fixtures::FUNCTIONS, "dev");
+    stand.fails_in_chalice(On::operation("CreateFunction").nth(1));
+    let left = stand.world();
+    assert_eq!(left.names()["roles"], ["jobs-dev"]);
+
+    stand.proxy.forget_calls();
+    let refused = stand.grail().run(&["deploy", "--stage", "dev"]).expect_code(1);
+    assert!(refused.stderr.contains("default-role"), "{refused}");
+    assert!(refused.stderr.contains("--adopt"), "{refused}");
+    assert_eq!(stand.proxy.calls().writes().names(), [""; 0], "{refused}");
+    stand.world().assert_untouched_since(&left);
+
+    let writes = stand.writes_of(&["deploy", "--adopt", "default-role"]);
+    assert!(!writes.iter().any(|name| name == "CreateRole"), "{writes:#?}");
+    stand.is_as_deployed_at_once();
+    stand.is_at_rest();
+    stand.deletes();
+}

@@ -1,0 +1,156 @@
+//! What the stories expect of each fixture: plans, write calls, and how the project is edited.
+
+use grail_tests::fixtures::{self, Fixture};
+use grail_tests::project::Project;
+use serde_json::json;
+
+use super::stand::Stand;
+
+/// The plan for an API that Chalice put last.
+pub(super) const PUTS_API: [&str; 2] = [
+    "rest_api.rest_api: update, adopted",
+    "api_stage.rest_api: update, adopted",
+];
+/// One put of the definition, which bears the mark, and the stage that shows it.
+pub(super) const PUT: [&str; 2] = ["CreateDeployment", "PutRestApi"];
+
+/// What differs between the fixtures in the stories.
+pub(super) struct Story {
+    pub(super) fixture: Fixture,
+    pub(super) stage: &'static str,
+    /// Sets the project up.
+    pub(super) prepare: fn(&Project),
+    /// What grail's plan shows after a deployment by Chalice.
+    pub(super) planned: &'static [&'static str],
+    /// The write calls with which grail takes over what Chalice made.
+    pub(super) adopted: &'static [&'static str],
+    /// The write calls of grail after an unchanged redeployment by Chalice.
+    pub(super) settled: &'static [&'static str],
+    /// The write calls of grail after the edited project was deployed by Chalice.
+    pub(super) followed: &'static [&'static str],
+    /// A route, the memory of a function, an environment variable.
+    pub(super) edit: fn(&Project),
+    /// The write calls with which grail deploys the edited project.
+    pub(super) edited: &'static [&'static str],
+}
+
+pub(super) const REST: Story = Story {
+    fixture: fixtures::REST,
+    stage: "dev",
+    prepare: |project| {
+        project.configure(|config| config["stages"]["dev"]["log_retention_in_days"] = json!(7))
+    },
+    planned: &[
+        "log_group.api_handler-log-group: update, adopted",
+        "rest_api.rest_api: update, adopted",
+        "api_stage.rest_api: update, adopted",
+    ],
+    adopted: &[
+        "CreateDeployment",
+        "CreateLogGroup",
+        "DeleteRetentionPolicy",
+        "PutRestApi",
+        "PutRetentionPolicy",
+    ],
+    settled: &["DeleteRetentionPolicy", "UpdateStage"],
+    followed: &["CreateDeployment", "DeleteRetentionPolicy", "PutRestApi"],
+    edit: |project| {
+        project.edit("app.py", "@app.route(\"/export\"", "@app.route(\"/exports\"");
+        project.configure(|config| {
+            config["lambda_memory_size"] = json!(512);
+            config["environment_variables"]["GREETING"] = json!("good day");
+        });
+    },
+    edited: &[
+        "CreateDeployment",
+        "PutRestApi",
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+    ],
+};
+
+pub(super) const REST_AUTH: Story = Story {
+    fixture: fixtures::REST_AUTH,
+    stage: "regional",
+    prepare: |_| {},
+    planned: &PUTS_API,
+    adopted: &PUT,
+    settled: &["UpdateStage"],
+    followed: &PUT,
+    edit: |project| {
+        project.edit("app.py", "@app.route(\"/private\"", "@app.route(\"/hidden\"");
+        project.configure(|config| {
+            config["stages"]["regional"]["lambda_functions"] =
+                json!({ "plain": { "lambda_memory_size": 512 } });
+            config["stages"]["regional"]["environment_variables"] = json!({ "DOOR": "shut" });
+        });
+    },
+    edited: &[
+        "CreateDeployment",
+        "PutRestApi",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+        "UpdateFunctionConfiguration",
+        "UpdateFunctionConfiguration",
+        "UpdateFunctionConfiguration",
+    ],
+};
+
+pub(super) const FUNCTIONS: Story = Story {
+    fixture: fixtures::FUNCTIONS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    followed: &[],
+    edit: |project| {
+        project.configure(|config| {
+            config["stages"]["dev"]["lambda_functions"]["traced"]["lambda_memory_size"] = json!(384);
+            config["stages"]["dev"]["lambda_functions"]["resize-image"]["environment_variables"]["MODE"] =
+                json!("fast");
+        });
+    },
+    edited: &["UpdateFunctionConfiguration", "UpdateFunctionConfiguration"],
+};
+
+pub(super) const BLUEPRINTS: Story = Story {
+    fixture: fixtures::BLUEPRINTS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &PUTS_API,
+    adopted: &PUT,
+    settled: &["UpdateStage"],
+    followed: &PUT,
+    edit: |project| {
+        project.edit("chalicelib/cars.py", "\"/{plate}/keys\"", "\"/{plate}/key\"");
+        project.configure(|config| {
+            config["lambda_functions"]["task_wash"]["lambda_memory_size"] = json!(256);
+            config["stages"]["dev"]["lambda_functions"]["task_refuel"]["environment_variables"]["WHERE"] =
+                json!("here");
+        });
+    },
+    edited: &[
+        "CreateDeployment",
+        "PutRestApi",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionCode",
+        "UpdateFunctionConfiguration",
+        "UpdateFunctionConfiguration",
+    ],
+};
+
+impl Story {
+    pub(super) fn begin(&self) -> Stand {
+        let stand = Stand::new(self.fixture, self.stage);
+        (self.prepare)(&stand.project);
+        stand
+    }
+}
