@@ -22,12 +22,14 @@ mod cloud;
 mod function;
 mod group;
 mod permission;
+mod physics;
 mod role;
 mod stage;
 mod twice;
 mod world;
 
-pub use cloud::{Cloud, Fault, Logged, Physics};
+pub use cloud::Cloud;
+pub use physics::{Fault, Logged, Physics};
 pub use twice::{Twice, twice};
 pub use world::{Api, Deployment, Function, Role, Stage, World};
 

@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cloud::{Cloud, Progress, Refused, Written};
+use super::cloud::Cloud;
+use super::physics::{Progress, Refused, Written};
 use super::world::{Api, World};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::OWNER_TAG;
-use super::cloud::{Cloud, Progress, Refused, Written};
+use super::cloud::Cloud;
+use super::physics::{Progress, Refused, Written};
 use super::world::{Function, World, function_arn};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cloud::{Cloud, Progress, Refused};
+use super::cloud::Cloud;
+use super::physics::{Progress, Refused};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 pub(super) struct ModelGroup(pub(super) Cloud);

@@ -132,7 +132,7 @@ impl Connected {
                 .into_iter()
                 .map(|candidate| (candidate.id.clone(), record(candidate)))
                 .collect(),
-        );
+        )?;
         Ok(Pass { session, file })
     }
 

@@ -12,15 +12,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use grail_providers::port::{Diff, Effect, Failure, Retry, Rules};
-use grail_state::{Handle, Observed, Proof, Remote, StepToken, Template};
+use grail_state::{Handle, Observed, Remote, StepToken};
 use serde_json::Value;
 
 use super::call::{Call, Look};
 use super::limits::{Limits, Time};
 use super::own::OwnFields;
 
+mod refusal;
 #[cfg(test)]
 mod tests;
+mod tries;
+
+pub(crate) use refusal::{Refusal, invalid};
 
 /// How the thing is to be.
 #[derive(Clone, PartialEq)]
@@ -101,17 +105,6 @@ pub(crate) enum Pause {
     Late,
 }
 
-/// Why a target cannot be reached.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Refusal {
-    /// The cause, in words.
-    pub(crate) why: String,
-    /// What to do about it.
-    pub(crate) hint: Option<String>,
-    /// True if the world may have changed all the same.
-    pub(crate) maybe: bool,
-}
-
 /// One thing on its way to one target.
 pub(crate) struct Attempt {
     target: Target,
@@ -129,10 +122,9 @@ pub(crate) struct Attempt {
     theirs: Vec<String>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "made and used up within one call")]
 enum Next {
     Look,
-    Call(Call),
+    Call(Box<Call>),
 }
 
 impl Attempt {
@@ -157,7 +149,7 @@ impl Attempt {
 
     /// The same, beginning with a call because it is known what is there.
     pub(crate) fn calling(mut self, call: Call) -> Self {
-        self.next = Next::Call(call);
+        self.next = Next::Call(Box::new(call));
         self
     }
 
@@ -175,7 +167,7 @@ impl Attempt {
     pub(crate) fn woke(&mut self) -> Move {
         match std::mem::replace(&mut self.next, Next::Look) {
             Next::Look => Move::Look(self.look.clone()),
-            Next::Call(call) => self.call(call),
+            Next::Call(call) => self.call(*call),
         }
     }
 
@@ -204,9 +196,9 @@ impl Attempt {
         }
         match (failure.retry, call) {
             (Retry::Never, _) => self.refused(refusal, limits, now),
-            (Retry::After(asked), Some(call)) => self.again(Next::Call(call), asked, limits, now),
+            (Retry::After(asked), Some(call)) => self.again(Next::Call(Box::new(call)), asked, limits, now),
             (Retry::Await { after, on }, Some(call)) => {
-                self.await_it(Next::Call(call), after, on, limits, now)
+                self.await_it(Next::Call(Box::new(call)), after, on, limits, now)
             }
             (Retry::After(asked), None) => self.again(Next::Look, asked, limits, now),
             (Retry::Await { after, on }, None) => self.await_it(Next::Look, after, on, limits, now),
@@ -253,259 +245,6 @@ impl Attempt {
             (Target::Be(_), Observed::Present(remote)) => self.found(remote, rules, limits, now),
         }
     }
-
-    fn found(&mut self, remote: Remote, rules: &dyn Rules, limits: &Limits, now: Time) -> Move {
-        let Target::Be(wish) = &self.target else {
-            return Move::Settled(Some(remote));
-        };
-        if !self.is_ours(&remote) {
-            return Move::Refused(foreign(&remote));
-        }
-        self.brought_to(wish.clone(), remote, rules, limits, now)
-    }
-
-    /// Changes what differs from the wish.
-    fn brought_to(
-        &mut self,
-        wish: Wish,
-        remote: Remote,
-        rules: &dyn Rules,
-        limits: &Limits,
-        now: Time,
-    ) -> Move {
-        let diff = match rules.diff(&Template::Lit(wish.form.clone()), &remote) {
-            Ok(diff) => diff,
-            Err(problems) => return Move::Refused(invalid(&problems)),
-        };
-        let (diff, theirs, want) = match &wish.only {
-            Some((own, pre)) if !diff.replaces() => {
-                let (ours, theirs) = own.split(diff);
-                (ours, theirs, own.with_theirs(&wish.form, pre, &remote.spec))
-            }
-            _ => (diff, Vec::new(), wish.form.clone()),
-        };
-        let may_replace = wish.may_replace;
-        let token = wish.token.clone();
-        self.theirs = theirs;
-        if diff.is_empty() {
-            return Move::Settled(Some(remote));
-        }
-        if diff.replaces() {
-            if may_replace {
-                return self.try_call(Call::delete(&remote), limits, now);
-            }
-            return Move::Refused(immutable(&diff));
-        }
-        let call = Call::Update {
-            have: remote,
-            want,
-            diff,
-            token,
-        };
-        self.try_call(call, limits, now)
-    }
-
-    fn succeeded(
-        &mut self,
-        call: Option<Call>,
-        remote: Option<Remote>,
-        rules: &dyn Rules,
-        limits: &Limits,
-        now: Time,
-    ) -> Move {
-        self.pending = None;
-        match (&self.target, call) {
-            // A birth may be answered with what an earlier try, or another tool in our name, has made. It is ours, and may
-            // be of another form.
-            (Target::Be(wish), Some(Call::Create { .. })) => match remote {
-                Some(remote) if !only_replaceable(rules, &wish.form, &remote) => {
-                    self.brought_to(wish.clone(), remote, rules, limits, now)
-                }
-                other => Move::Settled(other),
-            },
-            // The first half of a replacement: what stood in the way is gone.
-            (Target::Be(wish), Some(Call::Delete { .. })) => {
-                let call = Call::Create {
-                    spec: wish.form.clone(),
-                    token: wish.token.clone(),
-                };
-                self.call(call)
-            }
-            (Target::Be(_), _) => Move::Settled(remote),
-            (Target::NotBe, _) => Move::Settled(None),
-        }
-    }
-
-    /// Notes what a call without a clear outcome may still lead to.
-    fn doubt(
-        &mut self,
-        call: Option<&Call>,
-        failure: &Failure,
-        rules: &dyn Rules,
-        limits: &Limits,
-        now: Time,
-    ) {
-        let wait = if failure.unanswered {
-            limits.late
-        } else {
-            limits.grace
-        };
-        let effect = match call {
-            Some(Call::Create { spec, .. }) => rules.project(&Template::Lit(spec.clone())).ok(),
-            Some(Call::Update { want, .. }) => rules.project(&Template::Lit(want.clone())).ok(),
-            Some(Call::Delete { .. }) | None => None,
-        };
-        let until = now.saturating_add(wait);
-        let later = self
-            .pending
-            .as_ref()
-            .map_or(until, |earlier| earlier.until.max(until));
-        self.pending = Some(Pending { until: later, effect });
-    }
-
-    fn after_maybe(&mut self, retry: Retry, refusal: Refusal, limits: &Limits, now: Time) -> Move {
-        match retry {
-            Retry::Await { after, on } => self.await_it(Next::Look, after, on, limits, now),
-            Retry::After(_) => {
-                self.failed_calls += 1;
-                Move::Look(self.look.clone())
-            }
-            // Partial work and then a refusal: calling again would be refused again.
-            Retry::Never => self.refused(refusal, limits, now),
-        }
-    }
-
-    fn refused(&mut self, refusal: Refusal, limits: &Limits, now: Time) -> Move {
-        self.refusals += 1;
-        if self.refusals > self.patience.refusals {
-            return Move::Refused(refusal);
-        }
-        let after = limits.pause_after(self.refusals + 3, Duration::ZERO);
-        let why = refusal.why;
-        let until = now.saturating_add(after);
-        self.wait(Next::Look, until, Pause::Retrying { why, after })
-    }
-
-    fn again(&mut self, next: Next, asked: Duration, limits: &Limits, now: Time) -> Move {
-        self.failed_calls += 1;
-        if self.failed_calls >= self.patience.attempts {
-            return Move::Refused(self.given_up());
-        }
-        let after = limits.pause_after(self.failed_calls, asked);
-        let why = self.last_words();
-        self.wait(next, now.saturating_add(after), Pause::Retrying { why, after })
-    }
-
-    fn await_it(
-        &mut self,
-        next: Next,
-        after: Duration,
-        on: &'static str,
-        limits: &Limits,
-        now: Time,
-    ) -> Move {
-        let since = *self.awaiting_since.get_or_insert(now);
-        if now.saturating_sub(since) >= limits.propagation {
-            let mut refusal = self.given_up();
-            refusal.why = format!(
-                "waited {} s for {on}: {}",
-                limits.propagation.as_secs(),
-                refusal.why
-            );
-            return Move::Refused(refusal);
-        }
-        self.wait(next, now.saturating_add(after), Pause::Awaiting(on))
-    }
-
-    fn could_not_look(&mut self, failure: &Failure, limits: &Limits, now: Time) -> Move {
-        self.failed_looks += 1;
-        let (Retry::After(asked) | Retry::Await { after: asked, .. }) = failure.retry else {
-            return self.refused(could_not_look(failure), limits, now);
-        };
-        if self.failed_looks >= limits.looks {
-            return Move::Refused(could_not_look(failure));
-        }
-        let after = limits.pause_after(self.failed_looks, asked);
-        let why = failure.chain();
-        self.wait(
-            Next::Look,
-            now.saturating_add(after),
-            Pause::Retrying { why, after },
-        )
-    }
-
-    /// Makes a call after a look, with a pause if an earlier one has failed.
-    fn try_call(&mut self, call: Call, limits: &Limits, now: Time) -> Move {
-        if self.failed_calls == 0 {
-            return self.call(call);
-        }
-        if self.failed_calls >= self.patience.attempts {
-            return Move::Refused(self.given_up());
-        }
-        let after = limits.pause_after(self.failed_calls, Duration::ZERO);
-        let why = self.last_words();
-        self.wait(
-            Next::Call(call),
-            now.saturating_add(after),
-            Pause::Retrying { why, after },
-        )
-    }
-
-    fn call(&mut self, call: Call) -> Move {
-        self.in_flight = Some(call.clone());
-        Move::Call(call)
-    }
-
-    fn wait(&mut self, next: Next, until: Time, why: Pause) -> Move {
-        self.next = next;
-        Move::Wait { until, why }
-    }
-
-    fn last_words(&self) -> String {
-        self.last
-            .as_ref()
-            .map_or_else(String::new, |last| last.why.clone())
-    }
-
-    fn given_up(&self) -> Refusal {
-        self.last.clone().unwrap_or_else(|| Refusal {
-            why: "it could not be brought about".to_owned(),
-            hint: None,
-            maybe: true,
-        })
-    }
-
-    fn only_ours_counts(&self, observed: Observed) -> Observed {
-        match observed {
-            Observed::Present(remote) if self.claim.never.contains(&remote.handle) => Observed::Absent,
-            other => other,
-        }
-    }
-
-    /// For removal: where the handle is known, another thing that merely belongs to us is not meant.
-    fn is_meant(&self, remote: &Remote) -> bool {
-        let known = self.claim.handles.is_empty() || self.claim.handles.contains(&remote.handle);
-        let marked = matches!(&remote.proof, Proof::Mark(token) if self.claim.tokens.contains(token));
-        (known || marked) && self.is_ours(remote)
-    }
-
-    fn is_ours(&self, remote: &Remote) -> bool {
-        match &remote.proof {
-            Proof::Theirs { .. } => false,
-            Proof::Ours => true,
-            Proof::Mark(token) => {
-                self.claim.tokens.contains(token) || self.claim.handles.contains(&remote.handle)
-            }
-            Proof::NameOnly => {
-                self.claim.handles.contains(&remote.handle)
-                    || self
-                        .claim
-                        .form
-                        .as_ref()
-                        .is_some_and(|form| same(form, &remote.spec))
-            }
-        }
-    }
 }
 
 /// True if what is seen is what a write leads to.
@@ -517,52 +256,6 @@ pub(crate) fn shows(observed: &Observed, effect: Option<&Value>) -> bool {
     }
 }
 
-/// True where nothing but a replacement brings `remote` to `form`: the next plan sees to that.
-fn only_replaceable(rules: &dyn Rules, form: &Value, remote: &Remote) -> bool {
-    let diff = rules.diff(&Template::Lit(form.clone()), remote);
-    diff.map_or(true, |diff| diff.replaces())
-}
-
 fn same(one: &Value, other: &Value) -> bool {
     Diff::between(one, other, &[]).is_empty()
-}
-
-fn foreign(remote: &Remote) -> Refusal {
-    let failure = Failure::foreign(&remote.handle);
-    Refusal {
-        why: failure.chain(),
-        hint: failure.hint,
-        maybe: false,
-    }
-}
-
-fn immutable(diff: &Diff) -> Refusal {
-    let fields: Vec<_> = diff
-        .fields
-        .iter()
-        .filter(|field| field.replaces)
-        .map(|field| field.path.as_str())
-        .collect();
-    Refusal {
-        why: format!("{} cannot be changed in place", fields.join(", ")),
-        hint: None,
-        maybe: false,
-    }
-}
-
-pub(crate) fn invalid(problems: &[grail_providers::port::Invalid]) -> Refusal {
-    let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Refusal {
-        why: format!("its resolved form is not valid: {}", said.join("; ")),
-        hint: None,
-        maybe: false,
-    }
-}
-
-fn could_not_look(failure: &Failure) -> Refusal {
-    Refusal {
-        why: format!("could not look at it: {}", failure.chain()),
-        hint: failure.hint.clone(),
-        maybe: true,
-    }
 }

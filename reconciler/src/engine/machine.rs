@@ -14,14 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook, Rules};
-use grail_state::journal::Sealed;
 use grail_state::txn::{Phase, Txn};
-use grail_state::{Entry, Keep, Observed, Record, Remote, ResourceId};
+use grail_state::{Entry, Observed, Record, Remote, ResourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::attempt::{Move, Pause, Refusal};
-use super::call::{Call, Look};
 use super::frontier::Frontier;
 use super::limits::{Limits, Time};
 use crate::event::{Event, Outcome};
@@ -31,148 +29,13 @@ use job::{Job, Stage};
 mod back;
 mod forward;
 mod job;
+mod prepare;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod words;
 
-/// What the machine is told.
-#[derive(Debug)]
-pub enum Input {
-    /// Begin.
-    Start,
-    /// The entries of the last [`Output::Note`] are durable.
-    Noted,
-    /// What restoring will need is kept.
-    Secured {
-        /// Which job asked.
-        ticket: Ticket,
-        /// What was kept.
-        keep: Keep,
-    },
-    /// A call was answered, or failed.
-    Answered {
-        /// Which job asked.
-        ticket: Ticket,
-        /// What is there now; `None` after a deletion.
-        result: Result<Option<Remote>, Failure>,
-    },
-    /// A look was answered, or failed.
-    Seen {
-        /// Which job asked.
-        ticket: Ticket,
-        /// What is there.
-        result: Result<Observed, Failure>,
-    },
-    /// The time of [`Machine::wakes_at`] has come.
-    Tick,
-    /// Launch nothing more; end when nothing is in flight.
-    Stop {
-        /// Why, in words.
-        why: String,
-    },
-    /// The journal or Chalice's file cannot be written: note nothing more, end when nothing is in flight.
-    Broken {
-        /// Why, in words.
-        why: String,
-    },
-}
-
-/// What the machine asks for.
-#[derive(Debug)]
-pub enum Output {
-    /// Make these entries durable, in this order; then [`Input::Noted`].
-    Note(Vec<Entry>),
-    /// Keep what restoring this will need; then [`Input::Secured`].
-    Secure {
-        /// Names the job.
-        ticket: Ticket,
-        /// The resource.
-        id: ResourceId,
-        /// What is there.
-        have: Remote,
-    },
-    /// Make this call; then [`Input::Answered`].
-    Call {
-        /// Names the job.
-        ticket: Ticket,
-        /// The resource.
-        id: ResourceId,
-        /// The call.
-        call: Call,
-    },
-    /// Look here; then [`Input::Seen`].
-    Look {
-        /// Names the job.
-        ticket: Ticket,
-        /// The resource.
-        id: ResourceId,
-        /// Where.
-        look: Look,
-    },
-    /// What exists has changed: write Chalice's file.
-    Project,
-    /// Tell.
-    Emit(Event),
-    /// It is over.
-    Finish(Outcome),
-}
-
-/// Names a job of one stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
-    run: u32,
-    job: usize,
-}
-
-/// Where a pass is to go.
-#[derive(Debug)]
-pub enum Course {
-    /// Carry out this plan. The transaction is idle, or building with everything settled.
-    Forward {
-        /// What to do.
-        plan: Box<Plan>,
-        /// What was asked for, for people.
-        command: String,
-    },
-    /// Bring everything back. The transaction is building.
-    Back {
-        /// Why.
-        why: String,
-    },
-    /// Go on sweeping or restoring, as the transaction says.
-    Finish,
-}
-
-/// Opens what was sealed. Pure: the key is at hand or it is not.
-pub trait Unseal: Send + Sync {
-    /// The sealed document.
-    ///
-    /// # Errors
-    /// In words, where the key is another or the bytes are damaged.
-    fn unseal(&self, sealed: &Sealed) -> Result<Value, String>;
-}
-
-/// What a machine is made of.
-pub struct Setup {
-    /// Where the transaction stands.
-    pub txn: Txn,
-    /// Where it is to go.
-    pub course: Course,
-    /// The rules of every kind.
-    pub rules: Arc<dyn RuleBook + Send + Sync>,
-    /// Opens sealed pre-images.
-    pub unseal: Arc<dyn Unseal>,
-    /// The numbers.
-    pub limits: Limits,
-    /// Leave the transaction open when a step fails, instead of turning around.
-    pub keep_on_failure: bool,
-    /// What makes the attempts of this pass different from those of every other.
-    pub nonce: String,
-    /// The wall clock at [`Time`] zero.
-    pub epoch: Timestamp,
-    /// Until when writes of an earlier process may still arrive.
-    pub quiet: Time,
-}
+pub use words::{Course, Input, Output, Setup, Ticket, Unseal};
 
 /// See the module.
 pub struct Machine {

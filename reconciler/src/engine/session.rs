@@ -1,16 +1,15 @@
 //! One holding of the lock: what the commands call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use grail_providers::port::{RuleBook, Undelete};
 use grail_state::journal::Doomed;
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
-use grail_state::{DesiredState, Digest, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
+use grail_state::{DesiredState, Digest, Entry, Observed, Record, Remote, ResourceId, Seq, Version};
 use grail_state::{Proof, Snapshot};
 
 use super::limits::Time;
-use super::look::{LookFailure, Observations, Seen, Subject, observe};
+use super::look::{LookFailure, Observations};
 use super::settle::settle;
 use super::status::Status;
 use super::{Engine, EngineError, Ports};
@@ -18,6 +17,7 @@ use crate::event::Outcome;
 use crate::plan::{Consent, Inputs, Plan, plan};
 
 mod pass;
+mod sight;
 
 use pass::ended;
 
@@ -40,7 +40,11 @@ pub struct Session<'e> {
     next: Seq,
     /// Until when writes of an earlier process may still arrive.
     quiet: Time,
-    candidates: BTreeMap<ResourceId, Record>,
+    /// The snapshot as it is stored, and the journal after it.
+    stored: Snapshot,
+    journal: Vec<Entry>,
+    /// What another tool has recorded under another handle than we.
+    rivals: BTreeMap<ResourceId, Record>,
     /// Second ones of what we have, which another tool keeps: to be deleted.
     seconds: Vec<Doomed>,
     observed: Observations,
@@ -77,6 +81,7 @@ impl Engine {
                 current: current.clone(),
             });
         }
+        let stored = loaded.snapshot.clone();
         let txn = replay(loaded.snapshot, &loaded.journal)?;
         let quiet = self.quiet_from(&txn);
         Ok(Session {
@@ -86,7 +91,9 @@ impl Engine {
             version: loaded.version,
             next: loaded.next,
             quiet,
-            candidates: BTreeMap::new(),
+            stored,
+            journal: loaded.journal,
+            rivals: BTreeMap::new(),
             seconds: Vec::new(),
             observed: Observations::new(),
             failures: Vec::new(),
@@ -149,162 +156,32 @@ impl<'e> Session<'e> {
         Ok(Status::of(&self.txn, holder))
     }
 
-    /// Names things that another tool has recorded (Chalice's file). A resource that our state does not know is then looked
-    /// at under that handle; where both know one and they differ, the one that exists counts, and of two that exist ours, if
-    /// nothing is lost with theirs. To be called before the first look.
-    pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) {
-        self.candidates = candidates;
-    }
-
-    /// Looks at everything that the state records. Needs no wish, so that it can run while the wish is still being found.
+    /// Names things that another tool has recorded (Chalice's file). What our state does not know counts as recorded from
+    /// now on, with a form that is not known yet; where both know a resource and name different things, the one that exists
+    /// counts. To be called before the first look.
     ///
     /// # Errors
-    /// [`EngineError::TwoLive`]. What could not be seen is no error yet: `delete` does without.
-    pub async fn observe_recorded(&mut self) -> Result<(), EngineError> {
-        let records = self.recorded();
-        let subjects = records
-            .iter()
-            .map(|(id, record)| self.subject(id, Some(record), None))
-            .collect();
-        self.look(subjects).await;
-        self.observe_rivals().await
-    }
-
-    /// Looks at what is wanted and was not looked at yet.
-    async fn observe_wanted(&mut self, desired: &DesiredState) -> Result<(), EngineError> {
-        if self.observed.is_empty() && self.failures.is_empty() {
-            let records = self.recorded();
-            let wanted = |id: &ResourceId| desired.resources.get(id);
-            let mut subjects: Vec<_> = records
-                .iter()
-                .map(|(id, record)| self.subject(id, Some(record), wanted(id)))
-                .collect();
-            subjects.extend(
-                desired
-                    .resources
-                    .values()
-                    .filter(|wish| !records.contains_key(&wish.id))
-                    .map(|wish| self.subject(&wish.id, None, Some(wish))),
-            );
-            self.look(subjects).await;
-            return self.observe_rivals().await;
-        }
-        let failed: BTreeSet<_> = self.failures.iter().map(|failed| failed.id.clone()).collect();
-        let missing = desired
-            .resources
-            .values()
-            .filter(|wish| !self.observed.contains_key(&wish.id) && !failed.contains(&wish.id))
-            .map(|wish| self.subject(&wish.id, None, Some(wish)))
-            .collect();
-        self.look(missing).await;
-        Ok(())
-    }
-
-    async fn look(&mut self, subjects: Vec<Subject>) {
-        let engine = self.engine;
-        let Seen { observed, failures } =
-            observe(&engine.catalog, &engine.limits, subjects, &self.observed).await;
-        self.observed.extend(observed);
-        self.failures.extend(failures);
-    }
-
-    /// Where another tool names another thing than we do, looks at both. Where both exist, ours stands if theirs bears our
-    /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
-    /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
-    async fn observe_rivals(&mut self) -> Result<(), EngineError> {
-        let rivals: Vec<_> = self
-            .candidates
-            .iter()
-            .filter_map(|(id, theirs)| {
-                let ours = self.txn.records().get(id)?;
-                (ours.handle != theirs.handle).then(|| (id.clone(), ours.clone(), theirs.clone()))
-            })
-            .collect();
-        for (id, ours, theirs) in rivals {
-            let subject = Subject {
-                id: id.clone(),
-                record: Some(theirs.clone()),
-                wish: None,
-                token: None,
-            };
-            let engine = self.engine;
-            let seen = observe(
-                &engine.catalog,
-                &engine.limits,
-                vec![subject],
-                &Observations::new(),
-            )
-            .await;
-            self.failures.extend(seen.failures);
-            let live = |observed: Option<&Observed>, handle: &Handle| {
-                observed
-                    .and_then(Observed::remote)
-                    .is_some_and(|remote| remote.handle == *handle)
-            };
-            match (
-                live(self.observed.get(&id), &ours.handle),
-                live(seen.observed.get(&id), &theirs.handle),
-            ) {
-                (true, true) => match self.dispensable(&id, &theirs, &seen.observed) {
-                    Some(second) => self.seconds.push(second),
-                    None => {
-                        return Err(EngineError::TwoLive {
-                            id,
-                            ours: ours.handle,
-                            theirs: theirs.handle,
-                        });
-                    }
-                },
-                (false, true) => self.observed.extend(seen.observed),
-                _ => {}
+    /// [`EngineError::Corrupt`] if the journal does not fit, which it did before.
+    pub fn adopt(&mut self, candidates: BTreeMap<ResourceId, Record>) -> Result<(), EngineError> {
+        let mut base = self.stored.clone();
+        for (id, theirs) in candidates {
+            match base.records.get(&id) {
+                None => drop(base.records.insert(id, theirs)),
+                Some(ours) if ours.handle != theirs.handle => drop(self.rivals.insert(id, theirs)),
+                Some(_) => {}
             }
         }
+        self.txn = replay(base, &self.journal)?;
         Ok(())
     }
 
-    /// The living `theirs` as something to be deleted, if that loses nothing.
-    fn dispensable(&self, id: &ResourceId, theirs: &Record, seen: &Observations) -> Option<Doomed> {
-        let remote = seen.get(id).and_then(Observed::remote)?;
-        let rules = self.engine.catalog.rules(&id.kind)?;
-        let nothing_lost = rules.undelete() == Undelete::Exact && remote.proof == Proof::Ours;
-        nothing_lost.then(|| Doomed {
-            id: id.clone(),
-            handle: remote.handle.clone(),
-            spec: remote.spec.clone(),
-            outputs: remote.outputs.clone(),
-            depends_on: BTreeSet::new(),
-            rank: theirs.rank,
-        })
-    }
-
-    fn subject(
-        &self,
-        id: &ResourceId,
-        record: Option<&Record>,
-        wish: Option<&grail_state::Desired>,
-    ) -> Subject {
-        let tried = self
-            .txn
-            .touched()
-            .get(id)
-            .and_then(|touched| touched.tokens.last());
-        let token = record.and_then(|record| record.token.as_ref()).or(tried);
-        Subject {
-            id: id.clone(),
-            record: record.cloned(),
-            wish: wish.map(|wish| wish.spec.clone()),
-            token: token.cloned(),
-        }
-    }
-
-    /// What we know of each resource: our state, and for what it does not know, the candidates. A candidate that was found
-    /// alive in place of a dead record takes its place.
+    /// What we know of each resource. What another tool named, and was found alive in place of our dead record, takes its
+    /// place.
     fn recorded(&self) -> BTreeMap<ResourceId, Record> {
         let mut records = self.txn.records().clone();
-        for (id, theirs) in &self.candidates {
+        for (id, theirs) in &self.rivals {
             let alive = self.observed.get(id).and_then(Observed::remote);
-            let stands = alive.is_some_and(|remote| remote.handle == theirs.handle);
-            if stands || !records.contains_key(id) {
+            if alive.is_some_and(|remote| remote.handle == theirs.handle) {
                 records.insert(id.clone(), theirs.clone());
             }
         }
@@ -324,7 +201,7 @@ impl<'e> Session<'e> {
         self.plan(desired, consent).await
     }
 
-    async fn doubts(&self) -> Result<Vec<grail_state::Entry>, EngineError> {
+    async fn doubts(&self) -> Result<Vec<Entry>, EngineError> {
         if self.txn.phase() != Phase::Building {
             return Ok(Vec::new());
         }
@@ -406,9 +283,19 @@ impl Session<'_> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }
-        let plan = self.plan(desired, consent).await?;
-        check_approved(&plan, approved)?;
-        self.carry_out(plan, "deploy", on_failure, ports).await
+        let mut stop = ports.stop.clone();
+        let planned = tokio::select! {
+            biased;
+            plan = self.plan(desired, consent) => Ok(plan?),
+            why = stop.stopped() => Err(why),
+        };
+        match planned {
+            Ok(plan) => {
+                check_approved(&plan, approved)?;
+                self.carry_out(plan, "deploy", on_failure, ports).await
+            }
+            Err(why) => Ok(ended(self.stopped(why), ports)),
+        }
     }
 
     /// Deletes everything that the state records. Commits first: a refusal does not stop the rest, and the next `delete`
@@ -420,8 +307,24 @@ impl Session<'_> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }
-        let plan = self.plan_deletion(consent).await?;
-        self.carry_out(plan, "delete", OnFailure::Rollback, ports).await
+        let mut stop = ports.stop.clone();
+        let planned = tokio::select! {
+            biased;
+            plan = self.plan_deletion(consent) => Ok(plan?),
+            why = stop.stopped() => Err(why),
+        };
+        match planned {
+            Ok(plan) => self.carry_out(plan, "delete", OnFailure::Rollback, ports).await,
+            Err(why) => Ok(ended(self.stopped(why), ports)),
+        }
+    }
+
+    /// The end of a pass that was stopped before it wrote anything.
+    fn stopped(&self, why: String) -> Outcome {
+        match self.txn.phase() {
+            Phase::Idle => Outcome::Refused { why },
+            _ => Outcome::Open { why },
+        }
     }
 
     /// What `delete` would do.

@@ -80,7 +80,7 @@ async fn look_until_clear(
         match see(catalog, limits, id, look).await {
             Ok(observed) => {
                 let observed = without_the_old(observed, open);
-                if shows(&observed, open.spec.as_ref()) || clock.elapsed() >= quiet {
+                if has_arrived(&observed, open) || clock.elapsed() >= quiet {
                     return Ok(observed);
                 }
                 tokio::time::sleep_until(clock.instant(quiet)).await;
@@ -99,6 +99,12 @@ async fn look_until_clear(
     }
 }
 
+/// Whether what is there shows that the write has arrived. A deletion never shows: its thing may have gone for another
+/// reason, with something that it was a part of, and be made again before the deletion arrives.
+fn has_arrived(observed: &Observed, open: &Open) -> bool {
+    open.spec.is_some() && shows(observed, open.spec.as_ref())
+}
+
 /// Of a birth beside a living thing, the living one is not what is looked for.
 fn without_the_old(observed: Observed, open: &Open) -> Observed {
     match observed {
@@ -115,7 +121,7 @@ fn fact(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &Txn, obse
         .records()
         .get(id)
         .filter(|record| record.handle == remote.handle);
-    if known.is_none() && !is_ours(&remote, open, touched, txn) {
+    if known.is_none() && !is_ours(id, &remote, open, touched, txn) {
         return Entry::Gone { id: id.clone() };
     }
     let token = match (&remote.proof, known) {
@@ -140,11 +146,11 @@ fn fact(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &Txn, obse
 }
 
 /// Whether what was found is what we were making (design decision 15: the journal says so).
-fn is_ours(remote: &Remote, open: &Open, touched: Option<&Touched>, txn: &Txn) -> bool {
+fn is_ours(id: &ResourceId, remote: &Remote, open: &Open, touched: Option<&Touched>, txn: &Txn) -> bool {
     match &remote.proof {
         Proof::Theirs { .. } => false,
         Proof::Ours => true,
-        Proof::Mark(mark) => *mark == open.token || txn.tokens().contains(mark),
+        Proof::Mark(mark) => *mark == open.token || txn.tokens_of(id).contains(mark),
         Proof::NameOnly => {
             let was_there = touched.is_some_and(|touched| match &touched.pre {
                 PreImage::Absent => false,

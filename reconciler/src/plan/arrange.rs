@@ -1,7 +1,7 @@
 //! From decisions to steps in order.
 //!
 //! The build makes things in order of their dependencies, then deletes, dependents first, behind all that is made. What is
-//! replaced in its place is cleared before it is made, dependents that are replaced too before it.
+//! replaced in its place is cleared before it is made, dependents that are replaced or that go for good before it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +39,12 @@ pub(super) fn arrange(
         .filter(|node| !firsts.contains(*node))
         .cloned()
         .collect();
-    before.extend(retiring(retired, false).into_iter().map(|(node, mut needs)| {
-        needs.extend(lasts.iter().cloned());
+    let leaving = retiring(retired, false);
+    let early = before_clearing(retired, &leaving, &mut before);
+    before.extend(leaving.into_iter().map(|(node, mut needs)| {
+        if !early.contains(&node) {
+            needs.extend(lasts.iter().cloned());
+        }
         (node, needs)
     }));
     let after_commit = retiring(retired, true);
@@ -141,6 +145,30 @@ fn retiring(retired: &Retired, sweep: bool) -> Before<Node> {
     }
     by_rank(&going, &mut before);
     before
+}
+
+/// Puts before each clearing the deletion of what may be a part of the cleared thing (a statement in the policy of a
+/// function): it would go with it, unseen, and the way back would not bring it back. The answer is these deletions, with
+/// those that must come before them.
+fn before_clearing(retired: &Retired, leaving: &Before<Node>, before: &mut Before<Node>) -> BTreeSet<Node> {
+    let mut early = BTreeSet::new();
+    for (key, one) in retired.going.iter().filter(|(_, one)| !one.sweep && one.exact) {
+        for parent in &one.depends_on {
+            if let Some(needs) = before.get_mut(&Node::Clear(parent.clone())) {
+                needs.insert(Node::Retire(key.clone()));
+                early.insert(Node::Retire(key.clone()));
+            }
+        }
+    }
+    let mut open: Vec<_> = early.iter().cloned().collect();
+    while let Some(node) = open.pop() {
+        for first in leaving.get(&node).into_iter().flatten() {
+            if early.insert(first.clone()) {
+                open.push(first.clone());
+            }
+        }
+    }
+    early
 }
 
 /// Where only Chalice's order is known, it is walked backwards, one run of equal kinds at a time, as Chalice does.

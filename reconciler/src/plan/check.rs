@@ -256,7 +256,7 @@ impl<'a> Judge<'a> {
         );
         for step in &build {
             for made in &making {
-                let right = self.precedes(made, step);
+                let right = self.precedes(made, step) || self.goes_before_a_clearing(step);
                 self.expect(right, || {
                     format!("{} is deleted before {} is made", step.resource, made.resource)
                 });
@@ -293,6 +293,16 @@ impl<'a> Judge<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a deletion, or one that waits for it, is of what may be a part of something that is cleared: it comes first.
+    fn goes_before_a_clearing(&self, step: &Step) -> bool {
+        let clears = |other: &&Step| matches!(other.action, Action::Delete { replaced_by: Some(_) });
+        self.plan
+            .build
+            .iter()
+            .filter(clears)
+            .any(|cleared| self.precedes(step, cleared))
     }
 
     /// What a wish still refers to is made in this plan, before it.

@@ -28,6 +28,8 @@ pub(super) struct Going {
     pub(super) label: Option<String>,
     /// After the commit.
     pub(super) sweep: bool,
+    /// Taking it back is exact: it may be a part of what it depends on, and go with it.
+    pub(super) exact: bool,
     /// Adopted from Chalice's file: what it depends on is not known, only its place in Chalice's order.
     pub(super) ordered_by_rank: bool,
 }
@@ -102,9 +104,15 @@ fn going(inputs: &Inputs<'_>, id: &ResourceId, have: Remote, record: &Record, wh
         rank: record.rank,
         why,
         sweep: is_final(inputs, id),
+        exact: is_exact(inputs, id),
         ordered_by_rank: record.spec.is_null(),
         have,
     }
+}
+
+fn is_exact(inputs: &Inputs<'_>, id: &ResourceId) -> bool {
+    let rules = inputs.rules.rules(&id.kind);
+    rules.is_some_and(|rules| rules.undelete() == Undelete::Exact)
 }
 
 /// The old ones of what is made beside them. Under their ids lives something new by then, so they go after the commit.
@@ -120,6 +128,7 @@ fn replaced(inputs: &Inputs<'_>, decided: &BTreeMap<&ResourceId, Decided<'_>>, r
             rank: one.desired.rank,
             why: Why::Replaced,
             sweep: true,
+            exact: is_exact(inputs, id),
             ordered_by_rank: false,
             have: have.clone(),
         };
@@ -156,6 +165,7 @@ fn left_over(
                 rank: doomed.rank,
                 why: Why::LeftOver,
                 sweep: true,
+                exact: is_exact(inputs, &doomed.id),
                 ordered_by_rank: doomed.spec.is_null(),
                 have,
             });

@@ -1,1 +1,236 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use grail_providers::fake::{Cloud, Physics, catalog};
+use grail_providers::port::{Catalog, RuleBook};
+use grail_state::{Digest, Digester, Kind, Proof};
+use serde_json::json;
+
+use super::*;
+
+const SOON: Duration = Duration::from_millis(10);
+
+fn book() -> Catalog {
+    catalog(
+        &Cloud::new(Physics::default()),
+        &std::sync::Arc::new(Digester::new([1; 32])),
+    )
+}
+
+fn rules(book: &Catalog) -> &dyn Rules {
+    book.rules(&Kind::new("log_group")).unwrap()
+}
+
+fn group(days: u32) -> Value {
+    json!({"name": "g", "retention_days": days})
+}
+
+fn remote(days: u32, proof: Proof) -> Remote {
+    Remote {
+        handle: Handle("g".into()),
+        spec: group(days),
+        outputs: BTreeMap::new(),
+        proof,
+    }
+}
+
+fn there(days: u32) -> Result<Observed, Failure> {
+    Ok(Observed::Present(remote(days, Proof::Ours)))
+}
+
+fn token() -> StepToken {
+    StepToken(Digest::of(b"attempt").0)
+}
+
+fn create() -> Call {
+    Call::Create {
+        spec: group(7),
+        token: token(),
+    }
+}
+
+fn attempt(target: Target, refusals: u32) -> Attempt {
+    let claim = Claim {
+        tokens: BTreeSet::from([token()]),
+        form: Some(group(7)),
+        ..Claim::default()
+    };
+    let patience = Patience {
+        attempts: 3,
+        refusals,
+    };
+    Attempt::looking(target, Look::default(), claim, patience)
+}
+
+fn wish() -> Target {
+    Target::Be(Wish {
+        form: group(7),
+        token: token(),
+        only: None,
+        may_replace: false,
+    })
+}
+
+fn waits_until(step: &Move) -> Time {
+    match step {
+        Move::Wait { until, .. } => *until,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_settled_by_looking() {
+    let (book, limits) = (book(), Limits::default());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    assert_eq!(attempt.woke(), Move::Call(create()));
+    let lost = Err(Failure::maybe("cut", SOON));
+    assert!(matches!(
+        attempt.answered(lost, rules(&book), &limits, SOON),
+        Move::Look(_)
+    ));
+    let settled = attempt.seen(there(7), rules(&book), &limits, SOON);
+    assert_eq!(settled, Move::Settled(Some(remote(7, Proof::Ours))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_absence_of_what_was_sent_without_an_answer_is_believed_late() {
+    let (book, limits) = (book(), Limits::default());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    attempt.woke();
+    attempt.answered(Err(Failure::maybe("cut", SOON)), rules(&book), &limits, SOON);
+    let early = attempt.seen(Ok(Observed::Absent), rules(&book), &limits, SOON);
+    let late = waits_until(&early);
+    assert_eq!(late, SOON + limits.late);
+    assert!(matches!(attempt.woke(), Move::Look(_)));
+    waits_until(&attempt.seen(Ok(Observed::Absent), rules(&book), &limits, late));
+    assert_eq!(
+        attempt.woke(),
+        Move::Call(create()),
+        "the same call with the same token"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_error_waits_for_the_grace_only() {
+    let (book, limits) = (book(), Limits::default());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    attempt.woke();
+    attempt.answered(
+        Err(Failure::maybe("500", SOON).answered()),
+        rules(&book),
+        &limits,
+        SOON,
+    );
+    let early = attempt.seen(Ok(Observed::Absent), rules(&book), &limits, SOON);
+    assert_eq!(waits_until(&early), SOON + limits.grace);
+}
+
+#[tokio::test(start_paused = true)]
+async fn partial_work_becomes_an_update() {
+    let (book, limits) = (book(), Limits::loopback());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    attempt.woke();
+    attempt.answered(
+        Err(Failure::maybe("500", SOON).answered()),
+        rules(&book),
+        &limits,
+        SOON,
+    );
+    attempt.seen(there(3), rules(&book), &limits, SOON);
+    let Move::Call(Call::Update { diff, .. }) = attempt.woke() else {
+        panic!("no update");
+    };
+    assert!(diff.touches("retention_days"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_another_thing_is_not_counted_and_has_its_own_end() {
+    let (book, limits) = (book(), Limits::default());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    let mut now = Time::ZERO;
+    for _ in 0..100 {
+        assert!(matches!(attempt.woke(), Move::Call(_)));
+        let step = attempt.answered(
+            Err(Failure::awaiting("not assumable", SOON, "the new role")),
+            rules(&book),
+            &limits,
+            now,
+        );
+        now = waits_until(&step);
+    }
+    attempt.woke();
+    let ended = attempt.answered(
+        Err(Failure::awaiting("not assumable", SOON, "the new role")),
+        rules(&book),
+        &limits,
+        limits.propagation,
+    );
+    assert!(
+        matches!(&ended, Move::Refused(refusal) if refusal.why.contains("waited 900 s for the new role")),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_of_attempts_ends_with_the_last_cause() {
+    let (book, limits) = (book(), Limits::default());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    for last in [false, false, true] {
+        attempt.woke();
+        let step = attempt.answered(
+            Err(Failure::later("too many requests", SOON)),
+            rules(&book),
+            &limits,
+            SOON,
+        );
+        match step {
+            Move::Wait { .. } => assert!(!last),
+            Move::Refused(refusal) => assert!(last && refusal.why == "too many requests"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_final_on_the_way_there_and_tried_again_on_the_way_back() {
+    let (book, limits) = (book(), Limits::default());
+    for (refusals, tries) in [(0, 1), (5, 6)] {
+        let mut attempt = attempt(wish(), refusals).calling(create());
+        let mut calls = 0;
+        let mut step = attempt.woke();
+        loop {
+            step = match step {
+                Move::Call(_) => {
+                    calls += 1;
+                    attempt.answered(Err(Failure::refused("no")), rules(&book), &limits, SOON)
+                }
+                Move::Look(_) => attempt.seen(Ok(Observed::Absent), rules(&book), &limits, SOON),
+                Move::Wait { .. } => attempt.woke(),
+                Move::Refused(_) => break,
+                Move::Settled(_) => panic!("settled"),
+            };
+        }
+        assert_eq!(calls, tries);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_refused_where_it_stands_in_the_way_and_left_where_it_is_to_go() {
+    let (book, limits) = (book(), Limits::default());
+    let theirs = Proof::Theirs {
+        owner: "other".into(),
+    };
+    let marked = Proof::Mark(StepToken("unknown".into()));
+    for proof in [theirs, marked] {
+        let seen = || Ok(Observed::Present(remote(7, proof.clone())));
+        let refused = attempt(wish(), 0).seen(seen(), rules(&book), &limits, SOON);
+        assert!(matches!(refused, Move::Refused(_)), "{refused:?}");
+        let left = attempt(Target::NotBe, 0).seen(seen(), rules(&book), &limits, SOON);
+        assert_eq!(left, Move::Settled(None));
+    }
+    let unmarked = || Ok(Observed::Present(remote(7, Proof::NameOnly)));
+    assert!(matches!(
+        attempt(wish(), 0).seen(unmarked(), rules(&book), &limits, SOON),
+        Move::Settled(Some(_))
+    ));
+}

@@ -10,8 +10,8 @@ use grail_state::txn::{Back, Touched};
 use grail_state::{Entry, Keep, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
-use super::forward::token_of;
 use super::job::{Job, Lanes, Stage};
+use super::prepare::token_of;
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish};
 use crate::engine::call::Look;
@@ -129,9 +129,8 @@ impl Machine {
             only: (!touched.died || deleting).then(|| (own, remote.spec.clone())),
             may_replace: true,
         };
-        let mut tokens = self.txn.tokens();
+        let mut tokens = self.txn.tokens_of(id);
         tokens.insert(token.clone());
-        tokens.extend(record.and_then(|record| record.token.clone()));
         let claim = Claim {
             handles: BTreeSet::from([remote.handle.clone()]),
             tokens,

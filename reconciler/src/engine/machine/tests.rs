@@ -6,79 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grail_providers::port::{Cost, Diff, Failure, Invalid, Lane, RuleBook, Rules, Undelete};
-use grail_state::journal::Sealed;
+use grail_providers::port::{Diff, Failure};
 use grail_state::txn::{Txn, replay};
 use grail_state::{
-    Digest, Entry, Handle, Keep, Kind, Observed, Proof, Record, Remote, ResourceId, Snapshot, StackId,
-    Template, Version, Wire,
+    Digest, Entry, Handle, Keep, Observed, Proof, Record, Remote, ResourceId, Snapshot, StackId, Template,
+    Version,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Course, Input, Machine, Output, Setup, Ticket, Unseal};
-use crate::engine::call::{Call, Look};
+use super::{Course, Input, Machine, Output, Setup, Ticket};
+use crate::engine::call::Call;
 use crate::engine::limits::{Limits, Time};
 use crate::event::Outcome;
 use crate::plan::{Action, Plan, Step, StepId, Why};
+use things::{KIND, Things};
 
-const KIND: Kind = Kind::new("thing");
-
-struct Things;
-
-impl Rules for Things {
-    fn kind(&self) -> Kind {
-        KIND
-    }
-    fn check(&self, _: &Template) -> Result<(), Vec<Invalid>> {
-        Ok(())
-    }
-    fn project(&self, spec: &Template) -> Result<Value, Vec<Invalid>> {
-        Ok(spec.with_stand_ins())
-    }
-    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>> {
-        Ok(Diff::between(&want.with_stand_ins(), &have.spec, &[]))
-    }
-    fn lane(&self, _: &Value) -> Option<Lane> {
-        None
-    }
-    fn undelete(&self) -> Undelete {
-        Undelete::Exact
-    }
-    fn name_bound(&self) -> bool {
-        true
-    }
-    fn volatile_outputs(&self) -> &'static [&'static str] {
-        &[]
-    }
-    fn wire(&self) -> Option<&'static Wire> {
-        None
-    }
-    fn reads(&self) -> Cost {
-        Cost::default()
-    }
-    fn actions(&self) -> &'static [&'static str] {
-        &[]
-    }
-    fn schema(&self) -> Value {
-        Value::Null
-    }
-    fn label(&self, _: &Value) -> Option<String> {
-        None
-    }
-}
-
-impl RuleBook for Things {
-    fn rules(&self, kind: &Kind) -> Option<&dyn Rules> {
-        (*kind == KIND).then_some(self as &dyn Rules)
-    }
-}
-
-impl Unseal for Things {
-    fn unseal(&self, _: &Sealed) -> Result<Value, String> {
-        Err("nothing is sealed here".to_owned())
-    }
-}
+mod things;
 
 type World = BTreeMap<String, Value>;
 
@@ -222,7 +166,7 @@ enum Asked {
     Note(Vec<Entry>),
     Secure(Ticket),
     Call(Ticket, ResourceId, Call),
-    Look(Ticket, ResourceId, Look),
+    Look(Ticket, ResourceId),
 }
 
 struct Run<'a> {
@@ -254,7 +198,7 @@ impl Run<'_> {
                         self.check_call(&id, &call);
                         asked.push(Asked::Call(ticket, id, call));
                     }
-                    Output::Look { ticket, id, look } => asked.push(Asked::Look(ticket, id, look)),
+                    Output::Look { ticket, id, .. } => asked.push(Asked::Look(ticket, id)),
                     Output::Finish(outcome) => return Ended::Finished(outcome),
                     Output::Project | Output::Emit(_) => {}
                 }
@@ -281,7 +225,7 @@ impl Run<'_> {
                     ticket,
                     keep: Keep::Nothing,
                 },
-                Asked::Look(ticket, id, _) => Input::Seen {
+                Asked::Look(ticket, id) => Input::Seen {
                     ticket,
                     result: Ok(self.see(&id)),
                 },

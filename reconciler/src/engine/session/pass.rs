@@ -50,6 +50,17 @@ impl Session<'_> {
     }
 
     async fn settle_all(&mut self, ports: &mut Ports<'_>) -> Result<Option<Outcome>, EngineError> {
+        let late = self.quiet.saturating_sub(self.engine.clock.elapsed());
+        if !late.is_zero() && self.txn.unsettled().next().is_some() {
+            ports.events.emit(&Event::Said {
+                code: "waiting.late".to_owned(),
+                text: format!(
+                    "seeing what became of the last writes; those without an answer may arrive for another {} s",
+                    late.as_secs_f64().ceil()
+                ),
+                warning: false,
+            });
+        }
         let mut stop = ports.stop.clone();
         let entries = tokio::select! {
             biased;
@@ -202,10 +213,13 @@ impl Session<'_> {
             next.home.clone_from(&self.engine.home);
         }
         let idle = self.txn.phase() == Phase::Idle;
-        if idle && next == *self.txn.snapshot() {
+        if idle && next == self.stored {
             return Ok(());
         }
         self.version = self.engine.store.swap(lease, &self.version, &next).await?;
+        self.stored = next.clone();
+        self.journal.clear();
+        self.rivals.clear();
         self.txn = Txn::new(next);
         Ok(())
     }

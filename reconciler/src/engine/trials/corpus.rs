@@ -94,6 +94,14 @@ pub(super) fn plans() -> Vec<Plan> {
             Some(full()),
             Some(full().change(|app| app.fun("two").called = Some("deux".into()))),
         ),
+        plan(
+            "replace-function-drop-api",
+            Some(full()),
+            Some(full().change(|app| {
+                app.fun("two").called = Some("deux".into());
+                app.api = None;
+            })),
+        ),
         plan("mixed", Some(full()), Some(mixed())),
         plan("delete-small", Some(small()), None),
         plan("delete-full", Some(full()), None),

@@ -1,16 +1,17 @@
 //! Others at work in the same account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 
 use grail_providers::fake::{Fault, Function, OWNER_TAG, Role};
-use grail_state::{Handle, Record, ResourceId};
+use grail_state::{Digest, Handle, Record, ResourceId};
 use serde_json::{Value, json};
 
 use super::app::{App, OWNER, id};
 use super::corpus::{full, small};
 use super::ground::{Command, Ground, holder};
 use super::oracle::{check_recorded, check_still};
-use crate::engine::{EngineError, NoEvents, NoProjection, OnFailure, Ports, StopSignal};
+use crate::engine::{EngineError, NoEvents, NoProjection, OnFailure, Ports, RecordSink, StopSignal};
 use crate::event::{Event, Outcome};
 use crate::plan::{Consent, PlanError};
 use grail_state::store::Wait;
@@ -200,7 +201,7 @@ async fn deploy_with(
 ) -> Result<Outcome, EngineError> {
     let engine = ground.engine();
     let mut session = engine.open(holder(), Wait::No).await?;
-    session.adopt(candidates);
+    session.adopt(candidates)?;
     session.observe_recorded().await?;
     let mut ports = Ports {
         records: &mut NoProjection,
@@ -236,7 +237,7 @@ async fn what_another_tool_recorded_is_adopted_without_a_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_adopted_and_changed_is_brought_back_and_stays_unknown() {
+async fn what_is_adopted_and_changed_is_brought_back_and_stays_adopted() {
     let made = Ground::new();
     made.deploy(&full()).await;
     let told = candidates(&made);
@@ -251,6 +252,7 @@ async fn what_is_adopted_and_changed_is_brought_back_and_stays_unknown() {
     let outcome = deploy_with(&ground, &wanted, told.clone()).await.unwrap();
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
     assert_eq!(ground.cloud.world().facts(true), old);
+    check_recorded(&ground, "adopted and brought back");
     assert_eq!(deploy_with(&ground, &wanted, told).await.unwrap(), Outcome::Done);
     check_recorded(&ground, "adopted and changed");
 }
@@ -290,4 +292,49 @@ async fn of_two_records_the_living_thing_counts_and_two_living_ones_are_refused(
         ground.store.content().snapshot.unwrap().records[&api].handle,
         other
     );
+}
+
+/// Keeps what it is shown.
+#[derive(Default)]
+struct Shown(Vec<BTreeSet<ResourceId>>);
+
+impl RecordSink for Shown {
+    fn write(
+        &mut self,
+        existing: &BTreeMap<ResourceId, Record>,
+    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+        self.0.push(existing.keys().cloned().collect());
+        Ok(None)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_adopted_is_shown_from_the_first_write_on() {
+    let made = Ground::new();
+    made.deploy(&full()).await;
+    let told = candidates(&made);
+    let ground = made.forgotten();
+    let engine = ground.engine();
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    session.adopt(told.clone()).unwrap();
+    let mut shown = Shown::default();
+    let mut ports = Ports {
+        records: &mut shown,
+        events: &mut NoEvents,
+        stop: StopSignal::never(),
+    };
+    let wanted = full().change(|app| app.policy = 2).desired();
+    let outcome = session
+        .deploy(
+            &wanted,
+            &Consent::default(),
+            OnFailure::Rollback,
+            None,
+            &mut ports,
+        )
+        .await
+        .unwrap();
+    assert_eq!(outcome, Outcome::Done);
+    let all: BTreeSet<_> = told.into_keys().collect();
+    assert!(shown.0.len() > 1 && shown.0.iter().all(|shown| *shown == all));
 }

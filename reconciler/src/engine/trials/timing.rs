@@ -218,3 +218,16 @@ async fn an_unchanged_deploy_is_two_rounds_of_reads_at_most() {
     // One for each resource, the API's two, one list of log groups.
     assert_eq!(ground.cloud.log().len() - calls, 1 + 2 + 2 + 1 + 2 + 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_functions_are_no_other_matter_than_ten() {
+    let ground = Ground::with(plain());
+    let begun = Instant::now();
+    assert_eq!(ground.deploy(&many(1000)).await, Outcome::Done);
+    // The look at the role and then at the functions, the role, and rounds of 32 functions, each of three calls.
+    let calls = 1 + 1000_u32.div_ceil(32) + 4 + 3 * 1000_u32.div_ceil(32);
+    let (took, bound) = (begun.elapsed(), calls * ground.cloud.physics().latency);
+    assert!(took <= bound * 11 / 10, "took {took:?}, bound {bound:?}");
+    assert_eq!(ground.deploy(&many(1000)).await, Outcome::Unchanged);
+    assert_eq!(ground.run(&Command::Delete).await.unwrap(), Outcome::Done);
+}

@@ -12,7 +12,7 @@ use crate::event::Outcome;
 use grail_providers::fake::{Fault, Physics};
 
 /// Walks that once went astray.
-const ASTRAY: [u64; 4] = [364, 460, 579, 674];
+const ASTRAY: [u64; 5] = [364, 460, 579, 674, 3483];
 
 /// How many walks are taken if `GRAIL_WALKS` does not say otherwise.
 const WALKS: u64 = 60;

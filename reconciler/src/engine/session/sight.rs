@@ -1,0 +1,154 @@
+//! Looking: at what is recorded, at what is wanted, and where two records differ, at both.
+
+use std::collections::BTreeSet;
+
+use grail_providers::port::{RuleBook, Undelete};
+use grail_state::journal::Doomed;
+use grail_state::{DesiredState, Handle, Observed, Proof, Record, ResourceId};
+
+use super::Session;
+use crate::engine::EngineError;
+use crate::engine::look::{Observations, Seen, Subject, observe};
+
+impl Session<'_> {
+    /// Looks at everything that the state records. Needs no wish, so that it can run while the wish is still being found.
+    ///
+    /// # Errors
+    /// [`EngineError::TwoLive`]. What could not be seen is no error yet: `delete` does without.
+    pub async fn observe_recorded(&mut self) -> Result<(), EngineError> {
+        let records = self.recorded();
+        let subjects = records
+            .iter()
+            .map(|(id, record)| self.subject(id, Some(record), None))
+            .collect();
+        self.look(subjects).await;
+        self.observe_rivals().await
+    }
+
+    /// Looks at what is wanted and was not looked at yet.
+    pub(super) async fn observe_wanted(&mut self, desired: &DesiredState) -> Result<(), EngineError> {
+        if self.observed.is_empty() && self.failures.is_empty() {
+            let records = self.recorded();
+            let wanted = |id: &ResourceId| desired.resources.get(id);
+            let mut subjects: Vec<_> = records
+                .iter()
+                .map(|(id, record)| self.subject(id, Some(record), wanted(id)))
+                .collect();
+            subjects.extend(
+                desired
+                    .resources
+                    .values()
+                    .filter(|wish| !records.contains_key(&wish.id))
+                    .map(|wish| self.subject(&wish.id, None, Some(wish))),
+            );
+            self.look(subjects).await;
+            return self.observe_rivals().await;
+        }
+        let failed: BTreeSet<_> = self.failures.iter().map(|failed| failed.id.clone()).collect();
+        let missing = desired
+            .resources
+            .values()
+            .filter(|wish| !self.observed.contains_key(&wish.id) && !failed.contains(&wish.id))
+            .map(|wish| self.subject(&wish.id, None, Some(wish)))
+            .collect();
+        self.look(missing).await;
+        Ok(())
+    }
+
+    async fn look(&mut self, subjects: Vec<Subject>) {
+        let engine = self.engine;
+        let Seen { observed, failures } =
+            observe(&engine.catalog, &engine.limits, subjects, &self.observed).await;
+        self.observed.extend(observed);
+        self.failures.extend(failures);
+    }
+
+    /// Where another tool names another thing than we do, looks at both. Where both exist, ours stands if theirs bears our
+    /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
+    /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
+    async fn observe_rivals(&mut self) -> Result<(), EngineError> {
+        let rivals: Vec<_> = self
+            .rivals
+            .iter()
+            .filter_map(|(id, theirs)| {
+                let ours = self.txn.records().get(id)?;
+                (ours.handle != theirs.handle).then(|| (id.clone(), ours.clone(), theirs.clone()))
+            })
+            .collect();
+        for (id, ours, theirs) in rivals {
+            let subject = Subject {
+                id: id.clone(),
+                record: Some(theirs.clone()),
+                wish: None,
+                token: None,
+            };
+            let engine = self.engine;
+            let seen = observe(
+                &engine.catalog,
+                &engine.limits,
+                vec![subject],
+                &Observations::new(),
+            )
+            .await;
+            self.failures.extend(seen.failures);
+            let live = |observed: Option<&Observed>, handle: &Handle| {
+                observed
+                    .and_then(Observed::remote)
+                    .is_some_and(|remote| remote.handle == *handle)
+            };
+            match (
+                live(self.observed.get(&id), &ours.handle),
+                live(seen.observed.get(&id), &theirs.handle),
+            ) {
+                (true, true) => match self.dispensable(&id, &theirs, &seen.observed) {
+                    Some(second) => self.seconds.push(second),
+                    None => {
+                        return Err(EngineError::TwoLive {
+                            id,
+                            ours: ours.handle,
+                            theirs: theirs.handle,
+                        });
+                    }
+                },
+                (false, true) => self.observed.extend(seen.observed),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The living `theirs` as something to be deleted, if that loses nothing.
+    fn dispensable(&self, id: &ResourceId, theirs: &Record, seen: &Observations) -> Option<Doomed> {
+        let remote = seen.get(id).and_then(Observed::remote)?;
+        let rules = self.engine.catalog.rules(&id.kind)?;
+        let nothing_lost = rules.undelete() == Undelete::Exact && remote.proof == Proof::Ours;
+        nothing_lost.then(|| Doomed {
+            id: id.clone(),
+            handle: remote.handle.clone(),
+            spec: remote.spec.clone(),
+            outputs: remote.outputs.clone(),
+            depends_on: BTreeSet::new(),
+            rank: theirs.rank,
+        })
+    }
+
+    fn subject(
+        &self,
+        id: &ResourceId,
+        record: Option<&Record>,
+        wish: Option<&grail_state::Desired>,
+    ) -> Subject {
+        let tried = self
+            .txn
+            .touched()
+            .get(id)
+            .and_then(|touched| touched.tokens.last());
+        let token = record.and_then(|record| record.token.as_ref()).or(tried);
+        Subject {
+            id: id.clone(),
+            record: record.cloned(),
+            wish: wish.map(|wish| wish.spec.clone()),
+            token: token.cloned(),
+        }
+    }
+}

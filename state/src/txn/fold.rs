@@ -1,0 +1,257 @@
+//! What each entry does to a transaction, and where it cannot stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Back, Open, Phase, Touched, Txn};
+use crate::id::{Handle, ResourceId};
+use crate::journal::{Doomed, Entry, PreImage};
+use crate::record::Record;
+
+impl Txn {
+    pub(super) fn fold(&mut self, entry: &Entry) -> Result<(), String> {
+        match entry {
+            Entry::Begin { command, at, .. } => self.begin(command, *at),
+            Entry::Intent { .. } => self.intend(entry),
+            Entry::Done { id, record } => self.done(id, record),
+            Entry::Gone { id } => self.gone(id),
+            Entry::Failed { id, why, .. } => self.failed(id, why),
+            Entry::Commit { sweep, notes } => self.commit(sweep, notes),
+            Entry::Swept { id, handle } => self.swept(id, handle),
+            Entry::Abort { why, at } => self.abort(why, *at),
+            Entry::Restored { id, record } => self.restored(id, record.as_ref()),
+            Entry::Stuck { id, why } => self.stuck(id, why),
+        }
+    }
+
+    fn begin(&mut self, command: &str, at: Timestamp) -> Result<(), String> {
+        match self.phase {
+            Phase::Idle | Phase::Building => {}
+            other => return Err(format!("a pass cannot begin while {}", other.as_str())),
+        }
+        if let Some((id, _)) = self.unsettled().next() {
+            return Err(format!("a pass cannot begin before the write to {id} is settled"));
+        }
+        self.phase = Phase::Building;
+        self.command = Some(command.to_owned());
+        self.live(at);
+        Ok(())
+    }
+
+    fn intend(&mut self, entry: &Entry) -> Result<(), String> {
+        let Entry::Intent {
+            id,
+            token,
+            spec,
+            beside,
+            pre,
+            keep,
+            depends_on,
+            rank,
+            at,
+        } = entry
+        else {
+            return Err("not an intent".to_owned());
+        };
+        self.expect(Phase::Building, "a write is announced")?;
+        let touched = self.touched.entry(id.clone()).or_insert_with(|| Touched {
+            pre: pre.clone(),
+            keep: keep.clone(),
+            wants: Vec::new(),
+            made: Vec::new(),
+            tokens: Vec::new(),
+            depends_on: BTreeSet::new(),
+            rank: *rank,
+            beside: false,
+            died: false,
+            open: None,
+            back: Back::Pending,
+        });
+        if touched.open.is_some() {
+            return Err(format!("an earlier write to {id} is not settled"));
+        }
+        if beside.is_none() {
+            touched.wants.extend(spec.clone());
+        }
+        touched.depends_on.extend(depends_on.iter().cloned());
+        touched.beside |= beside.is_some();
+        if touched.tokens.last() != Some(token) {
+            touched.tokens.push(token.clone());
+        }
+        touched.open = Some(Open {
+            token: token.clone(),
+            spec: spec.clone(),
+            beside: beside.clone(),
+            at: *at,
+            failed: None,
+        });
+        self.live(*at);
+        Ok(())
+    }
+
+    fn done(&mut self, id: &ResourceId, record: &Record) -> Result<(), String> {
+        self.expect(Phase::Building, "a step is done")?;
+        let touched = announced(&mut self.touched, id)?;
+        let open = touched.open.take();
+        touched.made.retain(|made| made.handle != record.handle);
+        if touched.pre_handle() == Some(&record.handle) {
+            touched.died = false;
+        } else {
+            touched.made.push(record.clone());
+        }
+        if let Some(old) = open.and_then(|open| open.beside) {
+            let known = self
+                .records
+                .get(id)
+                .filter(|record| record.handle == old)
+                .or_else(|| touched.pre_record());
+            let doomed = match (known, &touched.pre) {
+                (Some(record), _) => Some(Doomed::of(id.clone(), record)),
+                (None, PreImage::Present { remote, .. }) => Some(Doomed {
+                    id: id.clone(),
+                    handle: old,
+                    spec: remote.spec.clone(),
+                    outputs: remote.outputs.clone(),
+                    depends_on: touched.depends_on.clone(),
+                    rank: touched.rank,
+                }),
+                (None, PreImage::Absent) => None,
+            };
+            self.doomed.extend(doomed);
+        }
+        self.doomed
+            .retain(|doomed| doomed.id != *id || doomed.handle != record.handle);
+        self.records.insert(id.clone(), record.clone());
+        Ok(())
+    }
+
+    fn gone(&mut self, id: &ResourceId) -> Result<(), String> {
+        self.expect(Phase::Building, "a resource is gone")?;
+        let touched = announced(&mut self.touched, id)?;
+        let beside = touched.open.take().and_then(|open| open.beside);
+        if beside.is_some() {
+            // The birth did not happen, and the thing whose place it should have taken lives.
+            return Ok(());
+        }
+        if let Some(record) = self.records.remove(id) {
+            touched.made.retain(|made| made.handle != record.handle);
+            touched.died |= touched.pre_handle() == Some(&record.handle);
+        } else {
+            touched.died |= touched.pre_handle().is_some();
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, id: &ResourceId, why: &str) -> Result<(), String> {
+        match self.phase {
+            Phase::Building => {
+                if let Some(open) = &mut announced(&mut self.touched, id)?.open {
+                    open.failed = Some(why.to_owned());
+                }
+                Ok(())
+            }
+            Phase::Sweeping if self.doomed.iter().any(|doomed| doomed.id == *id) => Ok(()),
+            Phase::Sweeping => Err(format!("{id} is not to be swept")),
+            other => Err(format!("no step can fail while {}", other.as_str())),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        sweep: &[Doomed],
+        notes: &BTreeMap<ResourceId, Option<Record>>,
+    ) -> Result<(), String> {
+        self.expect(Phase::Building, "it is committed")?;
+        if let Some((id, _)) = self.unsettled().next() {
+            return Err(format!("the write to {id} is not settled"));
+        }
+        for (id, note) in notes {
+            remember(&mut self.records, id, note.as_ref());
+        }
+        for doomed in sweep {
+            if self
+                .records
+                .get(&doomed.id)
+                .is_some_and(|record| record.handle == doomed.handle)
+            {
+                self.records.remove(&doomed.id);
+            }
+        }
+        self.doomed = sweep.to_vec();
+        self.phase = Phase::Sweeping;
+        Ok(())
+    }
+
+    fn swept(&mut self, id: &ResourceId, handle: &Handle) -> Result<(), String> {
+        self.expect(Phase::Sweeping, "a thing is swept")?;
+        let before = self.doomed.len();
+        self.doomed
+            .retain(|doomed| doomed.id != *id || doomed.handle != *handle);
+        if self.doomed.len() == before {
+            return Err(format!("{id} ({handle}) is not to be swept"));
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self, why: &str, at: Timestamp) -> Result<(), String> {
+        self.expect(Phase::Building, "the way back begins")?;
+        self.phase = Phase::Aborting;
+        self.cause = Some(why.to_owned());
+        self.doomed = self.snapshot.doomed.clone();
+        self.live(at);
+        Ok(())
+    }
+
+    fn restored(&mut self, id: &ResourceId, record: Option<&Record>) -> Result<(), String> {
+        let touched = self.going_back(id)?;
+        touched.back = Back::Restored;
+        touched.open = None;
+        touched.made.clear();
+        remember(&mut self.records, id, record);
+        Ok(())
+    }
+
+    fn stuck(&mut self, id: &ResourceId, why: &str) -> Result<(), String> {
+        self.going_back(id)?.back = Back::Stuck(why.to_owned());
+        Ok(())
+    }
+
+    fn going_back(&mut self, id: &ResourceId) -> Result<&mut Touched, String> {
+        self.expect(Phase::Aborting, "a resource is restored")?;
+        match self.touched.get_mut(id) {
+            None => Err(format!("{id} was not touched")),
+            Some(touched) if touched.back == Back::Restored => Err(format!("{id} is restored already")),
+            Some(touched) => Ok(touched),
+        }
+    }
+
+    fn expect(&self, phase: Phase, what: &str) -> Result<(), String> {
+        if self.phase == phase {
+            Ok(())
+        } else {
+            Err(format!("{what} while {}", self.phase.as_str()))
+        }
+    }
+
+    fn live(&mut self, at: Timestamp) {
+        self.sign_of_life = self.sign_of_life.max(Some(at));
+    }
+}
+
+fn announced<'a>(
+    touched: &'a mut BTreeMap<ResourceId, Touched>,
+    id: &ResourceId,
+) -> Result<&'a mut Touched, String> {
+    touched
+        .get_mut(id)
+        .filter(|touched| touched.open.is_some())
+        .ok_or_else(|| format!("no write to {id} was announced"))
+}
+
+fn remember(records: &mut BTreeMap<ResourceId, Record>, id: &ResourceId, record: Option<&Record>) {
+    match record {
+        Some(record) => records.insert(id.clone(), record.clone()),
+        None => records.remove(id),
+    };
+}
