@@ -51,7 +51,13 @@ fn exit(txn: &grail_state::txn::Txn) -> Exit {
     match txn.phase() {
         Phase::Idle if txn.doomed().is_empty() => Exit::Done,
         Phase::Idle => Exit::Stuck,
-        _ if txn.touched().values().any(|touched| matches!(touched.back, Back::Stuck(_))) => Exit::Stuck,
+        _ if txn
+            .touched()
+            .values()
+            .any(|touched| matches!(touched.back, Back::Stuck(_))) =>
+        {
+            Exit::Stuck
+        }
         _ => Exit::Open,
     }
 }
