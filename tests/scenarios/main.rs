@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
 )]
