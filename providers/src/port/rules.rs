@@ -4,7 +4,7 @@ use std::fmt;
 
 use grail_state::digest::canonical;
 use grail_state::template::has_stand_in;
-use grail_state::{Kind, Observed, Remote, Template, Wire};
+use grail_state::{Kind, Remote, Template, Wire};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -177,11 +177,6 @@ impl fmt::Display for Undelete {
             Self::Never => "never",
         })
     }
-}
-
-/// Reads one projected field of what is observed, for rules that look at a single value.
-pub fn observed_field<'a>(observed: &'a Observed, field: &str) -> Option<&'a Value> {
-    observed.remote().and_then(|remote| remote.spec.get(field))
 }
 
 fn covers(path: &str, field: &str) -> bool {
