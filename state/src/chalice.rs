@@ -38,7 +38,7 @@ pub use read::{Found, ReadError};
 pub use standing::{Standing, standing};
 
 /// How each kind that Chalice knows appears in its file.
-pub type Wires = BTreeMap<Kind, &'static Wire>;
+pub type Wires = BTreeMap<Kind, &'static [Wire]>;
 
 /// The one schema version that Chalice reads and writes.
 const SCHEMA_VERSION: &str = "2.0";

@@ -30,4 +30,4 @@ pub use observed::{Observed, Proof, Remote};
 pub use record::Record;
 pub use snapshot::{Snapshot, Version};
 pub use template::{OutputRef, Template};
-pub use wire::Wire;
+pub use wire::{Several, Wire};

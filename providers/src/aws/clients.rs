@@ -75,6 +75,20 @@ services! {
     logs: aws_sdk_cloudwatchlogs,
     /// Simple Storage Service.
     s3: aws_sdk_s3 with path_style,
+    /// Certificate Manager.
+    acm: aws_sdk_acm,
+    /// API Gateway, second version (WebSocket, domains).
+    apigatewayv2: aws_sdk_apigatewayv2,
+    /// CloudWatch Events, now EventBridge: rules and their targets.
+    events: aws_sdk_cloudwatchevents,
+    /// The streams of DynamoDB tables.
+    dynamodbstreams: aws_sdk_dynamodbstreams,
+    /// Kinesis streams.
+    kinesis: aws_sdk_kinesis,
+    /// Simple Notification Service.
+    sns: aws_sdk_sns,
+    /// Simple Queue Service.
+    sqs: aws_sdk_sqs,
     /// Security Token Service.
     sts: aws_sdk_sts,
 }

@@ -94,8 +94,8 @@ impl Rules for Doubled {
         self.inner.volatile_outputs()
     }
 
-    fn wire(&self) -> Option<&'static Wire> {
-        self.inner.wire()
+    fn wires(&self) -> &'static [Wire] {
+        self.inner.wires()
     }
 
     fn reads(&self) -> Cost {
@@ -144,6 +144,10 @@ impl Provider for Doubled {
             self.inner.delete(request).await?;
         }
         self.inner.delete(request).await
+    }
+
+    async fn verify(&self, spec: &Value) -> Result<Vec<Invalid>, Failure> {
+        self.inner.verify(spec).await
     }
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {

@@ -42,10 +42,11 @@ impl Catalog {
     }
 
     /// How each kind appears in Chalice's file.
-    pub fn wires(&self) -> BTreeMap<Kind, &'static Wire> {
+    pub fn wires(&self) -> BTreeMap<Kind, &'static [Wire]> {
         self.providers
             .iter()
-            .filter_map(|(kind, provider)| Some((kind.clone(), provider.wire()?)))
+            .map(|(kind, provider)| (kind.clone(), provider.wires()))
+            .filter(|(_, wires)| !wires.is_empty())
             .collect()
     }
 }

@@ -99,8 +99,8 @@ impl<R: Resource> Rules for Erased<R> {
         R::VOLATILE
     }
 
-    fn wire(&self) -> Option<&'static Wire> {
-        R::WIRE
+    fn wires(&self) -> &'static [Wire] {
+        R::WIRES
     }
 
     fn reads(&self) -> Cost {
@@ -172,6 +172,10 @@ impl<R: Resource> Provider for Erased<R> {
                 outputs,
             })
             .await
+    }
+
+    async fn verify(&self, spec: &Value) -> Result<Vec<Invalid>, Failure> {
+        self.resource.verify(&Self::resolved(spec)?).await
     }
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {

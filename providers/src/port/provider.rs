@@ -9,7 +9,7 @@ use grail_state::{Digest, Handle, Observed, Record, Remote, ResourceId, StepToke
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::rules::{Diff, Rules};
+use super::rules::{Diff, Invalid, Rules};
 
 /// Where to look for a resource. As in the requests below, the form may hold secrets in clear, so that `Debug` leaves it out.
 #[derive(Clone, Copy)]
@@ -149,6 +149,16 @@ pub trait Provider: Rules {
     /// # Errors
     /// As the contract says.
     async fn delete(&self, request: Delete<'_>) -> Result<(), Failure>;
+
+    /// Whether what `spec` names outside the stack is there and fits: the bucket, the queue, the certificate, a stranger's
+    /// notification that overlaps ours. Asked by planning, for what it is about to create or change, so that a plan finds
+    /// what the deploy would fail of. Changes nothing. References may be stand-in texts.
+    ///
+    /// # Errors
+    /// Where it cannot be told.
+    async fn verify(&self, _spec: &Value) -> Result<Vec<Invalid>, Failure> {
+        Ok(Vec::new())
+    }
 
     /// Reads what restoring `have` will need, and keeps the bytes that it names. Called before the first write to it.
     ///

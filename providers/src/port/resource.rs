@@ -90,7 +90,7 @@ pub trait Resource: Send + Sync + 'static {
     /// What looking costs.
     const READS: Cost;
     /// The type's part of Chalice's file.
-    const WIRE: Option<&'static Wire> = None;
+    const WIRES: &'static [Wire] = &[];
     /// The form that a wish has.
     type Spec: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;
 
@@ -141,6 +141,11 @@ pub trait Resource: Send + Sync + 'static {
 
     /// Removes.
     fn delete(&self, request: Removal<'_>) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Whether what a form names outside the stack is there and fits, as [`super::Provider::verify`] says.
+    fn verify(&self, _spec: &Self::Spec) -> impl Future<Output = Result<Vec<Invalid>, Failure>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// What restoring will need, from a fresh look; kinds with bytes (code) keep them here. `None` if the projected form is
     /// the whole form.

@@ -45,8 +45,8 @@ pub trait Rules: Send + Sync {
     /// long as the thing lives, so that who refers to them need not be looked at again when it is updated.
     fn volatile_outputs(&self) -> &'static [&'static str];
 
-    /// How the kind appears in Chalice's file, if it does.
-    fn wire(&self) -> Option<&'static Wire>;
+    /// How the kind appears in Chalice's file; nothing if it does not.
+    fn wires(&self) -> &'static [Wire];
 
     /// What looking at this kind costs.
     fn reads(&self) -> Cost;

@@ -260,12 +260,10 @@ impl Resource for ApiStage {
         lists: 0,
         page: 0,
     };
-    const WIRE: Option<&'static Wire> = Some(&Wire {
-        resource_type: "rest_api",
-        entry: None,
+    const WIRES: &'static [Wire] = &[Wire {
         keys: &[("rest_api_url", "url")],
-        handle: None,
-    });
+        ..Wire::to("rest_api")
+    }];
     type Spec = Spec;
 
     fn check(spec: &Spec) -> Vec<Invalid> {

@@ -260,12 +260,11 @@ impl Resource for IamRole {
         lists: 0,
         page: 0,
     };
-    const WIRE: Option<&'static Wire> = Some(&Wire {
-        resource_type: "iam_role",
-        entry: None,
+    const WIRES: &'static [Wire] = &[Wire {
         keys: &[("role_arn", "arn"), ("role_name", "name")],
         handle: Some("role_name"),
-    });
+        ..Wire::to("iam_role")
+    }];
     type Spec = Spec;
 
     fn check(spec: &Spec) -> Vec<Invalid> {

@@ -143,12 +143,11 @@ impl Resource for LambdaFunction {
         lists: 0,
         page: 0,
     };
-    const WIRE: Option<&'static Wire> = Some(&Wire {
-        resource_type: "lambda_function",
-        entry: None,
+    const WIRES: &'static [Wire] = &[Wire {
         keys: &[("lambda_arn", "arn")],
         handle: Some("lambda_arn"),
-    });
+        ..Wire::to("lambda_function")
+    }];
     type Spec = Spec;
 
     fn check(spec: &Spec) -> Vec<Invalid> {

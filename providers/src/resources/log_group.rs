@@ -175,12 +175,11 @@ impl Resource for LogGroup {
         lists: 1,
         page: PAGE,
     };
-    const WIRE: Option<&'static Wire> = Some(&Wire {
-        resource_type: "log_group",
-        entry: None,
+    const WIRES: &'static [Wire] = &[Wire {
         keys: &[("log_group_name", "name")],
         handle: Some("log_group_name"),
-    });
+        ..Wire::to("log_group")
+    }];
     type Spec = Spec;
 
     fn check(spec: &Spec) -> Vec<Invalid> {

@@ -371,12 +371,11 @@ impl Resource for RestApi {
         lists: 0,
         page: 0,
     };
-    const WIRE: Option<&'static Wire> = Some(&Wire {
-        resource_type: "rest_api",
-        entry: None,
+    const WIRES: &'static [Wire] = &[Wire {
         keys: &[("rest_api_id", "id")],
         handle: Some("rest_api_id"),
-    });
+        ..Wire::to("rest_api")
+    }];
     type Spec = Spec;
 
     fn check(spec: &Spec) -> Vec<Invalid> {

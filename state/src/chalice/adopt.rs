@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Deployed, DeployedEntry, Wires};
 use crate::id::{Handle, Kind, ResourceId};
@@ -46,12 +46,17 @@ impl Deployed {
         let mut candidates = Candidates::default();
         let mut preceding = Vec::new();
         for (rank, entry) in (0..).zip(&self.entries) {
-            let before = candidates.known.len();
-            let found = wires
+            let wires = wires
                 .iter()
-                .filter_map(|(kind, wire)| candidate(entry, kind, wire, rank));
-            candidates.known.extend(found);
-            if candidates.known.len() == before {
+                .flat_map(|(kind, wires)| wires.iter().map(move |wire| (kind, wire)));
+            let found: Vec<_> = wires
+                .filter_map(|(kind, wire)| Some((wire, candidate(entry, kind, wire, rank)?)))
+                .collect();
+            let leads_nowhere = found.is_empty();
+            for (wire, candidate) in found {
+                candidates.add(wire, candidate);
+            }
+            if leads_nowhere {
                 candidates.unknown.push(Verbatim {
                     entry: entry.clone(),
                     preceding: preceding.clone(),
@@ -63,20 +68,50 @@ impl Deployed {
     }
 }
 
+impl Candidates {
+    /// Adds `found`, or what it says to the candidate that stands for several such entries.
+    fn add(&mut self, wire: &Wire, found: Candidate) {
+        let before = self.known.iter_mut().find(|known| known.id == found.id);
+        match (wire.several, before) {
+            (Some(several), Some(before)) => {
+                let entries = before
+                    .outputs
+                    .get_mut(several.output)
+                    .and_then(Value::as_object_mut);
+                let new = found.outputs.get(several.output).and_then(Value::as_object);
+                if let (Some(entries), Some(new)) = (entries, new) {
+                    entries.extend(new.clone());
+                }
+            }
+            _ => self.known.push(found),
+        }
+    }
+}
+
 fn candidate(entry: &DeployedEntry, kind: &Kind, wire: &Wire, rank: u32) -> Option<Candidate> {
-    let fits = wire.resource_type == entry.resource_type && wire.entry.is_none_or(|name| name == entry.name);
     let handle = entry.get(wire.handle?)?.as_str()?;
-    if !fits || handle.is_empty() || entry.name.is_empty() {
+    if wire.resource_type != entry.resource_type || handle.is_empty() || entry.name.is_empty() {
         return None;
     }
-    let outputs = wire
+    let known = wire
         .keys
         .iter()
         .filter_map(|(key, output)| Some(((*output).to_owned(), entry.get(key)?.clone())));
+    let mut outputs: BTreeMap<String, Value> = known.collect();
+    if let Some((output, text)) = wire.when {
+        outputs.insert(output.to_owned(), Value::from(text));
+    }
+    let mut name = entry.name.as_str();
+    if let Some(several) = wire.several {
+        let says: Map<String, Value> = entry.keys.iter().cloned().collect();
+        let says = Map::from_iter([(entry.name.clone(), Value::Object(says))]);
+        outputs.insert(several.output.to_owned(), Value::Object(says));
+        name = handle;
+    }
     Some(Candidate {
-        id: ResourceId::new(kind.clone(), entry.name.clone()),
+        id: ResourceId::new(kind.clone(), name),
         handle: Handle(handle.to_owned()),
-        outputs: outputs.collect(),
+        outputs,
         rank,
     })
 }

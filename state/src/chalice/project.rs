@@ -14,7 +14,8 @@ type Records = BTreeMap<ResourceId, Record>;
 type Key<'a> = (&'a str, &'a str);
 
 /// The file for `records`: one entry for each thing that Chalice counts as one, dependencies before dependents and else by
-/// rank, with the `verbatim` ones at their places.
+/// rank, with the `verbatim` ones at their places. Those of a resource that stands for several come each right behind what
+/// they belong to.
 ///
 /// An entry stands where the thing that it names exists: `rest_api` with the API itself, not with its stage alone. Names are
 /// unique: of two entries of one name the one with the lower rank stays, and a verbatim one gives way to ours.
@@ -41,22 +42,50 @@ struct Part<'a> {
     id: &'a ResourceId,
     record: &'a Record,
     wire: &'static Wire,
+    /// Where the resource stands for several entries, what this one of them says.
+    says: Option<&'a Value>,
+}
+
+impl Part<'_> {
+    /// What the entry that this one belongs to has as its handle.
+    fn belongs_to(&self) -> Option<&str> {
+        self.says?.get(self.wire.several?.beside)?.as_str()
+    }
 }
 
 fn contributors<'a>(records: &'a Records, wires: &Wires) -> BTreeMap<Key<'a>, Vec<Part<'a>>> {
     let mut parts: BTreeMap<Key<'_>, Vec<Part<'_>>> = BTreeMap::new();
     for (id, record) in records {
-        let Some(wire) = wires.get(&id.kind) else { continue };
-        if keys_of(wire.resource_type).is_none() {
+        for wire in wires.get(&id.kind).copied().unwrap_or_default() {
+            let counts = wire
+                .when
+                .is_none_or(|(output, text)| record.outputs.get(output).is_some_and(|has| has == text));
             // A type that Chalice does not know would block it.
-            continue;
+            if !counts || keys_of(wire.resource_type).is_none() {
+                continue;
+            }
+            let part = |says| Part {
+                id,
+                record,
+                wire,
+                says,
+            };
+            let mut add = |name, part| parts.entry((wire.resource_type, name)).or_default().push(part);
+            match wire.several {
+                None => add(id.name.as_str(), part(None)),
+                Some(several) => {
+                    let entries = record.outputs.get(several.output).and_then(Value::as_object);
+                    for (name, says) in entries.into_iter().flatten() {
+                        add(name, part(Some(says)));
+                    }
+                }
+            }
         }
-        let name = wire.entry.unwrap_or(&id.name);
-        let part = Part { id, record, wire };
-        parts.entry((wire.resource_type, name)).or_default().push(part);
     }
     let named: BTreeSet<_> = wires
         .values()
+        .copied()
+        .flatten()
         .filter(|wire| wire.handle.is_some())
         .map(|wire| wire.resource_type)
         .collect();
@@ -74,6 +103,9 @@ fn entry(key: Key<'_>, parts: &[Part<'_>]) -> DeployedEntry {
         }
     };
     for part in parts {
+        for (key, value) in part.says.and_then(Value::as_object).into_iter().flatten() {
+            add(key, value);
+        }
         for (key, output) in part.wire.keys {
             if let Some(value) = part.record.outputs.get(*output) {
                 add(key, value);
@@ -98,14 +130,25 @@ fn ordered<'a>(records: &'a Records, parts: &BTreeMap<Key<'a>, Vec<Part<'a>>>) -
         .iter()
         .flat_map(|(key, parts)| parts.iter().map(|part| (part.id, *key)))
         .collect();
+    let owner = |part: &Part<'_>| {
+        let handle = part.belongs_to()?;
+        let named = |one: &&Part<'_>| one.says.is_none() && one.record.handle.0 == handle;
+        parts.values().flatten().find(named)
+    };
     let rank = |key: &Key<'a>| {
-        let ranks = parts.get(key).into_iter().flatten().map(|part| part.record.rank);
-        (ranks.min(), key.1, key.0)
+        let of = |part| match owner(part) {
+            Some(owner) => (owner.record.rank, true),
+            None => (part.record.rank, false),
+        };
+        (parts.get(key).into_iter().flatten().map(of).min(), key.1, key.0)
     };
     let mut waiting: BTreeMap<Key<'a>, BTreeSet<Key<'a>>> = BTreeMap::new();
     let mut needed_by: BTreeMap<Key<'a>, Vec<Key<'a>>> = BTreeMap::new();
     for (key, own) in parts {
-        let needs = needs(*key, own, records, &entry_of);
+        let needs = match own.iter().find_map(owner) {
+            Some(owner) => entry_of.get(owner.id).copied().into_iter().collect(),
+            None => needs(*key, own, records, &entry_of),
+        };
         for need in &needs {
             needed_by.entry(*need).or_default().push(*key);
         }

@@ -119,8 +119,8 @@ impl Rules for ModelKind {
         self.volatile
     }
 
-    fn wire(&self) -> Option<&'static Wire> {
-        None
+    fn wires(&self) -> &'static [Wire] {
+        &[]
     }
 
     fn reads(&self) -> Cost {

@@ -170,7 +170,7 @@ fn rank_orders_what_does_not_depend_and_a_circle_too() {
 #[test]
 fn a_type_that_chalice_does_not_know_is_never_written() {
     let mut table = wires();
-    table.insert(Kind::new("queue"), wire!("sqs_queue", None, Some("url"), []));
+    table.insert(Kind::new("queue"), wire!("sqs_queue", Some("url"), []));
     let some = records(&[("queue.q", record("q", 0, json!({}), &[]))]);
     assert_eq!(project(&some, &table, &[]).entries, []);
 }
@@ -280,11 +280,10 @@ fn an_entry_that_names_nothing_is_unknown() {
     let file = parsed(&file_of(
         r#"[{"name": "f", "resource_type": "lambda_function"},
             {"name": "g", "resource_type": "lambda_function", "lambda_arn": 1},
-            {"name": "", "resource_type": "lambda_function", "lambda_arn": "arn:x"},
-            {"name": "other_api", "resource_type": "rest_api", "rest_api_id": "x"}]"#,
+            {"name": "", "resource_type": "lambda_function", "lambda_arn": "arn:x"}]"#,
     ));
     let candidates = file.deployed.candidates(&wires());
-    assert_eq!((candidates.known.len(), candidates.unknown.len()), (0, 4));
+    assert_eq!((candidates.known.len(), candidates.unknown.len()), (0, 3));
     assert_eq!(candidates.unknown[2].preceding, ["f", "g"]);
 }
 
@@ -320,4 +319,80 @@ proptest! {
         }
         prop_assert_eq!(parsed(&deployed.text()).deployed, deployed);
     }
+}
+
+#[test]
+fn one_resource_stands_for_several_entries_each_behind_its_function() {
+    let entry = |function: &str| json!({"bucket": "photos", "lambda_arn": function});
+    let some = records(&[
+        (
+            "lambda_function.a",
+            record("arn:a", 0, json!({"arn": "arn:a"}), &[]),
+        ),
+        (
+            "lambda_function.b",
+            record("arn:b", 2, json!({"arn": "arn:b"}), &[]),
+        ),
+        ("log_group.b-log-group", record("b", 1, json!({"name": "b"}), &[])),
+        (
+            "s3_notification.photos",
+            record(
+                "photos",
+                3,
+                json!({"entries": {"a-s3event": entry("arn:a"), "b-s3event": entry("arn:b"), "z": entry("arn:gone")}}),
+                &["lambda_function.a", "lambda_function.b"],
+            ),
+        ),
+    ]);
+    let deployed = project(&some, &wires(), &[]);
+    assert_eq!(
+        names(&deployed),
+        ["a", "a-s3event", "b-log-group", "b", "b-s3event", "z"]
+    );
+    let written = deployed.entry("b-s3event").unwrap();
+    let keys =
+        [("bucket", "photos"), ("lambda_arn", "arn:b")].map(|(key, text)| (key.to_owned(), json!(text)));
+    assert_eq!(written.keys, keys);
+
+    let read = deployed.candidates(&wires());
+    let of_buckets: Vec<_> = read
+        .known
+        .iter()
+        .filter(|one| one.id.kind == Kind::new("s3_notification"))
+        .collect();
+    let [photos] = of_buckets.as_slice() else {
+        panic!("one bucket, one resource: {of_buckets:?}");
+    };
+    let id: ResourceId = "s3_notification.photos".parse().unwrap();
+    assert_eq!((&photos.id, photos.handle.0.as_str()), (&id, "photos"));
+    assert_eq!(photos.outputs, some[&id].outputs);
+    assert_eq!(read.unknown, []);
+}
+
+#[test]
+fn a_kind_with_several_wires_uses_the_one_that_counts() {
+    let mapping = |service| {
+        record(
+            "uuid",
+            0,
+            json!({"service": service, "function": "arn:f", "source": "arn:s", "name": "q"}),
+            &[],
+        )
+    };
+    for (service, resource_type) in [
+        ("sqs", "sqs_event"),
+        ("kinesis", "kinesis_event"),
+        ("dynamodb", "dynamodb_event"),
+    ] {
+        let some = records(&[("mapping.m", mapping(service))]);
+        let deployed = project(&some, &wires(), &[]);
+        assert_eq!(deployed.entries.len(), 1);
+        assert_eq!(deployed.entries[0].resource_type, resource_type);
+        let read = deployed.candidates(&wires());
+        assert_eq!(read.known.len(), 1);
+        assert_eq!(read.known[0].outputs["service"], service);
+        assert_eq!(read.known[0].outputs["function"], "arn:f");
+    }
+    let other = records(&[("mapping.m", mapping("kafka"))]);
+    assert_eq!(project(&other, &wires(), &[]).entries, []);
 }

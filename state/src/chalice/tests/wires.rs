@@ -1,11 +1,12 @@
 //! A table of kinds that covers all of Chalice's types.
 
 use super::*;
+use crate::wire::Several;
 
 /// One wire, its keys with our outputs.
 macro_rules! wire {
-    ($resource_type:literal, $entry:expr, $handle:expr, [$($key:literal = $output:literal),*]) => {
-        &Wire { resource_type: $resource_type, entry: $entry, keys: &[$(($key, $output)),*], handle: $handle }
+    ($resource_type:literal, $handle:expr, [$($key:literal = $output:literal),*]) => {
+        const { &[Wire { keys: &[$(($key, $output)),*], handle: $handle, ..Wire::to($resource_type) }] }
     };
 }
 
@@ -13,12 +14,11 @@ pub(super) use wire;
 
 /// One kind for each of Chalice's types, and the stage, which is a kind of ours that shares the API's entry.
 pub(super) fn wires() -> Wires {
-    let table: [(&str, &'static Wire); 14] = [
+    let table: [(&str, &'static [Wire]); 12] = [
         (
             "iam_role",
             wire!(
                 "iam_role",
-                None,
                 Some("role_name"),
                 ["role_arn" = "arn", "role_name" = "name"]
             ),
@@ -27,47 +27,39 @@ pub(super) fn wires() -> Wires {
             "lambda_layer",
             wire!(
                 "lambda_layer",
-                None,
                 Some("layer_version_arn"),
                 ["layer_version_arn" = "version_arn"]
             ),
         ),
         (
             "log_group",
-            wire!(
-                "log_group",
-                None,
-                Some("log_group_name"),
-                ["log_group_name" = "name"]
-            ),
+            wire!("log_group", Some("log_group_name"), ["log_group_name" = "name"]),
         ),
         (
             "lambda_function",
-            wire!(
-                "lambda_function",
-                None,
-                Some("lambda_arn"),
-                ["lambda_arn" = "arn"]
-            ),
+            wire!("lambda_function", Some("lambda_arn"), ["lambda_arn" = "arn"]),
         ),
         (
             "event_rule",
-            wire!(
-                "cloudwatch_event",
-                None,
-                Some("rule_name"),
-                ["rule_name" = "name"]
-            ),
+            wire!("cloudwatch_event", Some("rule_name"), ["rule_name" = "name"]),
         ),
         (
             "s3_notification",
-            wire!("s3_event", None, Some("bucket"), ["lambda_arn" = "function"]),
+            const {
+                &[Wire {
+                    handle: Some("bucket"),
+                    several: Some(Several {
+                        output: "entries",
+                        beside: "lambda_arn",
+                    }),
+                    ..Wire::to("s3_event")
+                }]
+            },
         ),
         (
             "sns_subscription",
             wire!(
                 "sns_event",
-                None,
                 Some("subscription_arn"),
                 [
                     "topic" = "topic",
@@ -77,58 +69,47 @@ pub(super) fn wires() -> Wires {
             ),
         ),
         (
-            "sqs_mapping",
-            wire!(
-                "sqs_event",
-                None,
-                Some("event_uuid"),
-                [
-                    "lambda_arn" = "function",
-                    "queue" = "queue",
-                    "queue_arn" = "source"
+            "mapping",
+            const {
+                &[
+                    Wire {
+                        keys: &[
+                            ("lambda_arn", "function"),
+                            ("queue", "name"),
+                            ("queue_arn", "source"),
+                        ],
+                        handle: Some("event_uuid"),
+                        when: Some(("service", "sqs")),
+                        ..Wire::to("sqs_event")
+                    },
+                    Wire {
+                        keys: &[
+                            ("lambda_arn", "function"),
+                            ("stream", "name"),
+                            ("kinesis_arn", "source"),
+                        ],
+                        handle: Some("event_uuid"),
+                        when: Some(("service", "kinesis")),
+                        ..Wire::to("kinesis_event")
+                    },
+                    Wire {
+                        keys: &[("lambda_arn", "function"), ("stream_arn", "source")],
+                        handle: Some("event_uuid"),
+                        when: Some(("service", "dynamodb")),
+                        ..Wire::to("dynamodb_event")
+                    },
                 ]
-            ),
-        ),
-        (
-            "kinesis_mapping",
-            wire!(
-                "kinesis_event",
-                None,
-                Some("event_uuid"),
-                [
-                    "lambda_arn" = "function",
-                    "stream" = "stream",
-                    "kinesis_arn" = "source"
-                ]
-            ),
-        ),
-        (
-            "dynamodb_mapping",
-            wire!(
-                "dynamodb_event",
-                None,
-                Some("event_uuid"),
-                ["lambda_arn" = "function", "stream_arn" = "source"]
-            ),
+            },
         ),
         (
             "rest_api",
-            wire!(
-                "rest_api",
-                Some("rest_api"),
-                Some("rest_api_id"),
-                ["rest_api_id" = "id"]
-            ),
+            wire!("rest_api", Some("rest_api_id"), ["rest_api_id" = "id"]),
         ),
-        (
-            "api_stage",
-            wire!("rest_api", Some("rest_api"), None, ["rest_api_url" = "url"]),
-        ),
+        ("api_stage", wire!("rest_api", None, ["rest_api_url" = "url"])),
         (
             "websocket_api",
             wire!(
                 "websocket_api",
-                Some("websocket_api"),
                 Some("websocket_api_id"),
                 ["websocket_api_url" = "url"]
             ),
@@ -137,7 +118,6 @@ pub(super) fn wires() -> Wires {
             "domain_name",
             wire!(
                 "domain_name",
-                None,
                 Some("domain_name"),
                 [
                     "api_mapping" = "mappings",

@@ -36,8 +36,8 @@ impl Rules for Things {
     fn volatile_outputs(&self) -> &'static [&'static str] {
         &[]
     }
-    fn wire(&self) -> Option<&'static Wire> {
-        None
+    fn wires(&self) -> &'static [Wire] {
+        &[]
     }
     fn reads(&self) -> Cost {
         Cost::default()
