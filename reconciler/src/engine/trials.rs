@@ -15,4 +15,5 @@ mod oracle;
 mod refusals;
 mod tally;
 mod timing;
+mod verifying;
 mod walks;

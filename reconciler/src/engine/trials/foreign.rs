@@ -13,7 +13,7 @@ use super::ground::{Command, Ground, holder};
 use super::oracle::{check_recorded, check_still};
 use crate::engine::{EngineError, NoEvents, NoProjection, OnFailure, Ports, RecordSink, StopSignal};
 use crate::event::{Event, Outcome};
-use crate::plan::{Consent, PlanError};
+use crate::plan::{Consent, PlanError, PlanProblem};
 use grail_state::store::Wait;
 
 fn stranger() -> Role {
@@ -84,7 +84,7 @@ async fn a_name_that_others_took_is_refused_before_anything_is_written() {
         .meddle(|world| world.roles.insert(OWNER.into(), stranger()));
     let refused = ground.run(&Command::Deploy(small())).await;
     assert!(
-        matches!(&refused, Err(EngineError::Plan(problems)) if matches!(problems[..], [PlanError::Foreign { .. }])),
+        matches!(&refused, Err(EngineError::Plan(problems)) if matches!(problems[..], [PlanProblem { error: PlanError::Foreign { .. }, .. }])),
         "{refused:?}"
     );
     assert_eq!((ground.cloud.writes(), ground.store.appends()), (0, 0));
