@@ -164,6 +164,9 @@ pub enum Keep {
         sealed: Sealed,
         /// Digests of bytes that must stay in the artifact store until the commit.
         artifacts: Vec<Digest>,
+        /// What could not be kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Lost>,
     },
     /// The whole form in clear, for kinds that project more than secrets away (code); and the artifacts that it names.
     Plain {
@@ -171,12 +174,46 @@ pub enum Keep {
         spec: Value,
         /// Digests of bytes that must stay in the artifact store until the commit.
         artifacts: Vec<Digest>,
+        /// What could not be kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Lost>,
     },
     /// It could not be had. Restoring will do what the projected form allows, and say what it could not.
     Unavailable {
         /// Why.
         why: String,
     },
+}
+
+impl Keep {
+    /// What of the resource no way back can restore. Where nothing could be kept, the one entry has no field.
+    pub fn lost(&self) -> Vec<Lost> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Sealed { lost, .. } | Self::Plain { lost, .. } => lost.clone(),
+            Self::Unavailable { why } => vec![Lost {
+                field: String::new(),
+                why: why.clone(),
+            }],
+        }
+    }
+
+    /// The artifacts that it names.
+    pub fn artifacts(&self) -> &[Digest] {
+        match self {
+            Self::Sealed { artifacts, .. } | Self::Plain { artifacts, .. } => artifacts,
+            Self::Nothing | Self::Unavailable { .. } => &[],
+        }
+    }
+}
+
+/// A field that could not be kept. A way back leaves it as it is, and without it the resource cannot be made again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Its path in the form; empty for the whole form.
+    pub field: String,
+    /// Why it could not be kept, in words.
+    pub why: String,
 }
 
 /// Bytes under an authenticated cipher (see `seal`).

@@ -127,6 +127,12 @@ impl Touched {
         }
     }
 
+    /// What the thing of the pre-image depended on, as it was recorded.
+    pub fn stood_on(&self) -> &BTreeSet<ResourceId> {
+        self.pre_record()
+            .map_or(&self.depends_on, |record| &record.depends_on)
+    }
+
     /// True if something may have been born under this name beside or in place of nothing.
     pub fn is_birth(&self) -> bool {
         self.beside || self.pre == PreImage::Absent

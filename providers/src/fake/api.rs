@@ -130,6 +130,7 @@ impl Resource for ModelApi {
             spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

@@ -549,6 +549,7 @@ impl Resource for RestApi {
             spec,
             artifacts: vec![kept],
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

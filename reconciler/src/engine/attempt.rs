@@ -46,6 +46,9 @@ pub(crate) struct Wish {
     pub(crate) only: Option<(OwnFields, Value)>,
     /// Whether a living thing may be deleted where a field cannot be changed in place.
     pub(crate) may_replace: bool,
+    /// On the way back: fields that could not be kept. They stay as they are, and what is gone stays gone: nobody could make
+    /// it as it was.
+    pub(crate) lost: Vec<String>,
 }
 
 /// What may be taken for ours when a look finds it.
@@ -235,6 +238,7 @@ impl Attempt {
                     Move::Settled(None)
                 }
             }
+            (Target::Be(wish), Observed::Absent) if !wish.lost.is_empty() => Move::Settled(None),
             (Target::Be(wish), Observed::Absent) => {
                 let call = Call::Create {
                     spec: wish.form.clone(),

@@ -10,6 +10,7 @@ mod ends;
 mod faults;
 mod foreign;
 mod ground;
+mod keeping;
 mod lifecycle;
 mod oracle;
 mod refusals;

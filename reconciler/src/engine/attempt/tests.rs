@@ -68,6 +68,7 @@ fn wish() -> Target {
         token: token(),
         only: None,
         may_replace: false,
+        lost: Vec::new(),
     })
 }
 

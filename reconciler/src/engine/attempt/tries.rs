@@ -32,7 +32,9 @@ impl Attempt {
         now: Time,
     ) -> Move {
         let diff = match rules.diff(&Template::Lit(wish.form.clone()), &remote) {
-            Ok(diff) => diff,
+            Ok(diff) => diff.without(&wish.lost),
+            // Not even the form is whole: nothing can be brought back with it.
+            Err(_) if !wish.lost.is_empty() => return Move::Settled(Some(remote)),
             Err(problems) => return Move::Refused(invalid(&problems)),
         };
         let (diff, theirs, want) = match &wish.only {
@@ -49,6 +51,9 @@ impl Attempt {
             return Move::Settled(Some(remote));
         }
         if diff.replaces() {
+            if !wish.lost.is_empty() {
+                return Move::Settled(Some(remote));
+            }
             if may_replace {
                 return self.try_call(Call::delete(&remote), limits, now);
             }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use grail_state::txn::{Back, Touched};
-use grail_state::{Entry, Keep, PreImage, Proof, Record, Remote, ResourceId, StepToken};
+use grail_state::{Entry, Keep, Lost, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
 use super::job::{Job, Lanes, Stage};
@@ -56,10 +56,11 @@ impl Machine {
         let mut job = Job::new(id.clone());
         job.attempts = self.unmake(touched);
         if let PreImage::Present { remote, record } = &touched.pre {
-            match self.whole(touched, remote) {
+            match self.whole(id, touched, remote) {
                 Ok((form, lost)) => {
+                    let fields = lost.iter().map(|lost| lost.field.clone()).collect();
                     job.lost = lost;
-                    let attempt = self.remake(id, touched, remote, record.as_ref(), form);
+                    let attempt = self.remake(id, touched, (remote, record.as_ref()), form, fields);
                     job.attempts.push_back(attempt);
                 }
                 Err(why) => job.blocked = Some(why),
@@ -115,9 +116,9 @@ impl Machine {
         &self,
         id: &ResourceId,
         touched: &Touched,
-        remote: &Remote,
-        record: Option<&Record>,
+        (remote, record): (&Remote, Option<&Record>),
         form: Value,
+        lost: Vec<String>,
     ) -> Attempt {
         let token = self.back_token(id, touched);
         let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
@@ -128,6 +129,7 @@ impl Machine {
             // What died and is made again is ours as a whole.
             only: (!touched.died || deleting).then(|| (own, remote.spec.clone())),
             may_replace: true,
+            lost,
         };
         let mut tokens = self.txn.tokens_of(id);
         tokens.insert(token.clone());
@@ -146,14 +148,19 @@ impl Machine {
         self.patiently(Target::Be(wish), look, claim)
     }
 
-    /// The whole form of the pre-image, and what of it is lost.
-    fn whole(&self, touched: &Touched, remote: &Remote) -> Result<(Value, Option<String>), String> {
-        match &touched.keep {
-            Keep::Nothing => Ok((remote.spec.clone(), None)),
-            Keep::Plain { spec, .. } => Ok((spec.clone(), None)),
-            Keep::Sealed { sealed, .. } => Ok((self.unseal.unseal(sealed)?, None)),
-            Keep::Unavailable { why } => Ok((remote.spec.clone(), Some(why.clone()))),
-        }
+    /// The form of the pre-image, whole but for what is lost.
+    fn whole(
+        &self,
+        id: &ResourceId,
+        touched: &Touched,
+        remote: &Remote,
+    ) -> Result<(Value, Vec<Lost>), String> {
+        let form = match &touched.keep {
+            Keep::Nothing | Keep::Unavailable { .. } => remote.spec.clone(),
+            Keep::Plain { spec, .. } => spec.clone(),
+            Keep::Sealed { sealed, .. } => self.unseal.unseal(sealed)?,
+        };
+        Ok((form, self.lost_with(id, &touched.keep, &remote.spec)))
     }
 
     /// The mark of what is made again: the same in every process that goes this way back.
@@ -175,15 +182,20 @@ impl Machine {
             return;
         };
         let (id, last) = (entry.id.clone(), entry.last.take());
-        let record = self
-            .txn
-            .touched()
-            .get(&id)
-            .and_then(|touched| Some(restored(touched.pre_record()?, last?)));
+        let touched = self.txn.touched().get(&id);
+        if let Some(touched) = touched
+            && let PreImage::Present { remote, .. } = &touched.pre
+        {
+            entry.loss = entry.loss(touched, remote, last.as_ref());
+        }
+        let record = touched.and_then(|touched| Some(restored(touched.pre_record()?, last?)));
         self.note(Entry::Restored { id, record }, Then::Finish(job));
     }
 
     pub(super) fn refuse_restore(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
+        if self.lose_with_parent(job) {
+            return;
+        }
         let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
             return;
         };
@@ -239,7 +251,7 @@ impl Machine {
                 }
                 out.push(Output::Emit(Event::Restored {
                     id: id.clone(),
-                    lost: job.and_then(|job| job.lost.clone()),
+                    lost: job.and_then(|job| job.loss.clone()),
                 }));
             }
             _ => {}

@@ -88,9 +88,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn secured(&mut self, ticket: Ticket, keep: Keep) {
+    pub(super) fn secured(&mut self, ticket: Ticket, keep: Keep, out: &mut Vec<Output>) {
         if ticket.run != self.run || self.stage != Stage::Build {
             return;
+        }
+        if let Some(step) = self.step(ticket.job) {
+            self.tell_lost(&step, &keep, out);
         }
         if let Some(job) = self.jobs.get_mut(ticket.job) {
             job.securing = false;
@@ -110,9 +113,14 @@ impl Machine {
             // The slot is for calls; the answer resumes it.
             return self.frontier.pause(job);
         }
+        let keep = entry.keep.as_ref();
         let Some(step) = self.step(job) else {
             return;
         };
+        if self.waits_for_commit(&step, keep) {
+            self.postponed.insert(step.id);
+            return self.frontier.finish(job);
+        }
         match self.prepare(&step) {
             Ok(Prepared::Write(attempt)) => {
                 let intent = self.intent(&step, job);
@@ -213,9 +221,9 @@ impl Machine {
         notes.append(&mut self.notes);
         notes.retain(|id, note| self.txn.records().get(id) != note.as_ref());
         let alive = self.wanted_things(plan);
-        let sweep = plan
-            .sweep
-            .iter()
+        let postponed = plan.build.iter().filter(|step| self.postponed.contains(&step.id));
+        let sweep = postponed
+            .chain(&plan.sweep)
             .filter_map(doomed_by)
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
