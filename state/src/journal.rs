@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::id::{Handle, ResourceId, StepToken};
-use crate::observed::Remote;
+use crate::observed::{Proof, Remote};
 use crate::record::Record;
 
 /// The number of an entry, counted from 0 within one epoch (one holding of the lock).
@@ -242,4 +242,8 @@ pub struct Doomed {
     pub depends_on: BTreeSet<ResourceId>,
     /// Its place in Chalice's order.
     pub rank: u32,
+    /// What showed it to be ours when it was last seen. Under a name that others may take, what no longer bears it is
+    /// another thing.
+    #[serde(default = "Proof::none", skip_serializing_if = "Proof::is_none")]
+    pub proof: Proof,
 }

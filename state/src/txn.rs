@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::id::{Handle, ResourceId, StepToken};
 use crate::journal::{Doomed, Entry, Keep, PreImage};
+use crate::observed::Proof;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
@@ -313,6 +314,7 @@ impl Doomed {
             outputs: record.outputs.clone(),
             depends_on: record.depends_on.clone(),
             rank: record.rank,
+            proof: Proof::recorded(record.token.as_ref()),
         }
     }
 
@@ -324,7 +326,10 @@ impl Doomed {
             outputs: self.outputs.clone(),
             depends_on: self.depends_on.clone(),
             rank: self.rank,
-            token: None,
+            token: match &self.proof {
+                Proof::Mark(token) => Some(token.clone()),
+                _ => None,
+            },
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook, Rules};
 use grail_state::txn::{Phase, Txn};
-use grail_state::{Entry, Observed, Record, Remote, ResourceId};
+use grail_state::{Entry, Handle, Observed, Record, Remote, ResourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -284,6 +284,8 @@ impl Machine {
             Move::Settled(remote) => {
                 if let Some(done) = entry.attempts.pop_front() {
                     entry.theirs.extend(done.theirs().iter().cloned());
+                    entry.left |= done.left().is_some();
+                    out.extend(done.left().map(|handle| Output::Emit(left_alone(&id, handle))));
                 }
                 entry.last = remote;
                 if entry.attempts.is_empty() {
@@ -450,6 +452,16 @@ impl Machine {
     fn wall(&self) -> Timestamp {
         let since = SignedDuration::try_from(self.now).unwrap_or(SignedDuration::MAX);
         self.epoch.checked_add(since).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn left_alone(id: &ResourceId, handle: &Handle) -> Event {
+    Event::Said {
+        code: "delete.foreign".to_owned(),
+        text: format!(
+            "{id}: what is called {handle} now is not what was to be deleted (somebody else has made it since): it stays"
+        ),
+        warning: true,
     }
 }
 

@@ -261,7 +261,7 @@ fn remembered(record: &Record) -> Observed {
         handle: record.handle.clone(),
         spec: record.spec.clone(),
         outputs: record.outputs.clone(),
-        proof: Proof::Ours,
+        proof: Proof::recorded(record.token.as_ref()),
     })
 }
 

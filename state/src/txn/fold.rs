@@ -107,6 +107,10 @@ impl Txn {
                 .filter(|record| record.handle == old)
                 .or_else(|| touched.pre_record());
             let doomed = match (known, &touched.pre) {
+                (Some(record), PreImage::Present { remote, .. }) if remote.handle == old => Some(Doomed {
+                    proof: remote.proof.clone(),
+                    ..Doomed::of(id.clone(), record)
+                }),
                 (Some(record), _) => Some(Doomed::of(id.clone(), record)),
                 (None, PreImage::Present { remote, .. }) => Some(Doomed {
                     id: id.clone(),
@@ -115,6 +119,7 @@ impl Txn {
                     outputs: remote.outputs.clone(),
                     depends_on: touched.depends_on.clone(),
                     rank: touched.rank,
+                    proof: remote.proof.clone(),
                 }),
                 (None, PreImage::Absent) => None,
             };

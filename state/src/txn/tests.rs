@@ -278,7 +278,11 @@ fn a_replaced_resource_keeps_its_old_thing_until_it_is_swept() {
     entries.push(done("a", "h2"));
     let txn = fold(base(&[("a", old.clone())]), &entries);
     assert_eq!(txn.records()[&id("a")].handle, Handle("h2".into()));
-    assert_eq!(txn.doomed(), [Doomed::of(id("a"), &old)]);
+    let doomed = Doomed {
+        proof: Proof::Ours,
+        ..Doomed::of(id("a"), &old)
+    };
+    assert_eq!(txn.doomed(), [doomed], "with what it was seen to bear");
 
     let sweep = txn.doomed().to_vec();
     entries.push(commit(&sweep));

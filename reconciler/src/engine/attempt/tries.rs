@@ -249,7 +249,9 @@ impl Attempt {
     pub(super) fn is_meant(&self, remote: &Remote) -> bool {
         let known = self.claim.handles.is_empty() || self.claim.handles.contains(&remote.handle);
         let marked = matches!(&remote.proof, Proof::Mark(token) if self.claim.tokens.contains(token));
-        (known || marked) && self.is_ours(remote)
+        let same = self.claim.proof.as_ref();
+        let same = same.is_none_or(|proof| proof.continues_in(&remote.proof));
+        (known || marked) && same && self.is_ours(remote)
     }
 
     pub(super) fn is_ours(&self, remote: &Remote) -> bool {

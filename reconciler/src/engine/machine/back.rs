@@ -82,6 +82,7 @@ impl Machine {
                 record: Some(made.clone()),
             };
             let claim = Claim {
+                proof: None,
                 handles: BTreeSet::from([made.handle.clone()]),
                 tokens: tokens.clone(),
                 form: None,
@@ -102,6 +103,7 @@ impl Machine {
             };
             let known = touched.made.iter().map(|made| made.handle.clone());
             let claim = Claim {
+                proof: None,
                 handles: BTreeSet::new(),
                 tokens,
                 form: Some(spec),
@@ -134,6 +136,7 @@ impl Machine {
         let mut tokens = self.txn.tokens_of(id);
         tokens.insert(token.clone());
         let claim = Claim {
+            proof: None,
             handles: BTreeSet::from([remote.handle.clone()]),
             tokens,
             form: Some(remote.spec.clone()),
@@ -231,17 +234,18 @@ impl Machine {
 
     /// Events for what has become durable.
     pub(super) fn told_by(&self, entry: &Entry, then: Then, out: &mut Vec<Output>) {
+        let job = match then {
+            Then::Finish(job) => self.jobs.get(job),
+            _ => None,
+        };
         match entry {
             Entry::Commit { .. } => out.push(Output::Emit(Event::Committed)),
+            Entry::Swept { .. } if job.is_some_and(|job| job.left) => {}
             Entry::Swept { id, handle } => out.push(Output::Emit(Event::Swept {
                 id: id.clone(),
                 handle: handle.clone(),
             })),
             Entry::Restored { id, .. } => {
-                let job = match then {
-                    Then::Finish(job) => self.jobs.get(job),
-                    _ => None,
-                };
                 for path in job.into_iter().flat_map(|job| &job.theirs) {
                     out.push(Output::Emit(Event::Said {
                         code: "restore.foreign".to_owned(),

@@ -285,6 +285,7 @@ fn doomed_by(step: &Step) -> Option<Doomed> {
         outputs: have.outputs.clone(),
         depends_on: step.depends_on.clone(),
         rank: step.rank,
+        proof: have.proof.clone(),
     })
 }
 

@@ -74,6 +74,8 @@ pub(super) struct Job {
     pub(super) lost: Vec<Lost>,
     /// What was not brought back, in words.
     pub(super) loss: Option<String>,
+    /// True if what stands under its name is not what was to be removed, and was left alone.
+    pub(super) left: bool,
     /// Why it cannot even be tried.
     pub(super) blocked: Option<String>,
 }
@@ -95,6 +97,7 @@ impl Job {
             theirs: Vec::new(),
             lost: Vec::new(),
             loss: None,
+            left: false,
             blocked: None,
         }
     }

@@ -129,6 +129,7 @@ impl Session<'_> {
             outputs: remote.outputs.clone(),
             depends_on: BTreeSet::new(),
             rank: theirs.rank,
+            proof: remote.proof.clone(),
         })
     }
 

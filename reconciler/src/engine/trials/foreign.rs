@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use grail_providers::fake::{Fault, Function, OWNER_TAG, Role};
+use grail_providers::fake::{Fault, Function, OWNER_TAG, Role, World};
 use grail_state::{Digest, Handle, Record, ResourceId};
 use serde_json::{Value, json};
 
@@ -177,6 +177,97 @@ async fn a_deletion_does_not_follow_a_name_to_what_others_made_there() {
     assert_eq!(world.roles[OWNER].owner.as_deref(), Some("other-prod"));
     assert!(world.functions.is_empty());
     assert!(ground.store.content().snapshot.unwrap().records.is_empty());
+}
+
+fn told_of_strangers(events: &[Event]) -> Vec<&str> {
+    let told = |event| match event {
+        &Event::Said {
+            ref code, ref text, ..
+        } if code == "delete.foreign" => Some(text.as_str()),
+        _ => None,
+    };
+    events.iter().filter_map(told).collect()
+}
+
+/// Somebody makes role and function of their own, without any tag, where ours were.
+fn taken_by_strangers(world: &mut World) {
+    world.roles.insert(OWNER.into(), stranger());
+    let theirs = Function {
+        config: json!({"handler": "x", "role": "x", "memory": 1, "environment": {}}),
+        code: "theirs".into(),
+        tags: BTreeMap::new(),
+        concurrency: None,
+        policy: BTreeMap::new(),
+        busy: None,
+    };
+    world.functions.insert("app-dev-one".into(), theirs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_over_deletion_looks_again_and_leaves_what_others_have_made_since() {
+    for taken in [true, false] {
+        let ground = Ground::new();
+        ground.deploy(&small()).await;
+        for write in 0..10 {
+            ground.cloud.fail(ground.cloud.writes() + write, Fault::Refuse);
+        }
+        let outcome = ground.run(&Command::Delete).await.unwrap();
+        assert!(
+            matches!(&outcome, Outcome::Unswept { left } if left.len() == 2),
+            "{outcome:?}"
+        );
+        ground.cloud.calm();
+        if taken {
+            ground.cloud.meddle(taken_by_strangers);
+        }
+        let (begun, mut events) = (ground.cloud.writes(), Vec::new());
+        let outcome = ground
+            .run_heard(&Command::Delete, &mut events, StopSignal::never())
+            .await;
+        assert_eq!(outcome.unwrap(), Outcome::Done);
+        let world = ground.cloud.world();
+        let told = told_of_strangers(&events);
+        if taken {
+            assert_eq!(ground.cloud.writes(), begun, "nothing of theirs is written to");
+            assert_eq!(world.functions["app-dev-one"].code, "theirs");
+            assert_eq!(world.roles[OWNER].trust, json!("theirs"));
+            assert!(
+                told.len() == 2 && told[0].contains("is not what was to be deleted"),
+                "{told:?}"
+            );
+            assert!(
+                !events.iter().any(|event| matches!(event, Event::Swept { .. })),
+                "{events:?}"
+            );
+        } else {
+            assert!(world.functions.is_empty() && !world.roles.contains_key(OWNER));
+            assert_eq!(told, [""; 0]);
+        }
+        check_recorded(&ground, "after a late deletion");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_deletion_looks_again_and_leaves_what_others_have_made_since() {
+    let ground = Ground::new();
+    ground.deploy(&small()).await;
+    // Dies when the commit is durable and nothing is deleted yet.
+    ground.store.freeze_after(2);
+    ground.run(&Command::Delete).await.unwrap();
+    let ground = ground.revived();
+    ground.settle().await;
+    ground.cloud.meddle(taken_by_strangers);
+    let (begun, mut events) = (ground.cloud.writes(), Vec::new());
+    let outcome = ground
+        .run_heard(&Command::Delete, &mut events, StopSignal::never())
+        .await;
+    assert_eq!(outcome.unwrap(), Outcome::Done);
+    assert_eq!(
+        (ground.cloud.writes(), told_of_strangers(&events).len()),
+        (begun, 2)
+    );
+    assert_eq!(ground.cloud.world().functions["app-dev-one"].code, "theirs");
+    check_recorded(&ground, "after a resumed deletion");
 }
 
 /// What Chalice's file would say of everything that exists.
