@@ -64,11 +64,17 @@ pub enum Entry {
         id: ResourceId,
         /// What is to be remembered of it.
         record: Record,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The resource is deleted, or was found not to exist.
     Gone {
         /// The resource.
         id: ResourceId,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// A write was refused, or its outcome is unknown. The intent stays open until it is settled.
     Failed {
@@ -78,6 +84,9 @@ pub enum Entry {
         maybe: bool,
         /// The cause, in words, without secrets.
         why: String,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Everything that can be taken back is done: from here the way is forward only.
     Commit {
@@ -86,6 +95,9 @@ pub enum Entry {
         /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         notes: BTreeMap<ResourceId, Option<Record>>,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// One of the swept things is gone.
     Swept {
@@ -93,6 +105,9 @@ pub enum Entry {
         id: ResourceId,
         /// Which thing: a replaced resource has two under one id.
         handle: Handle,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The way back begins.
     Abort {
@@ -107,6 +122,9 @@ pub enum Entry {
         id: ResourceId,
         /// What is to be remembered of it; `None` where it did not exist or was not ours.
         record: Option<Record>,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The way back is blocked at this resource; the next command tries again.
     Stuck {
@@ -114,6 +132,9 @@ pub enum Entry {
         id: ResourceId,
         /// The cause, in words.
         why: String,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
 }
 
@@ -124,11 +145,27 @@ impl Entry {
             Self::Begin { .. } | Self::Commit { .. } | Self::Abort { .. } => None,
             Self::Intent { id, .. }
             | Self::Done { id, .. }
-            | Self::Gone { id }
+            | Self::Gone { id, .. }
             | Self::Failed { id, .. }
             | Self::Swept { id, .. }
             | Self::Restored { id, .. }
             | Self::Stuck { id, .. } => Some(id),
+        }
+    }
+}
+
+impl Entry {
+    /// When it was written, as far as it says.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Begin { at, .. } | Self::Intent { at, .. } | Self::Abort { at, .. } => Some(*at),
+            Self::Done { at, .. }
+            | Self::Gone { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Commit { at, .. }
+            | Self::Swept { at, .. }
+            | Self::Restored { at, .. }
+            | Self::Stuck { at, .. } => *at,
         }
     }
 }

@@ -181,6 +181,7 @@ impl Machine {
     }
 
     pub(super) fn conclude_restore(&mut self, job: usize) {
+        let at = Some(self.wall());
         let Some(entry) = self.jobs.get_mut(job) else {
             return;
         };
@@ -192,7 +193,7 @@ impl Machine {
             entry.loss = entry.loss(touched, remote, last.as_ref());
         }
         let record = touched.and_then(|touched| Some(restored(touched.pre_record()?, last?)));
-        self.note(Entry::Restored { id, record }, Then::Finish(job));
+        self.note(Entry::Restored { id, record, at }, Then::Finish(job));
     }
 
     pub(super) fn refuse_restore(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
@@ -207,6 +208,7 @@ impl Machine {
         let stuck = Entry::Stuck {
             id: id.clone(),
             why: why.clone(),
+            at: Some(self.wall()),
         };
         self.note(stuck, Then::Nothing);
         // It never finishes, so that what waits for it stays; its slot is for the others.
@@ -241,7 +243,7 @@ impl Machine {
         match entry {
             Entry::Commit { .. } => out.push(Output::Emit(Event::Committed)),
             Entry::Swept { .. } if job.is_some_and(|job| job.left) => {}
-            Entry::Swept { id, handle } => out.push(Output::Emit(Event::Swept {
+            Entry::Swept { id, handle, .. } => out.push(Output::Emit(Event::Swept {
                 id: id.clone(),
                 handle: handle.clone(),
             })),

@@ -147,12 +147,13 @@ impl Machine {
     }
 
     pub(super) fn conclude_build(&mut self, job: usize) {
+        let at = Some(self.wall());
         let (Some(step), Some(entry)) = (self.step(job), self.jobs.get_mut(job)) else {
             return;
         };
         let id = entry.id.clone();
         let entry = match entry.last.take() {
-            None => Entry::Gone { id },
+            None => Entry::Gone { id, at },
             Some(remote) => {
                 let beside = self.beside(&step).is_some();
                 let old = self.txn.records().get(&id).filter(|_| !beside);
@@ -162,7 +163,7 @@ impl Machine {
                     _ => Some(self.token(&id)),
                 };
                 let record = record_of(&step, remote, token);
-                Entry::Done { id, record }
+                Entry::Done { id, record, at }
             }
         };
         self.note(entry, Then::Finish(job));
@@ -183,6 +184,7 @@ impl Machine {
                 id: id.clone(),
                 maybe: refusal.maybe,
                 why: refusal.why.clone(),
+                at: Some(self.wall()),
             };
             self.note(failed, Then::Nothing);
         }
@@ -228,7 +230,8 @@ impl Machine {
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
         self.stage = Stage::Commit;
-        self.note(Entry::Commit { sweep, notes }, Then::Sweep);
+        let at = Some(self.wall());
+        self.note(Entry::Commit { sweep, notes, at }, Then::Sweep);
     }
 
     /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was

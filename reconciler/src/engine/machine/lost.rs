@@ -81,7 +81,14 @@ impl Machine {
         if let Some(entry) = self.jobs.get_mut(job) {
             entry.loss = Some(format!("it needs {parent}, which could not be made again"));
         }
-        self.note(Entry::Restored { id, record }, Then::Finish(job));
+        self.note(
+            Entry::Restored {
+                id,
+                record,
+                at: Some(self.wall()),
+            },
+            Then::Finish(job),
+        );
         true
     }
 

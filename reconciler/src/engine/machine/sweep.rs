@@ -97,6 +97,7 @@ impl Machine {
             let swept = Entry::Swept {
                 id: thing.id,
                 handle: thing.handle,
+                at: Some(self.wall()),
             };
             self.note(swept, Then::Finish(job));
         }
@@ -111,6 +112,7 @@ impl Machine {
             id: id.clone(),
             maybe: refusal.maybe,
             why: refusal.why.clone(),
+            at: Some(self.wall()),
         };
         self.note(failed, Then::Finish(job));
         out.push(Output::Emit(Event::Failed {

@@ -385,6 +385,35 @@ async fn of_two_records_the_living_thing_counts_and_two_living_ones_are_refused(
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn of_two_records_the_other_does_not_count_because_ours_could_not_be_looked_at() {
+    let ground = Ground::new();
+    ground.deploy(&full()).await;
+    let mut told = candidates(&ground);
+    let api = id("rest_api", "rest_api");
+    let ours = ground.store.content().snapshot.unwrap().records[&api]
+        .handle
+        .clone();
+    ground.cloud.meddle(|world| {
+        let copy = world.apis[&ours.0].clone();
+        world.apis.insert("api99".into(), copy);
+        world.unseen.insert(ours.0.clone());
+    });
+    told.get_mut(&api).unwrap().handle = Handle("api99".into());
+    let refused = deploy_with(&ground, &full(), told.clone()).await;
+    assert!(
+        matches!(&refused, Err(EngineError::Look(failed)) if failed.len() == 1 && failed[0].id == api),
+        "{refused:?}"
+    );
+
+    let engine = ground.engine();
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    session.adopt(told).unwrap();
+    let plan = session.plan_deletion(&Consent::default()).await.unwrap();
+    let going = plan.steps().find(|step| step.resource == api).unwrap();
+    assert_eq!(going.have.as_ref().unwrap().handle, ours, "not the other one");
+}
+
 /// Keeps what it is shown.
 #[derive(Default)]
 struct Shown(Vec<BTreeSet<ResourceId>>);
