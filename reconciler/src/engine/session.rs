@@ -14,7 +14,7 @@ use super::settle::settle;
 use super::status::Status;
 use super::{Engine, EngineError, Ports};
 use crate::event::Outcome;
-use crate::plan::{Consent, Inputs, Plan, PlanProblem, plan};
+use crate::plan::{Consent, Inputs, Plan, PlanProblem, check_plan, plan};
 
 mod pass;
 mod sight;
@@ -242,7 +242,7 @@ impl<'e> Session<'e> {
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
         let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
-        plan(&Inputs {
+        let inputs = Inputs {
             desired,
             recorded: &recorded,
             observed,
@@ -250,8 +250,11 @@ impl<'e> Session<'e> {
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
-        })
-        .map_err(|problems| EngineError::Plan(PlanProblem::placed(problems, desired)))
+        };
+        let plan =
+            plan(&inputs).map_err(|problems| EngineError::Plan(PlanProblem::placed(problems, desired)))?;
+        check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
+        Ok(plan)
     }
 }
 

@@ -16,5 +16,6 @@ mod oracle;
 mod refusals;
 mod tally;
 mod timing;
+mod unsound;
 mod verifying;
 mod walks;

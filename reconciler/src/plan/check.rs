@@ -1,6 +1,6 @@
 //! Judges a finished plan by the rules that every plan obeys, without knowing how plans are made.
 //!
-//! Called on every plan in the planner's tests, and cheap enough to be called on every plan that is carried out.
+//! Called on every plan in the planner's tests, and on every plan of a session before anything is done with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +39,9 @@ struct Judge<'a> {
     inputs: &'a Inputs<'a>,
     /// For each step, all that is done before it.
     earlier: BTreeMap<StepId, BTreeSet<StepId>>,
+    /// The steps that create or update each resource.
+    makers: BTreeMap<&'a ResourceId, Vec<&'a Step>>,
+    kept: BTreeMap<&'a ResourceId, usize>,
     broken: Vec<String>,
 }
 
@@ -52,9 +55,19 @@ impl<'a> Judge<'a> {
             }
             earlier.insert(step.id, all);
         }
+        let mut makers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for step in plan.steps().filter(|step| !is_delete(step)) {
+            makers.entry(&step.resource).or_default().push(step);
+        }
+        let mut kept = BTreeMap::new();
+        for id in &plan.unchanged {
+            *kept.entry(id).or_default() += 1;
+        }
         Self {
             plan,
             inputs,
+            makers,
+            kept,
             earlier,
             broken: Vec::new(),
         }
@@ -74,10 +87,7 @@ impl<'a> Judge<'a> {
 
     /// The step that creates or updates the resource.
     fn maker(&self, id: &ResourceId) -> Option<&'a Step> {
-        self.plan
-            .build
-            .iter()
-            .find(|step| step.resource == *id && !is_delete(step))
+        self.makers.get(id)?.first().copied()
     }
 
     /// Ids are positions, and a step waits only for earlier ones of its own phase.
@@ -111,12 +121,8 @@ impl<'a> Judge<'a> {
     /// Every wish is met once, and nothing is deleted twice.
     fn coverage(&mut self) {
         for id in self.inputs.desired.resources.keys() {
-            let made = self
-                .plan
-                .steps()
-                .filter(|step| step.resource == *id && !is_delete(step))
-                .count();
-            let kept = self.plan.unchanged.iter().filter(|kept| *kept == id).count();
+            let made = self.makers.get(id).map_or(0, Vec::len);
+            let kept = self.kept.get(id).copied().unwrap_or_default();
             self.expect(made + kept == 1, || {
                 format!("{id} is made {made} times and kept {kept} times")
             });
@@ -370,9 +376,11 @@ impl<'a> Judge<'a> {
 
     /// Notes change records of resources that no step touches.
     fn notes(&mut self) {
+        let build: BTreeSet<_> = self.plan.build.iter().map(|step| &step.resource).collect();
+        let all: BTreeSet<_> = self.plan.steps().map(|step| &step.resource).collect();
         for (id, note) in &self.plan.notes {
-            let stepped = self.plan.build.iter().any(|step| step.resource == *id);
-            let kept = self.plan.unchanged.contains(id);
+            let stepped = build.contains(id);
+            let kept = self.kept.contains_key(id);
             let right = if note.is_some() {
                 kept
             } else {
@@ -386,8 +394,7 @@ impl<'a> Judge<'a> {
             .keys()
             .filter(|id| !self.inputs.desired.resources.contains_key(*id))
         {
-            let swept = self.plan.steps().any(|step| step.resource == *id);
-            let right = swept || self.plan.notes.get(id) == Some(&None);
+            let right = all.contains(id) || self.plan.notes.get(id) == Some(&None);
             self.expect(right, || format!("{id} is recorded, not wanted, and stays"));
         }
     }
