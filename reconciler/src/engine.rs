@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use grail_providers::port::Catalog;
+use grail_state::artifacts::Artifacts;
 use grail_state::seal::Sealer;
 use grail_state::snapshot::Home;
 use grail_state::store::{LockError, StateStore, StoreError};
@@ -50,6 +51,8 @@ pub struct Engine {
     pub catalog: Arc<Catalog>,
     /// Where the state of the stack lives.
     pub store: Arc<dyn StateStore>,
+    /// Where packages and kept code lie: what nobody needs any more goes after each commit.
+    pub artifacts: Arc<dyn Artifacts>,
     /// Seals what the way back needs and holds secrets.
     pub sealer: Arc<Sealer>,
     /// The numbers.

@@ -1,14 +1,18 @@
 //! Bytes by digest: packages, and old code that a way back needs.
 //!
 //! Content addressing makes keeping idempotent and damage visible: bytes are checked against their name when they are read.
-//! What is no longer needed is taken away by [`DirArtifacts::sweep`], which is told what to keep; this file does not know
-//! who needs what.
+//! What is no longer needed is taken away by [`Artifacts::sweep`], which is told what to keep; this file does not know who
+//! needs what, only how a document names an artifact ([`named_in`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::disk::{self, Readers};
@@ -57,6 +61,34 @@ pub trait Artifacts: Send + Sync {
     /// # Errors
     /// Where they could not be read, or are damaged.
     fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ArtifactError>;
+
+    /// Deletes every artifact whose digest is not in `keep`, and says how many. What is no artifact stays.
+    ///
+    /// # Errors
+    /// Where they could not be looked through, or one not deleted.
+    fn sweep(&self, keep: &BTreeSet<Digest>) -> Result<usize, ArtifactError>;
+}
+
+/// Adds to `digests` every SHA-256 that `value` names anywhere, in hexadecimal or (as Lambda tells it) in base64.
+///
+/// What is no name of an artifact and only looks like one does no harm: it keeps something a little longer.
+pub fn named_in(value: &Value, digests: &mut BTreeSet<Digest>) {
+    match value {
+        Value::String(text) => {
+            let words = text.split(|letter: char| !letter.is_ascii_hexdigit());
+            let digest = |word: &str| Digest(word.to_ascii_lowercase());
+            digests.extend(words.map(digest).filter(is_well_formed));
+            digests.extend(of_base64(text));
+        }
+        Value::Array(items) => items.iter().for_each(|item| named_in(item, digests)),
+        Value::Object(fields) => fields.values().for_each(|item| named_in(item, digests)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn of_base64(text: &str) -> Option<Digest> {
+    let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == 32)?;
+    Some(Digest(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// Artifacts in a folder of this machine, as `<first two digits>/<digest>`, of mode 0600.
@@ -71,31 +103,6 @@ impl DirArtifacts {
         Self {
             folder: folder.into(),
         }
-    }
-
-    /// Deletes every artifact whose digest is not in `keep`, and says how many. Files that are no artifacts stay.
-    ///
-    /// # Errors
-    /// Where the folder could not be read, or an artifact not deleted.
-    pub fn sweep(&self, keep: &BTreeSet<Digest>) -> Result<usize, ArtifactError> {
-        let unreadable = |source| ArtifactError::Folder {
-            folder: self.folder.clone(),
-            source,
-        };
-        let mut swept = 0;
-        for digest in self.kept().map_err(unreadable)? {
-            if keep.contains(&digest) {
-                continue;
-            }
-            let Some(path) = self.path(&digest) else { continue };
-            fs::remove_file(path).map_err(|source| ArtifactError::Io {
-                doing: "delete",
-                digest,
-                source,
-            })?;
-            swept += 1;
-        }
-        Ok(swept)
     }
 
     /// Every digest that has a file.
@@ -159,6 +166,27 @@ impl Artifacts for DirArtifacts {
             other => Ok(other),
         }
     }
+
+    fn sweep(&self, keep: &BTreeSet<Digest>) -> Result<usize, ArtifactError> {
+        let unreadable = |source| ArtifactError::Folder {
+            folder: self.folder.clone(),
+            source,
+        };
+        let mut swept = 0;
+        for digest in self.kept().map_err(unreadable)? {
+            if keep.contains(&digest) {
+                continue;
+            }
+            let Some(path) = self.path(&digest) else { continue };
+            fs::remove_file(path).map_err(|source| ArtifactError::Io {
+                doing: "delete",
+                digest,
+                source,
+            })?;
+            swept += 1;
+        }
+        Ok(swept)
+    }
 }
 
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
@@ -214,6 +242,10 @@ impl<A: Artifacts> Artifacts for Unwritten<A> {
             None => self.below.get(digest),
         }
     }
+
+    fn sweep(&self, keep: &BTreeSet<Digest>) -> Result<usize, ArtifactError> {
+        self.above.sweep(keep)
+    }
 }
 
 /// Artifacts in memory, for tests and dry runs. Clones share what they hold.
@@ -226,15 +258,6 @@ impl MemoryArtifacts {
     /// The digests of all that is kept.
     pub fn digests(&self) -> BTreeSet<Digest> {
         self.with(|kept| kept.keys().cloned().collect())
-    }
-
-    /// Forgets every artifact whose digest is not in `keep`, and says how many.
-    pub fn sweep(&self, keep: &BTreeSet<Digest>) -> usize {
-        self.with(|kept| {
-            let before = kept.len();
-            kept.retain(|digest, _| keep.contains(digest));
-            before - kept.len()
-        })
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut BTreeMap<Digest, Vec<u8>>) -> R) -> R {
@@ -251,6 +274,14 @@ impl Artifacts for MemoryArtifacts {
 
     fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ArtifactError> {
         Ok(self.with(|kept| kept.get(digest).cloned()))
+    }
+
+    fn sweep(&self, keep: &BTreeSet<Digest>) -> Result<usize, ArtifactError> {
+        Ok(self.with(|kept| {
+            let before = kept.len();
+            kept.retain(|digest, _| keep.contains(digest));
+            before - kept.len()
+        }))
     }
 }
 
@@ -315,6 +346,26 @@ mod tests {
         assert_eq!(artifacts.sweep(&BTreeSet::from([kept.clone()])).unwrap(), 1);
         assert!(artifacts.get(&kept).unwrap().is_some() && artifacts.get(&gone).unwrap().is_none());
         assert!(folder.path().join("README").exists());
+    }
+
+    #[test]
+    fn documents_name_artifacts_in_their_ways() {
+        let (one, two, three) = (Digest::of(b"1"), Digest::of(b"2"), Digest::of(b"3"));
+        let sha = ["3", "x"].map(|text| STANDARD.encode(hex(&Digest::of(text.as_bytes()))));
+        let document = serde_json::json!({
+            "code": {"artifact": one.0, "size": 7},
+            "baseline": [format!("whole:{}", two.0), null, true],
+            "code_sha256": sha[0],
+            "no": ["abc", one.0[1..], format!("{}0", one.0), &sha[1][1..]],
+        });
+        let mut named = BTreeSet::new();
+        named_in(&document, &mut named);
+        assert_eq!(named, BTreeSet::from([one, two, three]));
+    }
+
+    fn hex(digest: &Digest) -> Vec<u8> {
+        let byte = |at: usize| u8::from_str_radix(&digest.0[2 * at..2 * at + 2], 16).unwrap();
+        (0..32).map(byte).collect()
     }
 
     #[test]

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use grail_state::StackId;
+use grail_state::store::Holder;
+use grail_state::store::file::FileStore;
 use grail_tests::account::Account;
 use grail_tests::cli::{Grail, LocalCloudEnd, Run};
 use grail_tests::project::Project;
 use grail_tests::runtime::block_on;
 use grail_tests::web::{self, Page};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A copy of the shop, and grail with a local cloud that ends with the test.
@@ -297,7 +301,34 @@ fn stopped_and_started_it_holds_what_was_deployed_and_reset_it_holds_nothing() {
     assert!(again.stderr.contains("No changes: 7 resources"), "{again}");
     answers_as_the_app_does(&url);
 
+    let holder = Holder {
+        who: "ann".to_owned(),
+        host: "here".to_owned(),
+        pid: 1,
+        command: "deploy".to_owned(),
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let folder = shop.project.root().join(".chalice/grail/.local/dev");
+    let stack = StackId {
+        app: "shop".to_owned(),
+        stage: "dev".to_owned(),
+    };
+    let held = FileStore::new(folder, stack).condemn(&holder).unwrap();
+    let refused = shop.run(&["local-cloud", "reset"]).expect_code(5);
+    assert!(refused.stderr.contains("locked by ann"), "{refused}");
+    drop(held);
+    answers_as_the_app_does(&shop.url());
+
     shop.run(&["local-cloud", "reset"]).expect_success();
+    let mut left: Vec<_> = shop.project.files().into_keys().collect();
+    left.retain(|path| path.starts_with(".chalice/grail/.local/dev"));
+    let record = |path: &&PathBuf| {
+        let text = path.display().to_string();
+        ["state.json", "journal", "deployed", "artifacts"]
+            .iter()
+            .any(|name| text.contains(name))
+    };
+    assert_eq!(left.iter().find(record), None, "{left:?}");
     let nothing = shop.run(&["url", "--local"]).expect_code(1);
     assert!(
         nothing.stderr.contains("Could not find a record of a Rest API"),

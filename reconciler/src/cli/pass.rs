@@ -15,7 +15,7 @@ use super::commands::local_cloud;
 use super::exit::Exit;
 use super::refusal::{Fault, Refusal};
 use super::settings::Settings;
-use super::stage::{Beside, ChaliceFile, Cloud, Stage};
+use super::stage::{self, Beside, ChaliceFile, Cloud, Stage};
 use super::wish::{Remark, Remarks};
 use crate::engine::{Clock, Engine, EngineError, Limits, Session};
 use crate::source::chalice::diagnostic::Problem;
@@ -70,6 +70,7 @@ impl Connected {
         let engine = Engine {
             catalog: Arc::new(cloud.catalog.clone()),
             store: Arc::clone(&stage.store) as _,
+            artifacts: Arc::clone(&stage.artifacts),
             sealer: Arc::new(stage.keys.sealer.clone()),
             limits,
             clock: Clock::starting_at(Timestamp::now()),
@@ -88,7 +89,7 @@ impl Connected {
         command: &str,
         remarks: &Remarks,
     ) -> Result<Pass<'_>, Refusal> {
-        let holder = self.stage.holder(settings, command);
+        let holder = stage::holder(settings, command);
         let session = self.engine.open(holder, Wait::No).await?;
         self.pass(session, remarks).await
     }

@@ -1,6 +1,6 @@
 //! A stage of a project on disk: the store, the artifacts, the keys, and Chalice's file beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use grail_state::chalice::{self, Candidates, Deployed, Found, Standing, Verbatim
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
 use grail_state::store::Holder;
-use grail_state::store::file::{FileStore, prepare};
+use grail_state::store::file::{Condemned, FileStore, prepare};
 use grail_state::{Digest, Record, ResourceId, StackId};
 use jiff::Timestamp;
 
@@ -133,16 +133,49 @@ impl Stage {
             never_was: false,
         }
     }
+}
 
-    /// The text of the lock for this command.
-    pub fn holder(&self, settings: &Settings, command: &str) -> Holder {
-        Holder {
-            who: settings.environment.who(),
-            host: settings.environment.host(),
-            pid: std::process::id(),
-            command: command.to_owned(),
-            since: Timestamp::now(),
-        }
+/// The text of the lock for this command.
+pub fn holder(settings: &Settings, command: &str) -> Holder {
+    Holder {
+        who: settings.environment.who(),
+        host: settings.environment.host(),
+        pid: std::process::id(),
+        command: command.to_owned(),
+        since: Timestamp::now(),
+    }
+}
+
+/// A stage whose record is to be forgotten, held so that no command works with it meanwhile.
+pub struct CondemnedStage {
+    state: Condemned,
+    artifacts: DirArtifacts,
+    deployed_file: PathBuf,
+}
+
+/// Takes the lock of a stage in order to forget its record. Needs no configuration: whichever application's it is.
+///
+/// # Errors
+/// Where a command works with the stage.
+pub fn condemn(settings: &Settings, command: &str) -> Result<CondemnedStage, Refusal> {
+    let store = FileStore::new(settings.folder(), settings.stack(""));
+    Ok(CondemnedStage {
+        state: store.condemn(&holder(settings, command))?,
+        artifacts: DirArtifacts::new(artifacts_in(&settings.folder())),
+        deployed_file: settings.deployed_file(),
+    })
+}
+
+impl CondemnedStage {
+    /// Forgets state, artifacts and Chalice's file.
+    ///
+    /// # Errors
+    /// Where something could not be removed.
+    pub fn forget(self) -> Result<(), Refusal> {
+        chalice::remove(&self.deployed_file)?;
+        let swept = self.artifacts.sweep(&BTreeSet::new());
+        swept.map_err(|error| Refusal::of(&error))?;
+        Ok(self.state.forget()?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One holding of the lock: what the commands call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grail_state::journal::Doomed;
 use grail_state::store::{Holder, Lease, Wait};
@@ -16,6 +16,7 @@ use super::{Engine, EngineError, Ports};
 use crate::event::Outcome;
 use crate::plan::{Consent, Inputs, Plan, PlanProblem, check_plan, plan};
 
+mod keeping;
 mod pass;
 mod sight;
 mod verify;
@@ -52,6 +53,8 @@ pub struct Session<'e> {
     failures: Vec<LookFailure>,
     /// What the last planning could not ask about.
     unverified: Vec<LookFailure>,
+    /// The artifacts that the goal names.
+    named: BTreeSet<Digest>,
     passes: u32,
 }
 
@@ -101,6 +104,7 @@ impl Engine {
             observed: Observations::new(),
             failures: Vec::new(),
             unverified: Vec::new(),
+            named: BTreeSet::new(),
             passes: 0,
         })
     }
@@ -290,6 +294,7 @@ impl Session<'_> {
         approved: Option<&Digest>,
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
+        self.named = keeping::named_by(desired);
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }

@@ -57,16 +57,11 @@ pub fn write(path: &Path, deployed: &Deployed) -> Result<Digest, StoreError> {
 /// # Errors
 /// [`StoreError::Io`].
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Io {
+    disk::remove(path).map_err(|source| StoreError::Io {
         doing: "remove",
         path: path.to_owned(),
         source,
-    };
-    match fs::remove_file(path) {
-        Ok(()) => disk::sync_folder_of(path).map_err(failed),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(error)),
-    }
+    })
 }
 
 /// Renames a file that cannot be read to `<name>.corrupt-<n>`, and says what it is called now.

@@ -86,6 +86,22 @@ impl FileStore {
         &self.inner.folder
     }
 
+    /// Takes the lock in order to forget the state. Reads nothing, so that damage is no hindrance.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] while somebody works with it.
+    pub fn condemn(&self, holder: &Holder) -> Result<Condemned, LockError> {
+        let inner = Arc::clone(&self.inner);
+        let folder = &inner.folder;
+        let broken = |doing, path: &Path, source| LockError::Store(failed(doing, path, source));
+        disk::create_folder(folder).map_err(|source| broken("make", folder, source))?;
+        let path = inner.path("lock");
+        match LockFile::try_take(&path, holder).map_err(|source| broken("lock", &path, source))? {
+            Tried::Ours(lock) => Ok(Condemned { inner, lock }),
+            Tried::Theirs(current) => Err(held(current)),
+        }
+    }
+
     /// Renames what is damaged to `<name>.corrupt-<n>`, and says what it is called now. With a damaged snapshot goes its
     /// journal, which means nothing without it; with a damaged journal stays the snapshot, which is the last commit. Files of
     /// another stack or of a newer grail are not damaged and stay.
@@ -97,6 +113,29 @@ impl FileStore {
         blocking(move || Ok(inner.set_aside_damaged(&holder)))
             .await
             .map_err(LockError::Store)?
+    }
+}
+
+/// A state that is about to be forgotten, whatever it is and however damaged. Nobody else works with it while this lives.
+#[derive(Debug)]
+pub struct Condemned {
+    inner: Arc<Inner>,
+    #[expect(dead_code, reason = "held for its drop")]
+    lock: LockFile,
+}
+
+impl Condemned {
+    /// Forgets all of it: there was never a commit. What keeps old holders out (their number) stays.
+    ///
+    /// # Errors
+    /// Where a file could not be removed.
+    pub fn forget(self) -> Result<(), StoreError> {
+        // First the journal: without its snapshot it would mean nothing, and be taken for damage.
+        for path in [self.inner.journal_path(), self.inner.state_path()] {
+            disk::remove(&path).map_err(|source| failed("remove", &path, source))?;
+        }
+        *self.inner.cursor() = None;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cli::args::LocalCloudVerb;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
-use crate::cli::{is_human, words};
+use crate::cli::{is_human, stage, words};
 use crate::local::{LocalCloud, LocalSettings, Note, Running, Status, Stopped};
 use crate::source::python;
 
@@ -49,8 +49,7 @@ pub async fn run(settings: &Settings, verb: LocalCloudVerb) -> Result<Exit, Refu
         }
         LocalCloudVerb::Status => status(settings).await,
         LocalCloudVerb::Reset => {
-            let stopped = LocalCloud::reset(&local_settings(settings, None)).await?;
-            forget_record(settings)?;
+            let stopped = reset(settings).await?;
             say(
                 settings,
                 &format!("{}; all that was deployed in it is forgotten", words_of(stopped)),
@@ -131,20 +130,13 @@ async fn status(settings: &Settings) {
     event(settings, fields);
 }
 
-/// The record of a cloud that is empty says nothing true any more.
-fn forget_record(settings: &Settings) -> Result<(), Refusal> {
-    let folder = settings.folder();
-    for name in ["state.json", "journal.ndjson", "deployed.json"] {
-        match std::fs::remove_file(folder.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(
-                    Refusal::new(format!("could not remove {}", folder.join(name).display())).because(error),
-                );
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+/// Empties the cloud, and forgets its record, which says nothing true any more. Not while a command works with it.
+async fn reset(settings: &Settings) -> Result<Stopped, Refusal> {
+    prepare(&settings.grail_folder())?;
+    let condemned = stage::condemn(settings, "local-cloud reset")?;
+    let stopped = LocalCloud::reset(&local_settings(settings, None)).await?;
+    condemned.forget()?;
+    Ok(stopped)
 }
 
 fn heard(note: &Note) -> String {

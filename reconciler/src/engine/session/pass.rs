@@ -183,8 +183,14 @@ impl Session<'_> {
                 why: "the transaction is not complete".to_owned(),
             });
         };
+        let (before, committed) = (self.stored.clone(), self.txn.phase() == Phase::Sweeping);
         match self.close(next, ports).await {
-            Ok(()) => Ok(outcome),
+            Ok(()) => {
+                if committed {
+                    self.sweep_artifacts(&before, ports);
+                }
+                Ok(outcome)
+            }
             // All is done and journalled: the next command closes it.
             Err(error) => Ok(Outcome::Open { why: chain(&error) }),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use grail_providers::fake::{Cloud, Physics, Role, Twice, World, catalog, twice};
 use grail_providers::port::Catalog;
 use grail_state::DesiredState;
+use grail_state::artifacts::MemoryArtifacts;
 use grail_state::seal::Keys;
 use grail_state::store::memory::MemoryStore;
 use grail_state::store::{Holder, Wait};
@@ -31,6 +32,7 @@ pub(super) enum Command {
 pub(super) struct Ground {
     pub(super) cloud: Cloud,
     pub(super) store: MemoryStore,
+    pub(super) artifacts: MemoryArtifacts,
     pub(super) limits: Limits,
     twice: Option<Twice>,
     pub(super) keys: Keys,
@@ -48,6 +50,7 @@ impl Ground {
         Self {
             cloud,
             store: MemoryStore::new(stack()),
+            artifacts: MemoryArtifacts::default(),
             limits: Limits::default(),
             twice: None,
             keys: Keys::from_master(&[7; 32]),
@@ -64,6 +67,7 @@ impl Ground {
         Engine {
             catalog: Arc::new(all),
             store: Arc::new(self.store.clone()),
+            artifacts: Arc::new(self.artifacts.clone()),
             sealer: Arc::new(self.keys.sealer.clone()),
             limits: self.limits.clone(),
             clock: self.clock,

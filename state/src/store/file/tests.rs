@@ -364,3 +364,36 @@ proptest! {
         prop_assert_eq!(live, entries(0..kept));
     }
 }
+
+#[tokio::test]
+async fn what_is_forgotten_was_never_there_and_nobody_who_works_with_it_is_robbed() {
+    let (store, folder) = written().await;
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let refused = store.condemn(&holder("bob")).unwrap_err();
+    assert!(
+        matches!(&refused, LockError::Held(by) if by.who == "ann"),
+        "{refused:?}"
+    );
+    assert!(!journal(&store).is_empty());
+    let epoch = lease.epoch;
+    store
+        .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    drop(lease);
+    // Also what is damaged.
+    fs::write(store.inner.state_path(), "{").unwrap();
+    assert!(store.load().await.is_err());
+    store.condemn(&holder("bob")).unwrap().forget().unwrap();
+    let loaded = store.load().await.unwrap();
+    assert_eq!(
+        (loaded.snapshot, loaded.journal.len()),
+        (Snapshot::empty(stack()), 0)
+    );
+    let names = fs::read_dir(folder.path().join("grail/dev")).unwrap();
+    let mut names: Vec<_> = names.map(|name| name.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["epoch", "lock"]);
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    assert!(lease.epoch > epoch, "an old holder stays out");
+}
