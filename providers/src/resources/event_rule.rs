@@ -113,7 +113,10 @@ impl Spec {
             let why = format!("`{}` may have letters, digits, `.`, `-` and `_`", self.name);
             problems.push(invalid("name", why));
         } else if !has_stand_in(&self.name) && !(1..=LONGEST_NAME).contains(&length) {
-            let why = format!("`{}` has {length} characters, and a rule's name 1 to {LONGEST_NAME}", self.name);
+            let why = format!(
+                "`{}` has {length} characters, and a rule's name 1 to {LONGEST_NAME}",
+                self.name
+            );
             problems.push(invalid("name", why));
         }
         if self.schedule.is_none() && self.pattern.is_none() {
@@ -237,6 +240,7 @@ impl Resource for EventRule {
             spec: want.clone(),
             outputs: request.outputs.clone(),
             proof: grail_state::Proof::Ours,
+            additions: Vec::new(),
         })
     }
 

@@ -40,9 +40,7 @@ use self::mapping::{Mapping, Standing};
 use self::writing::seen;
 use crate::aws::Context;
 use crate::aws::arn::function_name;
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 /// The resource type.
 #[derive(Debug)]
@@ -66,7 +64,11 @@ impl EventSourceMapping {
 }
 
 /// The entries of Chalice's file for one of the services. The order of the keys is Chalice's (`chalice-deployer.md` 1.2).
-const fn wire(resource_type: &'static str, service: &'static str, keys: &'static [(&'static str, &'static str)]) -> Wire {
+const fn wire(
+    resource_type: &'static str,
+    service: &'static str,
+    keys: &'static [(&'static str, &'static str)],
+) -> Wire {
     Wire {
         keys,
         handle: Some("event_uuid"),

@@ -24,7 +24,9 @@ pub(super) enum NoPattern {
     EmptyList(String),
     #[error("`{0}` must be a list of what it may be, such as [{1}], or an object")]
     BareValue(String, String),
-    #[error("`{0}` holds a list in a list: what it may be are texts, numbers, true, false, null, or one match each")]
+    #[error(
+        "`{0}` holds a list in a list: what it may be are texts, numbers, true, false, null, or one match each"
+    )]
     NestedList(String),
     #[error("`{0}` has a match with {1} keys, and a match has one, such as {{\"prefix\": \"a\"}}")]
     Match(String, usize),
@@ -84,7 +86,9 @@ fn list(path: &str, items: &[Value]) -> Result<(), NoPattern> {
     for item in items {
         match item {
             Value::Array(_) => return Err(NoPattern::NestedList(path.to_owned())),
-            Value::Object(keys) if keys.len() != 1 => return Err(NoPattern::Match(path.to_owned(), keys.len())),
+            Value::Object(keys) if keys.len() != 1 => {
+                return Err(NoPattern::Match(path.to_owned(), keys.len()));
+            }
             _ => {}
         }
     }
@@ -121,8 +125,14 @@ mod tests {
                 r#"`detail.state` must be a list of what it may be, such as ["running"], or an object"#,
             ),
             (r#"{"a": [["b"]]}"#, "`a` holds a list in a list"),
-            (r#"{"a": [{"prefix": "b", "suffix": "c"}]}"#, "`a` has a match with 2 keys"),
-            (r#"{"$or": [{"a": "b"}, {"c": ["d"], "e": ["f"]}]}"#, r#"`a` must be a list of what it may be, such as ["b"]"#),
+            (
+                r#"{"a": [{"prefix": "b", "suffix": "c"}]}"#,
+                "`a` has a match with 2 keys",
+            ),
+            (
+                r#"{"$or": [{"a": "b"}, {"c": ["d"], "e": ["f"]}]}"#,
+                r#"`a` must be a list of what it may be, such as ["b"]"#,
+            ),
         ] {
             let error = check(text).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");

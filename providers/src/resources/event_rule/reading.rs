@@ -57,7 +57,7 @@ macro_rules! rules {
 
 rules!(DescribeRuleOutput, Listed);
 
-/// What a look gives.
+/// What a look gives, without what others have added.
 pub(super) fn seen(spec: Spec, arn: &str, proof: Proof) -> Seen<Spec> {
     Seen {
         handle: Handle(spec.name.clone()),
@@ -67,6 +67,7 @@ pub(super) fn seen(spec: Spec, arn: &str, proof: Proof) -> Seen<Spec> {
         ]),
         spec,
         proof,
+        additions: Vec::new(),
     }
 }
 
@@ -74,6 +75,14 @@ pub(super) fn seen(spec: Spec, arn: &str, proof: Proof) -> Seen<Spec> {
 pub(super) fn our_target(targets: &[Target]) -> Option<&str> {
     let ours = targets.iter().find(|target| target.id == TARGET)?;
     Some(&ours.arn)
+}
+
+/// The targets of others, in words.
+fn other_targets(targets: &[Target]) -> Vec<String> {
+    let others = targets.iter().filter(|target| target.id != TARGET);
+    others
+        .map(|target| format!("target {} ({})", target.id, target.arn))
+        .collect()
 }
 
 /// The names to look for, most telling first.
@@ -111,8 +120,15 @@ impl EventRule {
 
     /// The attempt that made the rule, if it bears a mark.
     pub(super) async fn mark(&self, rule: &Rule) -> Result<Option<StepToken>, Failure> {
-        let answer = self.read().list_tags_for_resource().resource_arn(&rule.arn).send().await;
-        let tags = answer.found("events:ListTagsForResource")?.and_then(|answer| answer.tags);
+        let answer = self
+            .read()
+            .list_tags_for_resource()
+            .resource_arn(&rule.arn)
+            .send()
+            .await;
+        let tags = answer
+            .found("events:ListTagsForResource")?
+            .and_then(|answer| answer.tags);
         let mark = tags.unwrap_or_default().into_iter().find(|tag| tag.key == MARK);
         Ok(mark.map(|tag| StepToken(tag.value)))
     }
@@ -140,7 +156,10 @@ impl EventRule {
             enabled: rule.enabled,
             function: target,
         };
-        Ok(Some(seen(spec, &rule.arn, proof)))
+        Ok(Some(Seen {
+            additions: other_targets(&targets),
+            ..seen(spec, &rule.arn, proof)
+        }))
     }
 
     /// Looks at one.
@@ -196,5 +215,7 @@ impl EventRule {
 
 /// The function that ought to be the target. One that is not known yet is a stand-in, which no target equals.
 fn function<'a>(at: &Locator<'a>) -> Option<&'a str> {
-    at.spec.and_then(|spec| spec.get("function")).and_then(Value::as_str)
+    at.spec
+        .and_then(|spec| spec.get("function"))
+        .and_then(Value::as_str)
 }

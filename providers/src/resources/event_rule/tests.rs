@@ -7,6 +7,7 @@ use crate::aws::testing::{Canned, Reply, Stand, refusal, reply};
 use crate::port::{Effect, Provider, Retry, erase};
 
 mod ending;
+mod looking;
 
 const NAME: &str = "shop-dev-tick-event";
 const ARN: &str = "arn:aws:events:us-east-1:123456789012:rule/shop-dev-tick-event";
@@ -34,7 +35,11 @@ fn with(mut form: Value, field: &str, value: Value) -> Value {
 fn told(form: &Value) -> Value {
     let mut rule = json!({"Name": form["name"], "Arn": format!("arn:aws:events:us-east-1:123456789012:rule/{}", form["name"].as_str().unwrap()),
         "State": if form.get("enabled") == Some(&json!(false)) {"DISABLED"} else {"ENABLED"}, "EventBusName": "default"});
-    for (field, key) in [("schedule", "ScheduleExpression"), ("pattern", "EventPattern"), ("description", "Description")] {
+    for (field, key) in [
+        ("schedule", "ScheduleExpression"),
+        ("pattern", "EventPattern"),
+        ("description", "Description"),
+    ] {
         if let Some(text) = form.get(field) {
             rule[key] = text.clone();
         }
@@ -47,17 +52,27 @@ fn rule(form: &Value) -> Reply {
 }
 
 fn targets(targets: &[(&str, &str)]) -> Reply {
-    let targets: Vec<_> = targets.iter().map(|(id, arn)| json!({"Id": id, "Arn": arn})).collect();
+    let targets: Vec<_> = targets
+        .iter()
+        .map(|(id, arn)| json!({"Id": id, "Arn": arn}))
+        .collect();
     reply(200, json!({"Targets": targets}))
 }
 
 fn tags(mark: Option<&str>) -> Reply {
-    let tags: Vec<_> = mark.iter().map(|mark| json!({"Key": "grail", "Value": mark})).collect();
+    let tags: Vec<_> = mark
+        .iter()
+        .map(|mark| json!({"Key": "grail", "Value": mark}))
+        .collect();
     reply(200, json!({"Tags": tags}))
 }
 
 fn gone() -> Reply {
-    refusal(400, "ResourceNotFoundException", "Rule shop-dev-tick-event does not exist.")
+    refusal(
+        400,
+        "ResourceNotFoundException",
+        "Rule shop-dev-tick-event does not exist.",
+    )
 }
 
 fn made() -> Reply {
@@ -74,117 +89,32 @@ fn entry(code: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_rule_whose_target_is_our_function_is_ours_whoever_made_it() {
-    let wish = with(schedule(), "description", json!(""));
-    let stand = stand(vec![rule(&schedule()), targets(&[("x", OTHER), ("1", FUNCTION)])]);
-    let there = stand.present(None, Some(&wish)).await;
-    assert!(stand.provider.diff(&wish.into(), &there).unwrap().is_empty());
-    assert_eq!((there.handle.0.as_str(), &there.proof), (NAME, &Proof::Ours));
-    assert_eq!(json!(there.outputs), json!({"name": NAME, "arn": ARN}));
-    assert_eq!(stand.aws.operations(), ["DescribeRule", "ListTargetsByRule"]);
-}
-
-#[tokio::test]
-async fn the_mark_is_read_only_where_the_target_does_not_say_whose_it_is() {
-    let look = ["DescribeRule", "ListTargetsByRule", "ListTagsForResource"];
-    for (target, mark, proof) in [
-        (vec![], Some("t-9"), Proof::Mark(StepToken("t-9".into()))),
-        (vec![("1", OTHER)], None, Proof::NameOnly),
-        (vec![("2", FUNCTION)], None, Proof::NameOnly),
-    ] {
-        let stand = stand(vec![rule(&schedule()), targets(&target), tags(mark)]);
-        let there = stand.present(Some(NAME), Some(&schedule())).await;
-        assert_eq!(there.proof, proof);
-        assert_eq!(stand.aws.operations(), look);
-        let diff = stand.provider.diff(&schedule().into(), &there).unwrap();
-        assert!(diff.touches("function") && !diff.replaces());
-    }
-    let mut managed = told(&schedule());
-    managed["ManagedBy"] = json!("codestar.amazonaws.com");
-    let stand = stand(vec![reply(200, managed), targets(&[("1", OTHER)])]);
-    let owner = "codestar.amazonaws.com".to_owned();
-    assert_eq!(stand.present(None, Some(&schedule())).await.proof, Proof::Theirs { owner });
-}
-
-#[tokio::test]
-async fn a_rule_that_is_not_there_is_absent() {
-    let stand = stand(vec![gone(), gone()]);
-    let seen = stand.observe(Some("shop-dev-old-event"), Some(&schedule())).await.unwrap();
-    assert_eq!(seen, Observed::Absent);
-    assert_eq!(stand.aws.operations(), ["DescribeRule"; 2]);
-}
-
-#[tokio::test]
 async fn a_rule_disabled_by_hand_is_drift_and_is_enabled_again() {
     let off = with(schedule(), "enabled", json!(false));
     let stand = stand(vec![rule(&off), targets(&[("1", FUNCTION)]), rule(&off), made()]);
     let there = stand.present(None, Some(&schedule())).await;
     let diff = stand.provider.diff(&schedule().into(), &there).unwrap();
-    assert_eq!(diff.fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["enabled"]);
+    assert_eq!(
+        diff.fields
+            .iter()
+            .map(|field| field.path.as_str())
+            .collect::<Vec<_>>(),
+        ["enabled"]
+    );
     stand.update(NAME, &off, &schedule()).await.unwrap();
-    let sent = json!({"Name": NAME, "ScheduleExpression": "rate(5 minutes)", "Description": "", "State": "ENABLED"});
+    let sent =
+        json!({"Name": NAME, "ScheduleExpression": "rate(5 minutes)", "Description": "", "State": "ENABLED"});
     assert_eq!(stand.aws.json(3), sent);
-}
-
-#[tokio::test]
-async fn a_pattern_is_compared_by_what_it_means() {
-    let other = r#"{"detail":{"state":["running"]},"source":["aws.ec2"]}"#;
-    let stand = stand(vec![rule(&with(pattern(), "pattern", json!(other))), targets(&[("1", FUNCTION)])]);
-    let there = stand.present(None, Some(&pattern())).await;
-    assert!(stand.provider.diff(&pattern().into(), &there).unwrap().is_empty());
-    let changed = with(pattern(), "pattern", json!(r#"{"source": ["aws.s3"]}"#));
-    assert!(stand.provider.diff(&changed.into(), &there).unwrap().touches("pattern"));
-}
-
-#[tokio::test]
-async fn the_rules_of_a_stack_are_one_list_and_the_targets_of_each() {
-    let nth = |n: usize| {
-        let name = format!("shop-dev-f{n:03}-event");
-        let function = format!("arn:aws:lambda:us-east-1:123456789012:function:shop-dev-f{n:03}");
-        json!({"name": name, "schedule": "rate(5 minutes)", "function": function})
-    };
-    let page = |from: usize, to: usize, next: Option<&str>| {
-        reply(200, json!({"Rules": (from..to).map(|n| told(&nth(n))).collect::<Vec<_>>(), "NextToken": next}))
-    };
-    let mut replies = vec![page(0, 100, Some("more")), page(100, 199, None)];
-    replies.extend((0..199).map(|n| targets(&[("1", nth(n)["function"].as_str().unwrap())])));
-    let aws = Canned::new(replies);
-    let provider = erase(EventRule::new(aws.context()), Arc::new(Digester::new([0; 32])));
-    let id = ResourceId::new(EventRule::KIND, "x");
-    let forms: Vec<_> = (0..200).map(nth).collect();
-    let at: Vec<_> = forms
-        .iter()
-        .map(|form| Locator { id: &id, handle: None, spec: Some(form), token: None, record: None })
-        .collect();
-    let seen = provider.observe_many(&at).await;
-    let there: Vec<_> = seen.iter().filter_map(|one| one.as_ref().unwrap().remote()).collect();
-    assert!(there.len() == 199 && there.iter().all(|remote| remote.proof == Proof::Ours));
-    let operations = aws.operations();
-    let count = |name: &str| operations.iter().filter(|one| *one == name).count();
-    assert_eq!((count("ListRules"), count("ListTargetsByRule"), operations.len()), (2, 199, 201));
-    assert_eq!(aws.json(0), json!({"NamePrefix": "shop-dev-"}));
-    assert_eq!(aws.json(1), json!({"NamePrefix": "shop-dev-", "NextToken": "more"}));
-}
-
-#[tokio::test]
-async fn rules_with_other_names_are_looked_at_alone() {
-    let aws = Canned::new([rule(&schedule()), targets(&[("1", FUNCTION)]), gone()]);
-    let provider = erase(EventRule::new(aws.context()), Arc::new(Digester::new([0; 32])));
-    let id = ResourceId::new(EventRule::KIND, "x");
-    let (form, handle) = (schedule(), Handle("renamed".into()));
-    let one = Locator { id: &id, handle: None, spec: Some(&form), token: None, record: None };
-    let other = Locator { handle: Some(&handle), spec: None, ..one };
-    let seen = provider.observe_many(&[one, other]).await;
-    let there: Vec<_> = seen.into_iter().map(|one| one.unwrap().remote().is_some()).collect();
-    assert_eq!(there, [true, false]);
-    assert_eq!(aws.operations(), ["DescribeRule", "ListTargetsByRule", "DescribeRule"]);
 }
 
 #[tokio::test]
 async fn a_rule_is_made_with_its_mark_as_chalice_makes_it() {
     let at_noon = with(schedule(), "schedule", json!("cron(0 12 * * ? *)"));
     for (wish, extra) in [
-        (at_noon, json!({"ScheduleExpression": "cron(0 12 * * ? *)", "Description": ""})),
+        (
+            at_noon,
+            json!({"ScheduleExpression": "cron(0 12 * * ? *)", "Description": ""}),
+        ),
         (
             with(schedule(), "description", json!("ticks")),
             json!({"ScheduleExpression": "rate(5 minutes)", "Description": "ticks"}),
@@ -195,10 +125,16 @@ async fn a_rule_is_made_with_its_mark_as_chalice_makes_it() {
         let there = stand.create(&wish).await.unwrap();
         assert_eq!(there.proof, Proof::Mark(stand.token.clone()));
         assert_eq!(stand.aws.operations(), ["DescribeRule", "PutRule", "PutTargets"]);
-        let mut sent = json!({"Name": NAME, "State": "ENABLED", "Tags": [{"Key": "grail", "Value": "token-1"}]});
-        sent.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let mut sent =
+            json!({"Name": NAME, "State": "ENABLED", "Tags": [{"Key": "grail", "Value": "token-1"}]});
+        sent.as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
         assert_eq!(stand.aws.json(1), sent);
-        assert_eq!(stand.aws.json(2), json!({"Rule": NAME, "Targets": [{"Id": "1", "Arn": FUNCTION}]}));
+        assert_eq!(
+            stand.aws.json(2),
+            json!({"Rule": NAME, "Targets": [{"Id": "1", "Arn": FUNCTION}]})
+        );
     }
 }
 
@@ -206,11 +142,18 @@ async fn a_rule_is_made_with_its_mark_as_chalice_makes_it() {
 async fn a_rule_that_exists_is_taken_with_proof_only_and_never_written_over() {
     let look = ["DescribeRule", "ListTargetsByRule"];
     let mine = stand(vec![rule(&schedule()), targets(&[("1", FUNCTION)])]);
-    assert_eq!(mine.create(&pattern()).await.unwrap().spec["schedule"], "rate(5 minutes)");
+    assert_eq!(
+        mine.create(&pattern()).await.unwrap().spec["schedule"],
+        "rate(5 minutes)"
+    );
     assert_eq!(mine.aws.operations(), look);
     let half = stand(vec![rule(&schedule()), targets(&[]), tags(Some("token-1"))]);
     assert_eq!(half.create(&schedule()).await.unwrap().spec["function"], "");
-    for (target, mark) in [(vec![("1", OTHER)], None), (vec![], None), (vec![("1", OTHER)], Some("token-0"))] {
+    for (target, mark) in [
+        (vec![("1", OTHER)], None),
+        (vec![], None),
+        (vec![("1", OTHER)], Some("token-0")),
+    ] {
         let theirs = stand(vec![rule(&schedule()), targets(&target), tags(mark)]);
         let failed = theirs.create(&schedule()).await.unwrap_err();
         assert!(failed.foreign && failed.effect == Effect::None && failed.hint.is_some());
@@ -222,15 +165,27 @@ async fn a_rule_that_exists_is_taken_with_proof_only_and_never_written_over() {
 async fn a_target_that_eventbridge_would_not_take_is_a_failure() {
     for (code, retry) in [
         ("AccessDenied", Retry::Never),
-        ("ConcurrentModificationException", Retry::After(std::time::Duration::from_secs(1))),
-        ("InternalException", Retry::After(std::time::Duration::from_secs(1))),
+        (
+            "ConcurrentModificationException",
+            Retry::After(std::time::Duration::from_secs(1)),
+        ),
+        (
+            "InternalException",
+            Retry::After(std::time::Duration::from_secs(1)),
+        ),
     ] {
-        let failed = stand(vec![gone(), made(), entry(code)]).create(&schedule()).await.unwrap_err();
+        let failed = stand(vec![gone(), made(), entry(code)])
+            .create(&schedule())
+            .await
+            .unwrap_err();
         assert_eq!((failed.effect, failed.retry), (Effect::Maybe, retry));
         assert!(failed.chain().contains(&format!("{code}: because")));
     }
     let first = stand(vec![entry("AccessDenied")]);
-    let failed = first.update(NAME, &with(schedule(), "function", json!("")), &schedule()).await.unwrap_err();
+    let failed = first
+        .update(NAME, &with(schedule(), "function", json!("")), &schedule())
+        .await
+        .unwrap_err();
     assert_eq!(failed.effect, Effect::None);
     assert_eq!(first.aws.operations(), ["PutTargets"]);
 }
@@ -240,16 +195,23 @@ async fn an_update_makes_only_the_calls_that_the_difference_needs() {
     let mut theirs = told(&schedule());
     theirs["RoleArn"] = json!("arn:aws:iam::123456789012:role/theirs");
     let both = stand(vec![reply(200, theirs), made(), done()]);
-    both.update(NAME, &with(schedule(), "function", json!(OTHER)), &pattern()).await.unwrap();
+    both.update(NAME, &with(schedule(), "function", json!(OTHER)), &pattern())
+        .await
+        .unwrap();
     assert_eq!(both.aws.operations(), ["DescribeRule", "PutRule", "PutTargets"]);
     let sent = json!({"Name": NAME, "EventPattern": pattern()["pattern"], "State": "ENABLED",
         "RoleArn": "arn:aws:iam::123456789012:role/theirs"});
     assert_eq!(both.aws.json(1), sent);
     let target = stand(vec![done()]);
-    target.update(NAME, &with(schedule(), "function", json!(OTHER)), &schedule()).await.unwrap();
+    target
+        .update(NAME, &with(schedule(), "function", json!(OTHER)), &schedule())
+        .await
+        .unwrap();
     assert_eq!(target.aws.operations(), ["PutTargets"]);
     let back = stand(vec![done()]);
-    back.update(NAME, &schedule(), &with(schedule(), "function", json!(""))).await.unwrap();
+    back.update(NAME, &schedule(), &with(schedule(), "function", json!("")))
+        .await
+        .unwrap();
     assert_eq!(back.aws.operations(), ["RemoveTargets"]);
 }
 
@@ -268,36 +230,80 @@ async fn an_update_makes_no_rule() {
     let failed = rule.update(NAME, &off, &schedule()).await.unwrap_err();
     assert_eq!((failed.effect, failed.retry), (Effect::None, Retry::Never));
     assert_eq!(rule.aws.operations(), ["DescribeRule"]);
-    let managed = refusal(400, "ManagedRuleException", "This rule was created by an AWS service");
-    let failed = stand(vec![self::rule(&off), managed]).update(NAME, &off, &schedule()).await.unwrap_err();
-    assert!(failed.hint.unwrap().contains("a service of AWS manages this rule"));
+    let managed = refusal(
+        400,
+        "ManagedRuleException",
+        "This rule was created by an AWS service",
+    );
+    let failed = stand(vec![self::rule(&off), managed])
+        .update(NAME, &off, &schedule())
+        .await
+        .unwrap_err();
+    assert!(
+        failed
+            .hint
+            .unwrap()
+            .contains("a service of AWS manages this rule")
+    );
 }
 
 #[tokio::test]
 async fn the_way_back_has_the_pattern_to_the_letter_and_a_missing_target() {
     let stand = stand(vec![rule(&pattern()), targets(&[]), tags(None)]);
-    let secured = stand.provider.secure(&stand.remote(NAME, &pattern())).await.unwrap();
-    assert_eq!((&secured.spec["pattern"], &secured.spec["function"]), (&pattern()["pattern"], &json!("")));
+    let secured = stand
+        .provider
+        .secure(&stand.remote(NAME, &pattern()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&secured.spec["pattern"], &secured.spec["function"]),
+        (&pattern()["pattern"], &json!(""))
+    );
     assert!(stand.provider.check(&secured.spec.into()).is_ok());
 }
 
 #[test]
 fn what_eventbridge_would_refuse_is_found_beforehand() {
     let provider = stand(vec![]).provider;
-    for fine in [schedule(), pattern(), with(schedule(), "pattern", pattern()["pattern"].clone())] {
+    for fine in [
+        schedule(),
+        pattern(),
+        with(schedule(), "pattern", pattern()["pattern"].clone()),
+    ] {
         assert!(provider.check(&fine.into()).is_ok());
     }
     for (form, said) in [
-        (with(schedule(), "schedule", json!("rate(5 minute)")), "schedule: `rate(5 minute)`: after 5 the unit is `minutes`"),
-        (with(pattern(), "pattern", json!(r#"{"source": "aws.ec2"}"#)), "pattern: `source` must be a list"),
-        (with(schedule(), "schedule", Value::Null), "a rule needs a schedule or an event pattern"),
-        (with(schedule(), "name", json!("a/b")), "name: `a/b` may have letters, digits, `.`, `-` and `_`"),
+        (
+            with(schedule(), "schedule", json!("rate(5 minute)")),
+            "schedule: `rate(5 minute)`: after 5 the unit is `minutes`",
+        ),
+        (
+            with(pattern(), "pattern", json!(r#"{"source": "aws.ec2"}"#)),
+            "pattern: `source` must be a list",
+        ),
+        (
+            with(schedule(), "schedule", Value::Null),
+            "a rule needs a schedule or an event pattern",
+        ),
+        (
+            with(schedule(), "name", json!("a/b")),
+            "name: `a/b` may have letters, digits, `.`, `-` and `_`",
+        ),
         (with(schedule(), "name", json!("")), "a rule's name 1 to 64"),
-        (with(schedule(), "name", json!("x".repeat(65))), "has 65 characters, and a rule's name 1 to 64"),
-        (with(schedule(), "description", json!("x".repeat(513))), "description: has 513 characters, and may have 512"),
+        (
+            with(schedule(), "name", json!("x".repeat(65))),
+            "has 65 characters, and a rule's name 1 to 64",
+        ),
+        (
+            with(schedule(), "description", json!("x".repeat(513))),
+            "description: has 513 characters, and may have 512",
+        ),
     ] {
         let problems = provider.check(&form.clone().into()).unwrap_err();
-        assert!(problems.len() == 1 && problems[0].to_string().contains(said), "{form}: {problems:?}");
+        assert!(
+            problems.len() == 1 && problems[0].to_string().contains(said),
+            "{form}: {problems:?}"
+        );
     }
 }
 
@@ -307,6 +313,9 @@ fn a_rule_has_a_lane_and_its_name_is_its_label() {
     let form = provider.project(&schedule().into()).unwrap();
     assert_eq!(provider.lane(&form), Some(Lane(format!("rule:{NAME}"))));
     assert_eq!(provider.label(&form).as_deref(), Some(NAME));
-    let renamed = provider.diff(&with(schedule(), "name", json!("x")).into(), &stand(vec![]).remote(NAME, &schedule()));
+    let renamed = provider.diff(
+        &with(schedule(), "name", json!("x")).into(),
+        &stand(vec![]).remote(NAME, &schedule()),
+    );
     assert!(renamed.unwrap().replaces() && provider.name_bound());
 }

@@ -20,7 +20,11 @@ const AFTER: Duration = Duration::from_secs(1);
 
 impl EventRule {
     /// A rule of the wanted name exists. With proof it is given as it is: what differs is for the next step.
-    pub(super) async fn made_before(&self, rule: Rule, request: &Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+    pub(super) async fn made_before(
+        &self,
+        rule: Rule,
+        request: &Birth<'_, Spec>,
+    ) -> Result<Seen<Spec>, Failure> {
         let name = rule.name.clone();
         let Some(there) = self.whole(rule, Some(&request.spec.function)).await? else {
             return Err(Failure::later(format!("the rule {name} is just going"), AFTER));
@@ -50,7 +54,9 @@ impl EventRule {
         let described = spec.schedule.is_some() || spec.description.is_some() || diff.touches("description");
         let request = self.put_rule(spec, described).set_role_arn(rule.role.clone());
         let answer = request.send().await;
-        answer.map(|_| ()).map_err(|error| unmanaged("events:PutRule", error))
+        answer
+            .map(|_| ())
+            .map_err(|error| unmanaged("events:PutRule", error))
     }
 
     /// Chalice sends a description with each schedule, also an empty one.
@@ -77,7 +83,11 @@ impl EventRule {
         let answer = self.write().put_targets().rule(rule).targets(target).send().await;
         let answer = answer.map_err(|error| unmanaged("events:PutTargets", error))?;
         match answer.failed_entries.unwrap_or_default().first() {
-            Some(entry) => Err(failed("events:PutTargets", entry.error_code(), entry.error_message())),
+            Some(entry) => Err(failed(
+                "events:PutTargets",
+                entry.error_code(),
+                entry.error_message(),
+            )),
             None if answer.failed_entry_count > 0 => Err(failed("events:PutTargets", None, None)),
             None => Ok(()),
         }
@@ -91,7 +101,11 @@ impl EventRule {
         };
         match answer.failed_entries.unwrap_or_default().first() {
             Some(entry) if entry.error_code() == Some("ResourceNotFoundException") => Ok(()),
-            Some(entry) => Err(failed("events:RemoveTargets", entry.error_code(), entry.error_message())),
+            Some(entry) => Err(failed(
+                "events:RemoveTargets",
+                entry.error_code(),
+                entry.error_message(),
+            )),
             None if answer.failed_entry_count > 0 => Err(failed("events:RemoveTargets", None, None)),
             None => Ok(()),
         }
@@ -149,7 +163,10 @@ where
 /// A call that EventBridge answered with success and one entry that failed.
 fn failed(action: &'static str, code: Option<&str>, message: Option<&str>) -> Failure {
     let code = code.unwrap_or("no reason given");
-    let said = format!("{action} failed for the target: {code}: {}", message.unwrap_or_default());
+    let said = format!(
+        "{action} failed for the target: {code}: {}",
+        message.unwrap_or_default()
+    );
     let passing = code.starts_with("Internal")
         || code.starts_with("Throttl")
         || matches!(code, "ConcurrentModificationException" | "ServiceUnavailable");

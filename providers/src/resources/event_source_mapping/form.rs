@@ -191,9 +191,12 @@ impl Spec {
                 format!("a batch{of} has 1 to {most} records, not {size}"),
             ));
         }
-        let windowless = self.service == Service::Sqs && size > SMALL_BATCH && self.maximum_batching_window == 0;
+        let windowless =
+            self.service == Service::Sqs && size > SMALL_BATCH && self.maximum_batching_window == 0;
         windowless.then(|| {
-            let why = format!("a queue's batch of more than {SMALL_BATCH} needs a batching window of at least 1 second");
+            let why = format!(
+                "a queue's batch of more than {SMALL_BATCH} needs a batching window of at least 1 second"
+            );
             invalid("batch_size", why)
         })
     }
@@ -212,7 +215,10 @@ impl Spec {
         let limit = self.maximum_concurrency?;
         let (least, most) = CONCURRENCY;
         if self.service != Service::Sqs {
-            return Some(invalid("maximum_concurrency", "only a queue's concurrency can be limited"));
+            return Some(invalid(
+                "maximum_concurrency",
+                "only a queue's concurrency can be limited",
+            ));
         }
         (!(least..=most).contains(&limit)).then(|| {
             let why = format!("must be {least} to {most}, not {limit}");
@@ -222,11 +228,14 @@ impl Spec {
 
     fn position_problem(&self) -> Option<Invalid> {
         let why = match (self.service, self.starting_position.as_deref()) {
-            (Service::Sqs, None) | (_, Some("LATEST" | "TRIM_HORIZON")) if self.fits_a_position() => return None,
+            (Service::Sqs, None) | (_, Some("LATEST" | "TRIM_HORIZON")) if self.fits_a_position() => {
+                return None;
+            }
             (Service::Sqs, _) => "a queue is read from its front and has no starting position".to_owned(),
             (_, None) => "a stream needs a starting position: `LATEST` or `TRIM_HORIZON`".to_owned(),
             (Service::Kinesis, Some("AT_TIMESTAMP")) => {
-                "`AT_TIMESTAMP` needs a time, which cannot be said here: use `LATEST` or `TRIM_HORIZON`".to_owned()
+                "`AT_TIMESTAMP` needs a time, which cannot be said here: use `LATEST` or `TRIM_HORIZON`"
+                    .to_owned()
             }
             (_, Some(other)) => format!("`{other}` is no starting position: use `LATEST` or `TRIM_HORIZON`"),
         };

@@ -61,6 +61,7 @@ impl<'a> Sought<'a> {
         let ours = self.function == Some(mapping.function_arn.as_str());
         Some(Seen {
             proof: if ours { Proof::Ours } else { Proof::NameOnly },
+            additions: mapping.additions.clone(),
             ..seen(&mapping.uuid, &form)
         })
     }
@@ -168,7 +169,9 @@ impl EventSourceMapping {
                 return (found, false);
             };
             found.extend(page.into_iter().map(|mapping| (mapping.uuid.clone(), mapping)));
-            let all_seen = sought.iter().all(|one| one.uuid.is_some_and(|uuid| found.contains_key(uuid)));
+            let all_seen = sought
+                .iter()
+                .all(|one| one.uuid.is_some_and(|uuid| found.contains_key(uuid)));
             match next {
                 None => return (found, true),
                 Some(_) if all_seen => return (found, false),

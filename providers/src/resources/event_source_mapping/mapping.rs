@@ -20,6 +20,21 @@ pub(super) struct Mapping {
     batch_size: Option<i32>,
     window: Option<i32>,
     concurrency: Option<i32>,
+    /// What no wish of ours can name and somebody has set, in words.
+    pub(super) additions: Vec<String>,
+}
+
+/// What others have set on a mapping: whether each of three is there.
+fn additions(filters: bool, destination: bool, partial: bool) -> Vec<String> {
+    [
+        (filters, "event filters"),
+        (destination, "a destination for failures"),
+        (partial, "reports of partial failures"),
+    ]
+    .into_iter()
+    .filter(|(there, _)| *there)
+    .map(|(_, words)| words.to_owned())
+    .collect()
 }
 
 /// The SDK has four types for one thing.
@@ -27,7 +42,16 @@ macro_rules! mappings {
     ($($answer:ty),+) => {
         $(impl From<$answer> for Mapping {
             fn from(answer: $answer) -> Self {
+                let filters = answer.filter_criteria.and_then(|filters| filters.filters);
+                let failures = answer.destination_config.and_then(|config| config.on_failure);
+                let destination = failures.and_then(|failures| failures.destination);
+                let partial = answer.function_response_types.unwrap_or_default();
                 Self {
+                    additions: additions(
+                        !filters.unwrap_or_default().is_empty(),
+                        destination.is_some(),
+                        !partial.is_empty(),
+                    ),
                     uuid: answer.uuid.unwrap_or_default(),
                     source_arn: answer.event_source_arn.unwrap_or_default(),
                     function_arn: answer.function_arn.unwrap_or_default(),

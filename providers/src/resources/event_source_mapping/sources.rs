@@ -76,7 +76,13 @@ impl EventSourceMapping {
     }
 
     async fn queue(&self, source: &Source<'_>, foreign: bool) -> Result<Presence, Failure> {
-        let request = self.context.clients.sqs.read().get_queue_url().queue_name(source.name);
+        let request = self
+            .context
+            .clients
+            .sqs
+            .read()
+            .get_queue_url()
+            .queue_name(source.name);
         let owner = foreign.then(|| source.account.to_owned());
         let answer = request.set_queue_owner_aws_account_id(owner).send().await;
         presence("sqs:GetQueueUrl", answer, |error| {
@@ -103,7 +109,8 @@ impl EventSourceMapping {
 
     /// Says before the deploy what it would be refused for: another starting position than the living mapping has.
     pub(super) async fn position_problem(&self, spec: &Spec) -> Result<Option<Invalid>, Failure> {
-        if spec.starting_position.is_none() || has_stand_in(&spec.function) || has_stand_in(&spec.source_arn) {
+        if spec.starting_position.is_none() || has_stand_in(&spec.function) || has_stand_in(&spec.source_arn)
+        {
             return Ok(None);
         }
         let key = (spec.function.as_str(), spec.source_arn.as_str());

@@ -1,4 +1,3 @@
-use grail_state::template::has_stand_in;
 use grail_state::{Observed, Proof, ResourceId};
 use serde_json::json;
 
@@ -6,6 +5,7 @@ use super::*;
 use crate::aws::testing::{Canned, Reply, Stand, refusal, reply};
 use crate::port::{Effect, Provider, Retry, erase};
 
+mod limits;
 mod looking;
 mod sources;
 
@@ -65,7 +65,11 @@ fn list(mappings: &[Value], next: Option<&str>) -> Reply {
 }
 
 fn gone() -> Reply {
-    refusal(404, "ResourceNotFoundException", "The resource you requested does not exist.")
+    refusal(
+        404,
+        "ResourceNotFoundException",
+        "The resource you requested does not exist.",
+    )
 }
 
 fn exists() -> Reply {
@@ -90,7 +94,12 @@ async fn a_mapping_is_made_as_chalice_makes_it_and_waited_for() {
     );
     assert_eq!(
         stand.aws.operations(),
-        ["CreateEventSourceMapping", "GetEventSourceMapping", "GetEventSourceMapping", "GetEventSourceMapping"]
+        [
+            "CreateEventSourceMapping",
+            "GetEventSourceMapping",
+            "GetEventSourceMapping",
+            "GetEventSourceMapping"
+        ]
     );
     let sent = json!({"EventSourceArn": QUEUE, "FunctionName": FUNCTION, "BatchSize": 1,
         "MaximumBatchingWindowInSeconds": 0, "ScalingConfig": {"MaximumConcurrency": 5}});
@@ -118,12 +127,27 @@ async fn a_mapping_that_exists_is_taken_and_not_made_twice() {
         told("u-0", &there, "Enabled"),
     ]);
     let made = stand.create(&queue()).await.unwrap();
-    assert_eq!((made.handle.0.as_str(), &made.spec["batch_size"]), ("u-0", &json!(7)));
+    assert_eq!(
+        (made.handle.0.as_str(), &made.spec["batch_size"]),
+        ("u-0", &json!(7))
+    );
     assert_eq!(
         stand.aws.operations(),
-        ["CreateEventSourceMapping", "ListEventSourceMappings", "GetEventSourceMapping"]
+        [
+            "CreateEventSourceMapping",
+            "ListEventSourceMappings",
+            "GetEventSourceMapping"
+        ]
     );
-    assert_eq!(stand.aws.asked().iter().filter(|asked| !asked.line.starts_with("GET")).count(), 1);
+    assert_eq!(
+        stand
+            .aws
+            .asked()
+            .iter()
+            .filter(|asked| !asked.line.starts_with("GET"))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -135,7 +159,10 @@ async fn a_new_mapping_waits_until_the_old_one_is_gone() {
     ] {
         let failed = stand(vec![exists(), answer]).create(&queue()).await.unwrap_err();
         assert_eq!(failed.effect, Effect::None);
-        assert!(matches!(failed.retry, Retry::Await { on, .. } if on == awaited), "{failed:?}");
+        assert!(
+            matches!(failed.retry, Retry::Await { on, .. } if on == awaited),
+            "{failed:?}"
+        );
     }
 }
 
@@ -144,8 +171,16 @@ async fn the_mapping_that_is_being_replaced_is_never_taken_for_the_new_one() {
     let there = with(stream(), "starting_position", json!("TRIM_HORIZON"));
     let stand = stand(vec![exists(), list(&[mapping("u-0", &there, "Enabled")], None)]);
     let failed = stand.create(&stream()).await.unwrap_err();
-    assert_eq!((failed.effect, failed.retry, failed.foreign), (Effect::None, Retry::Never, false));
-    assert!(failed.hint.unwrap().contains("write `TRIM_HORIZON`, or deploy once without this handler"));
+    assert_eq!(
+        (failed.effect, failed.retry, failed.foreign),
+        (Effect::None, Retry::Never, false)
+    );
+    assert!(
+        failed
+            .hint
+            .unwrap()
+            .contains("write `TRIM_HORIZON`, or deploy once without this handler")
+    );
 }
 
 #[tokio::test]
@@ -158,7 +193,10 @@ async fn what_the_role_or_the_mapping_is_not_ready_for_is_awaited() {
     ] {
         let refused = refusal(400, "InvalidParameterValueException", said);
         let failed = stand(vec![refused]).create(&queue()).await.unwrap_err();
-        let awaited = Retry::Await { after: std::time::Duration::from_millis(500), on: "the role to become usable" };
+        let awaited = Retry::Await {
+            after: std::time::Duration::from_millis(500),
+            on: "the role to become usable",
+        };
         assert_eq!((failed.effect, failed.retry), (Effect::None, awaited));
     }
     let busy = || {
@@ -167,24 +205,51 @@ async fn what_the_role_or_the_mapping_is_not_ready_for_is_awaited() {
     };
     let deleted = stand(vec![busy()]).delete("u-1").await.unwrap_err();
     let changed = with(queue(), "batch_size", json!(2));
-    let updated = stand(vec![busy()]).update("u-1", &queue(), &changed).await.unwrap_err();
+    let updated = stand(vec![busy()])
+        .update("u-1", &queue(), &changed)
+        .await
+        .unwrap_err();
     for failed in [deleted, updated] {
         assert_eq!(failed.effect, Effect::None);
-        assert!(matches!(failed.retry, Retry::Await { on: "the event source mapping to become free", .. }));
+        assert!(matches!(
+            failed.retry,
+            Retry::Await {
+                on: "the event source mapping to become free",
+                ..
+            }
+        ));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_update_says_what_differs_and_waits() {
-    let want = with(with(queue(), "batch_size", json!(50)), "maximum_batching_window", json!(3));
-    let stand = stand(vec![told("u-1", &want, "Updating"), told("u-1", &want, "Updating"), told("u-1", &want, "Enabled")]);
+    let want = with(
+        with(queue(), "batch_size", json!(50)),
+        "maximum_batching_window",
+        json!(3),
+    );
+    let stand = stand(vec![
+        told("u-1", &want, "Updating"),
+        told("u-1", &want, "Updating"),
+        told("u-1", &want, "Enabled"),
+    ]);
     stand.update("u-1", &queue(), &want).await.unwrap();
     assert_eq!(
         stand.aws.operations(),
-        ["UpdateEventSourceMapping", "GetEventSourceMapping", "GetEventSourceMapping"]
+        [
+            "UpdateEventSourceMapping",
+            "GetEventSourceMapping",
+            "GetEventSourceMapping"
+        ]
     );
-    assert_eq!(stand.aws.json(0), json!({"BatchSize": 50, "MaximumBatchingWindowInSeconds": 3}));
-    assert_eq!(stand.aws.asked()[0].line, "PUT /2015-03-31/event-source-mappings/u-1");
+    assert_eq!(
+        stand.aws.json(0),
+        json!({"BatchSize": 50, "MaximumBatchingWindowInSeconds": 3})
+    );
+    assert_eq!(
+        stand.aws.asked()[0].line,
+        "PUT /2015-03-31/event-source-mappings/u-1"
+    );
 }
 
 #[tokio::test]
@@ -198,11 +263,23 @@ async fn removing_maximum_concurrency_removes_it() {
 
 #[tokio::test]
 async fn a_mapping_disabled_by_hand_is_drift_and_is_enabled_again() {
-    let stand = stand(vec![told("u-1", &queue(), "Disabled"), told("u-1", &queue(), "Enabled")]);
+    let stand = stand(vec![
+        told("u-1", &queue(), "Disabled"),
+        told("u-1", &queue(), "Enabled"),
+    ]);
     let there = stand.present(Some("u-1"), Some(&queue())).await;
     let diff = stand.provider.diff(&queue().into(), &there).unwrap();
-    assert_eq!(diff.fields.iter().map(|field| field.path.as_str()).collect::<Vec<_>>(), ["enabled"]);
-    stand.update("u-1", &with(queue(), "enabled", json!(false)), &queue()).await.unwrap();
+    assert_eq!(
+        diff.fields
+            .iter()
+            .map(|field| field.path.as_str())
+            .collect::<Vec<_>>(),
+        ["enabled"]
+    );
+    stand
+        .update("u-1", &with(queue(), "enabled", json!(false)), &queue())
+        .await
+        .unwrap();
     assert_eq!(stand.aws.json(1), json!({"Enabled": true}));
 }
 
@@ -215,7 +292,11 @@ async fn a_mapping_that_lambda_switches_off_is_a_failure_with_its_reason() {
     let stand = stand(replies);
     let failed = stand.create(&queue()).await.unwrap_err();
     assert_eq!((failed.effect, failed.retry), (Effect::Maybe, Retry::Never));
-    assert!(failed.chain().contains("Disabled: The role was deleted"), "{}", failed.chain());
+    assert!(
+        failed.chain().contains("Disabled: The role was deleted"),
+        "{}",
+        failed.chain()
+    );
     assert_eq!(stand.aws.operations().len(), 8);
 }
 
@@ -224,8 +305,13 @@ async fn a_mapping_that_lambda_switches_off_is_a_failure_with_its_reason() {
 async fn chalice_ignores_a_changed_stream_arn_for_ever_and_here_it_is_replaced() {
     let newer = TABLE.replace("2026-01-01", "2026-02-02");
     let stand = stand(vec![told("u-1", &table(), "Enabled")]);
-    let there = stand.present(Some("u-1"), Some(&with(table(), "source_arn", json!(newer)))).await;
-    let diff = stand.provider.diff(&with(table(), "source_arn", json!(newer)).into(), &there).unwrap();
+    let there = stand
+        .present(Some("u-1"), Some(&with(table(), "source_arn", json!(newer))))
+        .await;
+    let diff = stand
+        .provider
+        .diff(&with(table(), "source_arn", json!(newer)).into(), &there)
+        .unwrap();
     assert!(diff.replaces() && !stand.provider.name_bound());
 }
 
@@ -249,7 +335,11 @@ async fn a_deletion_is_over_when_the_mapping_is_gone() {
     stand.delete("u-1").await.unwrap();
     assert_eq!(
         stand.aws.operations(),
-        ["DeleteEventSourceMapping", "GetEventSourceMapping", "GetEventSourceMapping"]
+        [
+            "DeleteEventSourceMapping",
+            "GetEventSourceMapping",
+            "GetEventSourceMapping"
+        ]
     );
 }
 
@@ -262,78 +352,29 @@ async fn what_is_gone_is_deleted() {
     }
 }
 
-#[test]
-fn the_limits_of_aws_are_checked() {
-    let provider = stand(vec![]).provider;
-    let said = |form: Value| match provider.check(&form.into()) {
-        Ok(()) => String::new(),
-        Err(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    };
-    let fifo = |form: Value| with(with(form, "source_arn", json!(format!("{QUEUE}.fifo"))), "name", json!("jobs.fifo"));
-    for fine in [
-        queue(),
-        stream(),
-        table(),
-        fifo(with(queue(), "batch_size", json!(10))),
-        with(with(queue(), "batch_size", json!(10_000)), "maximum_batching_window", json!(300)),
-        with(stream(), "batch_size", json!(10_000)),
-        with(queue(), "maximum_concurrency", json!(1000)),
-        with(table(), "starting_position", json!("TRIM_HORIZON")),
-        with(queue(), "function", json!({"=ref": "lambda_function.worker/arn"})),
-    ] {
-        assert_eq!(said(fine.clone()), "", "{fine}");
-    }
-    for (form, expected) in [
-        (with(queue(), "batch_size", json!(0)), "batch_size: a batch has 1 to 10000 records, not 0"),
-        (with(stream(), "batch_size", json!(10_001)), "batch_size: a batch has 1 to 10000 records, not 10001"),
-        (with(queue(), "batch_size", json!(11)), "batch_size: a queue's batch of more than 10 needs a batching window"),
-        (fifo(with(queue(), "batch_size", json!(11))), "batch_size: a batch of a FIFO queue has 1 to 10 records, not 11"),
-        (with(queue(), "maximum_batching_window", json!(301)), "maximum_batching_window: a window lasts 0 to 300 seconds"),
-        (with(queue(), "maximum_batching_window", json!(-1)), "maximum_batching_window: a window lasts 0 to 300 seconds"),
-        (fifo(with(queue(), "maximum_batching_window", json!(1))), "a FIFO queue has no batching window"),
-        (with(queue(), "maximum_concurrency", json!(1)), "maximum_concurrency: must be 2 to 1000, not 1"),
-        (with(queue(), "maximum_concurrency", json!(1001)), "maximum_concurrency: must be 2 to 1000, not 1001"),
-        (with(stream(), "maximum_concurrency", json!(5)), "only a queue's concurrency can be limited"),
-        (with(queue(), "starting_position", json!("LATEST")), "a queue is read from its front"),
-        (with(stream(), "starting_position", Value::Null), "a stream needs a starting position"),
-        (with(stream(), "starting_position", json!("latest")), "`latest` is no starting position"),
-        (with(stream(), "starting_position", json!("AT_TIMESTAMP")), "`AT_TIMESTAMP` needs a time"),
-        (with(table(), "starting_position", json!("AT_TIMESTAMP")), "`AT_TIMESTAMP` is no starting position"),
-        (with(queue(), "source_arn", json!(STREAM)), "source_arn: `arn:aws:kinesis:us-east-1:123456789012:stream/clicks` is no ARN of a queue"),
-        (with(queue(), "source_arn", json!("jobs")), "`jobs` is no ARN of a queue (arn:aws:sqs:REGION:ACCOUNT:NAME)"),
-        (with(queue(), "source_arn", json!("arn:aws:sqs:us-east-1:12:jobs")), "is no ARN of a queue"),
-        (with(queue(), "source_arn", json!("arn:aws:sqs::123456789012:jobs")), "is no ARN of a queue"),
-        (with(queue(), "source_arn", json!("arn:aws:sqs:us-east-1:123456789012:a/b")), "is no ARN of a queue"),
-        (with(stream(), "source_arn", json!("arn:aws:kinesis:us-east-1:123456789012:clicks")), "is no ARN of a Kinesis stream"),
-        (with(table(), "source_arn", json!("arn:aws:dynamodb:us-east-1:123456789012:table/Orders")), "is no ARN of a table's stream"),
-        (with(queue(), "name", json!("other")), "name: is not the name in"),
-    ] {
-        let found = said(form.clone());
-        assert!(found.contains(expected), "{form}: {found}");
-    }
-}
-
-#[test]
-fn a_form_without_the_name_is_the_same_and_is_called_after_source_and_function() {
-    let provider = stand(vec![]).provider;
-    let project = |form: Value| provider.project(&form.into()).unwrap();
-    assert_eq!(project(with(queue(), "name", Value::Null)), project(queue()));
-    assert_eq!(provider.label(&project(queue())).unwrap(), "jobs to shop-dev-worker");
-    assert_eq!(provider.label(&project(table())).unwrap(), format!("{TABLE} to shop-dev-worker"));
-    let unknown = with(queue(), "function", json!({"=ref": "lambda_function.worker/arn"}));
-    assert!(has_stand_in(project(unknown)["function"].as_str().unwrap()));
-}
-
 #[tokio::test]
 async fn each_service_is_another_type_in_chalices_file() {
     let keys = |resource_type: &str| {
-        let wire = EventSourceMapping::WIRES.iter().find(|wire| wire.resource_type == resource_type).unwrap();
+        let wire = EventSourceMapping::WIRES
+            .iter()
+            .find(|wire| wire.resource_type == resource_type)
+            .unwrap();
         (wire.when.unwrap().1, wire.keys)
     };
-    for (resource_type, wish) in [("sqs_event", queue()), ("kinesis_event", stream()), ("dynamodb_event", table())] {
-        let made = stand(vec![told("u-1", &wish, "Enabled")]).create(&wish).await.unwrap();
+    for (resource_type, wish) in [
+        ("sqs_event", queue()),
+        ("kinesis_event", stream()),
+        ("dynamodb_event", table()),
+    ] {
+        let made = stand(vec![told("u-1", &wish, "Enabled")])
+            .create(&wish)
+            .await
+            .unwrap();
         let (service, keys) = keys(resource_type);
         assert_eq!(made.outputs["service"], service);
-        assert!(keys.iter().all(|(_, output)| made.outputs.contains_key(*output)), "{resource_type}");
+        assert!(
+            keys.iter().all(|(_, output)| made.outputs.contains_key(*output)),
+            "{resource_type}"
+        );
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn seen(uuid: &str, spec: &Spec) -> Seen<Spec> {
         spec: spec.clone(),
         outputs,
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }
 
@@ -102,18 +103,31 @@ impl EventSourceMapping {
         let mappings = self.mappings_of(key).await?;
         let Some(there) = living(key, &mappings) else {
             let (said, on) = if mappings.is_empty() {
-                ("exists and cannot be seen yet", "the event source mapping to become visible")
+                (
+                    "exists and cannot be seen yet",
+                    "the event source mapping to become visible",
+                )
             } else {
-                ("is still being deleted", "the old event source mapping to be gone")
+                (
+                    "is still being deleted",
+                    "the old event source mapping to be gone",
+                )
             };
-            return Err(Failure::awaiting(format!("a mapping of {} {said}", want.source_arn), AFTER, on));
+            return Err(Failure::awaiting(
+                format!("a mapping of {} {said}", want.source_arn),
+                AFTER,
+                on,
+            ));
         };
         if let Some(position) = other_position(want, there) {
             let said = format!("the function reads {} already, from {position}", want.source_arn);
             return Err(Failure::refused(said).with_hint(ways_out(position)));
         }
         let Some(form) = there.form(want.starting_position.as_deref()) else {
-            return Err(Failure::refused(format!("the mapping {} has no source", there.uuid)));
+            return Err(Failure::refused(format!(
+                "the mapping {} has no source",
+                there.uuid
+            )));
         };
         if there.standing(form.enabled) == Standing::Moving {
             self.settled(&there.uuid, form.enabled).await?;
@@ -135,7 +149,9 @@ impl EventSourceMapping {
             match mapping.standing(enabled) {
                 Standing::Reached => Ok(Some(())),
                 Standing::Moving => Ok(None),
-                Standing::Elsewhere(why) => patient(format!("Lambda left the event source mapping {uuid} {why}")),
+                Standing::Elsewhere(why) => {
+                    patient(format!("Lambda left the event source mapping {uuid} {why}"))
+                }
             }
         })
         .await
@@ -153,7 +169,10 @@ impl EventSourceMapping {
 /// The position that `there` began at, if it is not the wanted one.
 pub(super) fn other_position<'m>(want: &Spec, there: &'m Mapping) -> Option<&'m str> {
     let there = there.starting_position.as_deref()?;
-    want.starting_position.as_deref().filter(|want| *want != there).map(|_| there)
+    want.starting_position
+        .as_deref()
+        .filter(|want| *want != there)
+        .map(|_| there)
 }
 
 /// What can be done where the starting position differs.
