@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::testing::{Canned, Reply, Stand, refusal, reply};
-use crate::port::{Effect, Provider, Retry, erase};
+use crate::port::{Effect, Retry, erase};
 
 mod ending;
 mod looking;

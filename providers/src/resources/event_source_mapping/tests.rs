@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::testing::{Canned, Reply, Stand, refusal, reply};
-use crate::port::{Effect, Provider, Retry, erase};
+use crate::port::{Effect, Retry, erase};
 
 mod limits;
 mod looking;
@@ -250,6 +250,17 @@ async fn an_update_says_what_differs_and_waits() {
         stand.aws.asked()[0].line,
         "PUT /2015-03-31/event-source-mappings/u-1"
     );
+}
+
+#[tokio::test]
+async fn an_update_makes_no_mapping() {
+    let want = with(queue(), "batch_size", json!(2));
+    for answer in [gone(), reply(404, "{}"), reply(202, "{}")] {
+        let stand = stand(vec![answer]);
+        let failed = stand.update("u-1", &queue(), &want).await.unwrap_err();
+        assert_eq!((failed.effect, failed.retry), (Effect::None, Retry::Never));
+        assert_eq!(stand.aws.operations(), ["UpdateEventSourceMapping"]);
+    }
 }
 
 #[tokio::test]

@@ -85,7 +85,13 @@ impl EventSourceMapping {
             request = request.enabled(spec.enabled);
         }
         let answer = request.send().await.wrote("lambda:UpdateEventSourceMapping")?;
-        Ok(answer.into())
+        let changed = Mapping::from(answer);
+        if changed.uuid.is_empty() {
+            return Err(Failure::refused(format!(
+                "the event source mapping {uuid} is gone"
+            )));
+        }
+        Ok(changed)
     }
 
     /// `DeleteEventSourceMapping`; false if there is nothing to delete.
