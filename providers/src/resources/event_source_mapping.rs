@@ -11,11 +11,12 @@
 //!
 //! A mapping on its way out counts as absent, and a new one in its place waits until it is gone.
 //!
-//! Function, source and starting position cannot be changed: a new mapping is made beside the old one, which goes after the
-//! commit, because a stream's position is lost with its mapping. For the same reason every deletion waits for the commit,
-//! that of a queue's mapping too, where nothing would be lost: how well a deletion can be taken back is said of a kind, not
-//! of a form. A change of the starting position alone has no place for the new mapping beside the old: it is refused, with
-//! the two ways out.
+//! Function and source cannot be changed: a new mapping is made beside the old one, which goes after the commit, because a
+//! stream's position is lost with its mapping. For the same reason every deletion waits for the commit, that of a queue's
+//! mapping too, where nothing would be lost: how well a deletion can be taken back is said of a kind, not of a form.
+//!
+//! The starting position counts at birth alone, as in Chalice: a living mapping has read on since, so that another wish is
+//! no difference.
 //!
 //! What it does not know: filters, destinations, retries and all else that Chalice cannot say. They stay as they are.
 
@@ -79,7 +80,7 @@ const fn wire(
 
 impl Resource for EventSourceMapping {
     const KIND: Kind = Kind::new("event_source_mapping");
-    const IMMUTABLE: &'static [&'static str] = &["function", "service", "source_arn", "starting_position"];
+    const IMMUTABLE: &'static [&'static str] = &["function", "service", "source_arn"];
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
     const ACTIONS: &'static [&'static str] = &[
@@ -186,10 +187,6 @@ impl Resource for EventSourceMapping {
     }
 
     async fn verify(&self, spec: &Spec) -> Result<Vec<Invalid>, Failure> {
-        let problems = self.source_problems(spec).await?;
-        if !problems.is_empty() {
-            return Ok(problems);
-        }
-        Ok(self.position_problem(spec).await?.into_iter().collect())
+        self.source_problems(spec).await
     }
 }

@@ -52,7 +52,7 @@ pub struct Spec {
     /// How many of the function's instances a queue may keep busy, at most: 2 to 1,000. Queues only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_concurrency: Option<i32>,
-    /// Where reading of a stream begins: `TRIM_HORIZON` or `LATEST`. Streams only.
+    /// Where reading of a stream begins: `TRIM_HORIZON` or `LATEST`. Streams only. Counts when the mapping is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starting_position: Option<String>,
     /// Whether the source is polled.
@@ -146,6 +146,8 @@ impl Spec {
         if let Some(source) = self.source() {
             plain.name = source.shown_name().map(ToOwned::to_owned);
         }
+        // A mapping that has begun to read is past it.
+        plain.starting_position = None;
         serde_json::to_value(plain).unwrap_or(Value::Null)
     }
 

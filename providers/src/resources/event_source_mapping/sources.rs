@@ -7,12 +7,9 @@ use std::error::Error;
 
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use grail_state::template::has_stand_in;
 
 use super::EventSourceMapping;
 use super::form::{Service, Source, Spec};
-use super::listing::living;
-use super::writing::{other_position, ways_out};
 use crate::aws::Outcome;
 use crate::aws::outcome::{Verdict, verdict};
 use crate::port::{Failure, Invalid};
@@ -105,21 +102,6 @@ impl EventSourceMapping {
         let request = self.context.clients.dynamodbstreams.read().describe_stream();
         let answer = request.stream_arn(&spec.source_arn).limit(1).send().await;
         presence("dynamodb:DescribeStream", answer, |_| false)
-    }
-
-    /// Says before the deploy what it would be refused for: another starting position than the living mapping has.
-    pub(super) async fn position_problem(&self, spec: &Spec) -> Result<Option<Invalid>, Failure> {
-        if spec.starting_position.is_none() || has_stand_in(&spec.function) || has_stand_in(&spec.source_arn)
-        {
-            return Ok(None);
-        }
-        let key = (spec.function.as_str(), spec.source_arn.as_str());
-        let mappings = self.mappings_of(key).await?;
-        let other = living(key, &mappings).and_then(|there| other_position(spec, there));
-        Ok(other.map(|position| Invalid {
-            field: "starting_position".to_owned(),
-            why: ways_out(position),
-        }))
     }
 }
 

@@ -103,7 +103,7 @@ impl EventSourceMapping {
     }
 
     /// The mapping that stands in the way of a new one. Its function is ours and so is it; where its form differs, the next
-    /// step changes it. One that cannot become what is wanted is left alone: it may be the one that is being replaced.
+    /// step changes it.
     pub(super) async fn made_before(&self, want: &Spec) -> Result<Seen<Spec>, Failure> {
         let key = (want.function.as_str(), want.source_arn.as_str());
         let mappings = self.mappings_of(key).await?;
@@ -125,10 +125,6 @@ impl EventSourceMapping {
                 on,
             ));
         };
-        if let Some(position) = other_position(want, there) {
-            let said = format!("the function reads {} already, from {position}", want.source_arn);
-            return Err(Failure::refused(said).with_hint(ways_out(position)));
-        }
         let Some(form) = there.form(want.starting_position.as_deref()) else {
             return Err(Failure::refused(format!(
                 "the mapping {} has no source",
@@ -170,23 +166,6 @@ impl EventSourceMapping {
         })
         .await
     }
-}
-
-/// The position that `there` began at, if it is not the wanted one.
-pub(super) fn other_position<'m>(want: &Spec, there: &'m Mapping) -> Option<&'m str> {
-    let there = there.starting_position.as_deref()?;
-    want.starting_position
-        .as_deref()
-        .filter(|want| *want != there)
-        .map(|_| there)
-}
-
-/// What can be done where the starting position differs.
-pub(super) fn ways_out(position: &str) -> String {
-    format!(
-        "the starting position of a mapping cannot be changed: write `{position}`, or deploy once without this handler and \
-         then with it again"
-    )
 }
 
 /// An empty configuration takes the limit away.

@@ -163,21 +163,3 @@ async fn a_source_in_another_region_is_refused_without_a_look() {
     );
     assert_eq!(asked, []);
 }
-
-#[tokio::test]
-async fn a_changed_starting_position_is_found_before_the_deploy() {
-    let there = with(stream(), "starting_position", json!("TRIM_HORIZON"));
-    let found = || {
-        reply(
-            200,
-            json!({"StreamDescriptionSummary": {"StreamName": "clicks", "StreamARN": STREAM, "StreamStatus": "ACTIVE",
-            "RetentionPeriodHours": 24, "StreamCreationTimestamp": 1.5e9, "EnhancedMonitoring": [], "OpenShardCount": 1}}),
-        )
-    };
-    let listed = list(&[mapping("u-1", &there, "Enabled")], None);
-    let (problems, asked) = verify(vec![found(), listed], &stream()).await;
-    assert!(problems[0].starts_with("starting_position: ") && problems[0].contains("write `TRIM_HORIZON`"));
-    assert_eq!(asked[1].operation, "ListEventSourceMappings");
-    let same = list(&[mapping("u-1", &stream(), "Enabled")], None);
-    assert_eq!(verify(vec![found(), same], &stream()).await.0, [""; 0]);
-}
