@@ -40,4 +40,6 @@ resources! {
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
+    s3_notification::S3Notification,
+    sns_subscription::SnsSubscription,
 }

@@ -45,6 +45,8 @@ pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Reply {
 pub(crate) struct Asked {
     /// The operation: `CreateFunction`.
     pub(crate) operation: String,
+    /// Where: `lambda.us-east-1.amazonaws.com`.
+    pub(crate) host: String,
     /// Method and path with query: `POST /2015-03-31/functions`.
     pub(crate) line: String,
     /// The body as text.
@@ -105,6 +107,7 @@ impl HttpConnector for Canned {
             .nth(3)
             .map_or_else(String::new, |rest| format!("/{rest}"));
         let asked = Asked {
+            host: uri.split('/').nth(2).unwrap_or_default().to_owned(),
             operation: request
                 .extension::<Operation>()
                 .map_or_else(String::new, |operation| operation.name.clone()),
