@@ -306,7 +306,7 @@ fn hint(verdict: &Verdict, action: &str, said: &Said) -> Option<String> {
         Verdict::Refused if code.starts_with("ExpiredToken") || code == "RequestExpired" => {
             Some("the credentials have expired: sign in again".to_owned())
         }
-        Verdict::Refused if code.starts_with("LimitExceeded") || code == "CodeStorageExceededException" => {
+        Verdict::Refused if code.contains("LimitExceeded") || code == "CodeStorageExceededException" => {
             Some("a quota of the account is used up: remove something or ask AWS for more".to_owned())
         }
         _ => None,

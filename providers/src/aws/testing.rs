@@ -49,6 +49,8 @@ pub(crate) struct Asked {
     pub(crate) host: String,
     /// Method and path with query: `POST /2015-03-31/functions`.
     pub(crate) line: String,
+    /// The headers, by their names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
     /// The body as text.
     pub(crate) body: String,
 }
@@ -112,6 +114,11 @@ impl HttpConnector for Canned {
                 .extension::<Operation>()
                 .map_or_else(String::new, |operation| operation.name.clone()),
             line: format!("{} {path}", request.method()),
+            headers: request
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             body: String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned(),
         };
         let mut inner = self.0.lock().unwrap();

@@ -34,7 +34,7 @@ use grail_state::{Handle, Kind, Proof, Several, Wire};
 use serde_json::{Value, json};
 
 use self::document::{Notifications, Rule};
-use self::exchange::{Checks, Found};
+use self::exchange::Found;
 pub use self::form::{Entry, Spec};
 use self::merge::{Claim, merge, pair, without};
 use self::sought::{Sought, functions_in, functions_of};
@@ -63,7 +63,7 @@ impl S3Notification {
     /// Brings our part of the bucket's configuration to `spec`. What is ours by `claim` and not wanted goes.
     async fn establish(&self, spec: &Spec, claim: Claim) -> Result<Seen<Spec>, Failure> {
         let edit = |theirs: &Notifications| merge(theirs, &claim, &spec.entries);
-        let settled = exchange::change(&self.context, &spec.bucket, Checks::Destinations, edit).await?;
+        let settled = exchange::change(&self.context, &spec.bucket, edit).await?;
         let Some(settled) = settled else {
             return Err(Failure::refused(format!("there is no bucket {} here", spec.bucket))
                 .with_hint(self.how_to_get(&spec.bucket)));
@@ -208,7 +208,7 @@ impl Resource for S3Notification {
         let had = functions_of(request.spec).chain(functions_in(request.outputs).into_values());
         let claim = self.claim(bucket).with(had);
         let edit = |theirs: &Notifications| without(theirs, &claim);
-        exchange::change(&self.context, bucket, Checks::Nothing, edit).await.map(|_| ())
+        exchange::change(&self.context, bucket, edit).await.map(|_| ())
     }
 
     async fn verify(&self, spec: &Spec) -> Result<Vec<Invalid>, Failure> {
@@ -218,7 +218,9 @@ impl Resource for S3Notification {
         let (bucket, region) = (&spec.bucket, &self.context.region);
         let why = match exchange::find(&self.context, bucket).await? {
             Found::Here(there) => return Ok(self.overlaps(spec, &there)),
-            Found::Missing => format!("there is no bucket `{bucket}`: {}", self.how_to_get(bucket)),
+            Found::Missing => {
+                format!("there is no bucket `{bucket}`: a project names its buckets and does not make them")
+            }
             Found::Elsewhere(place) => format!(
                 "the bucket `{bucket}` is in {}, and S3 calls functions of its own region only; this stage is in {region}",
                 place.as_deref().unwrap_or("another region")

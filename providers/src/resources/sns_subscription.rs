@@ -294,7 +294,7 @@ impl Resource for SnsSubscription {
         let why = match &answer {
             Err(error) => match verdict(error) {
                 Verdict::Denied => return Ok(Vec::new()),
-                Verdict::NotFound => "make it first: a project names its topics and does not make them".to_owned(),
+                Verdict::NotFound => "a project names its topics and does not make them".to_owned(),
                 Verdict::Refused if error.code() == Some("InvalidParameter") => {
                     error.message().unwrap_or("its ARN is not valid").to_owned()
                 }
