@@ -42,4 +42,6 @@ resources! {
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
+    s3_notification::S3Notification,
+    sns_subscription::SnsSubscription,
 }

@@ -140,6 +140,11 @@ async fn what_time_cures_is_awaited() {
             "Cannot update the event source mapping because it is in use.",
             "the event source mapping to become free",
         ),
+        (
+            "InvalidArgument",
+            "Unable to validate the following destination configurations",
+            "S3 to be let into the function",
+        ),
     ] {
         let failed = after(refusal(400, code, message)).await;
         assert_eq!(
@@ -175,8 +180,16 @@ async fn a_refusal_is_final_and_says_what_is_missing() {
     assert!(denied.hint.unwrap().contains("`iam:PassRole`"));
     let denied = after(refusal(403, "AccessDeniedException", "no")).await;
     assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
-    let full = after(refusal(400, "CodeStorageExceededException", "75 GB")).await;
-    assert!(full.hint.unwrap().contains("quota"));
+    let denied = after(refusal(403, "AuthorizationError", "no")).await;
+    assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
+    for code in [
+        "CodeStorageExceededException",
+        "LimitExceeded",
+        "SubscriptionLimitExceeded",
+    ] {
+        let full = after(refusal(400, code, "no more")).await;
+        assert!(full.hint.unwrap().contains("quota"), "{code}");
+    }
 }
 
 #[tokio::test]
@@ -184,14 +197,18 @@ async fn gone_found_and_made_know_the_answers_that_are_none() {
     let aws = Canned::new([
         refusal(404, "ResourceNotFoundException", "Function not found"),
         refusal(404, "ResourceNotFoundException", "Function not found"),
+        refusal(404, "NotFound", "Topic does not exist"),
+        refusal(404, "NoSuchBucket", "The specified bucket does not exist"),
         refusal(409, "ResourceConflictException", "Function already exist: f"),
     ]);
     let context = aws.context();
     let lambda = &context.clients.lambda;
     let deleted = lambda.write().delete_function().function_name("f").send().await;
     deleted.gone("lambda:DeleteFunction").unwrap();
-    let there = lambda.read().get_function().function_name("f").send().await;
-    assert!(there.found("lambda:GetFunction").unwrap().is_none());
+    for code in ["ResourceNotFoundException", "NotFound", "NoSuchBucket"] {
+        let there = lambda.read().get_function().function_name(code).send().await;
+        assert!(there.found("lambda:GetFunction").unwrap().is_none(), "{code}");
+    }
     let made = lambda.write().create_function().function_name("f").role("r");
     let made = made
         .code(aws_sdk_lambda::types::FunctionCode::builder().build())
