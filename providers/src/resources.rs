@@ -34,10 +34,14 @@ macro_rules! resources {
 }
 
 resources! {
+    api_mapping::ApiMapping,
     api_stage::ApiStage,
+    custom_domain::CustomDomain,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
+    websocket_api::WebsocketApi,
+    websocket_stage::WebsocketStage,
 }

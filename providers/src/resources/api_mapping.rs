@@ -1,0 +1,420 @@
+//! The mapping of a path below a custom domain to a stage of an API.
+//!
+//! **Calls.** Plain prefixes of REST domains by the first version of the service (`CreateBasePathMapping`), as Chalice does.
+//! Mappings of WebSocket domains, and prefixes with an inner `/`, which the first version refuses (issue 1897 of Chalice), by
+//! the second (`CreateApiMapping`). The root is `(none)` in the first version and an empty key in the second, to which
+//! Chalice sends `(none)` too; emulators give that back, so both are read as the root.
+//!
+//! **Identity.** Domain and prefix. A mapping at our place that leads to our API is ours, and so is the recorded one; one
+//! that leads to another API is somebody else's. A mapping that was turned to another API since we last saw it is not
+//! deleted.
+//!
+//! **Chalice** never turns an existing mapping to another API or stage; here that is one call. A changed prefix is a new
+//! mapping beside the old one, which goes after the commit: no caller meets a moment without either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_apigateway::types::{Op, PatchOperation};
+use aws_sdk_apigatewayv2::types::ApiMapping as LiveMapping;
+use grail_state::template::has_stand_in;
+use grail_state::{Handle, Kind, Proof, Wire};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::custom_domain::Protocol;
+use crate::aws::{Context, Outcome};
+use crate::port::{
+    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
+};
+
+/// How the first version writes the root.
+const ROOT: &str = "(none)";
+/// How long a key may be (developer guide, API mappings).
+const LONGEST: usize = 300;
+
+/// A mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The domain.
+    pub domain: String,
+    /// The path below it, without slashes at its ends; empty for the root.
+    pub prefix: String,
+    /// Which kind of API the domain serves.
+    pub protocol: Protocol,
+    /// The id of the API.
+    pub api: String,
+    /// The name of its stage.
+    pub stage: String,
+}
+
+/// Where a mapping is, and by which version of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    domain: String,
+    prefix: String,
+    protocol: Protocol,
+}
+
+impl Place {
+    /// The places to look at: that of the handle, then that of the spec as far as it is known.
+    fn of(at: &Locator<'_>) -> Vec<Self> {
+        let recorded = at.record.map(|record| &record.spec);
+        let protocol = Protocol::of(at.spec.or(recorded), &at.id.name);
+        let field = |key| {
+            let value = at.spec.and_then(|spec| spec.get(key)).and_then(Value::as_str);
+            value.filter(|text| !has_stand_in(text)).map(ToOwned::to_owned)
+        };
+        let natural = field("domain").zip(field("prefix"));
+        let natural = natural.map(|(domain, prefix)| Self {
+            domain,
+            prefix,
+            protocol,
+        });
+        let known = at.handle.and_then(|handle| Self::named(handle, protocol));
+        let mut places: Vec<_> = known.into_iter().chain(natural).collect();
+        places.dedup();
+        places
+    }
+
+    fn named(handle: &Handle, protocol: Protocol) -> Option<Self> {
+        let (domain, prefix) = handle.0.split_once('/')?;
+        Some(Self {
+            domain: domain.to_owned(),
+            prefix: prefix.to_owned(),
+            protocol,
+        })
+    }
+
+    /// True if the second version serves it.
+    fn is_second(&self) -> bool {
+        self.protocol == Protocol::Websocket || self.prefix.contains('/')
+    }
+
+    /// The prefix as the first version writes it.
+    fn base_path(&self) -> &str {
+        if self.prefix.is_empty() { ROOT } else { &self.prefix }
+    }
+}
+
+impl From<&Spec> for Place {
+    fn from(spec: &Spec) -> Self {
+        Self {
+            domain: spec.domain.clone(),
+            prefix: spec.prefix.clone(),
+            protocol: spec.protocol,
+        }
+    }
+}
+
+/// Where a mapping leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Target {
+    /// The mapping's id in the second version.
+    id: Option<String>,
+    api: String,
+    stage: String,
+}
+
+/// The resource type.
+#[derive(Debug)]
+pub struct ApiMapping {
+    context: Arc<Context>,
+}
+
+impl ApiMapping {
+    /// The type in `context`.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    fn seen(place: &Place, target: &Target, proof: Proof) -> Seen<Spec> {
+        let Place {
+            domain,
+            prefix,
+            protocol,
+        } = place;
+        let key = format!("/{prefix}");
+        let outputs = [("mapping", json!([{"key": key}])), ("key", json!(key))];
+        Seen {
+            handle: Handle(format!("{domain}/{prefix}")),
+            spec: Spec {
+                domain: domain.clone(),
+                prefix: prefix.clone(),
+                protocol: *protocol,
+                api: target.api.clone(),
+                stage: target.stage.clone(),
+            },
+            outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
+            proof,
+        }
+    }
+
+    fn made(spec: &Spec) -> Seen<Spec> {
+        let target = Target {
+            id: None,
+            api: spec.api.clone(),
+            stage: spec.stage.clone(),
+        };
+        Self::seen(&spec.into(), &target, Proof::Ours)
+    }
+
+    /// Where the mapping at `place` leads.
+    async fn target(&self, place: &Place) -> Result<Option<Target>, Failure> {
+        if place.is_second() {
+            let all = mappings(&self.context, &place.domain).await?.unwrap_or_default();
+            let found = all.into_iter().find(|one| key_of(one) == place.prefix);
+            return Ok(found.map(|found| Target {
+                id: found.api_mapping_id,
+                api: found.api_id.unwrap_or_default(),
+                stage: found.stage.unwrap_or_default(),
+            }));
+        }
+        let client = self.context.clients.apigateway.read();
+        let asked = client.get_base_path_mapping().domain_name(&place.domain);
+        let found = asked.base_path(place.base_path()).send().await.found("apigateway:GET")?;
+        Ok(found.map(|found| Target {
+            id: None,
+            api: found.rest_api_id.unwrap_or_default(),
+            stage: found.stage.unwrap_or_default(),
+        }))
+    }
+
+    /// Makes the mapping; false if there is one at its place.
+    async fn make(&self, spec: &Spec) -> Result<bool, Failure> {
+        let place = Place::from(spec);
+        let clients = &self.context.clients;
+        if place.is_second() {
+            let key = Some(spec.prefix.clone()).filter(|key| !key.is_empty());
+            let sent = clients.apigatewayv2.write().create_api_mapping();
+            let answer = sent
+                .domain_name(&spec.domain)
+                .set_api_mapping_key(key)
+                .api_id(&spec.api)
+                .stage(&spec.stage)
+                .send()
+                .await;
+            return Ok(answer.made("apigateway:POST")?.is_some());
+        }
+        let sent = clients.apigateway.write().create_base_path_mapping();
+        let answer = sent
+            .domain_name(&spec.domain)
+            .base_path(place.base_path())
+            .rest_api_id(&spec.api)
+            .stage(&spec.stage)
+            .send()
+            .await;
+        Ok(answer.made("apigateway:POST")?.is_some())
+    }
+
+    /// Turns the mapping from `present` to where `spec` wants it.
+    async fn turn(&self, spec: &Spec, present: &Target) -> Result<(), Failure> {
+        let place = Place::from(spec);
+        let clients = &self.context.clients;
+        if place.is_second() {
+            let sent = clients.apigatewayv2.write().update_api_mapping();
+            let answer = sent
+                .domain_name(&spec.domain)
+                .set_api_mapping_id(present.id.clone())
+                .api_id(&spec.api)
+                .stage(&spec.stage)
+                .send()
+                .await;
+            return answer.wrote("apigateway:PATCH").map(drop);
+        }
+        let fields = [
+            ("/restapiId", &present.api, &spec.api),
+            ("/stage", &present.stage, &spec.stage),
+        ];
+        let patches: Vec<_> = fields
+            .into_iter()
+            .filter(|(_, there, wanted)| there != wanted)
+            .map(|(path, _, wanted)| {
+                let patch = PatchOperation::builder().op(Op::Replace).path(path);
+                patch.value(wanted).build()
+            })
+            .collect();
+        let sent = clients.apigateway.write().update_base_path_mapping();
+        let answer = sent
+            .domain_name(&spec.domain)
+            .base_path(place.base_path())
+            .set_patch_operations(Some(patches))
+            .send()
+            .await;
+        answer.wrote("apigateway:PATCH").map(drop)
+    }
+}
+
+/// The prefix of a mapping, however the root is written.
+fn key_of(mapping: &LiveMapping) -> &str {
+    match mapping.api_mapping_key().unwrap_or_default() {
+        ROOT => "",
+        key => key.trim_start_matches('/'),
+    }
+}
+
+/// All mappings of a domain as the second version shows them; `None` if it knows no such domain.
+async fn mappings(context: &Context, domain: &str) -> Result<Option<Vec<LiveMapping>>, Failure> {
+    let client = context.clients.apigatewayv2.read();
+    let (mut all, mut next) = (Vec::new(), None);
+    loop {
+        let request = client.get_api_mappings().domain_name(domain).set_next_token(next);
+        let Some(page) = request.send().await.found("apigateway:GET")? else {
+            return Ok(None);
+        };
+        all.extend(page.items.unwrap_or_default());
+        match page.next_token.filter(|token| !token.is_empty()) {
+            Some(token) => next = Some(token),
+            None => return Ok(Some(all)),
+        }
+    }
+}
+
+/// True if anybody has a mapping on `domain`. The second version shows all; of a REST domain the first is asked too, since
+/// not all emulators show the one version's mappings in the other.
+pub(super) async fn is_mapped(context: &Context, domain: &str, protocol: Protocol) -> Result<bool, Failure> {
+    let shown = mappings(context, domain).await?.unwrap_or_default();
+    if !shown.is_empty() || protocol == Protocol::Websocket {
+        return Ok(!shown.is_empty());
+    }
+    let client = context.clients.apigateway.read();
+    let asked = client.get_base_path_mappings().domain_name(domain).limit(1);
+    let first = asked.send().await.found("apigateway:GET")?;
+    Ok(first.and_then(|first| first.items).is_some_and(|items| !items.is_empty()))
+}
+
+impl Resource for ApiMapping {
+    const KIND: Kind = Kind::new("api_mapping");
+    const IMMUTABLE: &'static [&'static str] = &["domain", "prefix"];
+    const UNDELETE: Undelete = Undelete::Exact;
+    const NAME_BOUND: bool = false;
+    const ACTIONS: &'static [&'static str] = &[
+        "apigateway:DELETE",
+        "apigateway:GET",
+        "apigateway:PATCH",
+        "apigateway:POST",
+    ];
+    /// The mapping; where the second version serves it, the first page of the domain's mappings.
+    const READS: Cost = Cost {
+        each: 1,
+        lists: 0,
+        page: 0,
+    };
+    const WIRES: &'static [Wire] = &[Wire {
+        keys: &[("api_mapping", "mapping")],
+        ..Wire::to("domain_name")
+    }];
+    type Spec = Spec;
+
+    fn check(spec: &Spec) -> Vec<Invalid> {
+        let prefix = spec.prefix.as_str();
+        let legal = |c: char| c.is_ascii_alphanumeric() || "$-_.+!*'()/".contains(c);
+        let part = |part: &str| !part.is_empty();
+        let why = if prefix.is_empty() {
+            return Vec::new();
+        } else if !prefix.chars().all(legal) {
+            "may only have letters, digits and the characters $-_.+!*'()"
+        } else if prefix.len() > LONGEST {
+            "may have no more than 300 characters"
+        } else if prefix == ROOT || !prefix.split('/').all(part) {
+            "must be parts with single slashes between them, or nothing for the root"
+        } else {
+            return Vec::new();
+        };
+        vec![Invalid {
+            field: "prefix".to_owned(),
+            why: format!("`{prefix}` {why}"),
+        }]
+    }
+
+    fn label(spec: &Value) -> Option<String> {
+        let field = |key| spec.get(key).and_then(Value::as_str);
+        Some(format!("{}/{}", field("domain")?, field("prefix")?))
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        for place in Place::of(&at) {
+            let Some(target) = self.target(&place).await? else {
+                continue;
+            };
+            let recorded = at.record.map(|record| &record.spec);
+            let mut known = [at.spec, recorded].into_iter().flatten();
+            let ours = known.any(|spec| spec.get("api").and_then(Value::as_str) == Some(&target.api));
+            let proof = if ours { Proof::Ours } else { Proof::NameOnly };
+            return Ok(Some(Self::seen(&place, &target, proof)));
+        }
+        Ok(None)
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let spec = request.spec;
+        let place = Place::from(spec);
+        // Emulators let a second birth take the place of the first, whoever's it is.
+        let there = match self.target(&place).await? {
+            None if self.make(spec).await? => return Ok(Self::made(spec)),
+            None => self.target(&place).await?,
+            there => there,
+        };
+        let Some(target) = there else {
+            let text = format!("somebody else changes the mappings of {}", spec.domain);
+            return Err(Failure::later(text, Duration::from_secs(1)));
+        };
+        if target.api != spec.api {
+            let Spec { domain, prefix, .. } = spec;
+            return Err(Failure::foreign(format_args!("a mapping of {domain}/{prefix} to another API")));
+        }
+        if target.stage != spec.stage {
+            self.turn(spec, &target).await?;
+        }
+        Ok(Self::made(spec))
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let want = request.want;
+        let place = Place::from(want);
+        let present = if place.is_second() {
+            let there = self.target(&place).await?;
+            let gone = || Failure::refused(format!("the mapping {} is gone", request.handle));
+            there.ok_or_else(gone)?
+        } else {
+            let field = |key| request.have.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            Target {
+                id: None,
+                api: field("api"),
+                stage: field("stage"),
+            }
+        };
+        self.turn(want, &present).await?;
+        Ok(Self::made(want))
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let protocol = Protocol::of(Some(request.spec), &request.id.name);
+        let Some(place) = Place::named(request.handle, protocol) else {
+            let text = format!("`{}` names no mapping of a domain", request.handle);
+            return Err(Failure::refused(text));
+        };
+        let Some(target) = self.target(&place).await? else {
+            return Ok(());
+        };
+        let ours = request.spec.get("api").and_then(Value::as_str);
+        if ours.is_some_and(|ours| !has_stand_in(ours) && ours != target.api) {
+            tracing::info!(mapping = %request.handle, "the mapping stays: it leads to another API now");
+            return Ok(());
+        }
+        let clients = &self.context.clients;
+        if place.is_second() {
+            let sent = clients.apigatewayv2.write().delete_api_mapping();
+            let sent = sent.domain_name(&place.domain).set_api_mapping_id(target.id);
+            return sent.send().await.gone("apigateway:DELETE");
+        }
+        let sent = clients.apigateway.write().delete_base_path_mapping();
+        let sent = sent.domain_name(&place.domain).base_path(place.base_path());
+        sent.send().await.gone("apigateway:DELETE")
+    }
+}
+
+#[cfg(test)]
+mod tests;
