@@ -135,6 +135,7 @@ impl CustomDomain {
                 Some(token) => Proof::Mark(StepToken(token.clone())),
                 None => Proof::NameOnly,
             },
+            additions: Vec::new(),
         }
     }
 

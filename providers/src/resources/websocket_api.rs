@@ -11,7 +11,7 @@
 //! plan completes it. A route of ours that was changed by hand shows as "changed outside", and is pointed back.
 //!
 //! **Strangers.** Routes under other keys than Chalice's three, and integrations of another form than Chalice's, belong to
-//! somebody else. They stay, and `definition_digest` leaves them out: a stranger's draft is no reason for a deployment of
+//! somebody else. They are told and kept, and `definition_digest` leaves them out: a stranger's draft is no reason for a deployment of
 //! ours, which would make it live before its time. It goes live with the next deployment of anybody.
 //!
 //! **Identity.** The id; else the mark in the description; else the name together with an integration that calls a function
@@ -121,6 +121,7 @@ impl WebsocketApi {
             outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
             proof,
             spec,
+            additions: Vec::new(),
         }
     }
 
@@ -142,7 +143,10 @@ impl WebsocketApi {
                 None => Proof::NameOnly,
             }
         };
-        self.seen(&reading.head.id, spec, proof)
+        Seen {
+            additions: reading.others(&spec.routes),
+            ..self.seen(&reading.head.id, spec, proof)
+        }
     }
 
     /// Makes an API without routes, unless an earlier try of this attempt did. What is there then.

@@ -93,6 +93,7 @@ impl WebsocketStage {
             },
             outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
             proof: Proof::Ours,
+            additions: Vec::new(),
         }
     }
 

@@ -54,6 +54,7 @@ fn remote(spec: &Value) -> Remote {
         spec: spec.clone(),
         outputs: BTreeMap::new(),
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }
 

@@ -119,6 +119,13 @@ impl Reading {
         routes
     }
 
+    /// The routes besides `ours`, in words.
+    pub(super) fn others(&self, ours: &BTreeMap<String, Route>) -> Vec<String> {
+        let keys = self.routes.iter().filter_map(LiveRoute::route_key);
+        let others: BTreeSet<_> = keys.filter(|key| !ours.contains_key(*key)).collect();
+        others.into_iter().map(|key| format!("route {key}")).collect()
+    }
+
     /// The integration that a route leads to.
     fn target(&self, live: &LiveRoute) -> Option<&Integration> {
         self.integration(target_id(live)?)

@@ -277,6 +277,7 @@ async fn strangers_routes_are_not_shown_and_are_no_reason_for_a_deployment() {
     integrations.push(json!({"integrationId": "i7", "integrationType": "MOCK"}));
     let after = seen(&routes, &integrations, Some(&want)).await;
     assert_eq!((before.spec, before.outputs), (after.spec, after.outputs));
+    assert_eq!((before.additions, after.additions), (vec![], vec!["route shout".to_owned()]));
     // A handler that the application does not have, answered by somebody else's function.
     let theirs = json!({
         "integrationId": "i2", "integrationType": "AWS_PROXY", "contentHandlingStrategy": "CONVERT_TO_TEXT",

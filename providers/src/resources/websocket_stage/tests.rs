@@ -48,6 +48,7 @@ fn remote(deployment: &str, definition: &str) -> Remote {
         spec,
         outputs: BTreeMap::from([("deployment_id".to_owned(), json!(deployment))]),
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }
 
