@@ -37,6 +37,8 @@ resources! {
     api_mapping::ApiMapping,
     api_stage::ApiStage,
     custom_domain::CustomDomain,
+    event_rule::EventRule,
+    event_source_mapping::EventSourceMapping,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
     lambda_permission::LambdaPermission,
