@@ -34,7 +34,9 @@ macro_rules! resources {
 }
 
 resources! {
+    api_mapping::ApiMapping,
     api_stage::ApiStage,
+    custom_domain::CustomDomain,
     event_rule::EventRule,
     event_source_mapping::EventSourceMapping,
     iam_role::IamRole,
@@ -44,4 +46,6 @@ resources! {
     rest_api::RestApi,
     s3_notification::S3Notification,
     sns_subscription::SnsSubscription,
+    websocket_api::WebsocketApi,
+    websocket_stage::WebsocketStage,
 }
