@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::source::chalice::app::App;
 use crate::source::chalice::config::{Overrides, ProjectConfig, StageConfig};
 use crate::source::chalice::diagnostic::Problem;
-use crate::source::chalice::lower::{Account, PackageFacts, lower};
+use crate::source::chalice::lower::{Account, PackageFacts, Zip, lower};
 use crate::source::chalice::package::{self, Architecture, Package, Target};
 use crate::source::chalice::probe::{self, Cache, Probed};
 use crate::source::chalice::validate::validate;
@@ -205,9 +205,12 @@ fn keep(package: Package, artifacts: &dyn Artifacts, remarks: &Remarks) -> Resul
         size: package.size.zipped,
     });
     Ok(PackageFacts {
-        content: package.content.to_string(),
-        artifact: digest.0,
-        size: package.size.zipped,
+        code: Zip {
+            content: package.content.to_string(),
+            artifact: digest.0,
+            size: package.size.zipped,
+        },
+        layer: None,
         runtime: package.runtime.name,
     })
 }
