@@ -9,6 +9,8 @@ use grail_state::digest::Digester;
 use crate::aws::Context;
 use crate::port::{Catalog, Cost, Resource, erase};
 
+mod packages;
+
 /// Declares the modules and makes the catalogue of their types.
 macro_rules! resources {
     ($($module:ident::$name:ident),+ $(,)?) => {
@@ -37,6 +39,7 @@ resources! {
     api_stage::ApiStage,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
+    lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,

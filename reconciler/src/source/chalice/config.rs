@@ -123,7 +123,6 @@ impl ProjectConfig {
         config.check_stage_name(&mut problems);
         config.check_app_name(&mut problems);
         config.check_domains(&mut problems);
-        config.check_not_yet(&mut problems);
         judge(problems).map(|warnings| (config, warnings))
     }
 }

@@ -247,23 +247,6 @@ impl StageConfig {
             Some(_) => {}
         }
     }
-
-    pub(super) fn check_not_yet(&self, problems: &mut Vec<Problem>) {
-        for key in ["automatic_layer"] {
-            let wanted = self
-                .look_up(key, None)
-                .is_some_and(|(value, _)| is_truthy(&value));
-            if wanted {
-                let told = format!("grail cannot deploy `{key}` yet");
-                let hint = "remove it for this stage, or keep deploying this stage with Chalice for now";
-                problems.push(
-                    Problem::error("config::not-yet", told)
-                        .hint(hint)
-                        .at(self.place(key, None)),
-                );
-            }
-        }
-    }
 }
 
 /// What holds where nobody says anything.

@@ -245,7 +245,6 @@ fn every_problem_of_a_file_is_told_at_once_with_its_place() {
             "warning config::unknown-key .chalice/config.json:5:7 unknown key `lambda_timout` -> did you mean `lambda_timeout`?",
             "error config::wrong-type .chalice/config.json:6:25 `lambda_timeout`: expected a whole number, found a string",
             "error config::wrong-type .chalice/config.json:7:40 `PIN` in `environment_variables`: expected a string, found a number",
-            "error config::not-yet .chalice/config.json:8:26 grail cannot deploy `automatic_layer` yet -> remove it for this stage, or keep deploying this stage with Chalice for now",
             "error config::wrong-type .chalice/config.json:9:44 `layers`: expected a list of strings, found a string",
             "warning config::ignored-key .chalice/config.json:9:51 `automatic_layer` has no effect here -> Chalice reads it at the top level and in a stage only",
             "warning config::wrong-type .chalice/config.json:11:22 `xray`: expected true or false, found a string",
