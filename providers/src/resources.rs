@@ -9,6 +9,8 @@ use grail_state::digest::Digester;
 use crate::aws::Context;
 use crate::port::{Catalog, Cost, Resource, erase};
 
+mod packages;
+
 /// Declares the modules and makes the catalogue of their types.
 macro_rules! resources {
     ($($module:ident::$name:ident),+ $(,)?) => {
@@ -41,6 +43,7 @@ resources! {
     event_source_mapping::EventSourceMapping,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
+    lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,

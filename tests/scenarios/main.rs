@@ -18,6 +18,7 @@ mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
 mod interchange;
+mod layers;
 mod local_cloud;
 mod oracle;
 mod rollback;
