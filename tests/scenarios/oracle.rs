@@ -26,11 +26,10 @@ impl Stand {
         let moto = Moto::start();
         let proxy = Proxy::before_moto(&moto.endpoint());
         let account = Account::at(&proxy.quiet_endpoint());
-        fixture.prepare(&account);
         Stand {
+            project: fixture.prepared(&account),
             proxy,
             account,
-            project: fixture.project(),
             _moto: moto,
         }
     }

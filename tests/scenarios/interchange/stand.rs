@@ -29,12 +29,12 @@ impl Stand {
         let moto = Moto::start();
         let proxy = Proxy::before_moto(&moto.endpoint());
         let account = Account::at(&proxy.quiet_endpoint());
-        fixture.prepare(&account);
+        let project = fixture.prepared(&account);
         Stand {
             before: World::read(&account),
             proxy,
             account,
-            project: fixture.project(),
+            project,
             fixture,
             stage,
             _moto: moto,
@@ -163,6 +163,7 @@ impl Stand {
                 clean.project.write(&name, &text);
             }
         }
+        self.fixture.fit(&clean.account, &clean.project);
         clean.writes_of(&["deploy"]);
         let [now, clean] = [self.world(), clean.world()].map(|world| {
             let mut value = world.comparable();
