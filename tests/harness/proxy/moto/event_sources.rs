@@ -28,7 +28,7 @@ pub(super) async fn create(upstream: &Upstream, asked: Asked) -> Answer {
         return refusal("lambda", 409, "ResourceConflictException", &message);
     }
     let answer = upstream.send(asked).await;
-    if answer.status().as_u16() == 404 && String::from_utf8_lossy(answer.body()).contains("Invalid EventSourceArn") {
+    if String::from_utf8_lossy(answer.body()).contains("Invalid EventSourceArn") {
         let message = "Invalid event source: it does not exist.";
         return refusal("lambda", 400, "InvalidParameterValueException", message);
     }
