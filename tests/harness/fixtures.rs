@@ -22,8 +22,12 @@
 
 use std::io::Write;
 
-use aws_sdk_s3::types::{Event, EventBridgeConfiguration, FilterRule, FilterRuleName, LambdaFunctionConfiguration};
-use aws_sdk_s3::types::{NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter};
+use aws_sdk_s3::types::{
+    Event, EventBridgeConfiguration, FilterRule, FilterRuleName, LambdaFunctionConfiguration,
+};
+use aws_sdk_s3::types::{
+    NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter,
+};
 
 use crate::account::Account;
 use crate::project::Project;
@@ -74,8 +78,21 @@ pub const PRIVATE_API: Fixture = fixture("private-api", &["dev", "office"]);
 pub const EVERYTHING: Fixture = fixture("everything", &["dev"]);
 /// Every fixture.
 pub const ALL: [Fixture; 15] = [
-    REST, REST_AUTH, FUNCTIONS, BLUEPRINTS, SETTINGS, SCHEDULES, BUCKETS, TOPICS, QUEUES, STREAMS, WEBSOCKET, DOMAINS,
-    LAYERED, PRIVATE_API, EVERYTHING,
+    REST,
+    REST_AUTH,
+    FUNCTIONS,
+    BLUEPRINTS,
+    SETTINGS,
+    SCHEDULES,
+    BUCKETS,
+    TOPICS,
+    QUEUES,
+    STREAMS,
+    WEBSOCKET,
+    DOMAINS,
+    LAYERED,
+    PRIVATE_API,
+    EVERYTHING,
 ];
 
 /// The role that `blueprints` borrows.
@@ -113,7 +130,10 @@ impl Fixture {
         let certificates = || {
             for (seed, id) in CERTIFICATES {
                 let arn = account.issue_certificate(seed, "*.example.com");
-                assert!(arn.ends_with(id), "moto names the certificate of seed {seed} {arn}");
+                assert!(
+                    arn.ends_with(id),
+                    "moto names the certificate of seed {seed} {arn}"
+                );
             }
         };
         match self.name {

@@ -145,7 +145,9 @@ fn numbered(mut described: Vec<(String, Value)>) -> Value {
     described.sort_by_key(|(name, thing)| (name.clone(), bare(thing, &[]).to_string()));
     let mut things = Map::new();
     for (name, thing) in described {
-        let mut same = things.keys().filter(|key| **key == name || key.starts_with(&format!("{name} #")));
+        let mut same = things
+            .keys()
+            .filter(|key| **key == name || key.starts_with(&format!("{name} #")));
         let key = match same.by_ref().count() {
             0 => name,
             before => format!("{name} #{}", before + 1),
@@ -158,8 +160,13 @@ fn numbered(mut described: Vec<(String, Value)>) -> Value {
 /// A word for each API's id, for wherever it stands inside other values.
 fn api_words(kind: &str, apis: &Value) -> Vec<(String, String)> {
     let each = apis.as_object().into_iter().flatten();
-    each.filter_map(|(name, api)| Some((api[IDENTITY]["id"].as_str()?.to_owned(), format!("<{kind} {name}>"))))
-        .collect()
+    each.filter_map(|(name, api)| {
+        Some((
+            api[IDENTITY]["id"].as_str()?.to_owned(),
+            format!("<{kind} {name}>"),
+        ))
+    })
+    .collect()
 }
 
 /// Tags, and apart from them the one in which grail leaves its mark.

@@ -33,7 +33,12 @@ fn settings() -> Settings {
     settings
 }
 
-fn note(settings: &mut Settings, fixture: &'static Fixture, place: &'static str, entries: &Map<String, Value>) {
+fn note(
+    settings: &mut Settings,
+    fixture: &'static Fixture,
+    place: &'static str,
+    entries: &Map<String, Value>,
+) {
     for (key, value) in entries.iter().filter(|(_, value)| !value.is_null()) {
         match value.as_object() {
             Some(functions) if key == "lambda_functions" => {
@@ -43,7 +48,10 @@ fn note(settings: &mut Settings, fixture: &'static Fixture, place: &'static str,
             }
             _ if STRUCTURE.contains(&key.as_str()) => {}
             found => {
-                settings.entry((key.clone(), place)).or_default().insert(fixture.name);
+                settings
+                    .entry((key.clone(), place))
+                    .or_default()
+                    .insert(fixture.name);
                 if key.ends_with("_custom_domain") {
                     for inner in found.into_iter().flatten().map(|(inner, _)| inner) {
                         let inner = format!("{key}.{inner}");
@@ -90,7 +98,10 @@ impl Coverage {
         let known: Vec<&str> = known_keys().map(|key| key.name).collect();
         let invented = settings.keys().map(|(key, _)| key.split('.').next().unwrap());
         let invented: Vec<&str> = invented.filter(|key| !known.contains(key)).collect();
-        assert!(invented.is_empty(), "fixtures set what Chalice does not know: {invented:?}");
+        assert!(
+            invented.is_empty(),
+            "fixtures set what Chalice does not know: {invented:?}"
+        );
     }
 
     fn setting(&mut self, settings: &Settings, key: &str, taken: [bool; 3]) {
@@ -98,7 +109,10 @@ impl Coverage {
             if !taken {
                 return "-".to_owned();
             }
-            let users = settings.get(&(key.to_owned(), *place)).cloned().unwrap_or_default();
+            let users = settings
+                .get(&(key.to_owned(), *place))
+                .cloned()
+                .unwrap_or_default();
             if users.is_empty() {
                 self.missing.push(format!("`{key}` at the place \"{place}\""));
             }
@@ -119,11 +133,18 @@ fn the_fixtures_together_use_everything_that_chalice_knows() {
     };
     coverage.decorators();
     coverage.settings();
-    assert!(coverage.missing.is_empty(), "no fixture uses {}", coverage.missing.join(", "));
+    assert!(
+        coverage.missing.is_empty(),
+        "no fixture uses {}",
+        coverage.missing.join(", ")
+    );
     let written = std::fs::read_to_string(repository().join(TABLE)).unwrap_or_default();
     if written != coverage.text {
         let new = target_dir().join("COVERAGE.md");
         std::fs::write(&new, &coverage.text).unwrap();
-        panic!("{TABLE} is not what the fixtures cover: copy {} there", new.display());
+        panic!(
+            "{TABLE} is not what the fixtures cover: copy {} there",
+            new.display()
+        );
     }
 }

@@ -42,7 +42,11 @@ impl Account {
     pub fn make_stream(&self, name: &str) -> String {
         let asked = self.kinesis().create_stream().stream_name(name).shard_count(1);
         runtime::block_on(asked.send()).unwrap_or_else(|error| panic!("making the stream {name}: {error}"));
-        format!("arn:aws:kinesis:{}:{}:stream/{name}", crate::REGION, crate::ACCOUNT)
+        format!(
+            "arn:aws:kinesis:{}:{}:stream/{name}",
+            crate::REGION,
+            crate::ACCOUNT
+        )
     }
 
     /// A table with a stream; the stream's ARN, which ends in the time of its making.
@@ -112,13 +116,19 @@ impl Account {
             .principal("s3.amazonaws.com")
             .source_arn(format!("arn:aws:s3:::{bucket}"))
             .source_account(crate::ACCOUNT);
-        runtime::block_on(asked.send()).unwrap_or_else(|error| panic!("letting {bucket} call {function}: {error}"));
+        runtime::block_on(asked.send())
+            .unwrap_or_else(|error| panic!("letting {bucket} call {function}: {error}"));
     }
 
     /// A version of a layer; its ARN.
     pub fn publish_layer(&self, name: &str) -> String {
-        let content = LayerVersionContentInput::builder().zip_file(Blob::new(fixtures::archive(&[("empty", "")])));
-        let asked = self.lambda().publish_layer_version().layer_name(name).content(content.build());
+        let content =
+            LayerVersionContentInput::builder().zip_file(Blob::new(fixtures::archive(&[("empty", "")])));
+        let asked = self
+            .lambda()
+            .publish_layer_version()
+            .layer_name(name)
+            .content(content.build());
         let made = runtime::block_on(asked.send());
         let made = made.unwrap_or_else(|error| panic!("publishing the layer {name}: {error}"));
         made.layer_version_arn().unwrap_or_default().to_owned()

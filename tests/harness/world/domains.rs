@@ -9,12 +9,21 @@ pub(super) async fn read(account: &Account) -> Value {
     let (first, second) = (account.apigateway(), account.apigatewayv2());
     let listed = answered(
         "GetDomainNames",
-        first.get_domain_names().into_paginator().items().send().try_collect().await,
+        first
+            .get_domain_names()
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
     );
     let mut domains = Map::new();
     for domain in listed {
         let name = domain.domain_name().unwrap_or_default();
-        let got = answered("GetApiMappings", second.get_api_mappings().domain_name(name).send().await);
+        let got = answered(
+            "GetApiMappings",
+            second.get_api_mappings().domain_name(name).send().await,
+        );
         let mappings = got.items().iter().map(|mapping| {
             let key = format!("/{}", mapping.api_mapping_key().unwrap_or_default());
             let shape = json!({
@@ -25,7 +34,10 @@ pub(super) async fn read(account: &Account) -> Value {
             (key, shape)
         });
         let mappings: Map<String, Value> = mappings.collect();
-        let types = domain.endpoint_configuration().map(|it| it.types()).unwrap_or_default();
+        let types = domain
+            .endpoint_configuration()
+            .map(|it| it.types())
+            .unwrap_or_default();
         let pairs = domain.tags().into_iter().flatten();
         let (tags, mark) = split_mark(pairs.map(|(key, value)| (key.as_str(), value.as_str())));
         domains.insert(

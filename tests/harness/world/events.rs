@@ -26,7 +26,9 @@ pub(super) async fn rules(account: &Account) -> Value {
         let tagged = events.list_tags_for_resource().resource_arn(arn).send();
         let tagged = answered("ListTagsForResource", tagged.await);
         let (tags, mark) = split_mark(tagged.tags().iter().map(|tag| (tag.key(), tag.value())));
-        let pattern: Option<Value> = rule.event_pattern().and_then(|text| serde_json::from_str(text).ok());
+        let pattern: Option<Value> = rule
+            .event_pattern()
+            .and_then(|text| serde_json::from_str(text).ok());
         rules.insert(
             name.to_owned(),
             json!({
@@ -48,7 +50,12 @@ pub(super) async fn topics(account: &Account) -> Value {
     let sns = account.sns();
     let listed = answered(
         "ListTopics",
-        sns.list_topics().into_paginator().items().send().try_collect().await,
+        sns.list_topics()
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
     );
     let mut topics = Map::new();
     for arn in listed.iter().filter_map(|topic| topic.topic_arn()) {
@@ -62,7 +69,12 @@ pub(super) async fn subscriptions(account: &Account) -> Value {
     let sns = account.sns();
     let listed = answered(
         "ListSubscriptions",
-        sns.list_subscriptions().into_paginator().items().send().try_collect().await,
+        sns.list_subscriptions()
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await,
     );
     let mut subscriptions = Map::new();
     for one in listed {
@@ -98,7 +110,8 @@ pub(super) async fn notifications(account: &Account, bucket: &str) -> Value {
         .send();
     let got = answered("GetBucketNotificationConfiguration", asked.await);
     let functions = got.lambda_function_configurations().iter();
-    let functions = functions.map(|one| entry(one.lambda_function_arn(), one.events(), one.filter(), one.id()));
+    let functions =
+        functions.map(|one| entry(one.lambda_function_arn(), one.events(), one.filter(), one.id()));
     let queues = got.queue_configurations().iter();
     let queues = queues.map(|one| entry(one.queue_arn(), one.events(), one.filter(), one.id()));
     let topics = got.topic_configurations().iter();
@@ -118,7 +131,9 @@ fn entry(
     id: Option<&str>,
 ) -> Value {
     let events: Vec<String> = events.iter().map(|event| event.as_str().to_owned()).collect();
-    let rules = filter.and_then(|filter| filter.key()).map(|key| key.filter_rules());
+    let rules = filter
+        .and_then(|filter| filter.key())
+        .map(|key| key.filter_rules());
     let mut filters = Map::new();
     for rule in rules.unwrap_or_default() {
         let name = rule.name().map(|name| name.as_str().to_lowercase());
@@ -148,7 +163,9 @@ pub(super) async fn sources(account: &Account) -> Value {
             one.event_source_arn().unwrap_or_default(),
             one.function_arn().unwrap_or_default()
         );
-        let scaling = one.scaling_config().and_then(|scaling| scaling.maximum_concurrency());
+        let scaling = one
+            .scaling_config()
+            .and_then(|scaling| scaling.maximum_concurrency());
         let twice = mappings.insert(
             key.clone(),
             json!({

@@ -36,7 +36,10 @@ pub(super) async fn layers(account: &Account) -> Value {
         let mut versions = Vec::new();
         for version in listed {
             let asked = lambda.get_layer_version().layer_name(name);
-            let got = answered("GetLayerVersion", asked.version_number(version.version()).send().await);
+            let got = answered(
+                "GetLayerVersion",
+                asked.version_number(version.version()).send().await,
+            );
             let runtimes = got.compatible_runtimes().iter().map(|one| one.as_str());
             let architectures = got.compatible_architectures().iter().map(|one| one.as_str());
             versions.push(json!({
@@ -62,7 +65,10 @@ pub(super) fn layer_words(layers: &Value) -> Vec<(String, String)> {
         versions.filter_map(move |version| {
             let content = version["content"].as_str().unwrap_or("unknown content");
             let arn = version[IDENTITY]["arn"].as_str()?;
-            Some((arn.to_owned(), format!("<layer {name} with {}>", &content[..content.len().min(12)])))
+            Some((
+                arn.to_owned(),
+                format!("<layer {name} with {}>", &content[..content.len().min(12)]),
+            ))
         })
     });
     each.collect()
@@ -83,9 +89,18 @@ pub(super) fn tables(account: &Account) -> (Value, Vec<(String, String)>) {
     let listed = account.ask("dynamodb", "DynamoDB_20120810.ListTables", &json!({}));
     let mut tables = Map::new();
     let mut words = Vec::new();
-    for name in listed["TableNames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for name in listed["TableNames"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         let stream = account.stream_of_table(name);
-        words.extend(stream.iter().map(|arn| (arn.clone(), format!("<stream of {name}>"))));
+        words.extend(
+            stream
+                .iter()
+                .map(|arn| (arn.clone(), format!("<stream of {name}>"))),
+        );
         tables.insert(name.to_owned(), json!({ "stream": stream }));
     }
     (tables.into(), words)

@@ -22,16 +22,25 @@ pub(super) async fn read(account: &Account) -> Value {
 
 async fn one(client: &Client, api: &Api) -> Value {
     let id = api.api_id().unwrap_or_default();
-    let integrations = answered("GetIntegrations", client.get_integrations().api_id(id).send().await);
+    let integrations = answered(
+        "GetIntegrations",
+        client.get_integrations().api_id(id).send().await,
+    );
     let mut left: BTreeMap<&str, Value> = BTreeMap::new();
     for integration in integrations.items() {
-        left.insert(integration.integration_id().unwrap_or_default(), shape(integration));
+        left.insert(
+            integration.integration_id().unwrap_or_default(),
+            shape(integration),
+        );
     }
     let mut routes = Map::new();
     let mut used = Vec::new();
     let listed = answered("GetRoutes", client.get_routes().api_id(id).send().await);
     for route in listed.items() {
-        let target = route.target().unwrap_or_default().trim_start_matches("integrations/");
+        let target = route
+            .target()
+            .unwrap_or_default()
+            .trim_start_matches("integrations/");
         used.push(target.to_owned());
         let key = route.route_key().unwrap_or_default().to_owned();
         let twice = routes.insert(

@@ -45,7 +45,14 @@ fn replace(path: &str, value: &str) -> PatchOperation {
 fn served(account: &Account) -> String {
     let client = account.apigateway();
     let id = imported(&client);
-    block_on(client.create_deployment().rest_api_id(&id).stage_name("api").send()).unwrap();
+    block_on(
+        client
+            .create_deployment()
+            .rest_api_id(&id)
+            .stage_name("api")
+            .send(),
+    )
+    .unwrap();
     id
 }
 
@@ -62,7 +69,10 @@ fn a_domain_made_by_one_version_is_seen_changed_and_deleted_by_the_other() {
     assert_eq!(configuration.endpoint_type(), Some(&SecondType::Regional));
     assert_eq!(configuration.certificate_arn(), Some(CERTIFICATE));
     let alias = configuration.api_gateway_domain_name().unwrap().to_owned();
-    assert!(alias.starts_with("d-") && alias.ends_with(".execute-api.us-east-1.amazonaws.com"), "{alias}");
+    assert!(
+        alias.starts_with("d-") && alias.ends_with(".execute-api.us-east-1.amazonaws.com"),
+        "{alias}"
+    );
     let zone = configuration.hosted_zone_id().unwrap().to_owned();
 
     let other = format!("{CERTIFICATE}-other");
@@ -70,7 +80,12 @@ fn a_domain_made_by_one_version_is_seen_changed_and_deleted_by_the_other() {
     let asked = second.update_domain_name().domain_name(DOMAIN);
     block_on(asked.domain_name_configurations(changed).send()).unwrap();
     let asked = first.update_domain_name().domain_name(DOMAIN);
-    let patched = block_on(asked.patch_operations(replace("/securityPolicy", "TLS_1_0")).send()).unwrap();
+    let patched = block_on(
+        asked
+            .patch_operations(replace("/securityPolicy", "TLS_1_0"))
+            .send(),
+    )
+    .unwrap();
     assert_eq!(patched.security_policy(), Some(&SecurityPolicy::Tls10));
     assert_eq!(patched.regional_certificate_arn(), Some(other.as_str()));
     assert_eq!(patched.regional_domain_name(), Some(alias.as_str()));
@@ -78,7 +93,14 @@ fn a_domain_made_by_one_version_is_seen_changed_and_deleted_by_the_other() {
     assert_eq!(patched.distribution_domain_name(), None);
 
     let arn = format!("arn:aws:apigateway:us-east-1::/domainnames/{DOMAIN}");
-    block_on(second.tag_resource().resource_arn(&arn).tags("team", "back").send()).unwrap();
+    block_on(
+        second
+            .tag_resource()
+            .resource_arn(&arn)
+            .tags("team", "back")
+            .send(),
+    )
+    .unwrap();
     let untagged = second.untag_resource().resource_arn(&arn);
     block_on(untagged.tag_keys("grail").tag_keys("unknown").send()).unwrap();
     let tags = block_on(second.get_tags().resource_arn(&arn).send()).unwrap();
@@ -103,18 +125,39 @@ fn a_domain_exists_once_and_an_edge_one_has_a_distribution() {
     let client = account.apigateway();
     let seen = block_on(client.get_domain_name().domain_name(DOMAIN).send()).unwrap();
     assert_eq!(seen.certificate_arn(), Some(CERTIFICATE));
-    assert!(seen.distribution_domain_name().unwrap().ends_with(".cloudfront.net"));
-    assert_eq!((seen.regional_domain_name(), seen.regional_certificate_arn()), (None, None));
+    assert!(
+        seen.distribution_domain_name()
+            .unwrap()
+            .ends_with(".cloudfront.net")
+    );
+    assert_eq!(
+        (seen.regional_domain_name(), seen.regional_certificate_arn()),
+        (None, None)
+    );
     let wrong = client.update_domain_name().domain_name(DOMAIN);
     let wrong = wrong.patch_operations(replace("/regionalCertificateArn", CERTIFICATE));
-    assert_eq!(block_on(wrong.send()).unwrap_err().code(), Some("BadRequestException"));
+    assert_eq!(
+        block_on(wrong.send()).unwrap_err().code(),
+        Some("BadRequestException")
+    );
 
-    let asked = client.create_domain_name().domain_name(DOMAIN).certificate_arn(CERTIFICATE);
-    assert_eq!(block_on(asked.send()).unwrap_err().code(), Some("BadRequestException"));
-    let configuration = DomainNameConfiguration::builder().certificate_arn(CERTIFICATE).build();
+    let asked = client
+        .create_domain_name()
+        .domain_name(DOMAIN)
+        .certificate_arn(CERTIFICATE);
+    assert_eq!(
+        block_on(asked.send()).unwrap_err().code(),
+        Some("BadRequestException")
+    );
+    let configuration = DomainNameConfiguration::builder()
+        .certificate_arn(CERTIFICATE)
+        .build();
     let asked = account.apigatewayv2().create_domain_name().domain_name(DOMAIN);
     let asked = asked.domain_name_configurations(configuration);
-    assert_eq!(block_on(asked.send()).unwrap_err().code(), Some("ConflictException"));
+    assert_eq!(
+        block_on(asked.send()).unwrap_err().code(),
+        Some("ConflictException")
+    );
 }
 
 #[test]
@@ -126,12 +169,18 @@ fn mappings_of_both_versions_are_the_same_mappings() {
     create(&account, DOMAIN, EndpointType::Regional);
     let api = served(&account);
     let map = |path: &str, api: &str, stage: &str| {
-        let asked = first.create_base_path_mapping().domain_name(DOMAIN).base_path(path);
+        let asked = first
+            .create_base_path_mapping()
+            .domain_name(DOMAIN)
+            .base_path(path);
         let sent = block_on(asked.rest_api_id(api).stage(stage).send());
         sent.map_err(|error| error.code().unwrap_or_default().to_owned())
     };
     let map_second = |key: &str| {
-        let asked = second.create_api_mapping().domain_name(DOMAIN).api_mapping_key(key);
+        let asked = second
+            .create_api_mapping()
+            .domain_name(DOMAIN)
+            .api_mapping_key(key);
         let sent = block_on(asked.api_id(&api).stage("api").send());
         sent.map_err(|error| error.code().unwrap_or_default().to_owned())
     };
@@ -154,24 +203,52 @@ fn mappings_of_both_versions_are_the_same_mappings() {
         .collect();
     assert_eq!(ids.keys().collect::<Vec<_>>(), ["", "v1", "v2/deep"]);
 
-    let asked = first.update_base_path_mapping().domain_name(DOMAIN).base_path("v1");
-    let wrong = block_on(asked.clone().patch_operations(replace("/stage", "nowhere")).send());
+    let asked = first
+        .update_base_path_mapping()
+        .domain_name(DOMAIN)
+        .base_path("v1");
+    let wrong = block_on(
+        asked
+            .clone()
+            .patch_operations(replace("/stage", "nowhere"))
+            .send(),
+    );
     assert_eq!(wrong.unwrap_err().code(), Some("BadRequestException"));
     let stage = block_on(
-        account.apigateway().create_deployment().rest_api_id(&api).stage_name("other").send(),
+        account
+            .apigateway()
+            .create_deployment()
+            .rest_api_id(&api)
+            .stage_name("other")
+            .send(),
     );
     stage.unwrap();
     block_on(asked.patch_operations(replace("/stage", "other")).send()).unwrap();
-    let asked = second.update_api_mapping().domain_name(DOMAIN).api_mapping_id(&ids[""]);
+    let asked = second
+        .update_api_mapping()
+        .domain_name(DOMAIN)
+        .api_mapping_id(&ids[""]);
     block_on(asked.api_id(&api).stage("other").send()).unwrap();
     let world = World::read(&account).section("domains")[DOMAIN]["mappings"].take();
     let leads = |stage: &str| json!({ "api": "<api shop>", "stage": stage });
-    assert_eq!(world, json!({ "/": leads("other"), "/v1": leads("other"), "/v2/deep": leads("api") }));
+    assert_eq!(
+        world,
+        json!({ "/": leads("other"), "/v1": leads("other"), "/v2/deep": leads("api") })
+    );
 
-    let asked = first.delete_base_path_mapping().domain_name(DOMAIN).base_path("(none)");
+    let asked = first
+        .delete_base_path_mapping()
+        .domain_name(DOMAIN)
+        .base_path("(none)");
     block_on(asked.clone().send()).unwrap();
-    assert_eq!(block_on(asked.send()).unwrap_err().code(), Some("NotFoundException"));
-    let asked = second.delete_api_mapping().domain_name(DOMAIN).api_mapping_id(&ids["v2/deep"]);
+    assert_eq!(
+        block_on(asked.send()).unwrap_err().code(),
+        Some("NotFoundException")
+    );
+    let asked = second
+        .delete_api_mapping()
+        .domain_name(DOMAIN)
+        .api_mapping_id(&ids["v2/deep"]);
     block_on(asked.send()).unwrap();
     let left = block_on(first.get_base_path_mappings().domain_name(DOMAIN).send()).unwrap();
     let left: Vec<_> = left.items().iter().filter_map(|one| one.base_path()).collect();

@@ -22,12 +22,22 @@ fn a_layer_version_is_found_by_its_arn_and_can_be_read() {
     let arn = account.publish_layer("shared");
     let lambda = account.lambda();
     let found = block_on(lambda.get_layer_version_by_arn().arn(&arn).send()).unwrap();
-    assert_eq!((found.version(), found.layer_version_arn()), (1, Some(arn.as_str())));
+    assert_eq!(
+        (found.version(), found.layer_version_arn()),
+        (1, Some(arn.as_str()))
+    );
     let content = content_digest(&fixtures::archive(&[("empty", "")]));
     let shown = &World::read(&account).section("layers")["shared"]["versions"];
     assert_eq!(shown[0]["content"].as_str(), content.as_deref());
 
-    block_on(lambda.delete_layer_version().layer_name("shared").version_number(1).send()).unwrap();
+    block_on(
+        lambda
+            .delete_layer_version()
+            .layer_name("shared")
+            .version_number(1)
+            .send(),
+    )
+    .unwrap();
     let gone = block_on(lambda.get_layer_version_by_arn().arn(&arn).send());
     assert_eq!(gone.unwrap_err().code(), Some("ResourceNotFoundException"));
     assert_eq!(World::read(&account).section("layers"), json!({}));
@@ -56,7 +66,11 @@ fn a_source_calls_a_function_once() {
     for name in ["worker", function.as_str()] {
         let asked = lambda.list_event_source_mappings().function_name(name);
         let listed = block_on(asked.event_source_arn(&queue).send()).unwrap();
-        let found: Vec<_> = listed.event_source_mappings().iter().filter_map(|one| one.uuid()).collect();
+        let found: Vec<_> = listed
+            .event_source_mappings()
+            .iter()
+            .filter_map(|one| one.uuid())
+            .collect();
         assert_eq!(found, [made.uuid().unwrap()], "{name}");
     }
     let update = lambda.update_event_source_mapping().uuid(made.uuid().unwrap());
@@ -74,7 +88,9 @@ fn entry(function: &str, events: &[&str], filters: &[(&str, &str)]) -> LambdaFun
         let rule = FilterRule::builder().name(FilterRuleName::from(*name));
         rule.value(*value).build()
     });
-    let key = S3KeyFilter::builder().set_filter_rules(Some(rules.collect())).build();
+    let key = S3KeyFilter::builder()
+        .set_filter_rules(Some(rules.collect()))
+        .build();
     let filter = NotificationConfigurationFilter::builder().key(key).build();
     let entry = LambdaFunctionConfiguration::builder().lambda_function_arn(function);
     let entry = entry.set_events(Some(events.iter().map(|event| Event::from(*event)).collect()));
@@ -95,28 +111,61 @@ fn a_bucket_keeps_what_it_tells_whom_and_refuses_what_s3_refuses() {
         let configuration = NotificationConfiguration::builder()
             .set_lambda_function_configurations(Some(entries.to_vec()))
             .set_event_bridge_configuration(bridge);
-        let asked = account.s3().put_bucket_notification_configuration().bucket("album");
+        let asked = account
+            .s3()
+            .put_bucket_notification_configuration()
+            .bucket("album");
         let sent = block_on(asked.notification_configuration(configuration.build()).send());
-        sent.map(|_| ()).map_err(|error| error.code().unwrap_or_default().to_owned())
+        sent.map(|_| ())
+            .map_err(|error| error.code().unwrap_or_default().to_owned())
     };
     let tells = || World::read(&account).section("buckets")["album"]["notifications"].take();
     let raw = [("Prefix", "raw/"), ("Suffix", ".jpg")];
     let one = entry(&first, &[CREATED], &raw);
-    assert_eq!(put(std::slice::from_ref(&one), false), Err("InvalidArgument".to_owned()));
+    assert_eq!(
+        put(std::slice::from_ref(&one), false),
+        Err("InvalidArgument".to_owned())
+    );
     account.let_bucket_call("album", "first");
     put(std::slice::from_ref(&one), false).unwrap();
-    let shown = block_on(account.s3().get_bucket_notification_configuration().bucket("album").send()).unwrap();
-    let rules = shown.lambda_function_configurations()[0].filter().and_then(|filter| filter.key());
-    let names: Vec<_> = rules.unwrap().filter_rules().iter().map(|rule| rule.name().cloned()).collect();
-    assert_eq!(names, [Some(FilterRuleName::from("Prefix")), Some(FilterRuleName::from("Suffix"))]);
+    let shown = block_on(
+        account
+            .s3()
+            .get_bucket_notification_configuration()
+            .bucket("album")
+            .send(),
+    )
+    .unwrap();
+    let rules = shown.lambda_function_configurations()[0]
+        .filter()
+        .and_then(|filter| filter.key());
+    let names: Vec<_> = rules
+        .unwrap()
+        .filter_rules()
+        .iter()
+        .map(|rule| rule.name().cloned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            Some(FilterRuleName::from("Prefix")),
+            Some(FilterRuleName::from("Suffix"))
+        ]
+    );
 
     account.let_bucket_call("album", "second");
     let overlapping = entry(&second, &["s3:ObjectCreated:Put"], &[("prefix", "raw/new/")]);
-    assert_eq!(put(&[one.clone(), overlapping], true), Err("InvalidArgument".to_owned()));
+    assert_eq!(
+        put(&[one.clone(), overlapping], true),
+        Err("InvalidArgument".to_owned())
+    );
     assert_eq!(tells()["eventbridge"], false);
     let beside = entry(&second, &["s3:ObjectCreated:Put"], &[("suffix", ".png")]);
     put(&[one, beside], true).unwrap();
-    let (prefix, suffix) = (json!({ "prefix": "raw/", "suffix": ".jpg" }), json!({ "suffix": ".png" }));
+    let (prefix, suffix) = (
+        json!({ "prefix": "raw/", "suffix": ".jpg" }),
+        json!({ "suffix": ".png" }),
+    );
     let told = |function: &str, event: &str, filters| json!({ "arn": function, "events": [event], "filters": filters });
     let expected = json!({
         "functions": [told(&first, CREATED, prefix), told(&second, "s3:ObjectCreated:Put", suffix)],
@@ -126,5 +175,8 @@ fn a_bucket_keeps_what_it_tells_whom_and_refuses_what_s3_refuses() {
     put(&[], true).unwrap();
     assert_eq!(tells()["eventbridge"], true);
     put(&[], false).unwrap();
-    assert_eq!(tells(), json!({ "functions": [], "queues": [], "topics": [], "eventbridge": false }));
+    assert_eq!(
+        tells(),
+        json!({ "functions": [], "queues": [], "topics": [], "eventbridge": false })
+    );
 }

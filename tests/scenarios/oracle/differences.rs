@@ -37,22 +37,36 @@ const DIFFERENCES: [Difference; 1] = [Difference {
     shows: |project, stage| keeps_logs_of_api(project, stage),
     settle: |names, [ours, theirs]| {
         let [right, wrong] = ["", "-api_handler"].map(|end| format!("/aws/lambda/{}{end}", names.base));
-        let groups = theirs.account["log_groups"].as_object_mut().expect("log groups are an object");
+        let groups = theirs.account["log_groups"]
+            .as_object_mut()
+            .expect("log groups are an object");
         let group = groups.remove(&wrong);
         let group = group.unwrap_or_else(|| panic!("Chalice names the group of the API handler otherwise"));
-        assert_eq!(groups.insert(right.clone(), group), None, "Chalice makes the right group too");
+        assert_eq!(
+            groups.insert(right.clone(), group),
+            None,
+            "Chalice makes the right group too"
+        );
         let old = format!("\"{wrong}\"");
         assert_eq!(theirs.record.matches(&old).count(), 1, "{}", theirs.record);
         theirs.record = theirs.record.replace(&old, &format!("\"{right}\""));
-        assert!(ours.account["log_groups"][&wrong].is_null(), "grail makes the wrong group too");
+        assert!(
+            ours.account["log_groups"][&wrong].is_null(),
+            "grail makes the wrong group too"
+        );
     },
 }];
 
 /// Takes the wanted differences out of what grail (first) and Chalice (second) made.
 pub(super) fn settle(fixture: Fixture, stage: &str, made: &mut [Made; 2]) {
     let project = fixture.project();
-    let app = config(&project)["app_name"].as_str().unwrap_or_default().to_owned();
-    let names = Names { base: format!("{app}-{stage}") };
+    let app = config(&project)["app_name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let names = Names {
+        base: format!("{app}-{stage}"),
+    };
     for difference in DIFFERENCES.iter().filter(|one| (one.shows)(&project, stage)) {
         (difference.settle)(&names, made);
     }
@@ -74,10 +88,18 @@ fn keeps_logs_of_api(project: &Project, stage: &str) -> bool {
 fn each_wanted_difference_has_a_reason_and_is_shown_by_a_fixture() {
     let mut names = BTreeSet::new();
     for difference in &DIFFERENCES {
-        assert!(names.insert(difference.name), "{} stands here twice", difference.name);
+        assert!(
+            names.insert(difference.name),
+            "{} stands here twice",
+            difference.name
+        );
         assert!(difference.reason.len() > 40, "{} has no reason", difference.name);
-        let each = ALL.iter().flat_map(|fixture| fixture.stages.iter().map(move |stage| (fixture, stage)));
-        let shown = each.filter(|(fixture, stage)| (difference.shows)(&fixture.project(), stage)).count();
+        let each = ALL
+            .iter()
+            .flat_map(|fixture| fixture.stages.iter().map(move |stage| (fixture, stage)));
+        let shown = each
+            .filter(|(fixture, stage)| (difference.shows)(&fixture.project(), stage))
+            .count();
         assert_ne!(shown, 0, "no fixture shows {}", difference.name);
     }
 }

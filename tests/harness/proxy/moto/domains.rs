@@ -62,7 +62,12 @@ impl Question {
             }
         };
         let body = serde_json::from_slice(&asked.body).unwrap_or_default();
-        Question { second, domain, last, body }
+        Question {
+            second,
+            domain,
+            last,
+            body,
+        }
     }
 }
 
@@ -88,19 +93,22 @@ impl Domains {
                 Ok(told(200, &domain.mapping_shown(q.second, &key)))
             }),
             "GetBasePathMappings" | "GetApiMappings" => self.with(&question, |domain, q| {
-                let each = domain.mappings.keys().map(|key| domain.mapping_shown(q.second, key));
+                let each = domain
+                    .mappings
+                    .keys()
+                    .map(|key| domain.mapping_shown(q.second, key));
                 let list = if q.second { "items" } else { "item" };
                 Ok(told(200, &json!({ list: each.collect::<Vec<_>>() })))
             }),
-            "UpdateBasePathMapping" | "UpdateApiMapping" => {
-                self.remap(&question, upstream, &asked).await
-            }
+            "UpdateBasePathMapping" | "UpdateApiMapping" => self.remap(&question, upstream, &asked).await,
             "DeleteBasePathMapping" | "DeleteApiMapping" => self.with(&question, |domain, q| {
                 let key = domain.find(q.second, &q.last)?;
                 domain.mappings.remove(&key);
                 Ok(done(if q.second { 204 } else { 202 }))
             }),
-            "GetTags" => self.with(&question, |domain, _| Ok(told(200, &json!({ "tags": domain.tags })))),
+            "GetTags" => self.with(&question, |domain, _| {
+                Ok(told(200, &json!({ "tags": domain.tags })))
+            }),
             "TagResource" => self.with(&question, |domain, q| {
                 domain.tags.extend(registry::words(&q.body["tags"]));
                 Ok(done(if q.second { 201 } else { 204 }))
@@ -112,7 +120,11 @@ impl Domains {
                     Ok(done(204))
                 })
             }
-            other => Err(refuse(501, "NotImplemented", &format!("the test proxy has no {other}"))),
+            other => Err(refuse(
+                501,
+                "NotImplemented",
+                &format!("the test proxy has no {other}"),
+            )),
         };
         answer.unwrap_or_else(|refused| refused)
     }
@@ -129,7 +141,10 @@ impl Domains {
 
     fn create(&self, question: &Question) -> Result<Answer, Refused> {
         let mut registry = lock(&self.registry);
-        let name = question.body["domainName"].as_str().unwrap_or_default().to_owned();
+        let name = question.body["domainName"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         if registry.domains.contains_key(&name) {
             let message = "The domain name you provided already exists.";
             return Err(match question.second {
@@ -140,7 +155,11 @@ impl Domains {
         let number = registry.next();
         let domain = Domain::made(&name, number, question.second, &question.body);
         if domain.certificate.is_empty() {
-            return Err(refuse(400, "BadRequestException", "A certificate is required for a domain name."));
+            return Err(refuse(
+                400,
+                "BadRequestException",
+                "A certificate is required for a domain name.",
+            ));
         }
         let shown = domain.shown(question.second);
         registry.domains.insert(name, domain);
@@ -149,14 +168,18 @@ impl Domains {
 
     fn list(&self, question: &Question) -> Answer {
         let registry = lock(&self.registry);
-        let each = registry.domains.values().map(|domain| domain.shown(question.second));
+        let each = registry
+            .domains
+            .values()
+            .map(|domain| domain.shown(question.second));
         let list = if question.second { "items" } else { "item" };
         told(200, &json!({ list: each.collect::<Vec<_>>() }))
     }
 
     fn delete(&self, question: &Question) -> Result<Answer, Refused> {
         let gone = lock(&self.registry).domains.remove(&question.domain);
-        gone.map(|_| done(if question.second { 204 } else { 202 })).ok_or_else(no_domain)
+        gone.map(|_| done(if question.second { 204 } else { 202 }))
+            .ok_or_else(no_domain)
     }
 
     async fn map(&self, question: &Question, upstream: &Upstream, asked: &Asked) -> Result<Answer, Refused> {
@@ -169,7 +192,9 @@ impl Domains {
             api: word(if second { "apiId" } else { "restApiId" }),
             stage: word("stage"),
         };
-        self.with(question, |domain, _| domain.takes(second, &key).map(|()| done(200)))?;
+        self.with(question, |domain, _| {
+            domain.takes(second, &key).map(|()| done(200))
+        })?;
         is_served(upstream, asked, &mapping).await?;
         let mut registry = lock(&self.registry);
         let id = format!("m{:05}", registry.next());
@@ -179,7 +204,12 @@ impl Domains {
         Ok(told(201, &domain.mapping_shown(second, &key)))
     }
 
-    async fn remap(&self, question: &Question, upstream: &Upstream, asked: &Asked) -> Result<Answer, Refused> {
+    async fn remap(
+        &self,
+        question: &Question,
+        upstream: &Upstream,
+        asked: &Asked,
+    ) -> Result<Answer, Refused> {
         let second = question.second;
         let mut changed = None;
         self.with(question, |domain, _| {
@@ -189,7 +219,9 @@ impl Domains {
                 match field.to_ascii_lowercase().as_str() {
                     "restapiid" | "apiid" => mapping.api = value,
                     "stage" => mapping.stage = value,
-                    "basepath" | "apimappingkey" => new = if value == "(none)" { String::new() } else { value },
+                    "basepath" | "apimappingkey" => {
+                        new = if value == "(none)" { String::new() } else { value }
+                    }
                     _ => {}
                 }
             }
@@ -199,7 +231,9 @@ impl Domains {
             changed = Some((key, new, mapping));
             Ok(done(200))
         })?;
-        let Some((key, new, mapping)) = changed else { return Err(no_domain()) };
+        let Some((key, new, mapping)) = changed else {
+            return Err(no_domain());
+        };
         is_served(upstream, asked, &mapping).await?;
         self.with(question, |domain, _| {
             domain.mappings.remove(&key);
@@ -237,7 +271,9 @@ fn changes(question: &Question) -> Vec<(String, String)> {
     let word = |value: &Value| value.as_str().map(str::to_owned);
     if question.second {
         let fields = question.body.as_object().into_iter().flat_map(Map::iter);
-        return fields.filter_map(|(key, value)| Some((key.clone(), word(value)?))).collect();
+        return fields
+            .filter_map(|(key, value)| Some((key.clone(), word(value)?)))
+            .collect();
     }
     let patches = question.body["patchOperations"].as_array().into_iter().flatten();
     patches
@@ -252,21 +288,37 @@ fn changes(question: &Question) -> Vec<(String, String)> {
 async fn is_served(upstream: &Upstream, asked: &Asked, mapping: &Mapping) -> Result<(), Refused> {
     for apis in ["/restapis", "/v2/apis"] {
         let there = |path: String| async move {
-            upstream.ask(asked, Method::GET, &path, Bytes::new()).await.status().is_success()
+            upstream
+                .ask(asked, Method::GET, &path, Bytes::new())
+                .await
+                .status()
+                .is_success()
         };
         let api = format!("{apis}/{}", mapping.api);
         if !mapping.api.is_empty() && there(api.clone()).await {
             if there(format!("{api}/stages/{}", mapping.stage)).await {
                 return Ok(());
             }
-            return Err(refuse(400, "BadRequestException", "Invalid stage identifier specified"));
+            return Err(refuse(
+                400,
+                "BadRequestException",
+                "Invalid stage identifier specified",
+            ));
         }
     }
-    Err(refuse(400, "BadRequestException", "Invalid API identifier specified"))
+    Err(refuse(
+        400,
+        "BadRequestException",
+        "Invalid API identifier specified",
+    ))
 }
 
 fn no_domain() -> Refused {
-    refuse(404, "NotFoundException", "Invalid domain name identifier specified")
+    refuse(
+        404,
+        "NotFoundException",
+        "Invalid domain name identifier specified",
+    )
 }
 
 /// Every `tagKeys` of a query.

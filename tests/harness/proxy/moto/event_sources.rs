@@ -17,7 +17,8 @@ pub(super) async fn create(upstream: &Upstream, asked: Asked) -> Answer {
     let there = upstream.ask(&asked, Method::GET, MAPPINGS, Bytes::new()).await;
     let there: Value = serde_json::from_slice(there.body()).unwrap_or_default();
     let mut mappings = there["EventSourceMappings"].as_array().into_iter().flatten();
-    let same = |one: &&Value| one["EventSourceArn"] == *source && function_in(&one["FunctionArn"]) == function;
+    let same =
+        |one: &&Value| one["EventSourceArn"] == *source && function_in(&one["FunctionArn"]) == function;
     if let Some(same) = mappings.find(same) {
         let message = format!(
             "The event source arn (\" {} \") and function (\" {function} \") provided mapping already exists. Please update or \
@@ -45,7 +46,9 @@ pub(super) async fn list(upstream: &Upstream, asked: Asked) -> Answer {
         if let Some(mappings) = body["EventSourceMappings"].as_array_mut() {
             mappings.retain(|one| {
                 source.is_none_or(|arn| one["EventSourceArn"] == **arn)
-                    && function.as_ref().is_none_or(|name| function_in(&one["FunctionArn"]) == *name)
+                    && function
+                        .as_ref()
+                        .is_none_or(|name| function_in(&one["FunctionArn"]) == *name)
             });
             mappings.iter_mut().for_each(complete);
         }

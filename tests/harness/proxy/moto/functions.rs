@@ -113,7 +113,8 @@ fn name_in(path: &str) -> String {
 fn located(answer: Answer, own: SocketAddr) -> Answer {
     rewritten(answer, |body| {
         let location = code::location(own, &body["Configuration"]["CodeSha256"]);
-        if let (Some(location), Some(code)) = (location, body.get_mut("Code").filter(|code| code.is_object())) {
+        if let (Some(location), Some(code)) = (location, body.get_mut("Code").filter(|code| code.is_object()))
+        {
             code["Location"] = location.into();
         }
     })

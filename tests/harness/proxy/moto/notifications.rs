@@ -89,7 +89,8 @@ fn shown(answer: Answer, with_eventbridge: bool) -> Answer {
         .replace("<Name>suffix</Name>", "<Name>Suffix</Name>")
         .replace("GetBucketNotificationResponse", "NotificationConfiguration");
     if with_eventbridge {
-        const ENTRY: &str = "<EventBridgeConfiguration></EventBridgeConfiguration></NotificationConfiguration>";
+        const ENTRY: &str =
+            "<EventBridgeConfiguration></EventBridgeConfiguration></NotificationConfiguration>";
         text = match text.strip_suffix("/>") {
             Some(start) => format!("{start}>{ENTRY}"),
             None => text.replace("</NotificationConfiguration>", ENTRY),
@@ -117,7 +118,12 @@ impl Entry {
         };
         for rule in values(text, "FilterRule") {
             let value = values(&rule, "Value").pop().unwrap_or_default();
-            match values(&rule, "Name").pop().unwrap_or_default().to_ascii_lowercase().as_str() {
+            match values(&rule, "Name")
+                .pop()
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+                .as_str()
+            {
                 "prefix" => entry.prefix = value,
                 _ => entry.suffix = value,
             }
@@ -142,7 +148,11 @@ fn event_overlaps(one: &str, other: &str) -> bool {
 }
 
 fn entries(text: &str) -> Vec<Entry> {
-    let kinds = ["CloudFunctionConfiguration", "QueueConfiguration", "TopicConfiguration"];
+    let kinds = [
+        "CloudFunctionConfiguration",
+        "QueueConfiguration",
+        "TopicConfiguration",
+    ];
     let each = kinds.iter().flat_map(|kind| values(text, kind));
     each.map(|entry| Entry::read(&entry)).collect()
 }
@@ -200,7 +210,10 @@ mod tests {
             (entry(&["s3:ObjectCreated:Put"], "in/", ".txt"), false),
             (entry(&["s3:ObjectCreated:Put"], "out/", ".csv"), false),
             (entry(&["s3:ObjectRemoved:*"], "in/", ".csv"), false),
-            (entry(&["s3:ObjectRemoved:*", "s3:ObjectCreated:Copy"], "", ""), true),
+            (
+                entry(&["s3:ObjectRemoved:*", "s3:ObjectCreated:Copy"], "", ""),
+                true,
+            ),
         ] {
             assert_eq!(made.overlaps(&other), overlaps, "{other:?}");
             assert_eq!(other.overlaps(&made), overlaps, "{other:?}");

@@ -66,7 +66,11 @@ impl WebSockets {
             }
             "CreateRoute" => {
                 let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-                if routes(upstream, &asked, &api).await.iter().any(|one| one["routeKey"] == body["routeKey"]) {
+                if routes(upstream, &asked, &api)
+                    .await
+                    .iter()
+                    .any(|one| one["routeKey"] == body["routeKey"])
+                {
                     let key = body["routeKey"].as_str().unwrap_or_default();
                     return conflict(&format!("Route with key {key} already exists for this API"));
                 }
@@ -75,8 +79,14 @@ impl WebSockets {
             "DeleteRoute" => if_there(upstream, asked).await,
             "DeleteIntegration" => {
                 let target = format!("integrations/{last}");
-                if routes(upstream, &asked, &api).await.iter().any(|one| one["target"] == *target) {
-                    return conflict(&format!("Cannot delete Integration '{last}' due to its reference on a Route"));
+                if routes(upstream, &asked, &api)
+                    .await
+                    .iter()
+                    .any(|one| one["target"] == *target)
+                {
+                    return conflict(&format!(
+                        "Cannot delete Integration '{last}' due to its reference on a Route"
+                    ));
                 }
                 if_there(upstream, asked).await
             }
@@ -85,7 +95,9 @@ impl WebSockets {
     }
 
     async fn deploy(&self, api: &str, upstream: &Upstream, asked: Asked) -> Answer {
-        let there = upstream.ask(&asked, Method::GET, &format!("/v2/apis/{api}"), Bytes::new()).await;
+        let there = upstream
+            .ask(&asked, Method::GET, &format!("/v2/apis/{api}"), Bytes::new())
+            .await;
         if !there.status().is_success() {
             return there;
         }
@@ -104,7 +116,10 @@ impl WebSockets {
             "deploymentStatus": "DEPLOYED",
             "createdDate": format!("2026-01-01T{:02}:{:02}:{:02}Z", made / 3600, made / 60 % 60, made % 60),
         });
-        kept.deployments.entry(api.to_owned()).or_default().push(deployment.clone());
+        kept.deployments
+            .entry(api.to_owned())
+            .or_default()
+            .push(deployment.clone());
         if let Some(stage) = body["stageName"].as_str() {
             let told = kept.stages.entry((api.to_owned(), stage.to_owned())).or_default();
             told.insert("deploymentId".to_owned(), deployment["deploymentId"].clone());
@@ -132,25 +147,42 @@ impl WebSockets {
     fn undeploy(&self, api: &str, id: &str) -> Answer {
         let mut kept = lock(&self.kept);
         let serves = |told: &Map<String, Value>| told.get("deploymentId").is_some_and(|served| served == id);
-        if kept.stages.iter().any(|((of, _), told)| of == api && serves(told)) {
+        if kept
+            .stages
+            .iter()
+            .any(|((of, _), told)| of == api && serves(told))
+        {
             let message = "Active stages pointing to this deployment must be moved or deleted";
             return refusal("apigateway", 400, "BadRequestException", message);
         }
         let all = kept.deployments.entry(api.to_owned()).or_default();
         let before = all.len();
         all.retain(|one| one["deploymentId"] != *id);
-        if all.len() == before { no_deployment() } else { done(204) }
+        if all.len() == before {
+            no_deployment()
+        } else {
+            done(204)
+        }
     }
 
     fn has(&self, api: &str, deployment: &Value) -> bool {
-        deployment.is_null() || self.deployments(api).iter().any(|one| one["deploymentId"] == *deployment)
+        deployment.is_null()
+            || self
+                .deployments(api)
+                .iter()
+                .any(|one| one["deploymentId"] == *deployment)
     }
 
     async fn create_stage(&self, api: &str, upstream: &Upstream, asked: Asked) -> Answer {
         let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
         let name = body["stageName"].as_str().unwrap_or_default().to_owned();
         let path = format!("/v2/apis/{api}/stages/{name}");
-        if upstream.ask(&asked, Method::GET, &path, Bytes::new()).await.status().is_success() {
+        if upstream
+            .ask(&asked, Method::GET, &path, Bytes::new())
+            .await
+            .status()
+            .is_success()
+        {
             return conflict("Stage already exists");
         }
         if !self.has(api, &body["deploymentId"]) {
@@ -195,9 +227,11 @@ impl WebSockets {
                 stage[field] = value.clone();
             }
         };
-        rewritten(answer, |body| match body.get_mut("items").and_then(Value::as_array_mut) {
-            Some(stages) => stages.iter_mut().for_each(complete),
-            None => complete(body),
+        rewritten(answer, |body| {
+            match body.get_mut("items").and_then(Value::as_array_mut) {
+                Some(stages) => stages.iter_mut().for_each(complete),
+                None => complete(body),
+            }
         })
     }
 }
@@ -213,12 +247,21 @@ fn places(asked: &Asked) -> (String, String) {
 async fn if_there(upstream: &Upstream, asked: Asked) -> Answer {
     let path = asked.parts.uri.path().to_owned();
     let there = upstream.ask(&asked, Method::GET, &path, Bytes::new()).await;
-    if there.status().is_success() { upstream.send(asked).await } else { there }
+    if there.status().is_success() {
+        upstream.send(asked).await
+    } else {
+        there
+    }
 }
 
 async fn routes(upstream: &Upstream, asked: &Asked, api: &str) -> Vec<Value> {
     let answer = upstream
-        .ask(asked, Method::GET, &format!("/v2/apis/{api}/routes"), Bytes::new())
+        .ask(
+            asked,
+            Method::GET,
+            &format!("/v2/apis/{api}/routes"),
+            Bytes::new(),
+        )
         .await;
     let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     body["items"].as_array().cloned().unwrap_or_default()

@@ -154,17 +154,30 @@ impl Domain {
             "tags": self.tags,
         });
         let fields = match edge {
-            true => ["certificateArn", "distributionDomainName", "distributionHostedZoneId"],
-            false => ["regionalCertificateArn", "regionalDomainName", "regionalHostedZoneId"],
+            true => [
+                "certificateArn",
+                "distributionDomainName",
+                "distributionHostedZoneId",
+            ],
+            false => [
+                "regionalCertificateArn",
+                "regionalDomainName",
+                "regionalHostedZoneId",
+            ],
         };
-        for (field, value) in fields.into_iter().zip([self.certificate.as_str(), self.alias.as_str(), zone]) {
+        for (field, value) in fields
+            .into_iter()
+            .zip([self.certificate.as_str(), self.alias.as_str(), zone])
+        {
             shown[field] = value.into();
         }
         shown
     }
 
     pub(super) fn mapping_shown(&self, second: bool, key: &str) -> Value {
-        let Some(mapping) = self.mappings.get(key) else { return Value::Null };
+        let Some(mapping) = self.mappings.get(key) else {
+            return Value::Null;
+        };
         if second {
             return json!({
                 "apiMappingId": mapping.id,
