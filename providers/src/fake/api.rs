@@ -192,6 +192,7 @@ impl ModelApi {
                         ),
                     ]),
                     proof,
+                    additions: Vec::new(),
                 })
             })
             .await

@@ -216,6 +216,7 @@ impl ModelFunction {
                         ("code_sha256".to_owned(), json!(function.code)),
                     ]),
                     proof,
+                    additions: Vec::new(),
                 })
             })
             .await

@@ -110,5 +110,6 @@ fn seen(name: &str, days: u32) -> Seen<Spec> {
         },
         outputs: BTreeMap::from([("name".to_owned(), json!(name))]),
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }

@@ -133,5 +133,6 @@ fn seen(function: &str, sid: &str, statement: Value) -> Result<Seen<Spec>, Failu
         spec: serde_json::from_value(whole).map_err(Failure::refused)?,
         outputs: BTreeMap::from([("sid".to_owned(), json!(sid))]),
         proof: Proof::Ours,
+        additions: Vec::new(),
     })
 }

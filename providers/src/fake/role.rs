@@ -158,6 +158,7 @@ impl ModelRole {
                         ("name".to_owned(), json!(name)),
                     ]),
                     proof,
+                    additions: Vec::new(),
                 })
             })
             .await

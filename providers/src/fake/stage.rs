@@ -150,6 +150,7 @@ impl ModelStage {
                         ("deployment_id".to_owned(), json!(there.deployment)),
                     ]),
                     proof: Proof::Ours,
+                    additions: Vec::new(),
                 })
             })
             .await
