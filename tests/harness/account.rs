@@ -9,10 +9,13 @@ use crate::{DUMMY_KEY, REGION, runtime};
 /// The SDK's crates, for scenarios that speak to an account themselves.
 pub mod sdk {
     pub use aws_sdk_apigateway as apigateway;
+    pub use aws_sdk_apigatewayv2 as apigatewayv2;
+    pub use aws_sdk_cloudwatchevents as events;
     pub use aws_sdk_cloudwatchlogs as logs;
     pub use aws_sdk_iam as iam;
     pub use aws_sdk_lambda as lambda;
     pub use aws_sdk_s3 as s3;
+    pub use aws_sdk_sns as sns;
 }
 
 /// Clients of one account at one endpoint.
@@ -66,6 +69,31 @@ impl Account {
     /// API Gateway.
     pub fn apigateway(&self) -> aws_sdk_apigateway::Client {
         aws_sdk_apigateway::Client::new(&self.config)
+    }
+
+    /// API Gateway, version 2.
+    pub fn apigatewayv2(&self) -> aws_sdk_apigatewayv2::Client {
+        aws_sdk_apigatewayv2::Client::new(&self.config)
+    }
+
+    /// EventBridge.
+    pub fn events(&self) -> aws_sdk_cloudwatchevents::Client {
+        aws_sdk_cloudwatchevents::Client::new(&self.config)
+    }
+
+    /// Kinesis.
+    pub fn kinesis(&self) -> aws_sdk_kinesis::Client {
+        aws_sdk_kinesis::Client::new(&self.config)
+    }
+
+    /// SNS.
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.config)
+    }
+
+    /// SQS.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
     }
 
     /// CloudWatch Logs.
