@@ -112,6 +112,9 @@ fn routes_follow_the_app(ground: &LocalGround, account: &Account, url: &str) {
 
     let comes = "@app.on_ws_connect()\ndef connect(event):\n    print('%s came' % event.connection_id)\n";
     ground.project.edit("app.py", comes, "");
+    let heard = "def message(event):\n";
+    let only = format!("{heard}    assert event.body, 'told of more than messages'\n");
+    ground.project.edit("app.py", heard, &only);
     ground.deploy();
     let (keys, second) = routes_and_deployment(account);
     assert_eq!(keys, ["$default", "$disconnect"]);
