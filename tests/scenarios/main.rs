@@ -19,6 +19,7 @@ mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
 mod interchange;
+mod layers;
 mod local_cloud;
 mod local_ground;
 mod oracle;

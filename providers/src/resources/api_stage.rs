@@ -37,7 +37,7 @@ use crate::port::{
     Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
 };
 
-mod deployments;
+pub(super) mod deployments;
 
 pub use deployments::KEPT;
 

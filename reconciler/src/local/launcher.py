@@ -107,6 +107,53 @@ def teach_lambda(runtime, folder):
     runtime._detect_runtime_binary = detect
 
 
+def teach_domains(v1):
+    """Custom domains of the first version of API Gateway: changing them and what they map to, a mapping's place taken once,
+    and one set of tags for both versions."""
+    from ministack.services import apigateway as v2
+
+    plain = v1.handle_request
+    mapped = {"/restapiId": "restApiId", "/stage": "stage"}
+
+    def tags(domain):
+        return v1._v1_tags.setdefault(v2._domain_arn(domain["domainName"]), dict(domain.get("tags") or {}))
+
+    def change(domain, patch):
+        field, value = patch["path"].lstrip("/"), patch.get("value")
+        if field == "endpointConfiguration/types":
+            types = [one for one in domain["endpointConfiguration"]["types"] if one != value]
+            domain["endpointConfiguration"]["types"] = types + [value] * (patch["op"] == "add")
+        else:
+            domain[field] = "" if patch["op"] == "remove" else value
+
+    async def handle_request(method, path, headers, body, query):
+        parts = [part for part in path.split("/") if part]
+        domain = v1._domain_names.get(parts[1]) if parts[:1] == ["domainnames"] and len(parts) > 1 else None
+        mappings = v1._base_path_mappings.get(parts[1], {}) if domain else {}
+        try:
+            asked = json.loads(body or b"{}") if parts[:1] == ["domainnames"] else {}
+            if method == "PATCH" and domain and len(parts) == 2:
+                for patch in asked.get("patchOperations", []):
+                    change(domain, patch)
+                return v1._get_domain_name(parts[1])
+            if method == "PATCH" and parts[2:3] == ["basepathmappings"] and parts[-1] in mappings:
+                for patch in asked.get("patchOperations", []):
+                    mappings[parts[-1]][mapped[patch["path"]]] = patch["value"]
+                return v1._get_base_path_mapping(parts[1], parts[-1])
+        except (ValueError, KeyError, AttributeError) as error:
+            return v1._v1_error("BadRequestException", f"Invalid patch: {error!r}", 400)
+        if method == "POST" and parts[2:] == ["basepathmappings"] and asked.get("basePath", "(none)") in mappings:
+            return v1._v1_error("ConflictException", "Base path already exists for this domain name", 409)
+        if method == "GET" and domain and len(parts) == 2:
+            domain["tags"] = tags(domain)
+        answer = await plain(method, path, headers, body, query)
+        if method == "POST" and parts == ["domainnames"] and answer[0] == 201:
+            tags(v1._domain_names[asked["domainName"]])
+        return answer
+
+    v1.handle_request = handle_request
+
+
 def teach_api_gateway(v1):
     """ImportRestApi and PutRestApi (overwrite) with everything that Chalice's documents say."""
     plain, plain_operation = v1.handle_request, v1._import_operation
@@ -291,6 +338,7 @@ def taught(folder):
     from ministack.core import lambda_runtime
     from ministack.services import apigateway, apigateway_v1, lambda_svc, sns, sqs
 
+    teach_domains(apigateway_v1)
     teach_lambda(lambda_runtime, folder)
     teach_api_gateway(apigateway_v1)
     teach_websockets(apigateway)

@@ -11,6 +11,7 @@
 //! Environment variables are secrets: no `Debug` here shows a value.
 
 mod check;
+mod domain;
 mod function;
 mod keys;
 mod position;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use self::domain::Domain;
 pub use self::function::{FunctionConfig, RoleChoice};
 use self::keys::kind_of;
 use self::position::{Located, Path, path};
@@ -120,7 +122,7 @@ impl ProjectConfig {
         let mut problems = check::problems(&self.file, stage);
         config.check_stage_name(&mut problems);
         config.check_app_name(&mut problems);
-        config.check_not_yet(&mut problems);
+        config.check_domains(&mut problems);
         judge(problems).map(|warnings| (config, warnings))
     }
 }
