@@ -24,12 +24,14 @@ pub mod difference;
 pub mod documents;
 pub mod emulator;
 pub mod fixtures;
+pub mod patience;
 pub mod project;
 pub mod proxy;
 pub mod python;
 pub mod runtime;
 pub mod sources;
 pub mod web;
+pub mod websocket;
 pub mod world;
 
 /// The region of every emulated account.
