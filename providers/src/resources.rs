@@ -35,6 +35,8 @@ macro_rules! resources {
 
 resources! {
     api_stage::ApiStage,
+    event_rule::EventRule,
+    event_source_mapping::EventSourceMapping,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
     lambda_permission::LambdaPermission,

@@ -28,6 +28,7 @@ use super::arn::{Partition, partition_of};
 use super::clients::Clients;
 use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
+use super::pace::Pacer;
 use super::transport::BundleError;
 
 /// How long a connection may take to come about where the settings do not say.
@@ -58,6 +59,8 @@ pub struct Settings {
     pub local: Option<LocalCloud>,
     /// Refuse to speak to anything but this machine.
     pub loopback_only: bool,
+    /// Keep to the rates that AWS allows, and remember in this folder what is owed. `None` for emulators, which have none.
+    pub rates: Option<PathBuf>,
 }
 
 /// The local cloud that grail runs itself.
@@ -195,7 +198,11 @@ impl Context {
         artifacts: Arc<dyn Artifacts>,
         foreign_code: ForeignCode,
     ) -> Result<Self, ContextError> {
-        let seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        let mut seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        let pacer = Pacer::default();
+        if settings.rates.is_some() {
+            seam = seam.paced(Arc::new(pacer.clone()));
+        }
         if let Some(profile) = &settings.profile {
             know(profile).await?;
         }
@@ -219,6 +226,9 @@ impl Context {
         }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
+        if let Some(folder) = settings.rates {
+            pacer.carry_on(folder.join(format!("{account}-{region}.json")));
+        }
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,

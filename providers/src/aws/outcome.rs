@@ -23,7 +23,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::connector::{NotSent, request_id};
+use super::connector::{NotSent, request_id, retry_after};
 use crate::port::{Effect, Failure, Retry};
 
 /// After what may have had an effect.
@@ -148,6 +148,8 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => {
             Verdict::Denied
         }
+        // Some answers say it by the status alone.
+        "" if status == 404 => Verdict::NotFound,
         _ => Verdict::Refused,
     }
 }
@@ -175,6 +177,7 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         "InvalidParameterValueException" | "ResourceInUseException" => {
             if has("role", "cannot be assumed")
                 || has("role", "does not have permissions")
+                || has("cannot access stream", "ensure the role can perform")
                 || has("invalidarnexception", "valid principal")
             {
                 Some("the role to become usable")
@@ -200,11 +203,6 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-fn retry_after(answer: &HttpResponse) -> Option<Duration> {
-    let seconds = answer.headers().get("retry-after")?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(Duration::from_secs(300)))
 }
 
 /// Makes a [`Failure`] of a failed write. `action` is the call as the IAM action that it needs.

@@ -249,6 +249,7 @@ impl Stand {
                 .unwrap(),
             outputs: BTreeMap::new(),
             proof: Proof::Ours,
+            additions: Vec::new(),
         }
     }
 }

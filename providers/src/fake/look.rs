@@ -47,6 +47,7 @@ pub(super) fn seen<S>(
         spec,
         outputs: outputs.collect::<BTreeMap<_, _>>(),
         proof,
+        additions: Vec::new(),
     }
 }
 

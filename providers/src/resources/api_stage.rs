@@ -109,6 +109,7 @@ impl ApiStage {
             },
             outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
             proof: Proof::Ours,
+            additions: Vec::new(),
         }
     }
 

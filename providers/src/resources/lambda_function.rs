@@ -197,8 +197,7 @@ impl Resource for LambdaFunction {
             outputs: outputs(&arn, &want.name, made.code_sha256.as_deref().unwrap_or_default()),
             handle: grail_state::Handle(arn),
             proof: proof(&want.tags, &self.context.stack),
-            spec: want.clone(),
-        })
+            spec: want.clone(), additions: Vec::new(), })
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -232,8 +231,7 @@ impl Resource for LambdaFunction {
             handle: request.handle.clone(),
             proof: proof(&want.tags, &self.context.stack),
             spec: want.clone(),
-            outputs,
-        })
+            outputs, additions: Vec::new(), })
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

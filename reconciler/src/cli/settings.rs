@@ -164,6 +164,7 @@ impl Settings {
             code_bucket: env.text("GRAIL_CODE_BUCKET"),
             local: port.map(|port| aws::LocalCloud { port }),
             loopback_only: port.is_some() || env.get("GRAIL_LOOPBACK_ONLY").is_some(),
+            rates: (!self.is_loopback() || env.get("GRAIL_PACE").is_some()).then(|| self.cache.join("rates")),
         }
     }
 

@@ -255,6 +255,7 @@ fn remembered(record: &Record) -> Observed {
         spec: record.spec.clone(),
         outputs: record.outputs.clone(),
         proof: Proof::Ours,
+        additions: Vec::new(),
     })
 }
 

@@ -115,6 +115,12 @@ async fn what_time_cures_is_awaited() {
             "the role to become usable",
         ),
         (
+            "InvalidParameterValueException",
+            "Cannot access stream arn:aws:kinesis:us-east-1:1:stream/s. Please ensure the role can perform the GetRecords, \
+             GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM.",
+            "the role to become usable",
+        ),
+        (
             "ResourceConflictException",
             "The operation cannot be performed at this time. An update is in progress for resource: f",
             "an update of the function to end",
@@ -192,6 +198,17 @@ async fn gone_found_and_made_know_the_answers_that_are_none() {
         .send()
         .await;
     assert!(made.made("lambda:CreateFunction").unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_answer_without_a_code_is_told_by_its_status() {
+    for (status, found) in [(404, true), (403, false)] {
+        let context = Canned::new([reply(status, "{}")]).context();
+        let lambda = context.clients.lambda.write();
+        let answer = lambda.delete_event_source_mapping().uuid("u").send().await;
+        let gone = answer.gone("lambda:DeleteEventSourceMapping");
+        assert_eq!(gone.is_ok(), found, "{gone:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

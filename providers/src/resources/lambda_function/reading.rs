@@ -60,8 +60,7 @@ impl Reading {
             handle: Handle(self.arn.clone()),
             outputs: outputs(&self.arn, &self.spec.name, &self.code_sha256),
             proof: proof(&self.spec.tags, stack),
-            spec: self.spec,
-        }
+            spec: self.spec, additions: Vec::new(), }
     }
 }
 

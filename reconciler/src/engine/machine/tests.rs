@@ -36,6 +36,7 @@ fn remote(name: &str, spec: &Value) -> Remote {
         spec: spec.clone(),
         outputs: BTreeMap::from([("name".to_owned(), json!(name))]),
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }
 
@@ -123,6 +124,7 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         sweep: Vec::new(),
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
+        additions: BTreeMap::new(),
         base: Version::default(),
         digest: Digest::default(),
     };
