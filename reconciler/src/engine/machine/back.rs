@@ -95,7 +95,7 @@ impl Machine {
         if let Some((open, spec)) = unsettled {
             let look = Look {
                 handle: None,
-                spec: open.beside.is_none().then(|| spec.clone()),
+                spec: Some(spec.clone()),
                 token: Some(open.token.clone()),
                 record: None,
             };
