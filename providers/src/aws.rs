@@ -10,6 +10,7 @@ pub mod clients;
 pub mod connector;
 pub mod context;
 pub mod outcome;
+pub mod pace;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transport;
@@ -17,5 +18,6 @@ pub mod wait;
 
 pub use clients::Clients;
 pub use connector::{Access, Calls, Operation, Pace, Seam};
-pub use context::{Context, ContextError, ForeignCode, LocalCloud, Settings};
+pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, Settings};
 pub use outcome::Outcome;
+pub use pace::Pacer;

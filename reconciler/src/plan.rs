@@ -164,9 +164,12 @@ pub struct Plan {
     /// Records that change without a call: adopted resources that need no write, refreshed outputs, records of things that
     /// are neither there nor wanted (`None`).
     pub notes: BTreeMap<ResourceId, Option<Record>>,
+    /// What others have added to resources that are ours; it stays. No part of the digest: nothing is done about it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub additions: BTreeMap<ResourceId, Vec<String>>,
     /// The state that the plan was made from.
     pub base: Version,
-    /// The digest of everything above: what is approved is what is done.
+    /// The digest of what is done and from where: what is approved is what is done.
     pub digest: Digest,
 }
 
@@ -183,6 +186,7 @@ impl Plan {
             sweep,
             unchanged,
             notes,
+            additions: _,
             base,
             digest: _,
         } = self;
@@ -275,11 +279,22 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         sweep,
         unchanged,
         notes,
+        additions: additions(inputs),
         base: inputs.base.clone(),
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
     Ok(plan)
+}
+
+/// What others have added to the things that are wanted.
+fn additions(inputs: &Inputs<'_>) -> BTreeMap<ResourceId, Vec<String>> {
+    let wanted = inputs.desired.resources.keys();
+    let added = wanted.filter_map(|id| Some((id, &inputs.observed.get(id)?.remote()?.additions)));
+    added
+        .filter(|(_, additions)| !additions.is_empty())
+        .map(|(id, additions)| (id.clone(), additions.clone()))
+        .collect()
 }
 
 /// What is wrong with the wishes themselves.

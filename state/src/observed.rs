@@ -37,6 +37,9 @@ pub struct Remote {
     pub outputs: BTreeMap<String, Value>,
     /// What shows that it is ours.
     pub proof: Proof,
+    /// What others have added to it and we leave as it is, in words (`gateway response DEFAULT_4XX`). No part of its form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additions: Vec<String>,
 }
 
 impl Proof {

@@ -26,7 +26,7 @@ const FIRST_WRITES: [(&str, usize); 6] = [
 /// What it reads: whose account this is; whether role, functions and API are there already (permissions and stage cannot be
 /// without them); the APIs once more just before the import, which unlike the others would make a second one; and what the
 /// import came to, against which later looks are compared.
-const FIRST_READS: [(&str, usize); 7] = [
+const FIRST_READS: [(&str, usize); 8] = [
     ("GetCallerIdentity", 1),
     ("GetRole", 1),
     ("GetFunction", 2),
@@ -34,6 +34,7 @@ const FIRST_READS: [(&str, usize); 7] = [
     ("GetRestApi", 1),
     ("GetResources", 1),
     ("GetAuthorizers", 1),
+    ("GetGatewayResponses", 1),
 ];
 
 #[test]

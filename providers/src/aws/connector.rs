@@ -36,6 +36,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const DEADLINE_WHOLE_API: Duration = Duration::from_secs(30);
 /// These writes.
 const WHOLE_API: [&str; 3] = ["CreateDeployment", "ImportRestApi", "PutRestApi"];
+/// The longest that an answer's wish to be left alone is granted.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// What each started megabyte of a request's body adds to its deadline.
 const PER_MEGABYTE: Duration = Duration::from_secs(1);
 
@@ -109,8 +111,35 @@ pub trait Pace: Send + Sync + fmt::Debug {
     /// [`NotSent`] where it must not be sent any more.
     fn permit(&self, operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>>;
 
-    /// Learns from an answer's status code.
-    fn answered(&self, operation: &Operation, status: u16);
+    /// Learns from an answer.
+    fn answered(&self, operation: &Operation, answer: Answered);
+}
+
+/// What an answer says of the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// There were too many requests; `pause` is what `Retry-After` asks for.
+    Throttled {
+        /// Nothing may be sent for this long.
+        pause: Option<Duration>,
+    },
+    /// Anything else.
+    Served,
+}
+
+impl Answered {
+    /// Some services throttle with status 400 and say so in a header. (IAM says it in the body alone: not seen here.)
+    fn of(answer: &HttpResponse) -> Self {
+        let kind = answer.headers().get("x-amzn-errortype").unwrap_or_default();
+        let throttled = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
+        if answer.status().as_u16() == 429 || throttled.iter().any(|word| kind.contains(word)) {
+            Self::Throttled {
+                pause: retry_after(answer),
+            }
+        } else {
+            Self::Served
+        }
+    }
 }
 
 /// No answer came within the deadline.
@@ -275,7 +304,7 @@ impl HttpConnector for Through {
             }
             span.in_scope(|| tracing::debug!("answered"));
             if let Some(pace) = &inner.pace {
-                pace.answered(&operation, answer.status().as_u16());
+                pace.answered(&operation, Answered::of(&answer));
             }
             Ok(answer)
         })
@@ -288,6 +317,12 @@ fn deadline(operation: &Operation, request: &HttpRequest) -> Duration {
     let bytes = request.body().content_length().unwrap_or(0);
     let megabytes = u32::try_from(bytes.div_ceil(1_000_000)).unwrap_or(u32::MAX);
     base.saturating_add(PER_MEGABYTE.saturating_mul(megabytes))
+}
+
+/// How long an answer asks us to wait, where it says so in seconds.
+pub(crate) fn retry_after(answer: &HttpResponse) -> Option<Duration> {
+    let seconds = answer.headers().get("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
 }
 
 /// The request id that AWS gave an answer, whatever the service calls the header.

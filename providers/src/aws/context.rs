@@ -10,7 +10,7 @@ mod tests;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -28,6 +28,7 @@ use super::arn::{Partition, partition_of};
 use super::clients::Clients;
 use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
+use super::pace::Pacer;
 use super::transport::BundleError;
 
 /// How long a connection may take to come about where the settings do not say.
@@ -58,6 +59,17 @@ pub struct Settings {
     pub local: Option<LocalCloud>,
     /// Refuse to speak to anything but this machine.
     pub loopback_only: bool,
+    /// Keep to the rates that AWS allows. `None` for emulators, which have none.
+    pub rates: Option<Rates>,
+}
+
+/// How to keep to the rates that AWS allows.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// The folder in which one process tells the next what is owed.
+    pub folder: PathBuf,
+    /// The time by the clock on the wall.
+    pub now: SystemTime,
 }
 
 /// The local cloud that grail runs itself.
@@ -195,7 +207,11 @@ impl Context {
         artifacts: Arc<dyn Artifacts>,
         foreign_code: ForeignCode,
     ) -> Result<Self, ContextError> {
-        let seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        let mut seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+        let pacer = Pacer::default();
+        if settings.rates.is_some() {
+            seam = seam.paced(Arc::new(pacer.clone()));
+        }
         if let Some(profile) = &settings.profile {
             know(profile).await?;
         }
@@ -219,6 +235,9 @@ impl Context {
         }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
+        if let Some(Rates { folder, now }) = settings.rates {
+            pacer.carry_on(folder.join(format!("{account}-{region}.json")), now);
+        }
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,

@@ -56,6 +56,7 @@ impl<R: Resource> Erased<R> {
             spec: R::project(&seen.spec, &self.digester),
             outputs: seen.outputs.clone(),
             proof: seen.proof.clone(),
+            additions: seen.additions.clone(),
         }
     }
 

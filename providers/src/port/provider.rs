@@ -201,6 +201,7 @@ mod tests {
             spec: json!({"environment": {"PASSWORD": "secret:k:d"}}),
             outputs: BTreeMap::new(),
             proof: grail_state::Proof::Ours,
+            additions: Vec::new(),
         };
         let update = Update {
             id: &id,

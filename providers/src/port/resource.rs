@@ -25,6 +25,8 @@ pub struct Seen<S> {
     pub outputs: BTreeMap<String, Value>,
     /// What shows that it is ours.
     pub proof: Proof,
+    /// What others have added to it and we leave as it is, in words (`gateway response DEFAULT_4XX`).
+    pub additions: Vec<String>,
 }
 
 /// The answer to a look: what is there, or nothing.

@@ -37,7 +37,7 @@ use crate::port::{
     Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
 };
 
-mod deployments;
+pub(super) mod deployments;
 
 pub use deployments::KEPT;
 
@@ -109,6 +109,7 @@ impl ApiStage {
             },
             outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
             proof: Proof::Ours,
+            additions: Vec::new(),
         }
     }
 

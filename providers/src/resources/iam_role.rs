@@ -87,8 +87,7 @@ impl IamRole {
             handle: Handle(role.role_name.clone()),
             outputs: outputs(&role.arn, &role.role_name),
             proof: proof(&role),
-            spec,
-        }))
+            spec, additions: Vec::new(), }))
     }
 
     async fn role(&self, name: &str) -> Result<Option<Role>, Failure> {
@@ -336,8 +335,7 @@ impl Resource for IamRole {
             handle: Handle(name.clone()),
             spec: request.spec.clone(),
             outputs: outputs(&arn, name),
-            proof: Proof::Mark(request.token.clone()),
-        })
+            proof: Proof::Mark(request.token.clone()), additions: Vec::new(), })
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -363,8 +361,7 @@ impl Resource for IamRole {
             handle: request.handle.clone(),
             spec: want.clone(),
             outputs: request.outputs.clone(),
-            proof: Proof::Ours,
-        })
+            proof: Proof::Ours, additions: Vec::new(), })
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

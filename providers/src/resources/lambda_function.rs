@@ -8,13 +8,12 @@
 //! Identity: the name. The tag `aws-chalice` tells whose it is; tags are Chalice's to compare and strip, so none of ours go
 //! there, and a repeated `CreateFunction` is recognised by that tag.
 //!
-//! Code is compared by content, never by the digest of a zip (see `code`). Fields that Lambda reports and no wish can name
+//! Code is compared by content, never by the digest of a zip (see `packages`). Fields that Lambda reports and no wish can name
 //! (description, ephemeral storage, logging) are left alone and are no drift.
 //!
 //! `RevisionId` is not used as a precondition: Lambda changes it when an update ends, not when it begins, and no request
 //! here writes back what it has read, except that the environment is set as one.
 
-mod code;
 mod form;
 mod reading;
 #[cfg(test)]
@@ -28,11 +27,11 @@ use grail_state::template::has_stand_in;
 use grail_state::{Kind, Lost, Proof, Wire};
 use serde_json::Value;
 
-pub use form::{Architecture, Code, Spec, Tracing, Vpc};
+pub use form::{Architecture, Spec, Tracing, Vpc};
 
-use self::code::Packages;
 use self::reading::{Reading, Standing, outputs, proof, standing, usable};
 use self::writing::{changes_code, changes_configuration, tag_changes};
+use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
@@ -171,7 +170,8 @@ impl Resource for LambdaFunction {
             .filter(|name| !has_stand_in(name) && handle.map(function_name) != Some(name));
         for function in handle.into_iter().chain(natural) {
             if let Some(mut reading) = self.reading(function).await? {
-                self.packages.recognise(&mut reading, &at).await;
+                let (code, location) = (&mut reading.spec.code, reading.location.as_deref());
+                self.packages.recognise(code, &reading.code_sha256, location, &at).await;
                 return Ok(Some(reading.seen(&self.context.stack)));
             }
         }
@@ -197,8 +197,7 @@ impl Resource for LambdaFunction {
             outputs: outputs(&arn, &want.name, made.code_sha256.as_deref().unwrap_or_default()),
             handle: grail_state::Handle(arn),
             proof: proof(&want.tags, &self.context.stack),
-            spec: want.clone(),
-        })
+            spec: want.clone(), additions: Vec::new(), })
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -232,8 +231,7 @@ impl Resource for LambdaFunction {
             handle: request.handle.clone(),
             proof: proof(&want.tags, &self.context.stack),
             spec: want.clone(),
-            outputs,
-        })
+            outputs, additions: Vec::new(), })
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -201,8 +201,7 @@ fn seen(spec: Spec, sid: &str) -> Seen<Spec> {
         handle: Handle(format!("{}/{sid}", function_name(&spec.function))),
         outputs: BTreeMap::from([("sid".to_owned(), json!(sid))]),
         proof: Proof::Ours,
-        spec,
-    }
+        spec, additions: Vec::new(), }
 }
 
 /// A failure without its own type, for a look that several resources share.

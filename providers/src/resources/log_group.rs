@@ -137,8 +137,7 @@ impl LogGroup {
                 Proof::Ours
             } else {
                 Proof::NameOnly
-            },
-        }
+            }, additions: Vec::new(), }
     }
 
     fn is_named_for_us(&self, name: &str) -> bool {

@@ -14,9 +14,11 @@
 //! with a method that calls this stack's API handler. An API with our title alone is somebody else's: the APIs of all stages
 //! of an application share it.
 //!
-//! **Way back.** Every document that was sent is kept in Artifacts under its digest, and a definition may be given as such
-//! a digest. What we did not send (Chalice's, a change by hand) is rebuilt from a reading ([`rebuild`]). An overwrite wipes
-//! gateway responses, models and resources made by hand; the rebuilt document has them.
+//! **What others added** by hand (methods, gateway responses) is told and kept: an overwrite would wipe it, so it goes into
+//! the document that is sent ([`foreign`]). It is no drift, and a change of it writes nothing.
+//!
+//! **Way back.** Every document that was wanted is kept in Artifacts under its digest, and a definition may be given as such
+//! a digest. What we did not send (Chalice's, a change by hand) is rebuilt from a reading ([`rebuild`]).
 //!
 //! **Given up:** tags, documentation parts, client certificates, usage plans are neither read nor set.
 
@@ -33,6 +35,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::foreign::Split;
 use self::head::Head;
 use self::mark::{Mark, is_digest};
 use self::reading::{Depth, Reading};
@@ -43,6 +46,7 @@ use crate::port::{
 };
 
 mod find;
+mod foreign;
 mod head;
 pub(crate) mod mark;
 mod reading;
@@ -74,7 +78,8 @@ impl EndpointType {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The type that API Gateway calls `name`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         [Self::Edge, Self::Regional, Self::Private]
             .into_iter()
             .find(|one| one.as_str() == name)
@@ -197,6 +202,36 @@ impl RestApi {
         answer.wrote("apigateway:PATCH").map(|_| ())
     }
 
+    /// The document with `digest`, where it is kept.
+    fn kept(&self, digest: Option<&str>) -> Option<Value> {
+        let digest = Digest(digest.filter(|text| is_digest(text))?.to_owned());
+        let kept = self.context.artifacts.get(&digest).ok().flatten()?;
+        serde_json::from_slice(&kept).ok()
+    }
+
+    /// Divides a reading by what `documents` define. Where `former`, the one that was written last, is not known, what calls
+    /// our handler is ours too.
+    fn split(&self, reading: &Reading, wanted: Option<&Value>, former: Option<&Value>) -> Split {
+        let documents: Vec<_> = wanted.into_iter().chain(former).collect();
+        let calls_us = |uri: &str| self.calls_our_handler(uri);
+        let guess = former.is_none().then_some(&calls_us as &dyn Fn(&str) -> bool);
+        foreign::split(&reading.form, &documents, guess)
+    }
+
+    /// `document` with what others have put into the API `id`, which now has `former` of ours.
+    async fn with_foreign(
+        &self,
+        id: &str,
+        document: &Value,
+        former: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let Some(reading) = Reading::take(&self.context, id, Depth::Whole).await? else {
+            return Ok(document.clone());
+        };
+        let parts = self.split(&reading, Some(document), self.kept(former).as_ref());
+        Ok(foreign::with(document, &parts.foreign))
+    }
+
     /// What is there after a write of ours that made it `spec`, with the new baseline.
     async fn written(
         &self,
@@ -210,7 +245,13 @@ impl RestApi {
         Ok(self.seen(&reading.ok_or_else(gone)?, spec.with_digest(digest)))
     }
 
+    /// What a reading shows of an API that has the definition of `spec`.
     fn seen(&self, reading: &Reading, spec: Spec) -> Seen<Spec> {
+        let document = self.kept(spec.definition.as_str());
+        let parts = match &document {
+            Some(document) => self.split(reading, None, Some(document)),
+            None => Split::all_ours(&reading.form),
+        };
         let id = &reading.head.id;
         let Context {
             partition,
@@ -223,12 +264,13 @@ impl RestApi {
             ("id", json!(id)),
             ("definition_digest", spec.definition.clone()),
             ("execution_arn", json!(arn)),
-            ("baseline", json!(reading.baseline())),
+            ("baseline", json!(reading.baseline(&parts.own))),
         ];
         Seen {
             handle: Handle(id.clone()),
             proof: self.proof(reading),
             outputs: outputs.map(|(key, value)| (key.to_owned(), value)).into(),
+            additions: foreign::told(&parts.foreign),
             spec,
         }
     }
@@ -243,44 +285,43 @@ impl RestApi {
         }
     }
 
-    /// True if the reading has the routes of the document that `mark` names. Without that document it is not believed: one
-    /// more put then makes sure, and says it if Artifacts cannot be read.
-    fn is_whole(&self, reading: &Reading, mark: &Mark) -> bool {
-        let kept = self.context.artifacts.get(&Digest(mark.digest.clone()));
-        let document = kept
-            .ok()
-            .flatten()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        document.is_some_and(|document: Value| whole::has_routes_of(&reading.form, &document))
+    /// True if the reading has the routes of the document that `mark` names, and none of `former`'s besides. Without that
+    /// document it is not believed: one more put then makes sure, and says it if Artifacts cannot be read.
+    fn is_whole(&self, reading: &Reading, mark: &Mark, former: Option<&Value>) -> bool {
+        self.kept(Some(&mark.digest)).is_some_and(|document| {
+            let own = self.split(reading, Some(&document), former).own;
+            whole::has_routes_of(&own, &document)
+        })
     }
 
     /// What a reading says, seen from `at`.
     fn interpret(&self, reading: &Reading, at: &Locator<'_>) -> Seen<Spec> {
-        let baseline = reading.baseline();
         let record = at.record.filter(|record| record.handle.0 == reading.head.id);
         let known = record.and_then(|record| record.outputs.get("baseline"));
-        if let Some(record) = record
-            && known.and_then(Value::as_str) == Some(&baseline)
-            && let Ok(spec) = serde_json::from_value(record.spec.clone())
-        {
-            return self.seen(reading, spec);
-        }
-        let short = baseline
-            .split(':')
-            .next_back()
-            .and_then(|digest| digest.get(..12));
-        let short = short.unwrap_or(&baseline);
         let recorded = record
             .filter(|_| known.is_some())
-            .and_then(|record| record.spec.get("definition"));
+            .and_then(|record| record.spec.get("definition"))
+            .and_then(Value::as_str);
+        if let Some(record) = record
+            && known.is_some()
+            && let Ok(spec) = serde_json::from_value(record.spec.clone())
+        {
+            let seen = self.seen(reading, spec);
+            if seen.outputs.get("baseline") == known {
+                return seen;
+            }
+        }
+        let former = self.kept(recorded);
+        let own = match &former {
+            Some(former) => self.split(reading, None, Some(former)).own,
+            None => reading.form.clone(),
+        };
+        let short = Digest::of_value(&own).short().to_owned();
         let definition = match reading.head.mark() {
             // What bears the mark of this very attempt is what it sent, or a part of it. But of the document that the record
             // speaks of the record knows better: the mark stays when a hand changes a method.
-            Some(mark)
-                if Some(&mark.token) == at.token
-                    && recorded.and_then(Value::as_str) != Some(&mark.digest) =>
-            {
-                if self.is_whole(reading, &mark) {
+            Some(mark) if Some(&mark.token) == at.token && recorded != Some(&mark.digest) => {
+                if self.is_whole(reading, &mark, former.as_ref()) {
                     mark.digest
                 } else {
                     format!("not known: {short}")
@@ -296,7 +337,12 @@ impl RestApi {
             minimum_compression: head.minimum_compression.and_then(|size| u32::try_from(size).ok()),
             definition: Value::String(definition),
         };
-        self.seen(reading, spec)
+        let wanted = at.spec.and_then(|spec| spec.get("definition"));
+        let foreign = self.split(reading, wanted, former.as_ref()).foreign;
+        Seen {
+            additions: foreign::told(&foreign),
+            ..self.seen(reading, spec)
+        }
     }
 }
 
@@ -364,10 +410,10 @@ impl Resource for RestApi {
         // A definition may set a resource policy.
         "apigateway:UpdateRestApiPolicy",
     ];
-    /// The API, its resources with their methods, its authorizers. Three more where the definition has models, gateway
-    /// responses or request validators; an API that is looked for costs pages of 500 APIs instead.
+    /// The API, its resources with their methods, its authorizers, its gateway responses. Two more where the definition has
+    /// models or request validators; an API that is looked for costs pages of 500 APIs besides.
     const READS: Cost = Cost {
-        each: 3,
+        each: 4,
         lists: 0,
         page: 0,
     };
@@ -469,7 +515,9 @@ impl Resource for RestApi {
         if diff.touches("definition") {
             let (document, digest) = self.document(&want.definition)?;
             let depth = Depth::for_document(&document);
-            let letter = Letter::new(document, request.token, &digest);
+            let former = request.have.get("definition").and_then(Value::as_str);
+            let whole = self.with_foreign(id, &document, former).await?;
+            let letter = Letter::new(whole, request.token, &digest);
             // The document names VPC endpoints, which only a private API can have. So an API becomes private before the
             // put, and anything else after it.
             let secluded = diff.touches("endpoint_type") && want.endpoint_type == EndpointType::Private;

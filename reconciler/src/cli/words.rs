@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::args::Output;
 use super::refusal::{Fault, Refusal};
 use super::settings::Verbosity;
-use super::wish::Remark;
+use super::wish::{Part, Remark};
 use crate::event;
 use crate::source::chalice::diagnostic::{Problem, Problems};
 use miette::Diagnostic as _;
@@ -72,8 +72,8 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
                 json!({"code": "app.printed", "text": text, "warning": false}),
             );
         }
-        (Output::Json, Remark::Packaged { reused, size }) => {
-            json_line("packaged", json!({"reused": reused, "size": size}));
+        (Output::Json, Remark::Packaged { part, reused, size }) => {
+            json_line("packaged", json!({"part": part, "reused": reused, "size": size}));
         }
         (Output::Human, _) if verbosity == Verbosity::Quiet => {}
         (Output::Human, Remark::Notice(text)) => words(&format!("{text}\n")),
@@ -82,18 +82,23 @@ pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: boo
             text.lines().for_each(|line| words(&format!("app.py: {line}\n")));
         }
         // Chalice's own words, where its users and their scripts look for them.
-        (Output::Human, Remark::Packaged { reused, .. }) => {
-            data(packaged(*reused));
+        (Output::Human, Remark::Packaged { part, reused, .. }) => {
+            data(packaged(*part, *reused));
         }
     }
 }
 
-/// What Chalice says of the package: the second line follows the first where there was one already.
-pub fn packaged(reused: bool) -> &'static str {
-    if reused {
-        "Creating deployment package.\nReusing existing deployment package.\n"
-    } else {
-        "Creating deployment package.\n"
+/// What Chalice says of a package: the second line follows the first where there was one already.
+pub fn packaged(part: Part, reused: bool) -> &'static str {
+    match (part, reused) {
+        (Part::Whole, false) => "Creating deployment package.\n",
+        (Part::Whole, true) => "Creating deployment package.\nReusing existing deployment package.\n",
+        (Part::App, false) => "Creating app deployment package.\n",
+        (Part::App, true) => "Creating app deployment package.\n  Reusing existing app deployment package.\n",
+        (Part::Layer, false) => "Creating shared layer deployment package.\n",
+        (Part::Layer, true) => {
+            "Creating shared layer deployment package.\n  Reusing existing shared layer deployment package.\n"
+        }
     }
 }
 

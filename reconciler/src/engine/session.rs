@@ -269,6 +269,7 @@ fn remembered(record: &Record) -> Observed {
         spec: record.spec.clone(),
         outputs: record.outputs.clone(),
         proof: Proof::recorded(record.token.as_ref()),
+        additions: Vec::new(),
     })
 }
 

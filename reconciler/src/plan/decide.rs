@@ -79,6 +79,7 @@ pub(super) fn from_record(record: &Record) -> Remote {
         spec: record.spec.clone(),
         outputs: record.outputs.clone(),
         proof: Proof::recorded(record.token.as_ref()),
+        additions: Vec::new(),
     }
 }
 

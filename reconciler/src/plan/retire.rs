@@ -155,6 +155,7 @@ fn left_over(
             spec: doomed.spec.clone(),
             outputs: doomed.outputs.clone(),
             proof: doomed.proof.clone(),
+            additions: Vec::new(),
         };
         retired
             .going

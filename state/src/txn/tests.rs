@@ -34,6 +34,7 @@ fn present(record: &Record) -> PreImage {
             spec: record.spec.clone(),
             outputs: record.outputs.clone(),
             proof: Proof::Ours,
+            additions: Vec::new(),
         },
         record: Some(record.clone()),
     }

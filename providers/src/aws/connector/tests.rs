@@ -82,8 +82,8 @@ impl Pace for Arc<Gate> {
         })
     }
 
-    fn answered(&self, operation: &Operation, status: u16) {
-        self.0.lock().unwrap().push(format!("{operation} {status}"));
+    fn answered(&self, operation: &Operation, answer: Answered) {
+        self.0.lock().unwrap().push(format!("{operation} {answer:?}"));
     }
 }
 
@@ -113,7 +113,7 @@ async fn a_pace_lets_each_request_pass_and_hears_its_answer() {
         heard,
         [
             "permit Lambda:GetFunction",
-            "Lambda:GetFunction 200",
+            "Lambda:GetFunction Served",
             "permit Lambda:DeleteFunction"
         ]
     );

@@ -32,8 +32,7 @@ fn remote(deployment: &str, definition: &str) -> Remote {
         handle: Handle("a1/api".into()),
         spec,
         outputs: BTreeMap::from([("deployment_id".to_owned(), json!(deployment))]),
-        proof: Proof::Ours,
-    }
+        proof: Proof::Ours, additions: Vec::new(), }
 }
 
 async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {

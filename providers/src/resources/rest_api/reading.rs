@@ -4,13 +4,14 @@
 //! description is left out, since the mark in it changes with every attempt. `GetExport` would be one call, but it shows
 //! what a stage serves and not the API, and one emulator answers it without integrations.
 //!
-//! The digest of a reading is its *baseline*. Models, gateway responses and request validators cost a call each and are read
-//! only for an API whose definition has some ([`Depth::Whole`]); the baseline says which kind of reading it is of.
+//! The digest of our part of a reading is its *baseline*. Models and request validators cost a call each and are read only
+//! for an API whose definition has some ([`Depth::Whole`]), and before a put, which would wipe them; the baseline says which
+//! kind of reading it is of. Gateway responses are always read: people make them by hand, and want to know that they stay.
 
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_apigateway::types::{Authorizer, Integration, Method, Resource};
-use futures::future::try_join;
+use futures::future::{try_join, try_join3};
 use grail_state::Digest;
 use serde_json::{Map, Value, json};
 
@@ -24,9 +25,9 @@ const PAGE: i32 = 500;
 /// How much of an API is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// The API, its methods and its authorizers: three calls.
+    /// The API, its methods, authorizers and gateway responses: four calls.
     Core,
-    /// Also models, gateway responses and request validators: six calls.
+    /// Also models and request validators: six calls.
     Whole,
 }
 
@@ -37,11 +38,7 @@ impl Depth {
     pub(super) fn for_document(document: &Value) -> Self {
         let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
         let has_models = schemas.is_some_and(|schemas| schemas.keys().any(|name| name != "Empty"));
-        let extras = [
-            "x-amazon-apigateway-gateway-responses",
-            "x-amazon-apigateway-request-validators",
-        ];
-        if has_models || extras.iter().any(|key| document.get(key).is_some()) {
+        if has_models || document.get("x-amazon-apigateway-request-validators").is_some() {
             Self::Whole
         } else {
             Self::Core
@@ -75,8 +72,12 @@ impl Reading {
             let answer = client.get_rest_api().rest_api_id(id).send().await;
             answer.found("apigateway:GET")
         };
-        let body = try_join(resources(context, id), authorizers(context, id));
-        let (api, (resources, authorizers)) = try_join(api, body).await?;
+        let body = try_join3(
+            resources(context, id),
+            authorizers(context, id),
+            gateway_responses(context, id),
+        );
+        let (api, (resources, authorizers, gateway_responses)) = try_join(api, body).await?;
         let (Some(api), Some(resources), Some(authorizers)) = (api, resources, authorizers) else {
             return Ok(None);
         };
@@ -85,6 +86,7 @@ impl Reading {
             ("api".to_owned(), head.form()),
             ("authorizers".to_owned(), authorizers_form(&authorizers)),
             ("paths".to_owned(), paths_form(&resources, &authorizers)),
+            ("gateway_responses".to_owned(), gateway_responses),
         ]);
         if depth == Depth::Whole {
             form.extend(extras(context, id).await?);
@@ -96,13 +98,13 @@ impl Reading {
         }))
     }
 
-    /// The digest of the reading, and how it was made.
-    pub(super) fn baseline(&self) -> String {
+    /// The digest of `own`, our part of the reading, and how the reading was made.
+    pub(super) fn baseline(&self, own: &Value) -> String {
         let how = match self.depth {
             Depth::Core => "core",
             Depth::Whole => "whole",
         };
-        format!("{how}:{}", Digest::of_value(&self.form))
+        format!("{how}:{}", Digest::of_value(own))
     }
 
     /// Every integration's URI.
@@ -157,7 +159,26 @@ async fn authorizers(context: &Context, id: &str) -> Result<Option<Vec<Authorize
     }
 }
 
-/// Models, customised gateway responses and request validators. One page of each: an API has at most 400 models.
+/// The gateway responses that somebody has made, without the defaults. One page: there are some twenty types of them.
+async fn gateway_responses(context: &Context, id: &str) -> Result<Value, Failure> {
+    let client = context.clients.apigateway.read();
+    let request = client.get_gateway_responses().rest_api_id(id).limit(PAGE);
+    let answers = request.send().await.found("apigateway:GET")?;
+    let answers = answers.and_then(|page| page.items).unwrap_or_default();
+    let made = answers.into_iter().filter(|answer| !answer.default_response);
+    let forms = made.filter_map(|answer| {
+        let kind = answer.response_type?.as_str().to_owned();
+        let form = json!({
+            "status": answer.status_code,
+            "parameters": answer.response_parameters.map(sorted),
+            "templates": answer.response_templates.map(sorted),
+        });
+        Some((kind, marked_present(form)))
+    });
+    Ok(Value::Object(forms.collect()))
+}
+
+/// Models and request validators. One page of each: an API has at most 400 models.
 async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Failure> {
     let client = context.clients.apigateway.read();
     let models = client.get_models().rest_api_id(id).limit(PAGE).send().await;
@@ -170,20 +191,6 @@ async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Fai
             json!({"content_type": model.content_type, "schema": schema}),
         ))
     });
-    let answers = client.get_gateway_responses().rest_api_id(id).limit(PAGE);
-    let answers = answers.send().await.read("apigateway:GET")?.items;
-    let answers = answers.unwrap_or_default().into_iter();
-    let answers = answers
-        .filter(|answer| !answer.default_response)
-        .filter_map(|answer| {
-            let kind = answer.response_type?.as_str().to_owned();
-            let form = json!({
-                "status": answer.status_code,
-                "parameters": answer.response_parameters.map(sorted),
-                "templates": answer.response_templates.map(sorted),
-            });
-            Some((kind, form))
-        });
     let validators = client.get_request_validators().rest_api_id(id).limit(PAGE);
     let validators = validators.send().await.read("apigateway:GET")?.items;
     let validators = validators.unwrap_or_default().into_iter().filter_map(|one| {
@@ -194,7 +201,6 @@ async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Fai
     });
     Ok(vec![
         ("models".to_owned(), Value::Object(models.collect())),
-        ("gateway_responses".to_owned(), Value::Object(answers.collect())),
         (
             "request_validators".to_owned(),
             Value::Object(validators.collect()),

@@ -22,6 +22,7 @@ fn definition(path: &str) -> Value {
         "openapi": "3.0.1",
         "info": {"title": "shop", "version": "1.0"},
         "paths": {path: {"get": {"x-amazon-apigateway-integration": {"type": "aws_proxy", "uri": HANDLER}}}},
+        "components": {"securitySchemes": {"auth": {"type": "apiKey", "name": "Authorization", "in": "header"}}},
     })
 }
 
@@ -64,13 +65,26 @@ fn authorizers(ids: &str) -> Value {
         "authorizerUri": HANDLER, "identitySource": "method.request.header.Authorization"}]})
 }
 
-/// The three answers to a look.
+/// The four answers to a look.
 fn look(description: &str, path: &str, ids: &str) -> Vec<Reply> {
     vec![
         reply(200, api(description)),
         reply(200, resources(path, ids)),
         reply(200, authorizers(ids)),
+        nothing(),
     ]
+}
+
+/// An empty list.
+fn nothing() -> Reply {
+    reply(200, json!({"item": []}))
+}
+
+/// The six answers to a look at everything, as each put has before it.
+fn survey(path: &str) -> Vec<Reply> {
+    let mut replies = look("", path, "s");
+    replies.extend([nothing(), nothing()]);
+    replies
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
@@ -81,7 +95,15 @@ fn digester() -> Arc<Digester> {
     Arc::new(Digester::new([7; 32]))
 }
 
-const LOOK: [&str; 3] = ["GetRestApi", "GetResources", "GetAuthorizers"];
+const LOOK: [&str; 4] = ["GetRestApi", "GetResources", "GetAuthorizers", "GetGatewayResponses"];
+const SURVEY: [&str; 6] = [
+    "GetRestApi",
+    "GetResources",
+    "GetAuthorizers",
+    "GetGatewayResponses",
+    "GetModels",
+    "GetRequestValidators",
+];
 
 async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {
     let (id, token) = (id(), token("t1"));
@@ -154,8 +176,7 @@ async fn a_birth_is_one_import_of_the_marked_document() {
     let cloud = Canned::new(replies);
     let remote = created(&cloud, &spec("/items")).await.unwrap();
 
-    let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["GetRestApis", "ImportRestApi", a, b, c]);
+    assert_eq!(cloud.operations(), [&["GetRestApis", "ImportRestApi"][..], &LOOK].concat());
     let asked = &cloud.asked()[1];
     assert!(
         asked.line.contains("mode=import") && asked.line.contains("endpointConfigurationTypes=EDGE"),
@@ -187,8 +208,7 @@ async fn a_second_try_of_a_birth_puts_the_same_into_what_the_first_made() {
     replies.extend(look(&mark("t1", "/items"), "/items", "x"));
     let cloud = Canned::new(replies);
     assert_eq!(created(&cloud, &spec("/items")).await.unwrap().handle.0, "a1");
-    let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["GetRestApis", "PutRestApi", a, b, c]);
+    assert_eq!(cloud.operations(), [&["GetRestApis", "PutRestApi"][..], &LOOK].concat());
     let mut sent = definition("/items");
     sent["info"]["description"] = json!(mark("t1", "/items"));
     assert_eq!(cloud.json(1), sent);
@@ -227,8 +247,7 @@ async fn a_whole_import_without_answer_needs_no_put() {
     assert_eq!(remote.spec["definition"], json!(digest("/items")));
     let want = Template::from_value(spec("/items"));
     assert!(provider.diff(&want, &remote).unwrap().is_empty());
-    let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["GetRestApis", a, b, c]);
+    assert_eq!(cloud.operations(), [&["GetRestApis"][..], &LOOK].concat());
 }
 
 #[tokio::test]
@@ -237,6 +256,7 @@ async fn a_partial_import_without_answer_is_put_again() {
     partial[1] = reply(200, json!({"item": [{"id": "x0", "path": "/"}]}));
     let mut replies = vec![listed()];
     replies.extend(partial);
+    replies.extend(survey("/items"));
     replies.push(reply(200, api(&mark("t2", "/items"))));
     replies.extend(look(&mark("t2", "/items"), "/items", "y"));
     let cloud = Canned::new(replies);
@@ -246,10 +266,9 @@ async fn a_partial_import_without_answer_is_put_again() {
     let whole = updated(&cloud, &remote, &spec("/items")).await.unwrap();
     assert_eq!(whole.spec["definition"], json!(digest("/items")));
     assert_eq!(whole.outputs["baseline"], deployed().await.outputs["baseline"]);
-    let [a, b, c] = LOOK;
     assert_eq!(
         cloud.operations(),
-        ["GetRestApis", a, b, c, "PutRestApi", a, b, c]
+        [&["GetRestApis"][..], &LOOK, &SURVEY, &["PutRestApi"], &LOOK].concat()
     );
 }
 
@@ -327,30 +346,31 @@ async fn a_change_by_another_hand_is_told_and_one_put_repairs_it() {
     let told = drifted.spec["definition"].as_str().unwrap();
     assert!(told.starts_with("changed outside: "), "{told}");
 
-    let mut replies = vec![reply(200, api(&mark("t2", "/items")))];
+    let mut replies = survey("/else");
+    replies.push(reply(200, api(&mark("t2", "/items"))));
     replies.extend(look(&mark("t2", "/items"), "/items", "z"));
     let cloud = Canned::new(replies);
     let repaired = updated(&cloud, &drifted, &spec("/items")).await.unwrap();
-    let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["PutRestApi", a, b, c]);
-    assert!(cloud.asked()[0].line.contains("mode=overwrite"));
+    assert_eq!(cloud.operations(), [&SURVEY[..], &["PutRestApi"], &LOOK].concat());
+    assert!(cloud.asked()[6].line.contains("mode=overwrite"));
     assert_eq!(repaired.outputs["baseline"], before.outputs["baseline"]);
 }
 
 #[tokio::test]
 async fn an_emulator_that_keeps_the_old_description_gets_it_patched() {
     let before = deployed().await;
-    let mut replies = vec![
-        reply(200, api(&mark("t1", "/items"))),
-        reply(200, api(&mark("t2", "/more"))),
-    ];
+    let mut replies = survey("/items");
+    replies.push(reply(200, api(&mark("t1", "/items"))));
+    replies.push(reply(200, api(&mark("t2", "/more"))));
     replies.extend(look(&mark("t2", "/more"), "/more", "y"));
     let cloud = Canned::new(replies);
     let after = updated(&cloud, &before, &spec("/more")).await.unwrap();
-    let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["PutRestApi", "UpdateRestApi", a, b, c]);
+    assert_eq!(
+        cloud.operations(),
+        [&SURVEY[..], &["PutRestApi", "UpdateRestApi"], &LOOK].concat()
+    );
     let patches = json!([{"op": "replace", "path": "/description", "value": mark("t2", "/more")}]);
-    assert_eq!(cloud.json(1)["patchOperations"], patches);
+    assert_eq!(cloud.json(7)["patchOperations"], patches);
     assert_eq!(after.outputs["definition_digest"], json!(digest("/more")));
 }
 
@@ -363,8 +383,7 @@ async fn a_setting_alone_is_patched_without_a_put() {
     replies.extend(look("", "/items", "x"));
     let cloud = Canned::new(replies);
     let after = updated(&cloud, &before, &want).await.unwrap();
-    let [a, b, c] = LOOK;
-    assert_eq!(cloud.operations(), ["UpdateRestApi", a, b, c]);
+    assert_eq!(cloud.operations(), [&["UpdateRestApi"][..], &LOOK].concat());
     let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "PRIVATE"}]);
     assert_eq!(cloud.json(0)["patchOperations"], patches);
     assert_eq!(after.spec["definition"], json!(digest("/items")));
@@ -386,7 +405,7 @@ async fn moved(from: &str, to: &str, replies: Vec<Reply>) -> Canned {
     let mut want = spec("/more");
     want["endpoint_type"] = json!(to);
     let description = mark("t2", "/more");
-    let mut replies = replies;
+    let mut replies: Vec<_> = survey("/items").into_iter().chain(replies).collect();
     replies.push(reply(200, api_of(to, &description)));
     replies.extend(look(&description, "/more", "y").split_off(1));
     let cloud = Canned::new(replies);
@@ -398,17 +417,16 @@ async fn moved(from: &str, to: &str, replies: Vec<Reply>) -> Canned {
 async fn an_api_is_private_before_its_document_names_vpc_endpoints() {
     let description = mark("t2", "/more");
     let answers = || reply(200, api_of("PRIVATE", &description));
-    let [a, b, c] = LOOK;
 
     let into = moved("EDGE", "PRIVATE", vec![answers(), answers()]).await;
-    assert_eq!(into.operations(), ["UpdateRestApi", "PutRestApi", a, b, c]);
+    assert_eq!(into.operations(), [&SURVEY[..], &["UpdateRestApi", "PutRestApi"], &LOOK].concat());
     let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "PRIVATE"}]);
-    assert_eq!(into.json(0)["patchOperations"], patches);
+    assert_eq!(into.json(6)["patchOperations"], patches);
 
     let out = moved("PRIVATE", "REGIONAL", vec![answers(), answers()]).await;
-    assert_eq!(out.operations(), ["PutRestApi", "UpdateRestApi", a, b, c]);
+    assert_eq!(out.operations(), [&SURVEY[..], &["PutRestApi", "UpdateRestApi"], &LOOK].concat());
     let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/PRIVATE", "value": "REGIONAL"}]);
-    assert_eq!(out.json(1)["patchOperations"], patches);
+    assert_eq!(out.json(7)["patchOperations"], patches);
 }
 
 #[tokio::test]
@@ -416,10 +434,10 @@ async fn a_put_that_is_refused_after_the_change_to_private_leaves_doubt() {
     let before = deployed().await;
     let mut want = spec("/more");
     want["endpoint_type"] = json!("PRIVATE");
-    let cloud = Canned::new([
-        reply(200, api_of("PRIVATE", "")),
-        refusal(400, "BadRequestException", "no"),
-    ]);
+    let mut replies = survey("/items");
+    replies.push(reply(200, api_of("PRIVATE", "")));
+    replies.push(refusal(400, "BadRequestException", "no"));
+    let cloud = Canned::new(replies);
     let failure = updated(&cloud, &before, &want).await.unwrap_err();
     assert_eq!((failure.effect, failure.retry), (Effect::Maybe, Retry::Never));
 }
@@ -477,10 +495,9 @@ async fn an_unknown_api_is_ours_only_if_it_calls_our_handler() {
             .unwrap()
             .starts_with("not known: ")
     );
-    let [a, b, c] = LOOK;
     assert_eq!(
         cloud.operations(),
-        ["GetRestApis", "GetResources", "GetResources", a, b, c]
+        [&["GetRestApis", "GetResources", "GetResources"][..], &LOOK].concat()
     );
 }
 
@@ -548,6 +565,7 @@ async fn the_way_back_is_the_document_that_was_sent() {
     for _ in 0..2 {
         replies.extend(look(&mark("t1", "/items"), "/items", "x"));
     }
+    replies.extend(survey("/more"));
     replies.push(reply(200, api(&mark("t2", "/items"))));
     replies.extend(look(&mark("t2", "/items"), "/items", "z"));
     let cloud = Canned::new(replies);
@@ -584,7 +602,7 @@ async fn the_way_back_is_the_document_that_was_sent() {
         (back.spec, &back.outputs["baseline"]),
         (remote.spec, &remote.outputs["baseline"])
     );
-    let sent: Value = cloud.json(8);
+    let sent: Value = cloud.json(16);
     assert_eq!(sent["paths"], definition("/items")["paths"]);
 }
 
@@ -592,17 +610,18 @@ async fn the_way_back_is_the_document_that_was_sent() {
 async fn the_way_back_to_another_s_api_is_rebuilt_from_a_whole_reading() {
     let mut replies = look("", "/items", "x");
     replies.extend(look("", "/items", "x"));
-    replies.push(reply(
-        200,
-        json!({"item": [{"id": "m", "name": "Item", "contentType": "application/json",
-        "schema": "{\"type\":\"object\"}"}]}),
-    ));
+    replies.pop();
     replies.push(reply(
         200,
         json!({"item": [
             {"responseType": "DEFAULT_4XX", "defaultResponse": true},
             {"responseType": "THROTTLED", "statusCode": "420", "defaultResponse": false},
         ]}),
+    ));
+    replies.push(reply(
+        200,
+        json!({"item": [{"id": "m", "name": "Item", "contentType": "application/json",
+        "schema": "{\"type\":\"object\"}"}]}),
     ));
     replies.push(reply(200, json!({"item": []})));
     let cloud = Canned::new(replies);
@@ -612,8 +631,7 @@ async fn the_way_back_to_another_s_api_is_rebuilt_from_a_whole_reading() {
         handle: Handle("a1".into()),
         spec: json!({"name": "shop", "endpoint_type": "EDGE", "definition": "not known: 0"}),
         outputs: BTreeMap::new(),
-        proof: Proof::Ours,
-    };
+        proof: Proof::Ours, additions: Vec::new(), };
     let secured = provider.secure(&theirs).await.unwrap();
     let kept = context.artifacts.get(&secured.artifacts[0]).unwrap().unwrap();
     let document: Value = serde_json::from_slice(&kept).unwrap();
@@ -673,11 +691,84 @@ async fn the_way_back_to_another_s_api_is_rebuilt_from_a_whole_reading() {
       }
     }
     "##);
-    let [a, b, c] = LOOK;
-    let extras = ["GetModels", "GetGatewayResponses", "GetRequestValidators"];
     let asked = cloud.operations();
-    assert_eq!(asked[3..6], [a, b, c]);
-    assert_eq!(asked[6..], extras);
+    assert_eq!(asked[4..], SURVEY);
+}
+
+/// What somebody has made in the console beside our routes: a method, and an answer to requests that fail.
+fn handmade(path: &str) -> Vec<Reply> {
+    let mut resources = resources(path, "h");
+    let method = json!({"GET": {"httpMethod": "GET", "authorizationType": "NONE",
+        "methodIntegration": {"type": "HTTP_PROXY", "httpMethod": "GET", "uri": "https://example.com"}}});
+    let made = json!({"id": "h9", "path": "/status", "resourceMethods": method});
+    resources["item"].as_array_mut().unwrap().push(made);
+    let answer = json!({"responseType": "DEFAULT_4XX", "statusCode": "418", "defaultResponse": false,
+        "responseParameters": {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}});
+    vec![
+        reply(200, api(&mark("t1", path))),
+        reply(200, resources),
+        reply(200, authorizers("h")),
+        reply(200, json!({"item": [answer]})),
+    ]
+}
+
+#[tokio::test]
+async fn what_others_made_by_hand_is_told_and_no_drift() {
+    let mut replies = vec![nothing(), reply(201, api(&mark("t1", "/items")))];
+    replies.extend(look(&mark("t1", "/items"), "/items", "x"));
+    replies.extend(handmade("/items"));
+    let cloud = Canned::new(replies);
+    let provider = provider(&cloud);
+    let (id, attempt) = (id(), token("t1"));
+    let request = Create {
+        id: &id,
+        spec: &spec("/items"),
+        token: &attempt,
+    };
+    let before = provider.create(request).await.unwrap();
+    let before = record(&before);
+    let at = Locator {
+        id: &id,
+        handle: Some(&before.handle),
+        spec: Some(&before.spec),
+        token: Some(&attempt),
+        record: Some(&before),
+    };
+    let seen = provider.observe(at).await.unwrap();
+    let remote = seen.remote().unwrap();
+    assert_eq!((&remote.spec, &remote.outputs), (&before.spec, &before.outputs));
+    assert_eq!(
+        remote.additions,
+        ["method GET /status", "gateway response DEFAULT_4XX"]
+    );
+}
+
+/// Chalice wipes them with each deploy (aws/chalice 787, 123).
+#[tokio::test]
+async fn what_others_made_by_hand_goes_into_the_document_that_is_put() {
+    let before = deployed().await;
+    let mut replies = handmade("/items");
+    replies.extend([nothing(), nothing(), reply(200, api(&mark("t2", "/more")))]);
+    let mut after = handmade("/more");
+    after[0] = reply(200, api(&mark("t2", "/more")));
+    replies.extend(after);
+    let cloud = Canned::new(replies);
+    let after = updated(&cloud, &before, &spec("/more")).await.unwrap();
+    let sent: Value = cloud.json(6);
+    assert_eq!(sent["paths"]["/more"], definition("/more")["paths"]["/more"]);
+    assert_eq!(sent["paths"].get("/items"), None, "it called our handler: it was ours");
+    assert_eq!(
+        sent["paths"]["/status"]["get"]["x-amazon-apigateway-integration"]["uri"],
+        "https://example.com"
+    );
+    let answers = &sent["x-amazon-apigateway-gateway-responses"];
+    assert_eq!(answers["DEFAULT_4XX"]["statusCode"], "418");
+    assert_eq!(after.outputs["definition_digest"], json!(digest("/more")), "ours alone");
+    assert_eq!(after.additions.len(), 2);
+    let plain = Canned::new(look("", "/more", "z"));
+    let unseen = RestApi::new(plain.context());
+    let reading = Reading::take(&unseen.context, "a1", Depth::Core).await.unwrap().unwrap();
+    assert_eq!(after.outputs["baseline"], json!(reading.baseline(&reading.form)));
 }
 
 #[test]

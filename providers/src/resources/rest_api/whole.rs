@@ -19,10 +19,18 @@ const ANY: &str = "x-amazon-apigateway-any-method";
 /// A path, a method and what it calls.
 type Route<'a> = (&'a str, String, &'a str);
 
-/// True if the routes in `form`, a normalised reading, are those of `document`.
+/// True if the routes in `form`, our part of a normalised reading, are those of `document`.
 pub(super) fn has_routes_of(form: &Value, document: &Value) -> bool {
     let read = routes(form, "/integration/uri", |verb| Some(verb.to_uppercase()));
     read == routes(document, "/x-amazon-apigateway-integration/uri", method)
+}
+
+/// The paths, without a last slash, and the methods that `document` defines.
+pub(super) fn routes_defined(document: &Value) -> impl Iterator<Item = (String, String)> {
+    let routes = routes(document, "/x-amazon-apigateway-integration/uri", method);
+    routes
+        .into_iter()
+        .map(|(path, verb, _)| (path.to_owned(), verb))
 }
 
 fn method(key: &str) -> Option<String> {

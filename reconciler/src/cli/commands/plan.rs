@@ -63,7 +63,9 @@ fn aside(settings: &Settings) -> Remarks {
     let (remarks, loud) = (remarks(settings), settings.verbosity > Verbosity::Quiet);
     let human = is_human(settings);
     Arc::new(move |remark| match remark {
-        Remark::Packaged { reused, .. } if human && loud => words::words(words::packaged(reused)),
+        Remark::Packaged { part, reused, .. } if human && loud => {
+            words::words(words::packaged(part, reused));
+        }
         other => remarks(other),
     })
 }

@@ -31,6 +31,7 @@ fn remote(days: u32, proof: Proof) -> Remote {
         spec: group(days),
         outputs: BTreeMap::new(),
         proof,
+        additions: Vec::new(),
     }
 }
 

@@ -36,6 +36,7 @@ fn remote(name: &str, spec: &Value) -> Remote {
         spec: spec.clone(),
         outputs: BTreeMap::from([("name".to_owned(), json!(name))]),
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }
 
@@ -123,6 +124,7 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         sweep: Vec::new(),
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
+        additions: BTreeMap::new(),
         base: Version::default(),
         digest: Digest::default(),
     };
@@ -165,7 +167,7 @@ impl Choices {
 enum Asked {
     Note(Vec<Entry>),
     Secure(Ticket),
-    Call(Ticket, ResourceId, Call),
+    Call(Ticket, ResourceId, Box<Call>),
     Look(Ticket, ResourceId),
 }
 
@@ -196,7 +198,7 @@ impl Run<'_> {
                     Output::Secure { ticket, .. } => asked.push(Asked::Secure(ticket)),
                     Output::Call { ticket, id, call } => {
                         self.check_call(&id, &call);
-                        asked.push(Asked::Call(ticket, id, call));
+                        asked.push(Asked::Call(ticket, id, Box::new(call)));
                     }
                     Output::Look { ticket, id, .. } => asked.push(Asked::Look(ticket, id)),
                     Output::Finish(outcome) => return Ended::Finished(outcome),
@@ -231,7 +233,7 @@ impl Run<'_> {
                 },
                 Asked::Call(ticket, id, call) => Input::Answered {
                     ticket,
-                    result: self.answer(&id, call, choices),
+                    result: self.answer(&id, *call, choices),
                 },
             };
         }
@@ -310,7 +312,7 @@ impl Run<'_> {
         for one in asked {
             match one {
                 Asked::Call(_, id, call) if choices.choose(2) == 1 => {
-                    self.land(&id, call);
+                    self.land(&id, *call);
                 }
                 Asked::Note(entries) if choices.choose(2) == 1 => self.journal.extend(entries),
                 _ => {}

@@ -250,6 +250,7 @@ impl World {
             spec,
             outputs,
             proof: Proof::Ours,
+            additions: Vec::new(),
         };
         let record = Record {
             handle: remote.handle.clone(),

@@ -28,6 +28,14 @@ pub fn markdown(plan: &Plan) -> String {
             let _ = writeln!(text, "\n{what}: {}", ids.join(", "));
         }
     }
+    for (id, additions) in &plan.additions {
+        let _ = writeln!(
+            text,
+            "\nMade by others at {}, and kept: {}",
+            code(&id.to_string()),
+            escaped(&additions.join(", "))
+        );
+    }
     text
 }
 

@@ -30,6 +30,7 @@ fn remote(handle: &str, spec: Value) -> Remote {
         spec,
         outputs: Default::default(),
         proof: Proof::Ours,
+        additions: Vec::new(),
     }
 }
 
@@ -83,6 +84,7 @@ pub(in crate::cli::report) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Pla
         sweep,
         unchanged,
         notes: Default::default(),
+        additions: Default::default(),
         base: Version(None),
         digest,
     }

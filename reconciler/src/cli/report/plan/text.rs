@@ -36,6 +36,9 @@ pub(super) fn human(plan: &Plan, paint: Paint) -> String {
             let _ = writeln!(text, "{what}: {}", ids.join(", "));
         }
     }
+    for (id, additions) in &plan.additions {
+        let _ = writeln!(text, "Made by others at {id}, and kept: {}", additions.join(", "));
+    }
     let counts = Counts::of(plan);
     let _ = if plan.is_empty() {
         writeln!(

@@ -1,0 +1,239 @@
+//! Keeps the rates that AWS allows, so that it need not refuse.
+//!
+//! Every request passes the buckets of its call ([`table`]) before it is sent: the narrowest first, so that one that waits
+//! 30 s for its own does not hold up the others in the wide one. In each bucket the most urgent request goes first (the
+//! longest chain of steps behind it, [`crate::port::urgency`]), then the first that came. A throttle that comes
+//! nevertheless makes the bucket slower, and success makes it faster again ([`bucket`]): limits differ between accounts, and
+//! others use them too.
+//!
+//! **Given up:** other processes on the same account are known only by what they left behind ([`debt`]) and by throttling.
+
+mod bucket;
+mod debt;
+mod table;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures::future::BoxFuture;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use self::bucket::{Bucket, Rate};
+use self::debt::Debts;
+use super::connector::{Answered, NotSent, Operation, Pace};
+use crate::port::urgency;
+
+/// The rates of one account in one region.
+#[derive(Clone)]
+pub struct Pacer(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something was taken, given up or learnt.
+    changed: Notify,
+    since: Instant,
+    debts: OnceLock<Carried>,
+}
+
+/// What goes from process to process.
+struct Carried {
+    debts: Debts,
+    /// What the clock on the wall said at `since`.
+    wall: SystemTime,
+}
+
+#[derive(Default)]
+struct State {
+    buckets: BTreeMap<String, Bucket>,
+    /// Who waits for which bucket: the most urgent first, then the first that came.
+    waiting: BTreeMap<String, BTreeSet<Place>>,
+    arrivals: u64,
+    /// Nothing is let go any more, and why.
+    stopped: Option<String>,
+}
+
+/// A place in a queue.
+type Place = (Reverse<u64>, u64);
+
+impl fmt::Debug for Pacer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pacer").finish_non_exhaustive()
+    }
+}
+
+impl Default for Pacer {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            since: Instant::now(),
+            debts: OnceLock::new(),
+        }))
+    }
+}
+
+impl Pacer {
+    /// Takes over what earlier processes owe, as the file `path` says, and keeps it there from now on. `wall` is the time by
+    /// the clock on the wall, now.
+    pub fn carry_on(&self, path: PathBuf, wall: SystemTime) {
+        let debts = Debts::at(path);
+        let now = self.now();
+        let owed = debts.read(wall);
+        let mut state = self.state();
+        for (name, debt) in owed {
+            if let Some(rate) = table::slow(&name) {
+                state.bucket(&name, rate).owe(now, debt);
+            }
+        }
+        drop(state);
+        // A second call would change the file under what is already counted; the first stays.
+        let _ = self.0.debts.set(Carried {
+            debts,
+            wall: wall.checked_sub(now).unwrap_or(wall),
+        });
+    }
+
+    /// Lets nothing go any more: what still waits is answered "not sent".
+    pub fn stop(&self, why: &str) {
+        self.state().stopped = Some(why.to_owned());
+        self.0.changed.notify_waiters();
+    }
+
+    fn now(&self) -> Duration {
+        self.0.since.elapsed()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for one bucket and takes from it.
+    async fn pass(&self, name: &str, rate: Rate, urgency: u64) -> Result<(), NotSent> {
+        let queued = Queued::new(self.clone(), name, urgency);
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, so that no change in between is missed.
+            changed.as_mut().enable();
+            match self.try_pass(&queued, rate)? {
+                Turn::Go => return Ok(()),
+                Turn::Wait(time) => {
+                    let _ = tokio::time::timeout(time, changed).await;
+                }
+                Turn::Behind => changed.await,
+            }
+        }
+    }
+
+    fn try_pass(&self, queued: &Queued, rate: Rate) -> Result<Turn, NotSent> {
+        let now = self.now();
+        let mut state = self.state();
+        if let Some(why) = &state.stopped {
+            return Err(NotSent::HeldBack(why.clone()));
+        }
+        let first = state.waiting.get(&queued.name).and_then(BTreeSet::first);
+        if first != Some(&queued.place) {
+            return Ok(Turn::Behind);
+        }
+        let bucket = state.bucket(&queued.name, rate);
+        let wait = bucket.wait(now);
+        if !wait.is_zero() {
+            return Ok(Turn::Wait(wait));
+        }
+        bucket.take(now);
+        let debt = bucket.debt(now);
+        drop(state);
+        if rate.every >= debt::SLOW
+            && let Some(Carried { debts, wall }) = self.0.debts.get()
+        {
+            debts.write(&queued.name, debt, *wall + now);
+        }
+        Ok(Turn::Go)
+    }
+}
+
+impl State {
+    fn bucket(&mut self, name: &str, rate: Rate) -> &mut Bucket {
+        self.buckets
+            .entry(name.to_owned())
+            .or_insert_with(|| Bucket::new(rate))
+    }
+}
+
+enum Turn {
+    /// It may be sent.
+    Go,
+    /// It is next, in this time.
+    Wait(Duration),
+    /// Others come first.
+    Behind,
+}
+
+/// A place in a bucket's queue, given up when dropped: also by a step that was cut off.
+struct Queued {
+    pacer: Pacer,
+    name: String,
+    place: Place,
+}
+
+impl Queued {
+    fn new(pacer: Pacer, name: &str, urgency: u64) -> Self {
+        let mut state = pacer.state();
+        state.arrivals += 1;
+        let place = (Reverse(urgency), state.arrivals);
+        state.waiting.entry(name.to_owned()).or_default().insert(place);
+        drop(state);
+        Self {
+            pacer,
+            name: name.to_owned(),
+            place,
+        }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut state = self.pacer.state();
+        if let Some(waiting) = state.waiting.get_mut(&self.name) {
+            waiting.remove(&self.place);
+        }
+        drop(state);
+        self.pacer.0.changed.notify_waiters();
+    }
+}
+
+impl Pace for Pacer {
+    fn permit(&self, operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>> {
+        let buckets = table::buckets(operation);
+        let (pacer, urgency) = (self.clone(), urgency::current());
+        Box::pin(async move {
+            for (name, rate) in buckets {
+                pacer.pass(&name, rate, urgency).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn answered(&self, operation: &Operation, answer: Answered) {
+        let now = self.now();
+        let mut state = self.state();
+        // The narrowest bucket is the one that was overdrawn, as far as anybody can tell.
+        if let Some((name, rate)) = table::buckets(operation).into_iter().next() {
+            let bucket = state.bucket(&name, rate);
+            match answer {
+                Answered::Throttled { pause } => bucket.throttled(now, pause),
+                Answered::Served => bucket.served(),
+            }
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests;
