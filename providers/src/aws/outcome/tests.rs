@@ -176,7 +176,11 @@ async fn a_refusal_is_final_and_says_what_is_missing() {
     assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
     let denied = after(refusal(403, "AuthorizationError", "no")).await;
     assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
-    for code in ["CodeStorageExceededException", "LimitExceeded", "SubscriptionLimitExceeded"] {
+    for code in [
+        "CodeStorageExceededException",
+        "LimitExceeded",
+        "SubscriptionLimitExceeded",
+    ] {
         let full = after(refusal(400, code, "no more")).await;
         assert!(full.hint.unwrap().contains("quota"), "{code}");
     }
