@@ -9,6 +9,8 @@ use grail_state::digest::Digester;
 use crate::aws::Context;
 use crate::port::{Catalog, Cost, Resource, erase};
 
+mod packages;
+
 /// Declares the modules and makes the catalogue of their types.
 macro_rules! resources {
     ($($module:ident::$name:ident),+ $(,)?) => {
@@ -34,12 +36,19 @@ macro_rules! resources {
 }
 
 resources! {
+    api_mapping::ApiMapping,
     api_stage::ApiStage,
+    custom_domain::CustomDomain,
+    event_rule::EventRule,
+    event_source_mapping::EventSourceMapping,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
+    lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
     s3_notification::S3Notification,
     sns_subscription::SnsSubscription,
+    websocket_api::WebsocketApi,
+    websocket_stage::WebsocketStage,
 }

@@ -237,45 +237,23 @@ fn an_app_that_cannot_be_imported_is_shown_by_its_authors_own_lines() {
 }
 
 #[test]
-fn what_grail_cannot_deploy_yet_is_refused_by_name_and_line() {
+fn a_domain_without_certificate_and_a_taken_name_are_refused_by_line() {
     let shop = Spoilt::shop();
     let lines = shop.stand.project.read("app.py").lines().count();
-    let decorators = [
-        ("schedule", "'rate(1 hour)'"),
-        ("on_s3_event", "'bucket'"),
-        ("on_sns_message", "'topic'"),
-        ("on_sqs_message", "'queue'"),
-        ("on_cw_event", "{'source': ['aws.ec2']}"),
-        ("on_kinesis_record", "'stream'"),
-        (
-            "on_dynamodb_record",
-            "'arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/s'",
-        ),
+    let code = "\n\n@app.schedule('rate(1 hour)', name='rest_api')\ndef tidy(event):\n    pass\n";
+    let taken = [
+        "`rest_api` is the name of the REST API",
+        "give the function another with `name=`",
+        &format!("app.py:{}", lines + 3),
     ];
-    for (decorator, argument) in decorators {
-        let code = format!("\n\n@app.{decorator}({argument})\ndef tidy(event):\n    pass\n");
-        let told = format!("grail cannot deploy `@app.{decorator}` yet (function `tidy`)");
-        shop.with_lines(&code, &[&told, &format!("app.py:{}", lines + 3)]);
-    }
-    let code = "\n\napp.experimental_feature_flags.update(['WEBSOCKETS'])\n@app.on_ws_connect()\ndef hello(event):\n    pass\n";
-    shop.with_lines(
-        code,
-        &[
-            "grail cannot deploy `@app.on_ws_connect` yet (function `hello`)",
-            "app.py:",
-        ],
-    );
-    let domain = json!({ "domain_name": "shop.example", "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/c" });
-    shop.with_setting(
-        "automatic_layer",
-        json!(true),
-        &["grail cannot deploy `automatic_layer` yet", "config.json:6:"],
-    );
+    shop.with_lines(code, &taken);
     shop.with_setting(
         "api_gateway_custom_domain",
-        domain,
+        json!({ "domain_nam": "shop.example" }),
         &[
-            "grail cannot deploy `api_gateway_custom_domain` yet",
+            "`api_gateway_custom_domain` has no `domain_name`",
+            "`api_gateway_custom_domain` has no `certificate_arn`",
+            "did you mean `domain_name`?",
             "config.json:",
         ],
     );

@@ -153,6 +153,8 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         | "AuthorizationError"
         | "UnauthorizedOperation"
         | "NotAuthorized" => Verdict::Denied,
+        // Some answers say it by the status alone.
+        "" if status == 404 => Verdict::NotFound,
         _ => Verdict::Refused,
     }
 }
@@ -180,6 +182,7 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         "InvalidParameterValueException" | "ResourceInUseException" => {
             if has("role", "cannot be assumed")
                 || has("role", "does not have permissions")
+                || has("cannot access stream", "ensure the role can perform")
                 || has("invalidarnexception", "valid principal")
             {
                 Some("the role to become usable")

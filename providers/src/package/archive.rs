@@ -111,7 +111,9 @@ impl Bundle {
                 Origin::File(file) => {
                     write_entry(&mut zip, path, entry.executable, &read_again(file, entry)?)?;
                 }
-                Origin::Packed(archive) => packed.copy(archive, path, entry, &mut zip)?,
+                Origin::Packed { archive, path: from } => {
+                    packed.copy((archive, from), path, entry, &mut zip)?;
+                }
             }
         }
         zip.finish().map_err(WriteError::Finish)?;
@@ -162,16 +164,17 @@ fn read_again(file: &Path, entry: &Entry) -> Result<Vec<u8>, WriteError> {
 struct PackedZips(BTreeMap<PathBuf, ZipArchive<BufReader<File>>>);
 
 impl PackedZips {
+    /// Copies the file `from` of a zip to `path`.
     fn copy(
         &mut self,
-        archive: &Path,
+        (archive, from): (&Path, &str),
         path: &str,
         entry: &Entry,
         zip: &mut ZipWriter<impl Write + Seek>,
     ) -> Result<(), WriteError> {
         let failed = |source| WriteError::Packed {
             archive: archive.to_owned(),
-            path: path.to_owned(),
+            path: from.to_owned(),
             source,
         };
         if !self.0.contains_key(archive) {
@@ -185,15 +188,16 @@ impl PackedZips {
         let Some(open) = self.0.get_mut(archive) else {
             return Err(failed(ZipError::FileNotFound));
         };
-        let file = open.by_name(path).map_err(failed)?;
+        let file = open.by_name(from).map_err(failed)?;
         if file.size() != entry.size {
             return Err(WriteError::Changed {
                 file: archive.to_owned(),
             });
         }
-        zip.raw_copy_file(file).map_err(|source| WriteError::Write {
-            path: path.to_owned(),
-            source,
-        })
+        zip.raw_copy_file_rename(file, path)
+            .map_err(|source| WriteError::Write {
+                path: path.to_owned(),
+                source,
+            })
     }
 }

@@ -38,8 +38,13 @@ pub enum Origin {
     Bytes(Vec<u8>),
     /// In a file that is read again when the zip is written.
     File(PathBuf),
-    /// Under the same path in a zip that a `Bundle` wrote; its compressed bytes are copied as they are.
-    Packed(PathBuf),
+    /// In a zip that a `Bundle` wrote; its compressed bytes are copied as they are.
+    Packed {
+        /// The zip.
+        archive: PathBuf,
+        /// The path in it.
+        path: String,
+    },
 }
 
 /// A path that no package may hold.
@@ -127,6 +132,18 @@ impl Bundle {
     /// Puts all files of `other` into this bundle; where both have a path, `other` wins.
     pub fn overlay(&mut self, other: Self) {
         self.entries.extend(other.entries);
+    }
+
+    /// The same files in the folder `folder`.
+    ///
+    /// # Errors
+    /// [`BadPath`] when `folder` is no path that a package may hold.
+    pub fn below(self, folder: &str) -> Result<Self, BadPath> {
+        let mut moved = Self::new();
+        for (path, entry) in self.entries {
+            moved.insert(&format!("{folder}/{path}"), entry)?;
+        }
+        Ok(moved)
     }
 
     /// The entry at `path`.

@@ -91,10 +91,13 @@ proptest! {
         std::fs::write(&archive, whole.zip().unwrap()).unwrap();
         let mut copied = Bundle::new();
         for (path, entry) in whole.iter() {
-            let origin = Origin::Packed(archive.clone());
+            let origin = Origin::Packed { archive: archive.clone(), path: path.to_owned() };
             copied.insert(path, Entry { origin, ..entry.clone() }).unwrap();
         }
         prop_assert_eq!(copied.zip().unwrap(), whole.zip().unwrap());
+        let (copied, whole) = (copied.below("a/b").unwrap(), whole.below("a/b").unwrap());
+        prop_assert_eq!(copied.zip().unwrap(), whole.zip().unwrap());
+        prop_assert!(whole.iter().all(|(path, _)| path.starts_with("a/b/")));
     }
 
     #[test]

@@ -8,13 +8,12 @@
 //! Identity: the name. The tag `aws-chalice` tells whose it is; tags are Chalice's to compare and strip, so none of ours go
 //! there, and a repeated `CreateFunction` is recognised by that tag.
 //!
-//! Code is compared by content, never by the digest of a zip (see `code`). Fields that Lambda reports and no wish can name
+//! Code is compared by content, never by the digest of a zip (see `packages`). Fields that Lambda reports and no wish can name
 //! (description, ephemeral storage, logging) are left alone and are no drift.
 //!
 //! `RevisionId` is not used as a precondition: Lambda changes it when an update ends, not when it begins, and no request
 //! here writes back what it has read, except that the environment is set as one.
 
-mod code;
 mod form;
 mod reading;
 #[cfg(test)]
@@ -25,14 +24,14 @@ use std::sync::Arc;
 
 use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
-use grail_state::{Kind, Proof, Wire};
+use grail_state::{Kind, Lost, Proof, Wire};
 use serde_json::Value;
 
-pub use form::{Architecture, Code, Spec, Tracing, Vpc};
+pub use form::{Architecture, Spec, Tracing, Vpc};
 
-use self::code::Packages;
 use self::reading::{Reading, Standing, outputs, proof, standing, usable};
 use self::writing::{changes_code, changes_configuration, tag_changes};
+use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
@@ -171,7 +170,8 @@ impl Resource for LambdaFunction {
             .filter(|name| !has_stand_in(name) && handle.map(function_name) != Some(name));
         for function in handle.into_iter().chain(natural) {
             if let Some(mut reading) = self.reading(function).await? {
-                self.packages.recognise(&mut reading, &at).await;
+                let (code, location) = (&mut reading.spec.code, reading.location.as_deref());
+                self.packages.recognise(code, &reading.code_sha256, location, &at).await;
                 return Ok(Some(reading.seen(&self.context.stack)));
             }
         }
@@ -244,16 +244,13 @@ impl Resource for LambdaFunction {
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut spec = seen.spec.clone();
         let sha = seen.outputs.get("code_sha256").and_then(Value::as_str).unwrap_or_default();
-        let mut artifacts = Vec::new();
+        let (mut artifacts, mut lost) = (Vec::new(), Vec::new());
         match self.keep(&seen.handle.0, sha, &spec.code).await? {
             Some(code) => {
                 artifacts.push(grail_state::Digest(code.artifact.clone()));
                 spec.code = code;
             }
-            None => tracing::warn!(
-                function = %seen.handle,
-                "the code is not at hand and could not be fetched: a change of it could not be taken back"
-            ),
+            None => lost = lost_code(),
         }
         let spec = serde_json::to_value(&spec)
             .map_err(|error| Failure::refused(format!("the function's form cannot be written down: {error}")))?;
@@ -261,6 +258,18 @@ impl Resource for LambdaFunction {
             spec,
             artifacts,
             secret: true,
+            lost,
         }))
     }
+}
+
+/// What cannot be brought back without the old zip. The processor changes with the code only.
+fn lost_code() -> Vec<Lost> {
+    let why = "the zip that Lambda has is not at hand and could not be fetched";
+    ["code", "architecture"]
+        .map(|field| Lost {
+            field: field.to_owned(),
+            why: why.to_owned(),
+        })
+        .to_vec()
 }

@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::source::chalice::app::App;
 use crate::source::chalice::config::{Overrides, ProjectConfig, StageConfig};
 use crate::source::chalice::diagnostic::Problem;
-use crate::source::chalice::lower::{Account, PackageFacts, lower};
+use crate::source::chalice::lower::{Account, PackageFacts, Zip, lower};
 use crate::source::chalice::package::{self, Architecture, Package, Target};
 use crate::source::chalice::probe::{self, Cache, Probed};
 use crate::source::chalice::validate::validate;
@@ -29,13 +29,27 @@ pub enum Remark {
     Problem(Problem),
     /// The app printed this while it was imported.
     AppSaid(String),
-    /// The package is ready.
+    /// A package is ready.
     Packaged {
+        /// What of the project is in it.
+        part: Part,
         /// True if it was at hand already.
         reused: bool,
         /// Of the zip, in bytes.
         size: u64,
     },
+}
+
+/// What of a project is in a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Everything.
+    Whole,
+    /// The project's own files.
+    App,
+    /// The requirements.
+    Layer,
 }
 
 /// Takes remarks; they are shown while the work goes on.
@@ -104,7 +118,7 @@ pub async fn read(
         let problem = Problem::warning("package", warning.to_string()).hint(warning.hint());
         remarks(Remark::Problem(problem));
     }
-    let package = keep(package, artifacts, remarks)?;
+    let package = keep(package, config.automatic_layer(), artifacts, remarks)?;
     Ok(Wish {
         app: probed.app,
         config,
@@ -178,6 +192,7 @@ async fn build(
         } else {
             Target::Lambda(architecture)
         },
+        layered: config.automatic_layer(),
         cache: &settings.cache,
     };
     let noted = Mutex::new(());
@@ -189,11 +204,33 @@ async fn build(
     Ok(package::build(&request, &tell).await?)
 }
 
-fn keep(package: Package, artifacts: &dyn Artifacts, remarks: &Remarks) -> Result<PackageFacts, Refusal> {
-    let digest = grail_state::Digest(package.zip_sha256.hex());
+/// Keeps what was built among the artifacts; tells the layer first, as Chalice does.
+fn keep(
+    package: Package,
+    layered: bool,
+    artifacts: &dyn Artifacts,
+    remarks: &Remarks,
+) -> Result<PackageFacts, Refusal> {
+    let layer = package.layer.as_ref();
+    let layer = layer.map(|layer| kept(layer, Part::Layer, artifacts, remarks));
+    let part = if layered { Part::App } else { Part::Whole };
+    Ok(PackageFacts {
+        layer: layer.transpose()?,
+        code: kept(&package.code, part, artifacts, remarks)?,
+        runtime: package.runtime.name,
+    })
+}
+
+fn kept(
+    packed: &package::Zip,
+    part: Part,
+    artifacts: &dyn Artifacts,
+    remarks: &Remarks,
+) -> Result<Zip, Refusal> {
+    let digest = grail_state::Digest(packed.sha256.hex());
     let known = artifacts.get(&digest).ok().flatten().is_some();
     if !known {
-        let bytes = std::fs::read(&package.zip)
+        let bytes = std::fs::read(&packed.file)
             .map_err(|error| Refusal::new("could not read the package that was just built").because(error))?;
         artifacts.put(&bytes).map_err(|error| {
             Refusal::of(&error)
@@ -201,13 +238,13 @@ fn keep(package: Package, artifacts: &dyn Artifacts, remarks: &Remarks) -> Resul
         })?;
     }
     remarks(Remark::Packaged {
+        part,
         reused: known,
-        size: package.size.zipped,
+        size: packed.size.zipped,
     });
-    Ok(PackageFacts {
-        content: package.content.to_string(),
+    Ok(Zip {
+        content: packed.content.to_string(),
         artifact: digest.0,
-        size: package.size.zipped,
-        runtime: package.runtime.name,
+        size: packed.size.zipped,
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aws_sdk_lambda::types as lambda;
 use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
 use schemars::JsonSchema;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::port::Invalid;
+use crate::resources::packages::Code;
 
 /// A function.
 #[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +66,25 @@ pub enum Architecture {
     Arm,
 }
 
+impl From<Architecture> for lambda::Architecture {
+    fn from(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::X86 => Self::X8664,
+            Architecture::Arm => Self::Arm64,
+        }
+    }
+}
+
+impl Architecture {
+    /// The first of those that Lambda tells; its default where it tells none.
+    pub(crate) fn told(told: &[lambda::Architecture]) -> Self {
+        match told.first() {
+            Some(lambda::Architecture::Arm64) => Self::Arm,
+            _ => Self::X86,
+        }
+    }
+}
+
 /// Whether invocations are traced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -83,19 +104,6 @@ pub struct Vpc {
     pub subnet_ids: Vec<String>,
     /// The security groups.
     pub security_group_ids: Vec<String>,
-}
-
-/// The code of a function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Code {
-    /// The digest by which code is compared ([`crate::package::Content`]); `unknown:<sha256>` for code that could not be
-    /// looked into.
-    pub content: String,
-    /// The SHA-256 of the zip, in hexadecimal: its name among the artifacts.
-    pub artifact: String,
-    /// The size of the zip in bytes.
-    pub size: u64,
 }
 
 impl fmt::Debug for Spec {

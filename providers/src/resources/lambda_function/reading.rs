@@ -7,9 +7,10 @@ use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, Trac
 use grail_state::{Handle, Proof, StackId};
 use serde_json::{Value, json};
 
-use super::form::{Architecture, Code, Spec, Tracing, Vpc};
+use super::form::{Architecture, Spec, Tracing, Vpc};
 use crate::aws::arn::function_name;
 use crate::port::{Failure, Seen};
+use crate::resources::packages::Code;
 
 /// The tag that Chalice puts on every function: `version=<v>:stage=<stage>:app=<app>`.
 const OWNER_TAG: &str = "aws-chalice";
@@ -141,7 +142,6 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
     let number = |value: Option<i32>, default: u32| value.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
     let traced = configuration.tracing_config().and_then(|tracing| tracing.mode());
-    let arm = configuration.architectures().first().is_some_and(|one| one.as_str() == "arm64");
     let vpc = configuration.vpc_config().map(|vpc| Vpc {
         subnet_ids: vpc.subnet_ids().to_vec(),
         security_group_ids: vpc.security_group_ids().to_vec(),
@@ -155,16 +155,12 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
         timeout: number(configuration.timeout(), 3),
         environment: environment.map(|all| all.clone().into_iter().collect()).unwrap_or_default(),
         tags: BTreeMap::new(),
-        architecture: if arm { Architecture::Arm } else { Architecture::X86 },
+        architecture: Architecture::told(configuration.architectures()),
         layers: configuration.layers().iter().filter_map(|layer| layer.arn().map(ToOwned::to_owned)).collect(),
         vpc,
         tracing: if traced == Some(&TracingMode::Active) { Tracing::Active } else { Tracing::PassThrough },
         reserved_concurrency: None,
-        code: Code {
-            content: format!("unknown:{}", configuration.code_sha256().unwrap_or_default()),
-            artifact: String::new(),
-            size: u64::try_from(configuration.code_size()).unwrap_or_default(),
-        },
+        code: Code::unread(configuration.code_sha256().unwrap_or_default(), configuration.code_size()),
     };
     spec.vpc = spec.network().cloned();
     Ok(spec)

@@ -7,16 +7,16 @@ use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
-    self as lambda, Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
+    Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
 };
 use serde_json::Value;
 
 use super::LambdaFunction;
-use super::code::Payload;
-use super::form::{Architecture, Spec, Tracing, Vpc};
+use super::form::{Spec, Tracing, Vpc};
 use super::reading::{Standing, standing, usable};
 use crate::aws::{Outcome, wait};
 use crate::port::{Change, Diff, Failure};
+use crate::resources::packages::Payload;
 
 /// The fields that `UpdateFunctionConfiguration` sets.
 const CONFIGURATION: &[&str] = &[
@@ -68,7 +68,7 @@ impl LambdaFunction {
             .set_tracing_config(traced)
             .vpc_config(vpc(spec.network()))
             .set_layers(Some(spec.layers.clone()))
-            .architectures(architecture(spec.architecture))
+            .architectures(spec.architecture.into())
             .send()
             .await
             .made("lambda:CreateFunction")
@@ -81,7 +81,7 @@ impl LambdaFunction {
             Payload::Zip(zip) => request.zip_file(zip),
             Payload::Object { bucket, key } => request.s3_bucket(bucket).s3_key(key),
         };
-        let request = request.architectures(architecture(spec.architecture));
+        let request = request.architectures(spec.architecture.into());
         let answer = request.send().await.wrote("lambda:UpdateFunctionCode")?;
         Ok(Taken {
             usable: usable(answer.state.as_ref(), answer.last_update_status.as_ref()),
@@ -216,13 +216,6 @@ fn vpc(vpc: Option<&Vpc>) -> VpcConfig {
         .set_subnet_ids(Some(vpc.subnet_ids))
         .set_security_group_ids(Some(vpc.security_group_ids))
         .build()
-}
-
-fn architecture(architecture: Architecture) -> lambda::Architecture {
-    match architecture {
-        Architecture::X86 => lambda::Architecture::X8664,
-        Architecture::Arm => lambda::Architecture::Arm64,
-    }
 }
 
 fn number(number: u32) -> i32 {

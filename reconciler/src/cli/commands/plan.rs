@@ -41,6 +41,11 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
     let desired = wish?.lower(&connected.cloud.account())?;
     seen?;
     let plan = pass.session.preview(&desired, &consent(&args.wish)).await?;
+    let mut events = report::sink(settings, "plan");
+    pass.session
+        .unverified()
+        .iter()
+        .for_each(|event| events.emit(event));
     if let Some(path) = &args.out {
         std::fs::write(path, report::plan::json(&plan))
             .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))?;
@@ -58,7 +63,9 @@ fn aside(settings: &Settings) -> Remarks {
     let (remarks, loud) = (remarks(settings), settings.verbosity > Verbosity::Quiet);
     let human = is_human(settings);
     Arc::new(move |remark| match remark {
-        Remark::Packaged { reused, .. } if human && loud => words::words(words::packaged(reused)),
+        Remark::Packaged { part, reused, .. } if human && loud => {
+            words::words(words::packaged(part, reused));
+        }
         other => remarks(other),
     })
 }

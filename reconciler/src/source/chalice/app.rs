@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::config::API_HANDLER;
 use super::diagnostic::Place;
+use super::names;
 
 /// A Chalice app.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -174,7 +175,17 @@ pub struct EventSource {
 impl EventSource {
     /// A detail that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.details.get(name).and_then(Value::as_str)
+        self.detail(name).as_str()
+    }
+
+    /// A detail; null where there is none.
+    pub fn detail(&self, name: &str) -> &Value {
+        self.details.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// Its function.
+    pub fn function(&self) -> DeployedFunction<'_> {
+        deployed(&self.name, &self.handler, self.place.as_ref())
     }
 }
 
@@ -246,29 +257,93 @@ pub struct DeployedFunction<'a> {
     pub handler: String,
     /// Where its decorator stands; nowhere for the one behind the REST API.
     pub place: Option<&'a Line>,
+    /// True for the one behind the REST API, which is named after the app alone.
+    pub behind_api: bool,
 }
 
+impl DeployedFunction<'_> {
+    /// Its name in AWS.
+    pub fn physical(&self, app: &str, stage: &str) -> String {
+        match self.behind_api {
+            true => names::api_function(app, stage),
+            false => names::function(app, stage, &self.name),
+        }
+    }
+}
+
+/// A route of a WebSocket API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebsocketRoute {
+    /// Its key at API Gateway.
+    pub key: &'static str,
+    /// The logical name of its function. Chalice names it after the route, whatever the decorator says.
+    pub function: &'static str,
+    /// What Chalice writes into the description of the integration.
+    pub description: &'static str,
+}
+
+/// The routes of a WebSocket API, in the order in which Chalice makes their functions.
+pub const WEBSOCKET_ROUTES: [WebsocketRoute; 3] = [
+    WebsocketRoute {
+        key: "$connect",
+        function: "websocket_connect",
+        description: "connect",
+    },
+    WebsocketRoute {
+        key: "$default",
+        function: "websocket_message",
+        description: "message",
+    },
+    WebsocketRoute {
+        key: "$disconnect",
+        function: "websocket_disconnect",
+        description: "disconnect",
+    },
+];
+
 impl App {
-    /// Every function that a deployment makes, in Chalice's order: plain functions, the one behind the REST API and the
-    /// authorizers. Without a route there is no REST API, and no authorizer either.
+    /// Every function that a deployment makes, in Chalice's order: plain functions, those of event sources, the one behind
+    /// the REST API and the authorizers, those of the WebSocket API.
     pub fn deployed_functions(&self) -> Vec<DeployedFunction<'_>> {
-        let plain = self.functions.iter().map(|one| DeployedFunction {
-            name: one.name.clone(),
-            handler: one.handler.clone(),
-            place: one.place.as_ref(),
-        });
+        let events = self.event_sources.iter().map(EventSource::function);
+        let websocket = self.websocket_functions().into_iter();
+        self.plain_functions()
+            .into_iter()
+            .chain(events)
+            .chain(self.api_functions())
+            .chain(websocket.map(|(_, function)| function))
+            .collect()
+    }
+
+    /// The plain functions.
+    pub fn plain_functions(&self) -> Vec<DeployedFunction<'_>> {
+        let functions = self.functions.iter();
+        functions
+            .map(|one| deployed(&one.name, &one.handler, one.place.as_ref()))
+            .collect()
+    }
+
+    /// The function behind the REST API and the authorizers. Without a route there is no REST API, and no authorizer either.
+    pub fn api_functions(&self) -> Vec<DeployedFunction<'_>> {
         let api = DeployedFunction {
-            name: API_HANDLER.to_owned(),
-            handler: "app.app".to_owned(),
-            place: None,
+            behind_api: true,
+            ..deployed(API_HANDLER, "app.app", None)
         };
-        let authorizers = self.authorizers.iter().map(|one| DeployedFunction {
-            name: one.name.clone(),
-            handler: one.handler.clone(),
-            place: one.place.as_ref(),
-        });
+        let authorizers = self.authorizers.iter();
+        let authorizers = authorizers.map(|one| deployed(&one.name, &one.handler, one.place.as_ref()));
         let rest = (!self.routes.is_empty()).then(|| std::iter::once(api).chain(authorizers));
-        plain.chain(rest.into_iter().flatten()).collect()
+        rest.into_iter().flatten().collect()
+    }
+
+    /// The functions of the WebSocket API with their routes.
+    pub fn websocket_functions(&self) -> Vec<(WebsocketRoute, DeployedFunction<'_>)> {
+        let of = |route: WebsocketRoute| {
+            let mut handlers = self.websocket_handlers.iter();
+            let handler = handlers.find(|one| one.route_key == route.key)?;
+            let function = deployed(route.function, &handler.handler, handler.place.as_ref());
+            Some((route, function))
+        };
+        WEBSOCKET_ROUTES.into_iter().filter_map(of).collect()
     }
 
     /// The routes by path, in Chalice's order of paths.
@@ -281,5 +356,14 @@ impl App {
             }
         }
         paths
+    }
+}
+
+fn deployed<'a>(name: &str, handler: &str, place: Option<&'a Line>) -> DeployedFunction<'a> {
+    DeployedFunction {
+        name: name.to_owned(),
+        handler: handler.to_owned(),
+        place,
+        behind_api: false,
     }
 }

@@ -5,17 +5,42 @@
 //! function: Chalice sets the retention of a group that nothing writes to (`/aws/lambda/<app>-<stage>-api_handler`), grail
 //! that of the group in use.
 
-use super::config::API_HANDLER;
-
-/// The longest name of a Lambda function or an IAM role, in characters (CreateFunction, CreateRole).
+/// The longest name of a Lambda function, an IAM role or a rule, in characters (CreateFunction, CreateRole, PutRule).
 pub const MAX_NAME: usize = 64;
 
-/// The name of the function with the logical name `name`: `<app>-<stage>-<name>`, for the API's function `<app>-<stage>`.
+/// The logical name of the REST API, in Chalice's state file and here.
+pub const REST_API: &str = "rest_api";
+
+/// The logical name of the WebSocket API.
+pub const WEBSOCKET_API: &str = "websocket_api";
+
+/// The logical name of the REST API's domain, and the key of the configuration that asks for it.
+pub const REST_DOMAIN: &str = "api_gateway_custom_domain";
+
+/// The logical name of the WebSocket API's domain, and the key of the configuration that asks for it.
+pub const WEBSOCKET_DOMAIN: &str = "websocket_api_custom_domain";
+
+/// The logical name of the layer with the requirements.
+pub const LAYER: &str = "managed-layer";
+
+/// The name of the function with the logical name `name`.
 pub fn function(app: &str, stage: &str, name: &str) -> String {
-    match name {
-        API_HANDLER => format!("{app}-{stage}"),
-        _ => format!("{app}-{stage}-{name}"),
-    }
+    format!("{app}-{stage}-{name}")
+}
+
+/// The name of the function behind the REST API.
+pub fn api_function(app: &str, stage: &str) -> String {
+    format!("{app}-{stage}")
+}
+
+/// The name of the layer with the requirements.
+pub fn layer(app: &str, stage: &str) -> String {
+    format!("{app}-{stage}-{LAYER}")
+}
+
+/// The name of the WebSocket API.
+pub fn websocket_api(app: &str, stage: &str) -> String {
+    format!("{app}-{stage}-websocket-api")
 }
 
 /// The logical name of the role that functions share.
@@ -41,9 +66,42 @@ pub fn log_group_logical(function: &str) -> String {
     format!("{function}-log-group")
 }
 
-/// The log group that the function with the logical name `name` writes to.
-pub fn log_group(app: &str, stage: &str, name: &str) -> String {
-    format!("/aws/lambda/{}", function(app, stage, name))
+/// The log group that the function called `function` in AWS writes to.
+pub fn log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}
+
+/// The logical name of a function's notification from a bucket.
+pub fn s3_event(function: &str) -> String {
+    format!("{function}-s3event")
+}
+
+/// The logical name of a function's subscription.
+pub fn sns_subscription(function: &str) -> String {
+    format!("{function}-sns-subscription")
+}
+
+/// The logical name of a function's event source mapping; `service` is `sqs`, `kinesis` or `dynamodb`.
+pub fn event_source(function: &str, service: &str) -> String {
+    format!("{function}-{service}-event-source")
+}
+
+/// The logical name of a function's schedule or event pattern.
+pub fn rule_logical(function: &str) -> String {
+    format!("{function}-event")
+}
+
+/// The name of a function's schedule or event pattern.
+pub fn rule(app: &str, stage: &str, function: &str) -> String {
+    format!("{app}-{stage}-{}", rule_logical(function))
+}
+
+/// Whether a topic is given by its ARN and not by its name, as Chalice tells them apart: `^arn:aws[a-z-]*:sns:`.
+pub fn is_topic_arn(topic: &str) -> bool {
+    let partition = topic
+        .strip_prefix("arn:aws")
+        .and_then(|rest| rest.split_once(":sns:"));
+    partition.is_some_and(|(rest, _)| rest.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 
 /// Whether AWS takes `name` for a function: letters, digits, `-` and `_`, at most [`MAX_NAME`] of them.
@@ -58,11 +116,26 @@ mod tests {
 
     #[test]
     fn names_are_those_of_chalice() {
-        assert_eq!(function("shop", "dev", "api_handler"), "shop-dev");
+        assert_eq!(api_function("shop", "dev"), "shop-dev");
         assert_eq!(function("shop", "dev", "work"), "shop-dev-work");
         assert_eq!(own_role("shop", "dev", "api_handler"), "shop-dev-api_handler");
-        assert_eq!(log_group("shop", "dev", "api_handler"), "/aws/lambda/shop-dev");
-        assert_eq!(log_group("shop", "dev", "work"), "/aws/lambda/shop-dev-work");
+        assert_eq!(log_group("shop-dev"), "/aws/lambda/shop-dev");
+        assert_eq!(rule("shop", "dev", "tidy"), "shop-dev-tidy-event");
+        assert_eq!(event_source("work", "sqs"), "work-sqs-event-source");
+    }
+
+    #[test]
+    fn a_topic_is_an_arn_where_chalice_takes_it_for_one() {
+        assert!(is_topic_arn("arn:aws:sns:eu-west-1:1:t") && is_topic_arn("arn:aws-us-gov:sns:x"));
+        for name in [
+            "t",
+            "arn:aws:sqs:eu-west-1:1:t",
+            "arn:AWS:sns:x",
+            "arn:aws1:sns:x",
+            " arn:aws:sns:x",
+        ] {
+            assert!(!is_topic_arn(name), "{name}");
+        }
     }
 
     #[test]

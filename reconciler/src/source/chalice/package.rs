@@ -5,6 +5,10 @@
 //! `vendor/` at the root (`LambdaDeploymentPackager` in `chalice/deploy/packager.py`). One package serves all
 //! functions of a stage.
 //!
+//! With `automatic_layer` there are two: the code is the runtime, `app.py` and `chalicelib/` alone, and the layer holds the
+//! requirements and `vendor/` in the folder from which Lambda imports them (`AppOnlyDeploymentPackager` and
+//! `LayerDeploymentPackager`). A layer without a byte in it is none: Lambda takes no such layer.
+//!
 //! Decisions:
 //! - **Wheels are unzipped, not installed.** An installer adds scripts and rewrites `RECORD`, each in its own way;
 //!   a wheel's own files are the same everywhere, and they are exactly what Chalice packs. Only pip can fetch wheels
@@ -25,7 +29,7 @@
 
 use std::path::{Path, PathBuf};
 
-use grail_providers::package::{Bundle, Content, ZipDigest};
+use grail_providers::package::{Bundle, Content, FileError, ZipDigest};
 
 use crate::source::python::{Python, Runtime, Surroundings, Tell, absolute};
 
@@ -101,23 +105,34 @@ pub struct Request<'a> {
     pub surroundings: &'a Surroundings,
     /// Where the package will run.
     pub target: Target,
+    /// Whether the requirements go into a layer of their own.
+    pub layered: bool,
     /// Where dependencies and finished packages are kept. May be shared by projects and processes.
     pub cache: &'a Path,
 }
 
-/// A deployment package.
+/// What all functions of a stage run.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// The zip, a file in the cache: read it soon, only the last few are kept.
-    pub zip: PathBuf,
-    /// SHA-256 of the zip, which names an upload.
-    pub zip_sha256: ZipDigest,
-    /// What the package contains: the digest by which code is compared.
-    pub content: Content,
+    /// The package of each function.
+    pub code: Zip,
+    /// The layer with the requirements, where one is asked for and there is something in it.
+    pub layer: Option<Zip>,
     /// The Lambda runtime that it is built for.
     pub runtime: Runtime,
     /// What may make it fail on Lambda.
     pub warnings: Vec<Warning>,
+}
+
+/// A zip in the cache.
+#[derive(Clone, Debug)]
+pub struct Zip {
+    /// The file: read it soon, only the last few are kept.
+    pub file: PathBuf,
+    /// SHA-256 of the file, which names an upload.
+    pub sha256: ZipDigest,
+    /// What it contains: the digest by which code is compared.
+    pub content: Content,
     /// Its size.
     pub size: Size,
 }
@@ -153,11 +168,19 @@ pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, Pac
         })?;
     let tree = tree::dependencies(&request, &runtime, tell).await?;
     let (target, shelf) = (request.target, Shelf::new(&cache));
+    let layered = request.layered;
     let work = move || {
         let mut warnings = Vec::new();
-        let mut bundle = tree.bundle;
-        bundle.overlay(layout::project(&project_dir, &chalice, &mut warnings)?);
-        warnings.extend(warning::missing(tree.missing, &bundle));
+        let mut code = layout::app(&project_dir, &chalice, &mut warnings)?;
+        let vendor = layout::vendor(&project_dir, &mut warnings)?;
+        let mut beside = tree.bundle;
+        let whole = {
+            let mut whole = beside.clone();
+            whole.overlay(code.clone());
+            whole.overlay(vendor.clone());
+            whole
+        };
+        warnings.extend(warning::missing(tree.missing, &whole));
         if !tree.older.is_empty() {
             warnings.push(Warning::Older { packages: tree.older });
         }
@@ -166,33 +189,44 @@ pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, Pac
                 runtime: runtime.name.clone(),
             });
         }
-        if let Some(too_big) = limit::check(&bundle) {
+        beside.overlay(vendor);
+        let layer = match layered {
+            true => Some(beside).filter(|layer| layer.unzipped_size() > 0),
+            false => {
+                code = whole;
+                None
+            }
+        };
+        // Lambda's limit counts the layer too.
+        let all = code.iter().chain(layer.iter().flat_map(Bundle::iter));
+        if let Some(too_big) = limit::over(all.map(|(path, entry)| (path, entry.size))) {
             match target {
                 Target::Lambda(_) => return Err(too_big.into_error()),
                 Target::Host => warnings.push(too_big.into_warning()),
             }
         }
-        shelve(&shelf, &bundle, runtime, warnings)
+        let folder = format!("python/lib/{}/site-packages", runtime.name);
+        let layer = layer.map(|layer| layer.below(&folder)).transpose();
+        let layer = layer.map_err(FileError::from)?;
+        Ok(Package {
+            code: shelve(&shelf, &code)?,
+            layer: layer.map(|layer| shelve(&shelf, &layer)).transpose()?,
+            runtime,
+            warnings,
+        })
     };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| PackageError::Interrupted)?
 }
 
-fn shelve(
-    shelf: &Shelf,
-    bundle: &Bundle,
-    runtime: Runtime,
-    warnings: Vec<Warning>,
-) -> Result<Package, PackageError> {
+fn shelve(shelf: &Shelf, bundle: &Bundle) -> Result<Zip, PackageError> {
     let content = bundle.content();
     let kept = shelf.keep(bundle, &content)?;
-    Ok(Package {
-        zip: kept.path,
-        zip_sha256: kept.digest,
+    Ok(Zip {
+        file: kept.path,
+        sha256: kept.digest,
         content,
-        runtime,
-        warnings,
         size: Size {
             zipped: kept.size,
             unzipped: bundle.unzipped_size(),

@@ -28,7 +28,10 @@ pub fn trust() -> Value {
 /// The generated policy of the shared role, which the functions `sharing` use.
 ///
 /// VPC and tracing are taken from the scope of the API's function, as in Chalice, and VPC besides from the functions that
-/// share the role.
+/// share the role. Lambda polls queues and streams under the role of the function that takes their records, so that the
+/// first event source of each such service whose function shares the role adds a statement. So does a handler of the
+/// WebSocket API, which may answer over the connections. (Chalice forgets the latter where the first handler in its order
+/// has another role.)
 pub fn generated(app: &App, config: &StageConfig, sharing: &[FunctionConfig]) -> Value {
     let api = config.function(API_HANDLER);
     let mut statements: Vec<Value> = app.policy.statements.iter().map(of_service).collect();
@@ -50,7 +53,51 @@ pub fn generated(app: &App, config: &StageConfig, sharing: &[FunctionConfig]) ->
     if api.xray {
         statements.push(allow(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"));
     }
+    let shares = |name: &str| sharing.iter().any(|function| function.name == name);
+    for source in app.event_sources.iter().filter(|one| shares(&one.name)) {
+        let Some(polling) = polling(&source.decorator) else {
+            continue;
+        };
+        if !statements.contains(&polling) {
+            statements.push(polling);
+        }
+    }
+    if app
+        .websocket_functions()
+        .iter()
+        .any(|(_, function)| shares(&function.name))
+    {
+        statements.push(allow(
+            &["execute-api:ManageConnections"],
+            "arn:*:execute-api:*:*:*/@connections/*",
+        ));
+    }
     document(statements)
+}
+
+/// What Lambda does in the function's name with a source that it polls.
+fn polling(decorator: &str) -> Option<Value> {
+    let actions: &[&str] = match decorator {
+        "on_sqs_message" => &[
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ],
+        "on_kinesis_record" => &[
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:DescribeStream",
+            "kinesis:ListStreams",
+        ],
+        "on_dynamodb_record" => &[
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+        ],
+        _ => return None,
+    };
+    Some(allow(actions, "*"))
 }
 
 /// The resource policy of a private API that names no policy file: callers must come through the VPC endpoints.

@@ -3,18 +3,29 @@
 //! The rules are Chalice's own, which stops at the first; here all are told at once, each with the line of the decorator or
 //! the place of the setting. (That environment variables are texts and that a compression size is a whole number within its
 //! bounds are told with the other types when the configuration is read.) Added are what AWS would refuse later, lengths and
-//! letters of names above all, and what grail cannot deploy yet.
+//! letters of names above all.
 
 mod naming;
 mod routes;
 
 use std::path::Path;
 
-use super::app::{App, Line};
+use super::app::{App, Line, WEBSOCKET_ROUTES};
 use super::config::{API_HANDLER, RoleChoice, StageConfig};
 use super::diagnostic::{Place, Problem, Problems, closest, judge};
-use super::policy;
+use super::{names, policy};
 use crate::source::python::{Runtime, Version};
+
+/// The decorators of event sources.
+const EVENTS: [&str; 7] = [
+    "schedule",
+    "on_cw_event",
+    "on_s3_event",
+    "on_sns_message",
+    "on_sqs_message",
+    "on_kinesis_record",
+    "on_dynamodb_record",
+];
 
 /// What is doubtful in a project that can be deployed. `python` is the interpreter that imported the app.
 ///
@@ -37,13 +48,15 @@ pub fn validate(
     check.python(python);
     check.names();
     check.name_forms();
+    check.rule_names();
     check.features();
     check.endpoint();
     check.architecture();
     check.roles();
     check.vpcs();
     check.queues();
-    check.not_yet();
+    check.sources();
+    check.domains();
     check.configured_functions();
     judge(check.problems)
 }
@@ -220,35 +233,46 @@ impl Check<'_> {
         }
     }
 
-    fn not_yet(&mut self) {
-        let events = self
-            .app
+    /// A class of the user's own that Chalice's decorators do not make: Chalice passes it over in silence.
+    fn sources(&mut self) {
+        let app = self.app;
+        for source in app
             .event_sources
             .iter()
-            .map(|one| (&one.decorator, &one.name, &one.place));
-        let websocket = self
-            .app
-            .websocket_handlers
-            .iter()
-            .map(|one| (&one.decorator, &one.name, &one.place));
-        for (decorator, name, place) in events.chain(websocket) {
-            let told = format!("grail cannot deploy `@app.{decorator}` yet (function `{name}`)");
-            let hint = "keep deploying this project with Chalice until grail can";
-            let at = self.line(place.as_ref());
+            .filter(|one| !EVENTS.contains(&one.decorator.as_str()))
+        {
+            let told = format!(
+                "the event source of `{}` is of the unknown class `{}`",
+                source.name, source.decorator
+            );
+            let at = self.line(source.place.as_ref());
+            self.error("event::unknown", at, told);
+        }
+    }
+
+    /// API Gateway leads a domain to APIs of one protocol only.
+    fn domains(&mut self) {
+        let (rest, websocket) = (self.config.rest_domain(), self.config.websocket_domain());
+        let both = !self.app.routes.is_empty() && !self.app.websocket_handlers.is_empty();
+        if let (true, Some(rest), Some(websocket)) = (both, rest, websocket)
+            && rest.name == websocket.name
+        {
+            let told = format!(
+                "`{}` cannot be the domain of the REST API and of the WebSocket API at once",
+                rest.name
+            );
+            let at = self.setting(names::WEBSOCKET_DOMAIN);
+            let problem = Problem::error("config::domain", told);
             self.problems
-                .push(Problem::error("app::not-yet", told).hint(hint).at(at));
+                .push(problem.hint("give one of them a name of its own").at(at));
         }
     }
 
     /// A section of the configuration for a function that the app does not have: a slip in its name is silence in Chalice.
     fn configured_functions(&mut self) {
         let app = self.app;
-        let mut known: Vec<&str> = vec![
-            API_HANDLER,
-            "websocket_connect",
-            "websocket_message",
-            "websocket_disconnect",
-        ];
+        let mut known: Vec<&str> = vec![API_HANDLER];
+        known.extend(WEBSOCKET_ROUTES.iter().map(|route| route.function));
         known.extend(app.authorizers.iter().map(|one| one.name.as_str()));
         known.extend(app.event_sources.iter().map(|one| one.name.as_str()));
         known.extend(app.functions.iter().map(|one| one.name.as_str()));

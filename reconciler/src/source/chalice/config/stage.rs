@@ -95,6 +95,12 @@ impl StageConfig {
             .unwrap_or_else(|| "x86_64".to_owned())
     }
 
+    /// Whether the requirements go into a layer of their own.
+    pub fn automatic_layer(&self) -> bool {
+        self.look_up("automatic_layer", None)
+            .is_some_and(|(value, _)| is_truthy(&value))
+    }
+
     /// Whether the stage of the REST API is traced: `xray` in the scope of the API's function.
     pub fn api_xray(&self) -> bool {
         self.function(API_HANDLER).xray
@@ -239,27 +245,6 @@ impl StageConfig {
             }
             // A wrong type is reported with the others.
             Some(_) => {}
-        }
-    }
-
-    pub(super) fn check_not_yet(&self, problems: &mut Vec<Problem>) {
-        for key in [
-            "api_gateway_custom_domain",
-            "websocket_api_custom_domain",
-            "automatic_layer",
-        ] {
-            let wanted = self
-                .look_up(key, None)
-                .is_some_and(|(value, _)| is_truthy(&value));
-            if wanted {
-                let told = format!("grail cannot deploy `{key}` yet");
-                let hint = "remove it for this stage, or keep deploying this stage with Chalice for now";
-                problems.push(
-                    Problem::error("config::not-yet", told)
-                        .hint(hint)
-                        .at(self.place(key, None)),
-                );
-            }
         }
     }
 }

@@ -1,11 +1,16 @@
+mod connected;
+
 use std::path::PathBuf;
 
 use grail_providers::policy::same_meaning;
 use grail_state::OutputRef;
 
+use super::rest::{API_STAGE, REST_API};
+use super::roles::ROLE;
 use super::*;
 use crate::source::chalice::openapi::tests::{address, translated};
 use crate::source::chalice::test_python::{imported, run_json, testdata};
+use crate::source::chalice::{names, openapi};
 
 const ORACLE: &str = include_str!("../testdata/oracle.py");
 
@@ -19,9 +24,12 @@ fn account() -> Account {
 
 fn package(runtime: &str) -> PackageFacts {
     PackageFacts {
-        content: "c0".into(),
-        artifact: "a0".into(),
-        size: 7,
+        code: Zip {
+            content: "c0".into(),
+            artifact: "a0".into(),
+            size: 7,
+        },
+        layer: None,
         runtime: runtime.into(),
     }
 }
@@ -58,28 +66,36 @@ async fn agrees_with_chalice(name: &str, stage: &str) {
         .filter_map(|one| one.2.get("runtime")?.as_str())
         .collect();
     let (app, state) = lowered(name, stage, runtimes.first().unwrap()).await;
-    let mut ours: Vec<_> = state.resources.values().collect();
-    ours.sort_by_key(|one| one.rank);
-    let extra = ["lambda_permission", "api_stage"];
-    let of_chalice = ours.iter().filter(|one| !extra.contains(&one.id.kind.as_str()));
-    let order: Vec<_> = of_chalice
-        .map(|one| (one.id.kind.as_str().to_owned(), one.id.name.clone()))
-        .collect();
+    let order = in_chalices_file(&state);
     let wanted: Vec<_> = theirs
         .iter()
         .map(|(kind, name, _)| (kind.clone(), name.clone()))
         .collect();
     assert_eq!(order, wanted, "{name}: the resources and their order");
     for (kind, logical, wanted) in &theirs {
-        let id = ResourceId::new(Kind::named(kind), logical);
-        let spec = shown(&state.resources[&id].spec);
         match kind.as_str() {
-            "iam_role" => role_agrees(&spec, wanted),
-            "log_group" => log_group_agrees(&spec, wanted, logical),
-            "lambda_function" => function_agrees(&spec, wanted),
-            _ => api_agrees(&app, &state, &spec, wanted),
+            "iam_role" => role_agrees(&form(&state, kind, logical), wanted),
+            "log_group" => log_group_agrees(&form(&state, kind, logical), wanted, logical),
+            "lambda_function" => function_agrees(&form(&state, kind, logical), wanted),
+            "rest_api" => api_agrees(&app, &state, &form(&state, kind, logical), wanted),
+            "websocket_api" => connected::websocket_agrees(&state, wanted),
+            "domain_name" => connected::domain_agrees(&state, logical, wanted),
+            _ => connected::event_agrees(&state, kind, logical, wanted),
         }
     }
+}
+
+/// The form of a resource, its references shown.
+fn form(state: &DesiredState, kind: &str, name: &str) -> Value {
+    shown(&state.resources[&ResourceId::new(Kind::named(kind), name)].spec)
+}
+
+/// Types and names of the entries of Chalice's file once all of `state` is there.
+fn in_chalices_file(state: &DesiredState) -> Vec<(String, String)> {
+    let records = state.resources.values().map(connected::recorded).collect();
+    let deployed = grail_state::chalice::project(&records, &connected::wires(), &[]);
+    let entries = deployed.entries.into_iter();
+    entries.map(|entry| (entry.resource_type, entry.name)).collect()
 }
 
 fn role_agrees(spec: &Value, wanted: &Value) {
@@ -184,7 +200,7 @@ fn api_agrees(app: &App, state: &DesiredState, spec: &Value, wanted: &Value) {
     );
     let document = openapi::document(app, &settings, &address);
     assert_eq!(document, wanted_document);
-    let stage = shown(&state.resources[&ResourceId::new(API_STAGE, API)].spec);
+    let stage = shown(&state.resources[&ResourceId::new(API_STAGE, names::REST_API)].spec);
     assert_eq!(stage["stage"], wanted["stage"]);
     assert_eq!(stage["tracing"], wanted["xray"]);
 }
@@ -226,6 +242,18 @@ async fn an_api_with_a_policy_file_agrees_with_chalice() {
 }
 
 #[tokio::test]
+async fn event_sources_agree_with_chalice() {
+    agrees_with_chalice("events", "dev").await;
+    agrees_with_chalice("events", "own").await;
+}
+
+#[tokio::test]
+async fn websockets_and_domains_agree_with_chalice() {
+    agrees_with_chalice("sockets", "dev").await;
+    agrees_with_chalice("sockets", "regional").await;
+}
+
+#[tokio::test]
 async fn edges_say_what_is_needed_and_the_stage_comes_last() {
     let (_, state) = lowered("authorizers", "dev", "python3.12").await;
     let needs = |kind: Kind, name: &str| {
@@ -242,7 +270,7 @@ async fn edges_say_what_is_needed_and_the_stage_comes_last() {
         "lambda_function.door",
         "lambda_function.renamed",
     ];
-    assert_eq!(needs(REST_API, API), functions);
+    assert_eq!(needs(REST_API, names::REST_API), functions);
     assert_eq!(
         needs(PERMISSION, "door/rest_api"),
         ["lambda_function.door", "rest_api.rest_api"]
@@ -255,7 +283,7 @@ async fn edges_say_what_is_needed_and_the_stage_comes_last() {
         ])
         .chain(["lambda_permission.renamed/rest_api", "rest_api.rest_api"])
         .collect();
-    assert_eq!(needs(API_STAGE, API), everything);
+    assert_eq!(needs(API_STAGE, names::REST_API), everything);
     let permission = shown(&state.resources[&ResourceId::new(PERMISSION, "door/rest_api")].spec);
     assert_eq!(
         permission,
@@ -273,7 +301,8 @@ async fn edges_say_what_is_needed_and_the_stage_comes_last() {
 #[tokio::test]
 async fn the_document_calls_functions_by_reference() {
     let (_, state) = lowered("authorizers", "dev", "python3.12").await;
-    let definition = shown(&state.resources[&ResourceId::new(REST_API, API)].spec)["definition"].clone();
+    let definition =
+        shown(&state.resources[&ResourceId::new(REST_API, names::REST_API)].spec)["definition"].clone();
     let uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/lambda_function.api_handler/arn/invocations";
     assert_eq!(
         definition["paths"]["/iam"]["get"]["x-amazon-apigateway-integration"]["uri"],

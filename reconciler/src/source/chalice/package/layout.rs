@@ -10,8 +10,8 @@ use walkdir::{DirEntry, WalkDir};
 use super::{PackageError, Warning};
 use crate::source::python::Chalice;
 
-/// The runtime of `chalice`, `app.py`, `chalicelib/` and, over all of them, what is in `vendor/`.
-pub(super) fn project(
+/// The runtime of `chalice`, `app.py` and `chalicelib/`.
+pub(super) fn app(
     project_dir: &Path,
     chalice: &Chalice,
     warnings: &mut Vec<Warning>,
@@ -36,22 +36,32 @@ pub(super) fn project(
         },
     })?;
     bundle.insert_file("app.py", &app, executable(&meta))?;
-    let mut layer = Layer {
+    let mut packing = Packing {
         bundle: &mut bundle,
         warnings,
     };
     // Chalice walks `chalicelib` without following linked folders, and `vendor` following them.
-    layer.folder(&project_dir.join("chalicelib"), "chalicelib/", false)?;
-    layer.folder(&project_dir.join("vendor"), "", true)?;
+    packing.folder(&project_dir.join("chalicelib"), "chalicelib/", false)?;
     Ok(bundle)
 }
 
-struct Layer<'a> {
+/// What is in `vendor/`, which lies over all else.
+pub(super) fn vendor(project_dir: &Path, warnings: &mut Vec<Warning>) -> Result<Bundle, PackageError> {
+    let mut bundle = Bundle::new();
+    let mut packing = Packing {
+        bundle: &mut bundle,
+        warnings,
+    };
+    packing.folder(&project_dir.join("vendor"), "", true)?;
+    Ok(bundle)
+}
+
+struct Packing<'a> {
     bundle: &'a mut Bundle,
     warnings: &'a mut Vec<Warning>,
 }
 
-impl Layer<'_> {
+impl Packing<'_> {
     /// Puts every file below `root`, if that is a folder, at its path behind `prefix`.
     fn folder(&mut self, root: &Path, prefix: &str, follow: bool) -> Result<(), PackageError> {
         if !root.is_dir() {

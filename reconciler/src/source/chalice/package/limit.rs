@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use grail_providers::package::Bundle;
-
 use super::{PackageError, Warning};
 
 /// What Lambda takes unzipped, layers included: 250 MiB.
@@ -27,12 +25,7 @@ pub(super) struct TooBig {
     largest: Vec<Part>,
 }
 
-/// Tells whether a bundle is too large for Lambda.
-pub(super) fn check(bundle: &Bundle) -> Option<TooBig> {
-    over(bundle.iter().map(|(path, entry)| (path, entry.size)))
-}
-
-/// The same for files of which only paths and sizes are known.
+/// Tells whether files are too large for Lambda, given their paths and sizes.
 pub(super) fn over<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> Option<TooBig> {
     let mut parts: BTreeMap<&str, u64> = BTreeMap::new();
     for (path, size) in files {

@@ -9,17 +9,22 @@ use super::testing::Project;
 use super::{Architecture, Target};
 use crate::source::chalice::test_python;
 
-/// Packs with the real Chalice; prints where.
+/// Packs with the real Chalice; prints where: the package of the functions, and the layer if one is asked for.
 const CHALICE_PACKS: &str = "
 import json, os, sys
 from chalice.utils import OSUtils, UI
-from chalice.deploy.packager import LambdaDeploymentPackager, DependencyBuilder
-project, architecture, runtime = sys.argv[1:]
+from chalice.deploy import packager
+project, architecture, runtime, layered = sys.argv[1:]
 os.chdir(project)
 tools = OSUtils()
-builder = DependencyBuilder(tools, architecture=architecture)
-packager = LambdaDeploymentPackager(tools, builder, UI(out=sys.stderr), architecture=architecture)
-print(json.dumps(packager.create_deployment_package(project, runtime)))
+builder = packager.DependencyBuilder(tools, architecture=architecture)
+def packed(make):
+    return make(tools, builder, UI(out=sys.stderr), architecture=architecture).create_deployment_package(project, runtime)
+if layered == 'true':
+    made = [packed(packager.AppOnlyDeploymentPackager), packed(packager.LayerDeploymentPackager)]
+else:
+    made = [packed(packager.LambdaDeploymentPackager)]
+print(json.dumps(made))
 ";
 
 #[tokio::test]
@@ -31,7 +36,7 @@ async fn the_content_is_that_of_the_package_that_chalice_makes() {
     let python = crate::source::python::find(&project.world.project(), &surroundings, &|_| {})
         .await
         .unwrap();
-    let project = Project { python, ..project };
+    let mut project = Project { python, ..project };
     let world = &project.world;
     let dated = |tags: &str| tags.replace("manylinux2014", "manylinux_2_17");
     for tags in [&dated(&project.tags("x86_64")), &dated(&project.tags("aarch64"))] {
@@ -76,16 +81,30 @@ async fn the_content_is_that_of_the_package_that_chalice_makes() {
             std::os::unix::fs::symlink(to, world.project().join(folder).join(name)).unwrap();
         }
     }
-    for architecture in [Architecture::X86_64, Architecture::Arm64] {
+    for (architecture, layered) in [
+        (Architecture::X86_64, false),
+        (Architecture::Arm64, false),
+        (Architecture::X86_64, true),
+        (Architecture::Arm64, true),
+    ] {
+        project.layered = layered;
         let ours = project.build(Target::Lambda(architecture)).await.unwrap();
         let mut command = surroundings.command(&chalice);
-        command.args(["-c", CHALICE_PACKS]).arg(world.project());
-        command.args([architecture.name(), &ours.runtime.name]);
+        command.args(["-c", CHALICE_PACKS]).arg(project.world.project());
+        command.args([architecture.name(), &ours.runtime.name, &layered.to_string()]);
         let answer = crate::source::python::run(command).await.unwrap();
         assert!(answer.success, "{}", answer.stderr);
-        let theirs: PathBuf = serde_json::from_str(&answer.stdout).unwrap();
-        let theirs = content_of_zip(fs::File::open(theirs).unwrap(), Limits::default()).unwrap();
-        assert_eq!(ours.content, theirs, "{}", architecture.name());
+        let theirs: Vec<PathBuf> = serde_json::from_str(&answer.stdout).unwrap();
+        let packed: Vec<_> = std::iter::once(&ours.code).chain(&ours.layer).collect();
+        assert_eq!(
+            (packed.len(), theirs.len()),
+            if layered { (2, 2) } else { (1, 1) }
+        );
+        for (ours, theirs) in packed.into_iter().zip(theirs) {
+            let shown = theirs.display().to_string();
+            let theirs = content_of_zip(fs::File::open(theirs).unwrap(), Limits::default()).unwrap();
+            assert_eq!(ours.content, theirs, "{shown}");
+        }
         // What is named as missing is the same too.
         assert_eq!(
             answer.stderr.contains("only-here==1.0"),

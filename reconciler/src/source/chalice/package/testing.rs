@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use grail_providers::package::{Limits, ZipDigest, content_of_zip};
 
-use super::{Architecture, Package, PackageError, Request, Target, Warning, build};
+use super::{Architecture, Package, PackageError, Request, Target, Warning, Zip, build};
 use crate::source::python::testing::World;
 use crate::source::python::{Chalice, Origin, Python, Version};
 
@@ -17,6 +17,8 @@ pub(crate) struct Project {
     pub(crate) python: Python,
     /// The tags of a wheel that fits this machine only.
     pub(crate) here: String,
+    /// Whether the requirements go into a layer.
+    pub(crate) layered: bool,
 }
 
 pub(crate) const LAMBDA: Target = Target::Lambda(Architecture::X86_64);
@@ -59,7 +61,12 @@ impl Project {
                 init_py,
             }),
         };
-        Self { world, python, here }
+        Self {
+            world,
+            python,
+            here,
+            layered: false,
+        }
     }
 
     /// The tags of a wheel that fits Lambda on this processor.
@@ -85,32 +92,39 @@ impl Project {
             python: &self.python,
             surroundings: &self.world.surroundings(),
             target,
+            layered: self.layered,
             cache: &self.world.cache(),
         };
         build(&request, &|notice| self.world.tell(notice)).await
     }
 
-    /// Builds for Lambda, and checks that the zip holds what it is said to hold.
+    /// Builds for Lambda, and checks that the zips hold what they are said to hold.
     pub(crate) async fn package(&self) -> Package {
         let package = self.build(LAMBDA).await.unwrap();
-        let zip = fs::read(&package.zip).unwrap();
-        assert_eq!(ZipDigest::of(&zip), package.zip_sha256);
-        assert_eq!(zip.len() as u64, package.size.zipped);
-        assert_eq!(
-            content_of_zip(Cursor::new(zip), Limits::default()).unwrap(),
-            package.content
-        );
+        for packed in std::iter::once(&package.code).chain(&package.layer) {
+            let zip = fs::read(&packed.file).unwrap();
+            assert_eq!(ZipDigest::of(&zip), packed.sha256);
+            assert_eq!(zip.len() as u64, packed.size.zipped);
+            let content = content_of_zip(Cursor::new(zip), Limits::default()).unwrap();
+            assert_eq!(content, packed.content);
+        }
         package
     }
 }
 
 /// The names in a package but for the runtime and `app.py`.
 pub(crate) fn names(package: &Package) -> Vec<String> {
-    let archive = zip::ZipArchive::new(fs::File::open(&package.zip).unwrap()).unwrap();
-    let names = archive.file_names().map(|name| name.unwrap().into_owned());
+    let names = names_in(&package.code).into_iter();
     names
         .filter(|name| !name.starts_with("chalice/") && name != "app.py" && !name.contains("dist-info"))
         .collect()
+}
+
+/// All names in a zip.
+pub(crate) fn names_in(packed: &Zip) -> Vec<String> {
+    let archive = zip::ZipArchive::new(fs::File::open(&packed.file).unwrap()).unwrap();
+    let names = archive.file_names().map(|name| name.unwrap().into_owned());
+    names.collect()
 }
 
 pub(crate) fn missing(packages: &[&str]) -> Vec<Warning> {

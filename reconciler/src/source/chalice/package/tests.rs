@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::testing::{LAMBDA, Project, names};
+use super::testing::{LAMBDA, Project, names, names_in};
 use super::{Target, Warning};
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn wheels_are_packed_as_chalice_unzips_them() {
             "shadowed.py"
         ]
     );
-    let mut archive = zip::ZipArchive::new(fs::File::open(&package.zip).unwrap()).unwrap();
+    let mut archive = zip::ZipArchive::new(fs::File::open(&package.code.file).unwrap()).unwrap();
     for (name, text) in [
         ("lib/__init__.py", "purelib wins"),
         ("shadowed.py", "vendored"),
@@ -90,21 +90,21 @@ async fn what_was_resolved_stays_until_the_requirements_change() {
     project.world.write("app.py", "app = 1\n");
     let second = project.package().await;
     assert_eq!(
-        (second.content, second.zip_sha256),
-        (first.content.clone(), first.zip_sha256)
+        (second.code.content, second.code.sha256),
+        (first.code.content.clone(), first.code.sha256)
     );
     assert!(project.world.told().is_empty());
 
     // The code changes: still no tool runs.
     project.world.write("chalicelib/x.py", "");
     let third = project.package().await;
-    assert_ne!(third.content, first.content);
+    assert_ne!(third.code.content, first.code.content);
     assert!(project.world.told().is_empty());
 
     project.world.write("requirements.txt", "lib>=1\n");
     let fourth = project.package().await;
     assert_eq!(project.world.told().len(), 1);
-    assert_ne!(fourth.content, third.content);
+    assert_ne!(fourth.code.content, third.code.content);
 }
 
 #[tokio::test]
@@ -138,8 +138,8 @@ async fn the_same_project_gives_the_same_bytes_elsewhere() {
         project.package().await
     };
     let (one, two) = (build(false).await, build(true).await);
-    assert_ne!(one.zip, two.zip);
-    assert_eq!(one.zip_sha256, two.zip_sha256);
+    assert_ne!(one.code.file, two.code.file);
+    assert_eq!(one.code.sha256, two.code.sha256);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn what_a_killed_build_left_is_cleared_and_does_not_count() {
     fs::create_dir(&left).unwrap();
     fs::write(zip(&project.world.cache().join("packages")), "half").unwrap();
     let second = project.package().await;
-    assert_eq!(second.zip_sha256, first.zip_sha256);
+    assert_eq!(second.code.sha256, first.code.sha256);
     assert!(!left.exists());
 }
 
@@ -190,7 +190,7 @@ async fn two_who_build_the_same_build_it_once() {
     let project = Project::new("lib\n");
     project.simple_wheel("lib", "py3-none-any");
     let (one, two) = tokio::join!(project.build(LAMBDA), project.build(LAMBDA));
-    assert_eq!(one.unwrap().zip_sha256, two.unwrap().zip_sha256);
+    assert_eq!(one.unwrap().code.sha256, two.unwrap().code.sha256);
     let told = project.world.told();
     assert_eq!(
         told.iter().filter(|line| line.starts_with("Building")).count(),
@@ -228,4 +228,69 @@ async fn only_the_last_few_packages_are_kept() {
             .count(),
         16
     );
+}
+
+#[tokio::test]
+async fn with_a_layer_the_code_is_the_projects_own_and_the_rest_lies_where_lambda_imports_it() {
+    let mut project = Project::new("lib\n");
+    let files = [("lib.py", "lib"), ("shadowed.py", "of the dependency")];
+    project.world.wheel("lib", "1.0", "py3-none-any", "", &files);
+    project.world.write("chalicelib/a.py", "");
+    project.world.write("vendor/shadowed.py", "vendored");
+    project.world.write("vendor/chalicelib/b.py", "");
+    project.layered = true;
+    let package = project.package().await;
+    assert_eq!(
+        names_in(&package.code),
+        [
+            "app.py",
+            "chalice/__init__.py",
+            "chalice/app.py",
+            "chalicelib/a.py"
+        ]
+    );
+    let layer = package.layer.as_ref().unwrap();
+    let folder = format!("python/lib/{}/site-packages", package.runtime.name);
+    let inside: Vec<_> = ["chalicelib/b.py", "lib.py", "shadowed.py"]
+        .map(|name| format!("{folder}/{name}"))
+        .into();
+    let found = names_in(layer);
+    assert_eq!(
+        found
+            .iter()
+            .filter(|name| !name.contains("dist-info"))
+            .cloned()
+            .collect::<Vec<_>>(),
+        inside
+    );
+    let mut archive = zip::ZipArchive::new(fs::File::open(&layer.file).unwrap()).unwrap();
+    let mut file = archive.by_name(&inside[2]).unwrap();
+    assert_eq!(std::io::read_to_string(&mut file).unwrap(), "vendored");
+    drop(file);
+
+    // A change of the code leaves the layer as it is, and the same again is the same to the byte.
+    project.world.write("app.py", "app = 2\n");
+    let changed = project.package().await;
+    assert_ne!(changed.code.content, package.code.content);
+    assert_eq!(changed.layer.unwrap().sha256, layer.sha256);
+    // A change of what is vendored leaves the code as it is.
+    project.world.write("app.py", "app = 1\n");
+    project.world.write("vendor/more.py", "");
+    let changed = project.package().await;
+    assert_eq!(changed.code.sha256, package.code.sha256);
+    assert_ne!(changed.layer.unwrap().content, layer.content);
+}
+
+#[tokio::test]
+async fn a_layer_without_a_byte_is_none() {
+    let mut project = Project::new("");
+    project.layered = true;
+    assert!(project.package().await.layer.is_none());
+    project.world.write("vendor/empty/__init__.py", "");
+    assert!(
+        project.package().await.layer.is_none(),
+        "Lambda takes no layer of empty files"
+    );
+    project.world.write("vendor/empty/__init__.py", "1");
+    assert!(project.package().await.layer.is_some());
 }

@@ -129,7 +129,10 @@ fn kept(zip: &Path) -> Option<Tree> {
     let mut bundle = Bundle::new();
     for (path, digest, size) in &index.files {
         let entry = Entry {
-            origin: Origin::Packed(zip.to_owned()),
+            origin: Origin::Packed {
+                archive: zip.to_owned(),
+                path: path.clone(),
+            },
             executable: false,
             digest: FileDigest::from_hex(digest)?,
             size: *size,

@@ -232,3 +232,49 @@ fn policy_files_are_read_and_what_is_wrong_with_them_is_placed() {
     write("{\"Statement\": []}");
     assert_eq!(read().unwrap(), json!({"Statement": []}));
 }
+
+fn source(decorator: &str, name: &str) -> Value {
+    json!({"decorator": decorator, "name": name, "handler": "app.f", "place": null})
+}
+
+/// Which services Lambda may poll, and whether the functions may answer over the connections, by the first action.
+#[test]
+fn the_first_source_of_each_service_whose_function_shares_the_role_adds_a_statement() {
+    let mut app = app(json!({"unsupported": [], "crash": null, "statements": []}));
+    let sources = json!([
+        source("on_dynamodb_record", "d"),
+        source("on_sqs_message", "one"),
+        source("on_s3_event", "s"),
+        source("on_kinesis_record", "k"),
+        source("on_sqs_message", "two"),
+        source("on_dynamodb_record", "e")
+    ]);
+    app.event_sources = serde_json::from_value(sources).unwrap();
+    let config = stage_of(r#"{"app_name": "a"}"#);
+    let of = |names: &[&str]| {
+        let sharing: Vec<_> = names.iter().map(|name| config.function(name)).collect();
+        actions(&generated(&app, &config, &sharing))[1..].to_vec()
+    };
+    let all = [
+        "dynamodb:DescribeStream",
+        "sqs:ReceiveMessage",
+        "kinesis:GetRecords",
+    ];
+    assert_eq!(of(&["d", "one", "s", "k", "two", "e"]), all);
+    assert_eq!(of(&["two", "s"]), ["sqs:ReceiveMessage"]);
+    assert_eq!(of(&["s"]), [""; 0]);
+}
+
+/// Chalice asks only the first handler in its order, and forgets the statement where that one has another role.
+#[test]
+fn a_websocket_handler_may_answer_whatever_role_the_others_have() {
+    let mut app = app(json!({"unsupported": [], "crash": null, "statements": []}));
+    let handler = |key: &str| json!({"route_key": key, "decorator": "on_ws", "name": "n", "handler": "app.n", "place": null});
+    app.websocket_handlers =
+        serde_json::from_value(json!([handler("$default"), handler("$connect")])).unwrap();
+    let config = stage_of(r#"{"app_name": "a"}"#);
+    let of = |name: &str| actions(&generated(&app, &config, &[config.function(name)]))[1..].to_vec();
+    assert_eq!(of("websocket_connect"), ["execute-api:ManageConnections"]);
+    assert_eq!(of("websocket_message"), ["execute-api:ManageConnections"]);
+    assert_eq!(of("websocket_disconnect"), [""; 0], "no such handler");
+}

@@ -12,7 +12,7 @@ os.environ["AWS_CHALICE_CLI_MODE"] = "true"
 
 from chalice.cli.factory import CLIFactory
 from chalice.deploy import appgraph, deployer, models, swagger
-from chalice.deploy.planner import StringFormat
+from chalice.deploy.planner import PlanStage, StringFormat
 from chalice.policy import AppPolicyGenerator
 from chalice.utils import OSUtils
 
@@ -24,20 +24,57 @@ steps = [
     deployer.InjectDefaults(),
     deployer.PolicyGenerator(AppPolicyGenerator(osutils), osutils),
     deployer.SwaggerBuilder(swagger.TemplatedSwaggerGenerator()),
+    deployer.LambdaEventSourcePolicyInjector(),
+    deployer.WebsocketPolicyInjector(),
 ]
 deployer.BuildStage(steps).execute(config, resources)
 
 
+class NothingThere:
+    """An account in which nothing was deployed, and packages that nobody reads."""
+
+    def resource_exists(self, *resource):
+        return False
+
+    def get_file_contents(self, *file, **how):
+        return b""
+
+
+# The order of the state file is that of the first recording.
+recorded = {}
+for instruction in PlanStage(NothingThere(), NothingThere()).execute(resources).instructions:
+    name = getattr(instruction, "resource_name", None)
+    if name is not None:
+        recorded.setdefault(name, instruction.resource_type)
+
+
 def plain(value):
-    """JSON, with the address of a function as `{"address": <logical name>}`."""
+    """JSON, with the address of a function as `{"address": <logical name>}`, its ARN as `{"arn": ...}`."""
     if isinstance(value, StringFormat):
         (name,) = [variable for variable in value.variables if variable.endswith("_lambda_arn")]
         return {"address": name[: -len("_lambda_arn")]}
+    if isinstance(value, models.LambdaFunction):
+        return {"arn": value.resource_name}
+    if isinstance(value, models.QueueARN):
+        return {"queue_arn": value.arn, "queue": value.queue_name}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
+
+
+EVENTS = {
+    models.S3BucketNotification: ["bucket", "events", "prefix", "suffix"],
+    models.SNSLambdaSubscription: ["topic"],
+    models.SQSEventSource: ["queue", "batch_size", "maximum_batching_window_in_seconds", "maximum_concurrency"],
+    models.KinesisEventSource: [
+        "stream", "batch_size", "starting_position", "maximum_batching_window_in_seconds"],
+    models.DynamoDBEventSource: [
+        "stream_arn", "batch_size", "starting_position", "maximum_batching_window_in_seconds"],
+    models.CloudWatchEvent: ["rule_name", "event_pattern"],
+    models.ScheduledEvent: ["rule_name", "schedule_expression", "rule_description"],
+}
 
 
 def told(resource):
@@ -70,7 +107,28 @@ def told(resource):
             "minimum_compression": resource.minimum_compression,
             "stage": resource.api_gateway_stage,
             "xray": bool(resource.xray)}]
+    if type(resource) in EVENTS:
+        fields = {name: getattr(resource, name) for name in EVENTS[type(resource)]}
+        return [resource.resource_type, resource.resource_name, dict(fields, function=resource.lambda_function)]
+    if isinstance(resource, models.WebsocketAPI):
+        functions = [resource.connect_function, resource.message_function, resource.disconnect_function]
+        return ["websocket_api", resource.resource_name, {
+            "name": resource.name,
+            "routes": resource.routes,
+            "functions": [function.resource_name if function else None for function in functions],
+            "stage": resource.api_gateway_stage}]
+    if isinstance(resource, models.DomainName):
+        return ["domain_name", resource.resource_name, {
+            "domain_name": resource.domain_name,
+            "protocol": resource.protocol.value,
+            "tls_version": resource.tls_version.value,
+            "certificate_arn": resource.certificate_arn,
+            "tags": resource.tags,
+            "path": resource.api_mapping.mount_path,
+            "stage": resource.api_mapping.api_gateway_stage}]
     return None
 
 
-json.dump(plain([one for one in map(told, resources) if one is not None]), sys.stdout)
+described = {one[1]: one[2] for one in map(told, resources) if one is not None}
+assert sorted(described) == sorted(recorded), (sorted(described), recorded)
+json.dump(plain([[kind, name, described[name]] for name, kind in recorded.items()]), sys.stdout)

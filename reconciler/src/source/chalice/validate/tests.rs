@@ -186,13 +186,8 @@ fn names_are_unique_among_authorizers_events_and_functions() {
         ("execution_role".to_owned(), Value::Null),
         ("header".to_owned(), json!("Authorization")),
     ]);
-    let app = app(
-        json!({"authorizers": [authorizer], "functions": [function("g", 4), function("f", 5), function("api_handler", 6)]}),
-    );
-    assert_eq!(
-        told(&app, PLAIN),
-        ["function::duplicate app.py:5", "function::reserved app.py:6"]
-    );
+    let app = app(json!({"authorizers": [authorizer], "functions": [function("g", 4), function("f", 5)]}));
+    assert_eq!(told(&app, PLAIN), ["function::duplicate app.py:5"]);
     let folder = tempfile::tempdir().unwrap();
     let problems = validate(&app, &stage_of(PLAIN), (3, 12), folder.path()).unwrap_err();
     assert_eq!(
@@ -309,30 +304,95 @@ fn queues_are_named_or_given_as_arn() {
     assert_eq!(queue(json!({"queue": null, "queue_arn": "arn:q"})), [""; 0]);
 }
 
+fn websocket(route_key: &str) -> Value {
+    json!({"route_key": route_key, "decorator": "on_ws", "name": "m", "handler": "app.m",
+        "place": {"file": "app.py", "line": 4}})
+}
+
 #[test]
-fn what_comes_later_is_refused_by_name() {
-    let decorators = [
-        "schedule",
-        "on_cw_event",
-        "on_s3_event",
-        "on_sns_message",
-        "on_sqs_message",
-        "on_kinesis_record",
-        "on_dynamodb_record",
+fn an_event_source_of_an_unknown_class_is_refused() {
+    let of = |decorator| app(json!({"event_sources": [event(decorator, "f", json!({}))]}));
+    assert_eq!(told(&of("MyEventConfig"), PLAIN), ["event::unknown app.py:9"]);
+    assert_eq!(told(&of("on_cw_event"), PLAIN), [""; 0]);
+}
+
+#[test]
+fn function_named_api_handler_is_refused_beside_a_rest_api_only() {
+    let alone = json!({"functions": [function("api_handler", 6)]});
+    assert_eq!(told(&app(alone), PLAIN), [""; 0]);
+    let beside = json!({"routes": [route("/", "GET", 3)], "functions": [function("api_handler", 6)]});
+    assert_eq!(told(&app(beside), PLAIN), ["function::reserved app.py:6"]);
+}
+
+/// Two entries of one name in Chalice's file: the later hides the earlier, which is then orphaned.
+#[test]
+fn names_that_chalice_gives_by_itself_are_taken() {
+    let domain = r#"{"domain_name": "d", "certificate_arn": "c"}"#;
+    let config = format!(
+        r#"{{"app_name": "a", "automatic_layer": false, "api_gateway_custom_domain": {domain},
+            "websocket_api_custom_domain": {{"domain_name": "e", "certificate_arn": "c"}},
+            "lambda_functions": {{"g": {{"autogen_policy": false, "log_retention_in_days": 1}}}}}}"#
+    );
+    let taken = [
+        "rest_api",
+        "api_gateway_custom_domain",
+        "websocket_api",
+        "websocket_api_custom_domain",
+        "websocket_message",
+        "default-role",
+        "g_role",
+        "g-log-group",
+        "s-s3event",
+        "t-event",
+        "k-kinesis-event-source",
     ];
-    for decorator in decorators {
-        let app = app(json!({"event_sources": [event(decorator, "f", json!({}))]}));
-        let folder = tempfile::tempdir().unwrap();
-        let problems = validate(&app, &stage_of(PLAIN), (3, 12), folder.path()).unwrap_err();
-        assert_eq!(
-            problems.0[0].message,
-            format!("grail cannot deploy `@app.{decorator}` yet (function `f`)")
+    let free = [
+        "websocket_connect",
+        "managed-layer",
+        "f-log-group",
+        "f_role",
+        "t-s3event",
+    ];
+    let refused = |name: &str| {
+        let app = app(json!({
+            "routes": [route("/", "GET", 3)],
+            "websocket_handlers": [websocket("$default")],
+            "functions": [function("g", 5), function(name, 6)],
+            "event_sources": [
+                event("on_s3_event", "s", json!({})),
+                event("schedule", "t", json!({})),
+                event("on_kinesis_record", "k", json!({})),
+            ],
+        }));
+        let told = told(&app, &config);
+        assert!(
+            told.len() < 2 && told.iter().all(|one| one == "function::reserved app.py:6"),
+            "{told:?}"
         );
-        assert_eq!(problems.0[0].place.as_ref().unwrap().to_string(), "app.py:9");
-    }
-    let websocket = json!({"websocket_handlers": [{"route_key": "$default", "decorator": "on_ws_message", "name": "m",
-        "handler": "app.m", "place": {"file": "app.py", "line": 4}}]});
-    assert_eq!(told(&app(websocket), PLAIN), ["app::not-yet app.py:4"]);
+        !told.is_empty()
+    };
+    assert_eq!(taken.map(refused), [true; 11]);
+    assert_eq!(free.map(refused), [false; 5]);
+}
+
+#[test]
+fn one_domain_cannot_serve_both_apis() {
+    let config = r#"{"app_name": "a", "api_gateway_custom_domain": {"domain_name": "d", "certificate_arn": "c"},
+        "websocket_api_custom_domain": {"domain_name": "d", "certificate_arn": "c"}}"#;
+    let both = json!({"routes": [route("/", "GET", 3)], "websocket_handlers": [websocket("$default")]});
+    assert_eq!(
+        told(&app(both), config),
+        ["config::domain .chalice/config.json:2:40"]
+    );
+    assert_eq!(told(&routes(&[route("/", "GET", 3)]), config), [""; 0]);
+}
+
+#[test]
+fn the_name_of_a_rule_is_longer_than_that_of_its_function() {
+    let name = "n".repeat(56);
+    let of = |decorator| app(json!({"event_sources": [event(decorator, &name, json!({}))]}));
+    assert_eq!(told(&of("schedule"), PLAIN), ["function::long-name app.py:9"]);
+    assert_eq!(told(&of("on_sns_message"), PLAIN), [""; 0]);
 }
 
 #[test]

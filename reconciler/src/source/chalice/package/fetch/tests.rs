@@ -136,13 +136,13 @@ async fn folders_of_the_project_are_built_and_nothing_of_their_name_is_fetched()
     assert_eq!(names(&first), ["mine.py", "yours.py"]);
     assert_eq!(first.warnings, []);
     project.world.told();
-    assert_eq!(project.package().await.content, first.content);
+    assert_eq!(project.package().await.code.content, first.code.content);
     assert!(
         project.world.told().is_empty(),
         "building left something that counts"
     );
     project.world.write("libs/mine/mine.py", "value = 2\n");
-    assert_ne!(project.package().await.content, first.content);
+    assert_ne!(project.package().await.code.content, first.code.content);
 }
 
 #[tokio::test]

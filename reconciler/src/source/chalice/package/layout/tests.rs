@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use grail_providers::package::Bundle;
 
-use super::project;
+use super::{app, vendor};
 use crate::source::chalice::package::{PackageError, Warning};
 use crate::source::python::Chalice;
 use crate::source::python::testing::World;
@@ -24,8 +24,11 @@ fn chalice(world: &World) -> Chalice {
 
 fn bundle(world: &World) -> (Result<Bundle, PackageError>, Vec<Warning>) {
     let mut warnings = Vec::new();
-    let bundle = project(&world.project(), &chalice(world), &mut warnings);
-    (bundle, warnings)
+    let packed = app(&world.project(), &chalice(world), &mut warnings).and_then(|mut bundle| {
+        bundle.overlay(vendor(&world.project(), &mut warnings)?);
+        Ok(bundle)
+    });
+    (packed, warnings)
 }
 
 /// The paths of a bundle, with a star where a file may be executed.

@@ -1,4 +1,4 @@
-//! Packages: what is in one that Lambda has, and how one gets there.
+//! The zips of functions and layers: what is in one that Lambda has, and how one gets there.
 //!
 //! Lambda tells only the SHA-256 of a zip, and every tool writes another zip of the same files. So an unknown digest is
 //! looked up: in what we last recorded, in the wish, among the artifacts, among the packages that lie about, and at last by
@@ -12,11 +12,11 @@ use aws_sdk_lambda::primitives::Blob;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use grail_state::Digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::form::Code;
-use super::reading::Reading;
 use crate::aws::{Context, Outcome};
 use crate::package::{Limits, ZipDigest, content_of_zip};
 use crate::port::{Failure, Locator};
@@ -29,6 +29,30 @@ const FETCHED: usize = 250 * 1024 * 1024;
 const AT_ONCE: usize = 4;
 
 type Once<T> = Mutex<BTreeMap<String, Arc<OnceCell<T>>>>;
+
+/// The code of a function, or what a layer holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// The digest by which code is compared ([`crate::package::Content`]); `unknown:<sha256>` for code that could not be
+    /// looked into.
+    pub content: String,
+    /// The SHA-256 of the zip, in hexadecimal: its name among the artifacts.
+    pub artifact: String,
+    /// The size of the zip in bytes.
+    pub size: u64,
+}
+
+impl Code {
+    /// Code of which only the digest and the size of its zip are known yet, as Lambda tells them.
+    pub(super) fn unread(sha: &str, size: i64) -> Self {
+        Self {
+            content: format!("unknown:{sha}"),
+            artifact: String::new(),
+            size: u64::try_from(size).unwrap_or_default(),
+        }
+    }
+}
 
 /// The packages of one run.
 #[derive(Debug)]
@@ -74,18 +98,24 @@ impl Packages {
         self
     }
 
-    /// Completes a reading with what its code is. The zip is fetched only if there is a wish to compare it with.
-    pub(super) async fn recognise(&self, reading: &mut Reading, at: &Locator<'_>) {
-        let sha = reading.code_sha256.clone();
-        let hex = hex_of(&sha).unwrap_or_default();
-        let content = match recorded(at, &sha).or_else(|| wanted(at, &hex)) {
+    /// Completes `code`, whose zip has the digest `sha` and can be had at `location`, with what is in it. The zip is fetched
+    /// only if there is a wish to compare it with.
+    pub(super) async fn recognise(
+        &self,
+        code: &mut Code,
+        sha: &str,
+        location: Option<&str>,
+        at: &Locator<'_>,
+    ) {
+        let hex = hex_of(sha).unwrap_or_default();
+        let content = match recorded(at, sha).or_else(|| wanted(at, &hex)) {
             Some(content) => Some(content),
-            None => self.content(&sha, location_if_wished(reading, at)).await,
+            None => self.content(sha, location.filter(|_| is_wished(at))).await,
         };
         if let Some(content) = content {
-            reading.spec.code.content = content;
+            code.content = content;
         }
-        reading.spec.code.artifact = hex;
+        code.artifact = hex;
     }
 
     /// The content of the package `sha`, looked up once for all functions that share it.
@@ -160,8 +190,7 @@ impl Packages {
         let Some(bucket) = self.context.code_bucket.clone() else {
             let megabytes = bytes.len().div_ceil(1024 * 1024);
             return Err(Failure::refused(PackageError::NoBucket { megabytes }).with_hint(
-                "make it smaller, move dependencies into a layer, or name a bucket of the same region to upload it \
-                 through in `GRAIL_CODE_BUCKET`",
+                "make it smaller, or name a bucket of the same region to upload it through in `GRAIL_CODE_BUCKET`",
             ));
         };
         let key = format!("grail/{}/{}.zip", self.context.stack, code.artifact);
@@ -212,7 +241,9 @@ fn hex_of(sha: &str) -> Option<String> {
 
 /// The content that we recorded when we last saw or left this very zip there.
 fn recorded(at: &Locator<'_>, sha: &str) -> Option<String> {
-    let record = at.record.filter(|record| record.outputs.get("code_sha256").and_then(Value::as_str) == Some(sha))?;
+    let record = at
+        .record
+        .filter(|record| record.outputs.get("code_sha256").and_then(Value::as_str) == Some(sha))?;
     let content = record.spec.get("code")?.as_str()?;
     (!content.starts_with("unknown:")).then(|| content.to_owned())
 }
@@ -225,7 +256,8 @@ fn wanted(at: &Locator<'_>, hex: &str) -> Option<String> {
 }
 
 /// A wish has a whole `code`; a recorded form has only its content.
-fn location_if_wished<'a>(reading: &'a Reading, at: &Locator<'_>) -> Option<&'a str> {
-    let wished = at.spec.and_then(|spec| spec.get("code")).is_some_and(Value::is_object);
-    reading.location.as_deref().filter(|_| wished)
+fn is_wished(at: &Locator<'_>) -> bool {
+    at.spec
+        .and_then(|spec| spec.get("code"))
+        .is_some_and(Value::is_object)
 }
