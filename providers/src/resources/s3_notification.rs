@@ -270,6 +270,7 @@ impl Resource for S3Notification {
             spec,
             artifacts: Vec::new(),
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }
