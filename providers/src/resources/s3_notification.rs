@@ -60,6 +60,12 @@ impl S3Notification {
         Claim::new(&self.context.stack, bucket)
     }
 
+    /// What is ours in `bucket` with the functions of `entries`.
+    fn claim_of(&self, bucket: &str, entries: &BTreeMap<String, Entry>) -> Claim {
+        let functions = entries.values().map(|entry| entry.function.as_str());
+        self.claim(bucket).with(functions)
+    }
+
     /// Brings our part of the bucket's configuration to `spec`. What is ours by `claim` and not wanted goes.
     async fn establish(&self, spec: &Spec, claim: Claim) -> Result<Seen<Spec>, Failure> {
         let edit = |theirs: &Notifications| merge(theirs, &claim, &spec.entries);
@@ -70,7 +76,7 @@ impl S3Notification {
                     .with_hint(self.how_to_get(&spec.bucket)),
             );
         };
-        let claim = claim.with(spec.entries.values().map(|entry| entry.function.as_str()));
+        let claim = self.claim_of(&spec.bucket, &spec.entries);
         let wanted: Vec<_> = spec.entries.iter().collect();
         let found = pair(&settled, &claim, &wanted);
         let ids = found
@@ -80,7 +86,13 @@ impl S3Notification {
             let entry = entry.clone();
             (key.clone(), Entry { id, ..entry })
         });
-        Ok(seen(&spec.bucket, entries.collect(), |key| !is_surplus(key)))
+        let told = |key: &String| !is_surplus(key);
+        Ok(seen(
+            &spec.bucket,
+            entries.collect(),
+            told,
+            others(&settled, &claim),
+        ))
     }
 
     fn how_to_get(&self, bucket: &str) -> String {
@@ -103,8 +115,7 @@ impl S3Notification {
     /// Those of our notifications that S3 would refuse beside what others have in the bucket. What functions named for this
     /// stack have there is taken for ours: a handler that was renamed leaves it behind until the write that takes it away.
     fn overlaps(&self, spec: &Spec, there: &Notifications) -> Vec<Invalid> {
-        let functions = spec.entries.values().map(|entry| entry.function.as_str());
-        let claim = self.claim(&spec.bucket).with(functions);
+        let claim = self.claim_of(&spec.bucket, &spec.entries);
         let foreign = |part: &&document::Part| {
             let ours = |rule: &Rule| self.is_named_for_us(&rule.to);
             !claim.owns(part) && !part.function().is_some_and(ours)
@@ -133,7 +144,12 @@ impl S3Notification {
 
 /// Our notifications as a look or a write left them. `told` says which of them have a name that others know; the rest, the
 /// second for one function among them, is no entry of Chalice's file.
-fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -> bool) -> Seen<Spec> {
+fn seen(
+    bucket: &str,
+    entries: BTreeMap<String, Entry>,
+    told: impl Fn(&String) -> bool,
+    additions: Vec<String>,
+) -> Seen<Spec> {
     let told = entries.iter().filter(|(key, _)| told(key));
     let told: BTreeMap<_, _> = told
         .map(|(key, entry)| (key, json!({"bucket": bucket, "lambda_arn": entry.function})))
@@ -142,12 +158,18 @@ fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -
         handle: Handle(bucket.to_owned()),
         outputs: BTreeMap::from([("entries".to_owned(), json!(told))]),
         proof: Proof::Ours,
-        additions: Vec::new(),
+        additions,
         spec: Spec {
             bucket: bucket.to_owned(),
             entries,
         },
     }
+}
+
+/// What others have in the bucket, for people.
+fn others(there: &Notifications, claim: &Claim) -> Vec<String> {
+    let foreign = without(there, claim);
+    foreign.parts.iter().map(document::Part::told).collect()
 }
 
 impl Resource for S3Notification {
@@ -202,9 +224,10 @@ impl Resource for S3Notification {
             Found::Missing | Found::Elsewhere(_) => return Ok(None),
             Found::Denied(failed) => return Err(failed),
         };
-        let ours = sought.among(&there, self.claim(&sought.bucket));
+        let claim = self.claim_of(&sought.bucket, &sought.entries);
+        let ours = sought.among(&there, &claim);
         let told = |key: &String| sought.entries.contains_key(key);
-        Ok((!ours.is_empty()).then(|| seen(&sought.bucket, ours, told)))
+        Ok((!ours.is_empty()).then(|| seen(&sought.bucket, ours, told, others(&there, &claim))))
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {

@@ -133,6 +133,18 @@ impl Part {
         self.rule.as_ref()?.id.as_deref()
     }
 
+    /// What it is, for people.
+    pub(super) fn told(&self) -> String {
+        match &self.rule {
+            Some(rule) => format!(
+                "notification {} to {}",
+                self.id().unwrap_or("without an id"),
+                rule.to
+            ),
+            None => self.name.clone(),
+        }
+    }
+
     /// The same text for two parts that say the same in another spelling: the order of elements and of attributes, white
     /// space and the case of a filter's name. To compare what was read with what was read again.
     pub(super) fn meaning(&self) -> String {

@@ -80,11 +80,10 @@ impl Sought {
     }
 
     /// Our notifications among those that are there, by the names that we have for them.
-    pub(super) fn among(&self, there: &Notifications, claim: Claim) -> BTreeMap<String, Entry> {
-        let claim = claim.with(self.entries.values().map(|entry| entry.function.as_str()));
+    pub(super) fn among(&self, there: &Notifications, claim: &Claim) -> BTreeMap<String, Entry> {
         let sought: Vec<_> = self.entries.iter().collect();
         let mut names: BTreeMap<usize, String> = BTreeMap::new();
-        for (at, (key, _)) in pair(there, &claim, &sought).into_iter().zip(&sought) {
+        for (at, (key, _)) in pair(there, claim, &sought).into_iter().zip(&sought) {
             names.extend(at.map(|at| (at, (*key).clone())));
         }
         let mut found = BTreeMap::new();
@@ -98,7 +97,7 @@ impl Sought {
             let name = names
                 .get(&at)
                 .cloned()
-                .unwrap_or_else(|| self.name(rule, &claim, &found, &names));
+                .unwrap_or_else(|| self.name(rule, claim, &found, &names));
             found.insert(name, Entry::of(rule));
         }
         found

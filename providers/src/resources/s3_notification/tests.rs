@@ -262,6 +262,12 @@ async fn ours_is_added_and_everything_of_others_goes_back_to_the_byte() {
     assert_eq!(names, [""; 0]);
     let sent = sha2::Sha256::digest(put.body.as_bytes());
     assert_eq!(put.headers["x-amz-content-sha256"], hex::encode(sent));
+    let others = [
+        "notification t to arn:aws:sns:us-east-1:1:t",
+        &format!("notification x to {OTHER}"),
+        "EventBridgeConfiguration",
+    ];
+    assert_eq!(made.additions, others);
     assert_eq!(
         made.outputs["entries"],
         json!({"a-s3event": {"bucket": "photos", "lambda_arn": A}})
