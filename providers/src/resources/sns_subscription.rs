@@ -1,8 +1,8 @@
 //! A function's subscription to a topic.
 //!
 //! Calls: to look `GetSubscriptionAttributes`, or `ListSubscriptionsByTopic` where no subscription's ARN is known (30 a
-//! second; its first page serves all subscriptions of the stack to one topic); to make and remove `Subscribe` and
-//! `Unsubscribe` (100 a second). They go to the topic's region, which is in its ARN and need not be ours.
+//! second); to make and remove `Subscribe` and `Unsubscribe` (100 a second). They go to the topic's region, which is in its
+//! ARN and need not be ours.
 //!
 //! Identity: topic and function together: SNS has one subscription for a pair, and `Subscribe` gives the one that is there.
 //! So nothing is lost where the topic is another account's and its subscriptions may not be listed: it counts as absent,
@@ -16,13 +16,11 @@ mod sought;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sns::config::{Builder, Region};
 use aws_sdk_sns::error::ProvideErrorMetadata;
-use futures::future::join_all;
 use grail_state::template::has_stand_in;
 use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
@@ -164,19 +162,6 @@ impl SnsSubscription {
             .map(|there| sought.seen(there)))
     }
 
-    /// The first page of the subscriptions to each topic that several looks are for. What is not on it, or cannot be had so,
-    /// is looked at alone.
-    async fn shared_pages(&self, sought: &[Sought]) -> BTreeMap<String, Page> {
-        let topics: Vec<_> = sought.iter().filter_map(Sought::topic).collect();
-        let shared = |topic: &&&str| topics.iter().filter(|other| other == topic).count() > 1;
-        let shared: BTreeSet<_> = topics.iter().filter(shared).copied().collect();
-        let pages = shared.into_iter().map(|topic| async move {
-            let page = self.page(topic, None).await.unwrap_or_default();
-            (topic.to_owned(), page)
-        });
-        join_all(pages).await.into_iter().collect()
-    }
-
     async fn subscribe(&self, spec: &Spec) -> Result<String, Failure> {
         let request = self
             .context
@@ -253,7 +238,8 @@ impl Resource for SnsSubscription {
         "sns:Subscribe",
         "sns:Unsubscribe",
     ];
-    /// One `GetSubscriptionAttributes` each; subscriptions to one topic share one `ListSubscriptionsByTopic`.
+    /// One `GetSubscriptionAttributes`. Lists would save calls only where several functions of a stack share a topic, and cost
+    /// a page for each hundred subscriptions of others.
     const READS: Cost = Cost {
         each: 1,
         lists: 0,
@@ -300,19 +286,6 @@ impl Resource for SnsSubscription {
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         self.look(&Sought::new(&at)).await
-    }
-
-    async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Sight<Spec>, Failure>> {
-        let sought: Vec<_> = at.iter().map(Sought::new).collect();
-        let pages = self.shared_pages(&sought).await;
-        let looks = sought.iter().map(|one| async {
-            let page = one.topic().and_then(|topic| pages.get(topic));
-            match page.and_then(|page| one.among(&page.there)) {
-                Some(there) => Ok(Some(one.seen(there.clone()))),
-                None => self.look(one).await,
-            }
-        });
-        join_all(looks).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {

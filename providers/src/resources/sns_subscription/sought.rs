@@ -80,26 +80,6 @@ impl Sought {
         }
     }
 
-    /// The topic that the subscription is to: its own ARN has it, and one number more.
-    pub(super) fn topic(&self) -> Option<&str> {
-        let of_arn = self
-            .arn
-            .as_deref()
-            .and_then(|arn| arn.rsplit_once(':'))
-            .map(|(topic, _)| topic);
-        of_arn.or(self.topic_arn.as_deref())
-    }
-
-    /// Ours among those there.
-    pub(super) fn among<'a>(&self, there: &'a [There]) -> Option<&'a There> {
-        match &self.arn {
-            Some(arn) => there.iter().find(|one| one.arn == *arn),
-            None => there
-                .iter()
-                .find(|one| Some(&one.function) == self.function.as_ref()),
-        }
-    }
-
     pub(super) fn seen(&self, there: There) -> Seen<Spec> {
         let name = || there.topic_arn.rsplit(':').next().unwrap_or_default().to_owned();
         let called =

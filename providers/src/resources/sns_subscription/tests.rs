@@ -122,6 +122,7 @@ async fn a_topic_given_as_arn_is_not_subscribed_to_again() {
         let outputs = json!({"arn": arn, "topic": topic, "topic_arn": TOPIC, "function_arn": FUNCTION});
         assert_eq!(json!(seen.outputs), outputs);
         assert_eq!(stand.aws.operations(), ["GetSubscriptionAttributes"]);
+        assert_eq!(SnsSubscription::READS.each, 1);
     }
 }
 
@@ -357,57 +358,6 @@ async fn unsubscribing_takes_gone_for_done() {
     }
     let refused = stand(vec![denied()]);
     assert!(delete(&refused, &record(&arn, "orders", TOPIC)).await.is_err());
-}
-
-#[tokio::test]
-async fn subscriptions_to_one_topic_share_a_list() {
-    let other = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev-other";
-    let arns = [
-        format!("{TOPIC}:1"),
-        format!("{TOPIC}:2"),
-        format!("{TOPIC}:3"),
-        subscription(FOREIGN),
-    ];
-    let page = [
-        member(&arns[0], TOPIC, "lambda", FUNCTION),
-        member(&arns[1], TOPIC, "lambda", other),
-    ];
-    // The third is not on the first page, the fourth is alone on its topic.
-    let stand = stand(vec![
-        list(&page, Some("n")),
-        attributes(TOPIC, FUNCTION, false),
-        attributes(FOREIGN, FUNCTION, false),
-    ]);
-    let records: Vec<_> = arns
-        .iter()
-        .map(|arn| record(arn, "x", arn.rsplit_once(':').unwrap().0))
-        .collect();
-    let at: Vec<_> = records
-        .iter()
-        .map(|record| Locator {
-            id: &stand.id,
-            handle: Some(&record.handle),
-            spec: None,
-            token: None,
-            record: Some(record),
-        })
-        .collect();
-    let seen = stand.provider.observe_many(&at).await;
-    let seen: Vec<_> = seen
-        .iter()
-        .map(|one| one.as_ref().unwrap().remote().unwrap().clone())
-        .collect();
-    let handles: Vec<_> = seen.iter().map(|remote| remote.handle.0.clone()).collect();
-    assert_eq!(handles, arns);
-    assert_eq!(seen[1].outputs["function_arn"], other);
-    assert_eq!(
-        stand.aws.operations(),
-        [
-            "ListSubscriptionsByTopic",
-            "GetSubscriptionAttributes",
-            "GetSubscriptionAttributes"
-        ]
-    );
 }
 
 async fn verified(answer: Reply) -> Result<Vec<Invalid>, Failure> {
