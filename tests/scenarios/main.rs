@@ -11,6 +11,7 @@ mod architecture;
 mod bad_input;
 mod counts;
 mod crash;
+mod defects;
 mod examples;
 mod ground;
 mod harness_chalice;
