@@ -18,6 +18,6 @@ pub mod wait;
 
 pub use clients::Clients;
 pub use connector::{Access, Calls, Operation, Pace, Seam};
-pub use context::{Context, ContextError, ForeignCode, LocalCloud, Settings};
+pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, Settings};
 pub use outcome::Outcome;
 pub use pace::Pacer;

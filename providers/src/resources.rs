@@ -36,11 +36,19 @@ macro_rules! resources {
 }
 
 resources! {
+    api_mapping::ApiMapping,
     api_stage::ApiStage,
+    custom_domain::CustomDomain,
+    event_rule::EventRule,
+    event_source_mapping::EventSourceMapping,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
+    s3_notification::S3Notification,
+    sns_subscription::SnsSubscription,
+    websocket_api::WebsocketApi,
+    websocket_stage::WebsocketStage,
 }

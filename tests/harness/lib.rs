@@ -19,16 +19,19 @@
 pub mod account;
 pub mod chalice;
 pub mod cli;
+pub mod decorators;
 pub mod difference;
 pub mod documents;
 pub mod emulator;
 pub mod fixtures;
+pub mod patience;
 pub mod project;
 pub mod proxy;
 pub mod python;
 pub mod runtime;
 pub mod sources;
 pub mod web;
+pub mod websocket;
 pub mod world;
 
 /// The region of every emulated account.

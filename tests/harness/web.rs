@@ -45,18 +45,8 @@ pub fn get(url: &str) -> Page {
 /// # Panics
 /// Where `url` names anything but a loopback name, or nothing answers there.
 pub fn visit(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Page {
-    let uri: Uri = url
-        .parse()
-        .unwrap_or_else(|error| panic!("{url} is no address: {error}"));
-    let host = uri.host().unwrap_or_default();
-    assert!(
-        host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost"),
-        "a visitor of the tests goes to loopback names only, not {url}"
-    );
-    let (port, authority) = (
-        uri.port_u16().unwrap_or(80),
-        uri.authority().map(ToString::to_string),
-    );
+    let uri = loopback(url);
+    let (port, authority) = (port_of(&uri), uri.authority().map(ToString::to_string));
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let mut request = Request::builder().method(method).uri(target);
     request = request.header("host", authority.unwrap_or_default());
@@ -71,6 +61,23 @@ pub fn visit(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> P
             .await
             .unwrap_or_else(|error| panic!("{method} {url}: {error}"))
     })
+}
+
+/// An address, if it is on this machine.
+pub(crate) fn loopback(url: &str) -> Uri {
+    let uri: Uri = url
+        .parse()
+        .unwrap_or_else(|error| panic!("{url} is no address: {error}"));
+    let host = uri.host().unwrap_or_default();
+    assert!(
+        host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost"),
+        "a visitor of the tests goes to loopback names only, not {url}"
+    );
+    uri
+}
+
+pub(crate) fn port_of(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or(80)
 }
 
 async fn exchange(

@@ -1,119 +1,52 @@
 //! The README's first story: a fresh machine, one command, a URL that answers; and what a developer does next.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use grail_tests::account::Account;
-use grail_tests::cli::{Grail, LocalCloudEnd, Run};
+use grail_tests::cli::Grail;
 use grail_tests::project::Project;
 use grail_tests::runtime::block_on;
-use grail_tests::web::{self, Page};
-use serde_json::{Value, json};
+use grail_tests::web;
+use serde_json::json;
 
-/// A copy of the shop, and grail with a local cloud that ends with the test.
-struct Shop {
-    // Dropped first: it needs the project's folder.
-    _end: LocalCloudEnd,
-    grail: Grail,
-    project: Project,
+use crate::local_ground::{LocalGround, steps};
+
+fn shop() -> LocalGround {
+    LocalGround::new(Project::example("rest-api"))
 }
 
-impl Shop {
-    fn new() -> Shop {
-        Shop::with(|project| Grail::local(env!("CARGO_BIN_EXE_grail"), project))
-    }
-
-    fn with(grail: impl FnOnce(&Project) -> Grail) -> Shop {
-        let project = Project::example("rest-api");
-        let grail = grail(&project);
-        Shop {
-            _end: grail.ends_local_cloud("dev"),
-            grail,
-            project,
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        self.grail.run(arguments)
-    }
-
-    fn deploy(&self) -> Run {
-        self.run(&["deploy", "--local"]).expect_success()
-    }
-
-    fn url(&self) -> String {
-        let run = self.run(&["url", "--local"]).expect_success();
-        run.stdout.trim_end().to_owned()
-    }
-
-    fn page(&self, path: &str) -> Page {
-        web::get(&(self.url() + path))
-    }
-
-    /// What the emulator holds, by name.
-    fn held(&self) -> BTreeMap<&'static str, Vec<String>> {
-        let run = self
-            .run(&["local-cloud", "status", "--output", "json"])
-            .expect_success();
-        let port = run.events().pop().unwrap()["port"].as_u64();
-        let port = port.unwrap_or_else(|| panic!("the local cloud does not run: {run}"));
-        let account = Account::at(&format!("http://127.0.0.1:{port}"));
-        let functions = block_on(account.lambda().list_functions().send()).unwrap();
-        let roles = block_on(account.iam().list_roles().send()).unwrap();
-        let apis = block_on(account.apigateway().get_rest_apis().send()).unwrap();
-        let text = |name: Option<&str>| name.unwrap_or_default().to_owned();
-        let mut held = BTreeMap::from([
-            (
-                "functions",
-                functions
-                    .functions()
-                    .iter()
-                    .map(|one| text(one.function_name()))
-                    .collect::<Vec<_>>(),
-            ),
-            (
-                "roles",
-                roles
-                    .roles()
-                    .iter()
-                    .map(|one| one.role_name().to_owned())
-                    .collect(),
-            ),
-            ("apis", apis.items().iter().map(|one| text(one.name())).collect()),
-        ]);
-        held.values_mut().for_each(|names| names.sort_unstable());
-        held
-    }
-
-    /// Everything that grail remembers of its local stage, the emulator's own files and locks apart.
-    fn remembered(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut files = self.project.files();
-        files.retain(|path, _| {
-            let path = path.to_string_lossy();
-            path.starts_with(".chalice/grail/.local/dev/")
-                && !path.contains("/cloud/")
-                && !path.ends_with("/lock")
-                && !path.ends_with("/epoch")
-        });
-        assert!(
-            files.keys().any(|path| path.ends_with("state.json")),
-            "{:?}",
-            files.keys()
-        );
-        files
-    }
+fn url_of(shop: &LocalGround) -> String {
+    let run = shop.run(&["url", "--local"]).expect_success();
+    run.stdout.trim_end().to_owned()
 }
 
-/// Ids of the steps that a run began, with what they did.
-fn steps(run: &Run) -> Vec<(String, String)> {
-    let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    let events = run.events();
-    let started = events.iter().filter(|event| event["event"] == "started");
-    let mut steps: Vec<_> = started
-        .map(|event| (word(event, "action"), word(event, "id")))
-        .collect();
-    steps.sort_unstable();
-    steps
+/// What the emulator holds, by name.
+fn held_by(shop: &LocalGround) -> BTreeMap<&'static str, Vec<String>> {
+    let account = shop.account();
+    let functions = block_on(account.lambda().list_functions().send()).unwrap();
+    let roles = block_on(account.iam().list_roles().send()).unwrap();
+    let apis = block_on(account.apigateway().get_rest_apis().send()).unwrap();
+    let text = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    let mut held = BTreeMap::from([
+        (
+            "functions",
+            functions
+                .functions()
+                .iter()
+                .map(|one| text(one.function_name()))
+                .collect::<Vec<_>>(),
+        ),
+        (
+            "roles",
+            roles
+                .roles()
+                .iter()
+                .map(|one| one.role_name().to_owned())
+                .collect(),
+        ),
+        ("apis", apis.items().iter().map(|one| text(one.name())).collect()),
+    ]);
+    held.values_mut().for_each(|names| names.sort_unstable());
+    held
 }
 
 /// What the README's visitor sees, and a little more: every answer is the app's own.
@@ -180,10 +113,8 @@ fn answers_as_the_app_does(url: &str) {
 /// With nothing but the system's `python3`, and an empty cache.
 #[test]
 fn a_fresh_machine_gets_a_url_that_answers() {
-    let shop = Shop::with(|project| {
-        Grail::local(env!("CARGO_BIN_EXE_grail"), project)
-            .without("XDG_CACHE_HOME")
-            .without_chalice()
+    let shop = LocalGround::with(Project::example("rest-api"), |grail| {
+        grail.without("XDG_CACHE_HOME").without_chalice()
     });
     let run = shop.deploy();
     for said in [
@@ -203,7 +134,7 @@ fn a_fresh_machine_gets_a_url_that_answers() {
     ] {
         assert!(run.stdout.contains(said), "nothing says {said:?}: {run}");
     }
-    let url = shop.url();
+    let url = url_of(&shop);
     assert!(run.stdout.contains(&url), "{run}");
     assert!(
         url.contains(".execute-api.localhost:") && url.ends_with("/api/"),
@@ -220,9 +151,9 @@ fn a_fresh_machine_gets_a_url_that_answers() {
 
 #[test]
 fn deployed_again_nothing_is_written_and_an_edit_touches_only_what_it_changes() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.deploy();
-    let url = shop.url();
+    let url = url_of(&shop);
     let before = shop.remembered();
     let again = shop
         .run(&["deploy", "--local", "--output", "json"])
@@ -237,7 +168,7 @@ fn deployed_again_nothing_is_written_and_an_edit_touches_only_what_it_changes() 
     );
     assert_eq!(shop.remembered(), before);
 
-    assert_eq!(shop.page("items/lamp").json()["price"], 12);
+    assert_eq!(web::get(&(url.clone() + "items/lamp")).json()["price"], 12);
     shop.project.edit(
         "app.py",
         "'price': shelf.items[name]}",
@@ -248,19 +179,16 @@ fn deployed_again_nothing_is_written_and_an_edit_touches_only_what_it_changes() 
         .expect_code(2);
     assert!(plan.stdout.contains("lambda_function.api_handler"), "{plan}");
     assert!(!plan.stdout.contains("rest_api.rest_api"), "{plan}");
-    let edited = shop
-        .run(&["deploy", "--local", "--output", "json"])
-        .expect_success();
     let update = |id: &str| ("update".to_owned(), id.to_owned());
     assert_eq!(
-        steps(&edited),
+        shop.deploy_steps(),
         [
             update("lambda_function.api_handler"),
             update("lambda_function.door")
         ]
     );
-    assert_eq!(shop.url(), url);
-    assert_eq!(shop.page("items/lamp").json()["new"], true);
+    assert_eq!(url_of(&shop), url);
+    assert_eq!(web::get(&(url.clone() + "items/lamp")).json()["new"], true);
     let status = shop.run(&["status", "--local"]).expect_success();
     assert!(
         status.stdout.contains("7 resource(s)") && status.stdout.contains("none open"),
@@ -276,16 +204,16 @@ fn answers_as_the_app_does_after_the_edit(url: &str) {
 
 #[test]
 fn stopped_and_started_it_holds_what_was_deployed_and_reset_it_holds_nothing() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.deploy();
-    let url = shop.url();
+    let url = url_of(&shop);
     shop.run(&["local-cloud", "down"]).expect_success();
     let status = shop.run(&["local-cloud", "status"]).expect_success();
     assert!(
         status.stdout.contains("stopped; what was deployed comes back"),
         "{status}"
     );
-    assert_eq!(shop.url(), url, "the record is there while the cloud is not");
+    assert_eq!(url_of(&shop), url, "the record is there while the cloud is not");
     shop.run(&["local-cloud", "up"]).expect_success();
     answers_as_the_app_does(&url);
     let again = shop.deploy();
@@ -305,18 +233,18 @@ fn stopped_and_started_it_holds_what_was_deployed_and_reset_it_holds_nothing() {
     );
     let anew = shop.deploy();
     assert!(anew.stderr.contains("Done: 7 created"), "{anew}");
-    answers_as_the_app_does(&shop.url());
+    answers_as_the_app_does(&url_of(&shop));
 }
 
 #[test]
 fn a_local_delete_leaves_nothing_and_the_real_stage_is_never_touched() {
-    let shop = Shop::new();
+    let shop = shop();
     let real = "{\n  \"resources\": [\n    {\n      \"name\": \"default-role\",\n      \"resource_type\": \"iam_role\",\n      \
                 \"role_arn\": \"arn:aws:iam::999999999999:role/shop-dev\",\n      \"role_name\": \"shop-dev\"\n    }\n  ],\n  \
                 \"schema_version\": \"2.0\",\n  \"backend\": \"api\"\n}\n";
     shop.project.write(".chalice/deployed/dev.json", real);
     shop.deploy();
-    let held = shop.held();
+    let held = held_by(&shop);
     assert_eq!(held["functions"], ["shop-dev", "shop-dev-door"]);
     assert_eq!(
         (&held["roles"], &held["apis"]),
@@ -325,7 +253,7 @@ fn a_local_delete_leaves_nothing_and_the_real_stage_is_never_touched() {
 
     let deleted = shop.run(&["delete", "--local"]).expect_success();
     assert!(deleted.stdout.contains("Deleting function: "), "{deleted}");
-    let held = shop.held();
+    let held = held_by(&shop);
     assert!(held.values().all(Vec::is_empty), "{held:?}");
     shop.run(&["url", "--local"]).expect_code(1);
     shop.run(&["delete", "--local"]).expect_success();

@@ -6,9 +6,9 @@
 
 use std::sync::LazyLock;
 
-use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::{Region, SdkConfig};
 
 use super::connector::{Access, Stamp};
 
@@ -43,16 +43,26 @@ macro_rules! services {
         /// Every service that the resource types speak to.
         #[derive(Debug)]
         pub struct Clients {
+            config: SdkConfig,
             $($(#[$meta])* pub $name: Service<$sdk::Client>,)+
         }
 
         impl Clients {
             /// Clients under `config`. Nothing is built before it is used.
             pub fn new(config: &SdkConfig) -> Self {
-                Self { $($name: Service {
-                    read: lazily(config, Access::Read, $name),
-                    write: lazily(config, Access::Write, $name),
-                },)+ }
+                Self {
+                    config: config.clone(),
+                    $($name: Service {
+                        read: lazily(config, Access::Read, $name),
+                        write: lazily(config, Access::Write, $name),
+                    },)+
+                }
+            }
+
+            /// The same clients in another region. They share the seam and the credentials with these.
+            pub fn in_region(&self, region: impl Into<String>) -> Self {
+                let region = Region::new(region.into());
+                Self::new(&self.config.to_builder().region(region).build())
             }
         }
 

@@ -10,7 +10,7 @@ mod tests;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -59,8 +59,17 @@ pub struct Settings {
     pub local: Option<LocalCloud>,
     /// Refuse to speak to anything but this machine.
     pub loopback_only: bool,
-    /// Keep to the rates that AWS allows, and remember in this folder what is owed. `None` for emulators, which have none.
-    pub rates: Option<PathBuf>,
+    /// Keep to the rates that AWS allows. `None` for emulators, which have none.
+    pub rates: Option<Rates>,
+}
+
+/// How to keep to the rates that AWS allows.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// The folder in which one process tells the next what is owed.
+    pub folder: PathBuf,
+    /// The time by the clock on the wall.
+    pub now: SystemTime,
 }
 
 /// The local cloud that grail runs itself.
@@ -226,8 +235,8 @@ impl Context {
         }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
-        if let Some(folder) = settings.rates {
-            pacer.carry_on(folder.join(format!("{account}-{region}.json")));
+        if let Some(Rates { folder, now }) = settings.rates {
+            pacer.carry_on(folder.join(format!("{account}-{region}.json")), now);
         }
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {

@@ -6,7 +6,7 @@
 //! | time-out, broken connection, unreadable answer | maybe | after |
 //! | throttled | none | after what the answer says |
 //! | 5xx | maybe | after |
-//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use | none | await |
+//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use, a function that S3 may not call yet | none | await |
 //! | exists already | none | never; whoever creates then looks |
 //! | any other 4xx | none | never |
 //!
@@ -134,6 +134,7 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         "PreconditionFailedException"
         | "ConcurrentModification"
         | "ConcurrentModificationException"
+        | "OperationAborted"
         | "OperationAbortedException" => Verdict::Changed,
         "EntityAlreadyExists"
         | "ResourceConflictException"
@@ -143,11 +144,17 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         "ResourceNotFoundException"
         | "NoSuchEntity"
         | "NoSuchEntityException"
+        | "NotFound"
         | "NotFoundException"
+        | "NoSuchBucket"
         | "NoSuchKey" => Verdict::NotFound,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized" => {
-            Verdict::Denied
-        }
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "UnauthorizedOperation"
+        | "NotAuthorized" => Verdict::Denied,
+        // Some answers say it by the status alone.
+        "" if status == 404 => Verdict::NotFound,
         _ => Verdict::Refused,
     }
 }
@@ -175,6 +182,7 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         "InvalidParameterValueException" | "ResourceInUseException" => {
             if has("role", "cannot be assumed")
                 || has("role", "does not have permissions")
+                || has("cannot access stream", "ensure the role can perform")
                 || has("invalidarnexception", "valid principal")
             {
                 Some("the role to become usable")
@@ -194,6 +202,9 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         }
         "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
             Some("another change of the API to end")
+        }
+        "InvalidArgument" if text.contains("unable to validate the following destination") => {
+            Some("S3 to be let into the function")
         }
         "EntityTemporarilyUnmodifiable" | "EntityTemporarilyUnmodifiableException" => {
             Some("the role to become modifiable")
@@ -293,7 +304,7 @@ fn hint(verdict: &Verdict, action: &str, said: &Said) -> Option<String> {
         Verdict::Refused if code.starts_with("ExpiredToken") || code == "RequestExpired" => {
             Some("the credentials have expired: sign in again".to_owned())
         }
-        Verdict::Refused if code.starts_with("LimitExceeded") || code == "CodeStorageExceededException" => {
+        Verdict::Refused if code.contains("LimitExceeded") || code == "CodeStorageExceededException" => {
             Some("a quota of the account is used up: remove something or ask AWS for more".to_owned())
         }
         _ => None,

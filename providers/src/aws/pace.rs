@@ -37,7 +37,14 @@ struct Shared {
     /// Something was taken, given up or learnt.
     changed: Notify,
     since: Instant,
-    debts: OnceLock<Debts>,
+    debts: OnceLock<Carried>,
+}
+
+/// What goes from process to process.
+struct Carried {
+    debts: Debts,
+    /// What the clock on the wall said at `since`.
+    wall: SystemTime,
 }
 
 #[derive(Default)]
@@ -71,11 +78,12 @@ impl Default for Pacer {
 }
 
 impl Pacer {
-    /// Takes over what earlier processes owe, as the file `path` says, and keeps it there from now on.
-    pub fn carry_on(&self, path: PathBuf) {
+    /// Takes over what earlier processes owe, as the file `path` says, and keeps it there from now on. `wall` is the time by
+    /// the clock on the wall, now.
+    pub fn carry_on(&self, path: PathBuf, wall: SystemTime) {
         let debts = Debts::at(path);
         let now = self.now();
-        let owed = debts.read(SystemTime::now());
+        let owed = debts.read(wall);
         let mut state = self.state();
         for (name, debt) in owed {
             if let Some(rate) = table::slow(&name) {
@@ -84,7 +92,10 @@ impl Pacer {
         }
         drop(state);
         // A second call would change the file under what is already counted; the first stays.
-        let _ = self.0.debts.set(debts);
+        let _ = self.0.debts.set(Carried {
+            debts,
+            wall: wall.checked_sub(now).unwrap_or(wall),
+        });
     }
 
     /// Lets nothing go any more: what still waits is answered "not sent".
@@ -138,9 +149,9 @@ impl Pacer {
         let debt = bucket.debt(now);
         drop(state);
         if rate.every >= debt::SLOW
-            && let Some(debts) = self.0.debts.get()
+            && let Some(Carried { debts, wall }) = self.0.debts.get()
         {
-            debts.write(&queued.name, debt, SystemTime::now());
+            debts.write(&queued.name, debt, *wall + now);
         }
         Ok(Turn::Go)
     }

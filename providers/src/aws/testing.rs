@@ -45,8 +45,12 @@ pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Reply {
 pub(crate) struct Asked {
     /// The operation: `CreateFunction`.
     pub(crate) operation: String,
+    /// Where: `lambda.us-east-1.amazonaws.com`.
+    pub(crate) host: String,
     /// Method and path with query: `POST /2015-03-31/functions`.
     pub(crate) line: String,
+    /// The headers, by their names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
     /// The body as text.
     pub(crate) body: String,
 }
@@ -105,10 +109,16 @@ impl HttpConnector for Canned {
             .nth(3)
             .map_or_else(String::new, |rest| format!("/{rest}"));
         let asked = Asked {
+            host: uri.split('/').nth(2).unwrap_or_default().to_owned(),
             operation: request
                 .extension::<Operation>()
                 .map_or_else(String::new, |operation| operation.name.clone()),
             line: format!("{} {path}", request.method()),
+            headers: request
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             body: String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned(),
         };
         let mut inner = self.0.lock().unwrap();

@@ -78,7 +78,8 @@ impl EndpointType {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The type that API Gateway calls `name`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         [Self::Edge, Self::Regional, Self::Private]
             .into_iter()
             .find(|one| one.as_str() == name)
@@ -596,6 +597,7 @@ impl Resource for RestApi {
             spec,
             artifacts: vec![kept],
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

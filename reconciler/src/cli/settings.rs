@@ -6,6 +6,7 @@ use std::time::Duration;
 use grail_providers::aws;
 use grail_state::StackId;
 use grail_state::seal::{self, Keys};
+use jiff::Timestamp;
 
 use super::args::{Global, Output};
 use super::environment::Environment;
@@ -164,7 +165,10 @@ impl Settings {
             code_bucket: env.text("GRAIL_CODE_BUCKET"),
             local: port.map(|port| aws::LocalCloud { port }),
             loopback_only: port.is_some() || env.get("GRAIL_LOOPBACK_ONLY").is_some(),
-            rates: (!self.is_loopback() || env.get("GRAIL_PACE").is_some()).then(|| self.cache.join("rates")),
+            rates: (!self.is_loopback() || env.get("GRAIL_PACE").is_some()).then(|| aws::Rates {
+                folder: self.cache.join("rates"),
+                now: Timestamp::now().into(),
+            }),
         }
     }
 

@@ -1,8 +1,9 @@
 """Runs MiniStack as grail's local cloud: python -I launcher.py FOLDER PREFERRED_PORT EDITION
 
 MiniStack ignores the document of ImportRestApi and has no PutRestApi, but it can build an API from a document for
-CloudFormation; `teach_api_gateway` puts that importer under the two operations. FOLDER holds `alive` (locked while this
-process lives), `cloud.json` (who and where it is), `python` (the interpreter for functions, read whenever one starts).
+CloudFormation; `teach_api_gateway` puts that importer under the two operations. The other `teach_...` close smaller gaps, each
+of which kept an ordinary Chalice app from working. FOLDER holds `alive` (locked while this process lives), `cloud.json` (who
+and where it is), `python` (the interpreter for functions, read whenever one starts).
 """
 
 import asyncio
@@ -21,6 +22,29 @@ import time
 MINISTACK = "1.5.33"
 KEPT = ("PATH", "HOME", "USER", "LANG", "TZ", "HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 LIKE_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+
+
+# Run in each function's process before its own code. Apps answer a WebSocket by https://ID.execute-api.REGION.amazonaws.com, the
+# host that Chalice builds itself whatever the event says: here it is this cloud, and nothing must go out to AWS.
+CONNECTIONS_AT_HOME = '''
+_plain_install = _ms_install_invoke_depth
+
+def _ms_install_invoke_depth():
+    import os, re
+    _plain_install()
+    try:
+        from botocore.handlers import BUILTIN_HANDLERS
+    except ImportError:
+        return
+
+    def at_home(request, **_):
+        told = re.match(r"https?://([^./]+)[.]execute-api[.][^/]+(/.*)", request.url)
+        if told:
+            request.url = "%s/_aws/execute-api/%s%s" % (os.environ["AWS_ENDPOINT_URL"].rstrip("/"), *told.groups())
+
+    BUILTIN_HANDLERS.append(("before-send.apigatewaymanagementapi", at_home))
+
+'''
 
 
 def listen(preferred):
@@ -67,8 +91,9 @@ def set_environment(folder, port):
 
 
 def teach_lambda(runtime, folder):
-    """Functions run with the interpreter that FOLDER/python names."""
+    """Functions run with the interpreter that FOLDER/python names, and reach the WebSocket connections of this cloud."""
     plain = runtime._detect_runtime_binary
+    runtime._PYTHON_WORKER_SCRIPT = runtime._PYTHON_WORKER_SCRIPT.replace("def run():", CONNECTIONS_AT_HOME + "def run():", 1)
 
     def detect(name):
         binary, script = plain(name)
@@ -80,6 +105,53 @@ def teach_lambda(runtime, folder):
         return (chosen if chosen and name.startswith("python") else binary), script
 
     runtime._detect_runtime_binary = detect
+
+
+def teach_domains(v1):
+    """Custom domains of the first version of API Gateway: changing them and what they map to, a mapping's place taken once,
+    and one set of tags for both versions."""
+    from ministack.services import apigateway as v2
+
+    plain = v1.handle_request
+    mapped = {"/restapiId": "restApiId", "/stage": "stage"}
+
+    def tags(domain):
+        return v1._v1_tags.setdefault(v2._domain_arn(domain["domainName"]), dict(domain.get("tags") or {}))
+
+    def change(domain, patch):
+        field, value = patch["path"].lstrip("/"), patch.get("value")
+        if field == "endpointConfiguration/types":
+            types = [one for one in domain["endpointConfiguration"]["types"] if one != value]
+            domain["endpointConfiguration"]["types"] = types + [value] * (patch["op"] == "add")
+        else:
+            domain[field] = "" if patch["op"] == "remove" else value
+
+    async def handle_request(method, path, headers, body, query):
+        parts = [part for part in path.split("/") if part]
+        domain = v1._domain_names.get(parts[1]) if parts[:1] == ["domainnames"] and len(parts) > 1 else None
+        mappings = v1._base_path_mappings.get(parts[1], {}) if domain else {}
+        try:
+            asked = json.loads(body or b"{}") if parts[:1] == ["domainnames"] else {}
+            if method == "PATCH" and domain and len(parts) == 2:
+                for patch in asked.get("patchOperations", []):
+                    change(domain, patch)
+                return v1._get_domain_name(parts[1])
+            if method == "PATCH" and parts[2:3] == ["basepathmappings"] and parts[-1] in mappings:
+                for patch in asked.get("patchOperations", []):
+                    mappings[parts[-1]][mapped[patch["path"]]] = patch["value"]
+                return v1._get_base_path_mapping(parts[1], parts[-1])
+        except (ValueError, KeyError, AttributeError) as error:
+            return v1._v1_error("BadRequestException", f"Invalid patch: {error!r}", 400)
+        if method == "POST" and parts[2:] == ["basepathmappings"] and asked.get("basePath", "(none)") in mappings:
+            return v1._v1_error("ConflictException", "Base path already exists for this domain name", 409)
+        if method == "GET" and domain and len(parts) == 2:
+            domain["tags"] = tags(domain)
+        answer = await plain(method, path, headers, body, query)
+        if method == "POST" and parts == ["domainnames"] and answer[0] == 201:
+            tags(v1._domain_names[asked["domainName"]])
+        return answer
+
+    v1.handle_request = handle_request
 
 
 def teach_api_gateway(v1):
@@ -174,6 +246,48 @@ def teach_api_gateway(v1):
     v1.handle_request, v1._import_operation = handle_request, operation
 
 
+def teach_sns(sns):
+    """What Lambda is sent has a subject and attributes always, as Chalice's SNSEvent expects."""
+    plain = sns._deliver_to_lambda
+
+    def deliver(endpoint, envelope, *rest):
+        whole = {"Subject": None, "MessageAttributes": {}, **json.loads(envelope)}
+        return plain(endpoint, json.dumps(whole), *rest)
+
+    sns._deliver_to_lambda = deliver
+
+
+def teach_websockets(v2):
+    """Only messages fall back to `$default`: an app without a `$connect` or `$disconnect` route is not told of these."""
+    plain = v2._match_ws_route
+
+    def match(api_id, key):
+        route = plain(api_id, key)
+        return None if key in ("$connect", "$disconnect") and route and route["routeKey"] != key else route
+
+    v2._match_ws_route = match
+
+
+def teach_restart(lambdas, sqs):
+    """What is kept fits when it comes back: the streams of tables begin empty, so their readers begin at 0, and a queue, which
+    MiniStack knows by its URL, has the port of today."""
+    plain_places, plain_queues = lambdas._restore_esm_positions, sqs._restore_state
+
+    def places(store, kept):
+        plain_places(store, kept)
+        if store is lambdas._dynamodb_stream_positions:
+            store._data.update(dict.fromkeys(store._data, 0))
+
+    def queues(kept):
+        plain_queues(kept)
+        for (account, region, url), queue in list(sqs._queues._data.items()):
+            queue["url"] = sqs._queue_url_for_account(account, queue["name"])
+            sqs._queues._data[account, region, queue["url"]] = sqs._queues._data.pop((account, region, url))
+        sqs._rebuild_queue_name_index()
+
+    lambdas._restore_esm_positions, sqs._restore_state = places, queues
+
+
 def front(app, nonce, stop):
     """Answers `/_grail/<nonce>`, by which grail knows its own, and stops on a POST to it."""
 
@@ -222,10 +336,14 @@ def taught(folder):
         sys.exit(f"this launcher knows MiniStack {MINISTACK} only, and {found} is installed")
     import ministack.app
     from ministack.core import lambda_runtime
-    from ministack.services import apigateway_v1
+    from ministack.services import apigateway, apigateway_v1, lambda_svc, sns, sqs
 
+    teach_domains(apigateway_v1)
     teach_lambda(lambda_runtime, folder)
     teach_api_gateway(apigateway_v1)
+    teach_websockets(apigateway)
+    teach_sns(sns)
+    teach_restart(lambda_svc, sqs)
     return ministack.app.app
 
 

@@ -5,7 +5,7 @@
 //! others are not tried, so that what is used can be told from the outside.
 //!
 //! Where that Python has no `chalice`, a *managed environment* is made in the user's cache: the project's
-//! requirements and a pinned `chalice`. A fresh machine then needs only `python3`. Old managed environments are not
+//! requirements, a pinned `chalice`, and the `boto3` that Lambda has. A fresh machine then needs only `python3`. Old managed environments are not
 //! removed: another process may be running from one.
 //!
 //! Nothing here reads the environment of this process: it comes in as [`Surroundings`]. This module does not know

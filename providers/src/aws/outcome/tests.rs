@@ -47,6 +47,76 @@ async fn an_answer_that_cannot_be_read_is_a_maybe() {
     assert_eq!(stands(&failed), (Effect::Maybe, Retry::After(AFTER_MAYBE), false));
 }
 
+/// Whatever stands in front of a service answers in HTML. In every protocol that is an answer: nothing is on its way any more,
+/// so nobody waits for a request that may still arrive.
+#[tokio::test]
+async fn any_answer_at_all_is_no_lost_request() {
+    for (status, body) in [
+        (500, ""),
+        (502, "<html>Bad Gateway</html>"),
+        (503, "{\"message\": \"Service Unavailable\"}"),
+        (504, "<html>Gateway Time-out</html>"),
+        (200, "<html>Hello</html>"),
+    ] {
+        let context = Canned::new((0..5).map(|_| reply(status, body))).context();
+        let clients = &context.clients;
+        let failures = [
+            clients
+                .lambda
+                .write()
+                .publish_version()
+                .function_name("f")
+                .send()
+                .await
+                .wrote("lambda:x")
+                .err(),
+            clients
+                .iam
+                .write()
+                .create_role()
+                .role_name("r")
+                .assume_role_policy_document("{}")
+                .send()
+                .await
+                .wrote("iam:x")
+                .err(),
+            clients
+                .apigateway
+                .write()
+                .create_deployment()
+                .rest_api_id("a")
+                .send()
+                .await
+                .wrote("apigateway:x")
+                .err(),
+            clients
+                .logs
+                .write()
+                .create_log_group()
+                .log_group_name("g")
+                .send()
+                .await
+                .wrote("logs:x")
+                .err(),
+            clients
+                .s3
+                .write()
+                .create_bucket()
+                .bucket("b")
+                .send()
+                .await
+                .wrote("s3:x")
+                .err(),
+        ];
+        for failed in failures.iter().flatten() {
+            assert!(!failed.unanswered, "{status}: {}", failed.chain());
+            assert_eq!(failed.effect, Effect::Maybe, "{status}: {}", failed.chain());
+        }
+        let failed = failures.iter().flatten().count();
+        assert!(failed == 5 || status == 200, "{failed} of 5 failed with {status}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_never_sent_had_no_effect() {
     let context = Canned::new([]).context();
@@ -115,6 +185,12 @@ async fn what_time_cures_is_awaited() {
             "the role to become usable",
         ),
         (
+            "InvalidParameterValueException",
+            "Cannot access stream arn:aws:kinesis:us-east-1:1:stream/s. Please ensure the role can perform the GetRecords, \
+             GetShardIterator, DescribeStream, ListShards, and ListStreams Actions on your stream in IAM.",
+            "the role to become usable",
+        ),
+        (
             "ResourceConflictException",
             "The operation cannot be performed at this time. An update is in progress for resource: f",
             "an update of the function to end",
@@ -133,6 +209,11 @@ async fn what_time_cures_is_awaited() {
             "ResourceInUseException",
             "Cannot update the event source mapping because it is in use.",
             "the event source mapping to become free",
+        ),
+        (
+            "InvalidArgument",
+            "Unable to validate the following destination configurations",
+            "S3 to be let into the function",
         ),
     ] {
         let failed = after(refusal(400, code, message)).await;
@@ -169,8 +250,16 @@ async fn a_refusal_is_final_and_says_what_is_missing() {
     assert!(denied.hint.unwrap().contains("`iam:PassRole`"));
     let denied = after(refusal(403, "AccessDeniedException", "no")).await;
     assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
-    let full = after(refusal(400, "CodeStorageExceededException", "75 GB")).await;
-    assert!(full.hint.unwrap().contains("quota"));
+    let denied = after(refusal(403, "AuthorizationError", "no")).await;
+    assert!(denied.hint.unwrap().contains("`lambda:DeleteFunction`"));
+    for code in [
+        "CodeStorageExceededException",
+        "LimitExceeded",
+        "SubscriptionLimitExceeded",
+    ] {
+        let full = after(refusal(400, code, "no more")).await;
+        assert!(full.hint.unwrap().contains("quota"), "{code}");
+    }
 }
 
 #[tokio::test]
@@ -178,20 +267,35 @@ async fn gone_found_and_made_know_the_answers_that_are_none() {
     let aws = Canned::new([
         refusal(404, "ResourceNotFoundException", "Function not found"),
         refusal(404, "ResourceNotFoundException", "Function not found"),
+        refusal(404, "NotFound", "Topic does not exist"),
+        refusal(404, "NoSuchBucket", "The specified bucket does not exist"),
         refusal(409, "ResourceConflictException", "Function already exist: f"),
     ]);
     let context = aws.context();
     let lambda = &context.clients.lambda;
     let deleted = lambda.write().delete_function().function_name("f").send().await;
     deleted.gone("lambda:DeleteFunction").unwrap();
-    let there = lambda.read().get_function().function_name("f").send().await;
-    assert!(there.found("lambda:GetFunction").unwrap().is_none());
+    for code in ["ResourceNotFoundException", "NotFound", "NoSuchBucket"] {
+        let there = lambda.read().get_function().function_name(code).send().await;
+        assert!(there.found("lambda:GetFunction").unwrap().is_none(), "{code}");
+    }
     let made = lambda.write().create_function().function_name("f").role("r");
     let made = made
         .code(aws_sdk_lambda::types::FunctionCode::builder().build())
         .send()
         .await;
     assert!(made.made("lambda:CreateFunction").unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_answer_without_a_code_is_told_by_its_status() {
+    for (status, found) in [(404, true), (403, false)] {
+        let context = Canned::new([reply(status, "{}")]).context();
+        let lambda = context.clients.lambda.write();
+        let answer = lambda.delete_event_source_mapping().uuid("u").send().await;
+        let gone = answer.gone("lambda:DeleteEventSourceMapping");
+        assert_eq!(gone.is_ok(), found, "{gone:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

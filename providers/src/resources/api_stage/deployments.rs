@@ -13,22 +13,34 @@ const PAGE: i32 = 500;
 
 /// A deployment of our making.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Marked {
-    pub(super) id: String,
+pub(in crate::resources) struct Marked {
+    pub(in crate::resources) id: String,
     /// The digest of its definition.
-    pub(super) digest: String,
+    pub(in crate::resources) digest: String,
     /// Seconds since 1970, by API Gateway's clock.
     made: f64,
 }
 
 impl Marked {
+    /// The deployment `id`, made at `made`, if its description bears our mark.
+    pub(in crate::resources) fn new(id: String, description: &str, made: f64) -> Option<Self> {
+        let digest = Mark::read(description)?.digest;
+        Some(Self { id, digest, made })
+    }
+
     fn read(deployment: Deployment) -> Option<Self> {
-        let mark = Mark::read(deployment.description.as_deref()?)?;
-        Some(Self {
-            id: deployment.id?,
-            digest: mark.digest,
-            made: deployment.created_date.map_or(0.0, |date| date.as_secs_f64()),
-        })
+        let made = deployment.created_date.map_or(0.0, |date| date.as_secs_f64());
+        Self::new(deployment.id?, deployment.description.as_deref()?, made)
+    }
+
+    /// Brings the newest to the front.
+    pub(in crate::resources) fn sort(all: &mut [Self]) {
+        all.sort_by(|one, other| {
+            other
+                .made
+                .total_cmp(&one.made)
+                .then_with(|| one.id.cmp(&other.id))
+        });
     }
 }
 
@@ -61,12 +73,7 @@ impl ApiStage {
                 None => break,
             }
         }
-        all.sort_by(|one, other| {
-            other
-                .made
-                .total_cmp(&one.made)
-                .then_with(|| one.id.cmp(&other.id))
-        });
+        Marked::sort(&mut all);
         Ok(all)
     }
 
@@ -88,7 +95,7 @@ impl ApiStage {
 }
 
 /// Those of `known` (newest first) that are neither in use nor among the newest.
-fn retired(known: Vec<Marked>, in_use: &[&str]) -> Vec<Marked> {
+pub(in crate::resources) fn retired(known: Vec<Marked>, in_use: &[&str]) -> Vec<Marked> {
     let free = known.into_iter().filter(|one| !in_use.contains(&one.id.as_str()));
     free.skip(KEPT).collect()
 }

@@ -167,7 +167,7 @@ impl Choices {
 enum Asked {
     Note(Vec<Entry>),
     Secure(Ticket),
-    Call(Ticket, ResourceId, Call),
+    Call(Ticket, ResourceId, Box<Call>),
     Look(Ticket, ResourceId),
 }
 
@@ -198,7 +198,7 @@ impl Run<'_> {
                     Output::Secure { ticket, .. } => asked.push(Asked::Secure(ticket)),
                     Output::Call { ticket, id, call } => {
                         self.check_call(&id, &call);
-                        asked.push(Asked::Call(ticket, id, call));
+                        asked.push(Asked::Call(ticket, id, Box::new(call)));
                     }
                     Output::Look { ticket, id, .. } => asked.push(Asked::Look(ticket, id)),
                     Output::Finish(outcome) => return Ended::Finished(outcome),
@@ -233,7 +233,7 @@ impl Run<'_> {
                 },
                 Asked::Call(ticket, id, call) => Input::Answered {
                     ticket,
-                    result: self.answer(&id, call, choices),
+                    result: self.answer(&id, *call, choices),
                 },
             };
         }
@@ -254,7 +254,7 @@ impl Run<'_> {
         for before in step.after.iter().filter(|_| !aborting) {
             let needed = &self.plan.build[before.0 as usize].resource;
             let ended = |entry: &Entry| match entry {
-                Entry::Done { id, .. } | Entry::Gone { id } => id == needed,
+                Entry::Done { id, .. } | Entry::Gone { id, .. } => id == needed,
                 _ => false,
             };
             assert!(
@@ -312,7 +312,7 @@ impl Run<'_> {
         for one in asked {
             match one {
                 Asked::Call(_, id, call) if choices.choose(2) == 1 => {
-                    self.land(&id, call);
+                    self.land(&id, *call);
                 }
                 Asked::Note(entries) if choices.choose(2) == 1 => self.journal.extend(entries),
                 _ => {}

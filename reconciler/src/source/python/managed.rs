@@ -76,7 +76,7 @@ pub(super) async fn environment(
 fn key(base: &Python, requirements: &Requirements) -> String {
     let mut sha = Sha256::new();
     for part in [
-        "grail environment 1",
+        "grail environment 2",
         CHALICE_PIN,
         &base.version.to_string(),
         &base.platform,
@@ -142,7 +142,8 @@ impl Build<'_> {
         Ok(python)
     }
 
-    /// What to install: the requirements, and `chalice` unless they name it themselves.
+    /// What to install: the requirements, and unless they name them themselves `chalice`, and `boto3`, which apps import
+    /// without asking for it, because Lambda has it.
     fn wanted(&self) -> Vec<String> {
         let mut wanted = Vec::new();
         if !self.requirements.is_empty() {
@@ -153,6 +154,10 @@ impl Build<'_> {
         }
         if !self.requirements.names("chalice") {
             wanted.push(format!("chalice=={CHALICE_PIN}"));
+        }
+        if !self.requirements.names("boto3") {
+            // Of whatever version goes with the rest.
+            wanted.push("boto3".to_owned());
         }
         wanted
     }

@@ -108,8 +108,9 @@ impl World {
         .unwrap();
     }
 
-    /// A stand-in for `chalice` that can be imported.
+    /// Stand-ins for `chalice` and `boto3` that can be imported.
     pub(crate) fn chalice(&self) {
+        self.wheel("boto3", "1.0", "py3-none-any", "", &[("boto3.py", "")]);
         self.wheel(
             "chalice",
             super::CHALICE_PIN,

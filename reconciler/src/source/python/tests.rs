@@ -168,7 +168,9 @@ async fn a_managed_environment_is_made_once_and_holds_chalice_and_the_requiremen
     assert!(python.executable.starts_with(world.cache()), "{python:?}");
     let chalice = python.chalice.clone().unwrap();
     assert_eq!(chalice.version, CHALICE_PIN);
-    assert!(chalice.app_py.with_file_name("../lib.py").exists());
+    for module in ["../lib.py", "../boto3.py"] {
+        assert!(chalice.app_py.with_file_name(module).exists(), "{module}");
+    }
     assert!(chalice.init_py.ends_with("chalice/__init__.py"));
     let told = world.told();
     assert!(told.len() == 1 && told[0].contains("chalice 1.34.0"), "{told:?}");
@@ -248,7 +250,7 @@ async fn uv_is_taken_where_it_is_at_hand() {
         "{asked:?}"
     );
     assert!(
-        asked[1].starts_with("pip install ") && asked[1].ends_with("/bin/python3 chalice==1.34.0"),
+        asked[1].starts_with("pip install ") && asked[1].ends_with("/bin/python3 chalice==1.34.0 boto3"),
         "{asked:?}"
     );
     assert!(world.told()[0].contains("(uv, once)"));
@@ -258,7 +260,7 @@ async fn uv_is_taken_where_it_is_at_hand() {
 async fn requirements_that_name_chalice_decide_which() {
     let (world, path) = world_with_uv();
     world.write("requirements.txt", "-r more.txt\n");
-    world.write("more.txt", "Chalice < 1.31\n");
+    world.write("more.txt", "Chalice < 1.31\nboto3\n");
     found(&world, &path).await.unwrap();
     assert!(asked(&world)[1].ends_with("/project/requirements.txt"));
     let told = world.told();

@@ -1,0 +1,258 @@
+//! Our notifications in the configuration of one bucket: which functions S3 calls for which events.
+//!
+//! The configuration is one document that S3 gives and takes whole, and others have their parts in it. The resource is our
+//! part alone (design 9.2): all functions of the stack that one bucket calls, merged into what is there in one write, so
+//! that two functions can swap their filters, which one by one S3 would refuse as overlapping.
+//!
+//! Calls: `GetBucketNotificationConfiguration`, and for a change `PutBucketNotificationConfiguration` and a second
+//! reading (`exchange`). S3 asks each destination whether it may call it, so the function's permission goes first and may
+//! take a moment to count, which is awaited.
+//!
+//! Identity: a notification to a function of ours is ours, as for Chalice, and so is one under an id that we derived
+//! (`merge`). The id of what is there is kept. Everything else is not touched to the byte (`document`).
+//!
+//! The bucket is never made nor deleted here. One that is gone, or that is in another region, calls no function of ours.
+
+mod document;
+mod exchange;
+mod form;
+mod merge;
+#[cfg(test)]
+mod properties;
+mod scope;
+mod sought;
+#[cfg(test)]
+mod tests;
+mod xml;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grail_state::digest::Digester;
+use grail_state::template::has_stand_in;
+use grail_state::{Handle, Kind, Proof, Several, Wire};
+use serde_json::{Value, json};
+
+use self::document::{Notifications, Rule};
+use self::exchange::Found;
+pub use self::form::{Entry, Spec};
+use self::merge::{Claim, merge, pair, without};
+use self::sought::{Sought, functions_in, functions_of};
+use crate::aws::Context;
+use crate::aws::arn::{Arn, function_name};
+use crate::port::{
+    Birth, Change, Cost, Failure, Invalid, Lane, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
+};
+
+/// The resource type.
+#[derive(Debug)]
+pub struct S3Notification {
+    context: Arc<Context>,
+}
+
+impl S3Notification {
+    /// The type in `context`.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    fn claim(&self, bucket: &str) -> Claim {
+        Claim::new(&self.context.stack, bucket)
+    }
+
+    /// Brings our part of the bucket's configuration to `spec`. What is ours by `claim` and not wanted goes.
+    async fn establish(&self, spec: &Spec, claim: Claim) -> Result<Seen<Spec>, Failure> {
+        let edit = |theirs: &Notifications| merge(theirs, &claim, &spec.entries);
+        let settled = exchange::change(&self.context, &spec.bucket, edit).await?;
+        let Some(settled) = settled else {
+            return Err(Failure::refused(format!("there is no bucket {} here", spec.bucket))
+                .with_hint(self.how_to_get(&spec.bucket)));
+        };
+        let claim = claim.with(spec.entries.values().map(|entry| entry.function.as_str()));
+        let wanted: Vec<_> = spec.entries.iter().collect();
+        let found = pair(&settled, &claim, &wanted);
+        let ids = found.into_iter().map(|at| Some(settled.parts[at?].id()?.to_owned()));
+        let entries = wanted.into_iter().zip(ids).map(|((key, entry), id)| {
+            let entry = entry.clone();
+            (key.clone(), Entry { id, ..entry })
+        });
+        Ok(seen(&spec.bucket, entries.collect(), |_| true))
+    }
+
+    fn how_to_get(&self, bucket: &str) -> String {
+        format!(
+            "make the bucket `{bucket}` in {} first: a project names its buckets and does not make them",
+            self.context.region
+        )
+    }
+
+    /// Whether a function is, by its name, one of this stack, whatever the wish says of it now.
+    fn is_named_for_us(&self, arn: &str) -> bool {
+        let stack = self.context.stack.to_string();
+        let ours = |arn: &Arn<'_>| arn.service == "lambda" && arn.account == self.context.account;
+        Arn::parse(arn).filter(ours).is_some()
+            && function_name(arn).strip_prefix(&stack).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// Those of our notifications that S3 would refuse beside what others have in the bucket. What functions named for this
+    /// stack have there is taken for ours: a handler that was renamed leaves it behind until the write that takes it away.
+    fn overlaps(&self, spec: &Spec, there: &Notifications) -> Vec<Invalid> {
+        let functions = spec.entries.values().map(|entry| entry.function.as_str());
+        let claim = self.claim(&spec.bucket).with(functions);
+        let foreign = |part: &&document::Part| {
+            let ours = |rule: &Rule| self.is_named_for_us(&rule.to);
+            !claim.owns(part) && !part.function().is_some_and(ours)
+        };
+        let rules = there.parts.iter().filter(foreign).filter_map(|part| part.rule.as_ref());
+        let mut problems = Vec::new();
+        for rule in rules {
+            for (key, _) in spec.entries.iter().filter(|(_, entry)| entry.scope().overlaps(&rule.scope())) {
+                problems.push(Invalid {
+                    field: format!("entries.{key}"),
+                    why: format!(
+                        "the bucket `{}` already notifies {} of some of these events and objects ({}), and S3 allows one \
+                         destination for each",
+                        spec.bucket,
+                        rule.to,
+                        rule.id.as_ref().map_or("without an id".to_owned(), |id| format!("notification `{id}`")),
+                    ),
+                });
+            }
+        }
+        problems
+    }
+}
+
+/// Our notifications as a look or a write left them. `told` says which of them have a name that others know; the rest, the
+/// second for one function among them, is no entry of Chalice's file.
+fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -> bool) -> Seen<Spec> {
+    let told = entries.iter().filter(|(key, _)| told(key));
+    let told: BTreeMap<_, _> =
+        told.map(|(key, entry)| (key, json!({"bucket": bucket, "lambda_arn": entry.function}))).collect();
+    Seen {
+        handle: Handle(bucket.to_owned()),
+        outputs: BTreeMap::from([("entries".to_owned(), json!(told))]),
+        proof: Proof::Ours,
+        spec: Spec {
+            bucket: bucket.to_owned(),
+            entries,
+        },
+    }
+}
+
+impl Resource for S3Notification {
+    const KIND: Kind = Kind::new("s3_notification");
+    const IMMUTABLE: &'static [&'static str] = &["bucket"];
+    const UNDELETE: Undelete = Undelete::Exact;
+    const VOLATILE: &'static [&'static str] = &["entries"];
+    const ACTIONS: &'static [&'static str] = &["s3:GetBucketNotification", "s3:PutBucketNotification"];
+    /// One `GetBucketNotificationConfiguration` for each bucket.
+    const READS: Cost = Cost {
+        each: 1,
+        lists: 0,
+        page: 0,
+    };
+    const WIRES: &'static [Wire] = &[Wire {
+        handle: Some("bucket"),
+        several: Some(Several {
+            output: "entries",
+            beside: "lambda_arn",
+        }),
+        ..Wire::to("s3_event")
+    }];
+    type Spec = Spec;
+
+    fn check(spec: &Spec) -> Vec<Invalid> {
+        spec.problems()
+    }
+
+    fn project(spec: &Spec, _: &Digester) -> Value {
+        let entries: BTreeMap<_, _> = spec.entries.iter().map(|(key, entry)| (key, entry.projected())).collect();
+        json!({"bucket": spec.bucket, "entries": entries})
+    }
+
+    fn lane(spec: &Value) -> Option<Lane> {
+        Some(Lane(format!("s3:{}", spec.get("bucket")?.as_str()?)))
+    }
+
+    fn label(spec: &Value) -> Option<String> {
+        spec.get("bucket").and_then(Value::as_str).map(ToOwned::to_owned)
+    }
+
+    async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
+        let Some(sought) = Sought::new(&at) else {
+            return Ok(None);
+        };
+        let there = match exchange::find(&self.context, &sought.bucket).await? {
+            Found::Here(there) => there,
+            Found::Missing | Found::Elsewhere(_) => return Ok(None),
+            Found::Denied(failed) => return Err(failed),
+        };
+        let ours = sought.among(&there, self.claim(&sought.bucket));
+        let told = |key: &String| sought.entries.contains_key(key);
+        Ok((!ours.is_empty()).then(|| seen(&sought.bucket, ours, told)))
+    }
+
+    async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        self.establish(request.spec, self.claim(&request.spec.bucket)).await
+    }
+
+    async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
+        let had = functions_of(request.have).chain(functions_in(request.outputs).into_values());
+        let claim = self.claim(&request.want.bucket).with(had);
+        self.establish(request.want, claim).await
+    }
+
+    async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
+        let bucket = request.handle.0.as_str();
+        let had = functions_of(request.spec).chain(functions_in(request.outputs).into_values());
+        let claim = self.claim(bucket).with(had);
+        let edit = |theirs: &Notifications| without(theirs, &claim);
+        exchange::change(&self.context, bucket, edit).await.map(|_| ())
+    }
+
+    async fn verify(&self, spec: &Spec) -> Result<Vec<Invalid>, Failure> {
+        if has_stand_in(&spec.bucket) {
+            return Ok(Vec::new());
+        }
+        let (bucket, region) = (&spec.bucket, &self.context.region);
+        let why = match exchange::find(&self.context, bucket).await? {
+            Found::Here(there) => return Ok(self.overlaps(spec, &there)),
+            Found::Missing => {
+                format!("there is no bucket `{bucket}`: a project names its buckets and does not make them")
+            }
+            Found::Elsewhere(place) => format!(
+                "the bucket `{bucket}` is in {}, and S3 calls functions of its own region only; this stage is in {region}",
+                place.as_deref().unwrap_or("another region")
+            ),
+            Found::Denied(failed) => format!(
+                "the notifications of the bucket `{bucket}` may not be read ({}): {}",
+                failed.chain(),
+                failed.hint.unwrap_or_default()
+            ),
+        };
+        Ok(vec![Invalid {
+            field: "bucket".to_owned(),
+            why,
+        }])
+    }
+
+    /// The ids besides, which the projected form leaves out. Of two that S3 would not take beside each other (only emulators
+    /// have such) the first.
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let mut whole = seen.spec.clone();
+        whole.entries.clear();
+        for (key, entry) in &seen.spec.entries {
+            if !whole.entries.values().any(|other| other.scope().overlaps(&entry.scope())) {
+                whole.entries.insert(key.clone(), entry.clone());
+            }
+        }
+        let spec = serde_json::to_value(&whole)
+            .map_err(|error| Failure::refused(format!("the notifications cannot be written down: {error}")))?;
+        Ok(Some(Secured {
+            spec,
+            artifacts: Vec::new(),
+            secret: false,
+        }))
+    }
+}

@@ -1,0 +1,118 @@
+//! Which subscription a look is for, and how SNS shows one.
+
+use aws_sdk_sns::types::Subscription;
+use grail_state::template::has_stand_in;
+use grail_state::{Handle, Proof};
+use serde_json::{Value, json};
+
+use super::{PROTOCOL, Spec};
+use crate::aws::arn::Arn;
+use crate::port::{Locator, Seen};
+
+/// What is no ARN stands for a subscription that is not confirmed: `pending confirmation`, `PendingConfirmation`.
+pub(super) fn is_subscription(text: &str) -> bool {
+    Arn::parse(text).is_some_and(|arn| arn.service == "sns" && arn.resource.contains(':'))
+}
+
+/// A subscription of a function, as SNS has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct There {
+    pub(super) arn: String,
+    pub(super) topic_arn: String,
+    pub(super) function: String,
+}
+
+impl There {
+    /// From a list. One that is not confirmed has no ARN there.
+    pub(super) fn listed(one: &Subscription) -> Option<Self> {
+        let arn = one.subscription_arn().filter(|arn| is_subscription(arn))?;
+        Some(Self {
+            arn: arn.to_owned(),
+            topic_arn: one.topic_arn()?.to_owned(),
+            function: one.endpoint().filter(|_| one.protocol() == Some(PROTOCOL))?.to_owned(),
+        })
+    }
+}
+
+/// The subscriptions to a topic, one page of them.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) there: Vec<There>,
+    pub(super) next: Option<String>,
+}
+
+/// What a look is for, as far as it is known.
+pub(super) struct Sought {
+    /// The subscription.
+    pub(super) arn: Option<String>,
+    pub(super) topic_arn: Option<String>,
+    pub(super) function: Option<String>,
+    /// What the project calls its topics, by their ARNs: first as recorded, then as wished.
+    names: Vec<(Option<String>, String)>,
+}
+
+impl Sought {
+    pub(super) fn new(at: &Locator<'_>) -> Self {
+        let output = |name: &str| at.record.and_then(|record| record.outputs.get(name)).and_then(Value::as_str);
+        let wished = |name: &str| at.spec.and_then(|spec| spec.get(name)).and_then(Value::as_str);
+        let known = |text: Option<&str>| text.filter(|text| !has_stand_in(text)).map(ToOwned::to_owned);
+        Self {
+            arn: at.handle.map(|handle| handle.0.clone()).filter(|arn| is_subscription(arn)),
+            topic_arn: known(wished("topic_arn")).or_else(|| known(output("topic_arn"))),
+            function: known(wished("function")).or_else(|| known(output("function_arn"))),
+            names: [
+                known(output("topic")).map(|name| (known(output("topic_arn")), name)),
+                known(wished("topic")).map(|name| (known(wished("topic_arn")), name)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        }
+    }
+
+    /// The topic that the subscription is to: its own ARN has it, and one number more.
+    pub(super) fn topic(&self) -> Option<&str> {
+        let of_arn = self.arn.as_deref().and_then(|arn| arn.rsplit_once(':')).map(|(topic, _)| topic);
+        of_arn.or(self.topic_arn.as_deref())
+    }
+
+    /// Ours among those there.
+    pub(super) fn among<'a>(&self, there: &'a [There]) -> Option<&'a There> {
+        match &self.arn {
+            Some(arn) => there.iter().find(|one| one.arn == *arn),
+            None => there.iter().find(|one| Some(&one.function) == self.function.as_ref()),
+        }
+    }
+
+    pub(super) fn seen(&self, there: There) -> Seen<Spec> {
+        let name = || there.topic_arn.rsplit(':').next().unwrap_or_default().to_owned();
+        let called = |(arn, _): &&(Option<String>, String)| arn.as_ref().is_none_or(|arn| *arn == there.topic_arn);
+        let topic = self.names.iter().find(called).map_or_else(name, |(_, name)| name.clone());
+        let proof = if self.function.as_ref() == Some(&there.function) {
+            Proof::Ours
+        } else {
+            Proof::NameOnly
+        };
+        let spec = Spec {
+            topic,
+            topic_arn: there.topic_arn,
+            function: there.function,
+        };
+        seen(there.arn, spec, proof)
+    }
+}
+
+pub(super) fn seen(arn: String, spec: Spec, proof: Proof) -> Seen<Spec> {
+    let outputs = [
+        ("arn", &arn),
+        ("topic", &spec.topic),
+        ("topic_arn", &spec.topic_arn),
+        ("function_arn", &spec.function),
+    ];
+    Seen {
+        outputs: outputs.map(|(name, text)| (name.to_owned(), json!(text))).into(),
+        handle: Handle(arn),
+        proof,
+        spec,
+    }
+}
