@@ -136,8 +136,7 @@ fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -
         spec: Spec {
             bucket: bucket.to_owned(),
             entries,
-        },
-    }
+        }, additions: Vec::new(), }
 }
 
 impl Resource for S3Notification {
@@ -252,7 +251,6 @@ impl Resource for S3Notification {
         Ok(Some(Secured {
             spec,
             artifacts: Vec::new(),
-            secret: false,
-        }))
+            secret: false, lost: Vec::new(), }))
     }
 }

@@ -113,6 +113,5 @@ pub(super) fn seen(arn: String, spec: Spec, proof: Proof) -> Seen<Spec> {
         outputs: outputs.map(|(name, text)| (name.to_owned(), json!(text))).into(),
         handle: Handle(arn),
         proof,
-        spec,
-    }
+        spec, additions: Vec::new(), }
 }
