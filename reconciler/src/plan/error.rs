@@ -171,9 +171,13 @@ fn origin_of_part(spec: &Template, field: &str, desired: &DesiredState) -> Optio
         refs
     });
     let refs = refs.into_iter().find(|refs| !refs.is_empty())?;
-    let mut origins = refs.iter().map(|to| desired.resources.get(&to.of)?.origin.clone());
+    let mut origins = refs
+        .iter()
+        .map(|to| desired.resources.get(&to.of)?.origin.clone());
     let first = origins.next()??;
-    origins.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    origins
+        .all(|other| other.as_ref() == Some(&first))
+        .then_some(first)
 }
 
 fn circle(ids: &[ResourceId]) -> String {
@@ -227,7 +231,13 @@ mod tests {
             field: field.to_owned(),
             why: "no".to_owned(),
         };
-        let fields = ["entries.two-s3event.prefix", "bucket", "entries.two-s3event", "entries", "entries.gone"];
+        let fields = [
+            "entries.two-s3event.prefix",
+            "bucket",
+            "entries.two-s3event",
+            "entries",
+            "entries.gone",
+        ];
         let invalid = PlanError::Invalid {
             id: "s3_notification.b".parse().unwrap(),
             problems: fields.map(problem).into(),
