@@ -18,7 +18,7 @@ use grail_state::store::{LockError, StateStore, StoreError};
 use grail_state::txn::Corrupt;
 use grail_state::{Handle, ResourceId};
 
-use crate::plan::PlanError;
+use crate::plan::PlanProblem;
 
 pub mod call;
 pub mod clock;
@@ -77,7 +77,10 @@ pub enum EngineError {
     Look(Vec<look::LookFailure>),
     /// There is no plan.
     #[error("could not plan: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Plan(Vec<PlanError>),
+    Plan(Vec<PlanProblem>),
+    /// The plan breaks a rule that every plan obeys: a defect of the planner, or of a kind that answers differently each time.
+    #[error("internal error: the plan breaks its own rules: {}", .0.join("; "))]
+    Unsound(Vec<String>),
     /// What was approved is not what would be done now.
     #[error("the plan that was approved is no longer current")]
     PlanChanged,
@@ -114,8 +117,11 @@ impl EngineError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Plan(problems) => problems.iter().find_map(PlanError::hint),
+            Self::Plan(problems) => problems.iter().find_map(|problem| problem.error.hint()),
             Self::Look(failures) => failures.iter().find_map(|failed| failed.failure.hint.clone()),
+            Self::Unsound(_) => {
+                Some("this is a defect of grail, please report it; nothing was changed".to_owned())
+            }
             Self::PlanChanged => Some("make a new plan and approve that".to_owned()),
             Self::TwoLive { .. } => Some("delete the one that is not in use, and run again".to_owned()),
             Self::Elsewhere { .. } => {

@@ -30,7 +30,7 @@ mod retire;
 mod tests;
 
 pub use check::check_plan;
-pub use error::PlanError;
+pub use error::{PlanError, PlanProblem};
 
 use adopt::Ownership;
 use decide::Fate;

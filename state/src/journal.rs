@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::id::{Handle, ResourceId, StepToken};
-use crate::observed::Remote;
+use crate::observed::{Proof, Remote};
 use crate::record::Record;
 
 /// The number of an entry, counted from 0 within one epoch (one holding of the lock).
@@ -64,11 +64,17 @@ pub enum Entry {
         id: ResourceId,
         /// What is to be remembered of it.
         record: Record,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The resource is deleted, or was found not to exist.
     Gone {
         /// The resource.
         id: ResourceId,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// A write was refused, or its outcome is unknown. The intent stays open until it is settled.
     Failed {
@@ -78,6 +84,9 @@ pub enum Entry {
         maybe: bool,
         /// The cause, in words, without secrets.
         why: String,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Everything that can be taken back is done: from here the way is forward only.
     Commit {
@@ -86,6 +95,9 @@ pub enum Entry {
         /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         notes: BTreeMap<ResourceId, Option<Record>>,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// One of the swept things is gone.
     Swept {
@@ -93,6 +105,9 @@ pub enum Entry {
         id: ResourceId,
         /// Which thing: a replaced resource has two under one id.
         handle: Handle,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The way back begins.
     Abort {
@@ -107,6 +122,9 @@ pub enum Entry {
         id: ResourceId,
         /// What is to be remembered of it; `None` where it did not exist or was not ours.
         record: Option<Record>,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// The way back is blocked at this resource; the next command tries again.
     Stuck {
@@ -114,6 +132,9 @@ pub enum Entry {
         id: ResourceId,
         /// The cause, in words.
         why: String,
+        /// When, by this machine's clock. Older journals have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
 }
 
@@ -124,11 +145,27 @@ impl Entry {
             Self::Begin { .. } | Self::Commit { .. } | Self::Abort { .. } => None,
             Self::Intent { id, .. }
             | Self::Done { id, .. }
-            | Self::Gone { id }
+            | Self::Gone { id, .. }
             | Self::Failed { id, .. }
             | Self::Swept { id, .. }
             | Self::Restored { id, .. }
             | Self::Stuck { id, .. } => Some(id),
+        }
+    }
+}
+
+impl Entry {
+    /// When it was written, as far as it says.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Begin { at, .. } | Self::Intent { at, .. } | Self::Abort { at, .. } => Some(*at),
+            Self::Done { at, .. }
+            | Self::Gone { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Commit { at, .. }
+            | Self::Swept { at, .. }
+            | Self::Restored { at, .. }
+            | Self::Stuck { at, .. } => *at,
         }
     }
 }
@@ -164,6 +201,9 @@ pub enum Keep {
         sealed: Sealed,
         /// Digests of bytes that must stay in the artifact store until the commit.
         artifacts: Vec<Digest>,
+        /// What could not be kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Lost>,
     },
     /// The whole form in clear, for kinds that project more than secrets away (code); and the artifacts that it names.
     Plain {
@@ -171,12 +211,46 @@ pub enum Keep {
         spec: Value,
         /// Digests of bytes that must stay in the artifact store until the commit.
         artifacts: Vec<Digest>,
+        /// What could not be kept.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<Lost>,
     },
     /// It could not be had. Restoring will do what the projected form allows, and say what it could not.
     Unavailable {
         /// Why.
         why: String,
     },
+}
+
+impl Keep {
+    /// What of the resource no way back can restore. Where nothing could be kept, the one entry has no field.
+    pub fn lost(&self) -> Vec<Lost> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Sealed { lost, .. } | Self::Plain { lost, .. } => lost.clone(),
+            Self::Unavailable { why } => vec![Lost {
+                field: String::new(),
+                why: why.clone(),
+            }],
+        }
+    }
+
+    /// The artifacts that it names.
+    pub fn artifacts(&self) -> &[Digest] {
+        match self {
+            Self::Sealed { artifacts, .. } | Self::Plain { artifacts, .. } => artifacts,
+            Self::Nothing | Self::Unavailable { .. } => &[],
+        }
+    }
+}
+
+/// A field that could not be kept. A way back leaves it as it is, and without it the resource cannot be made again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// Its path in the form; empty for the whole form.
+    pub field: String,
+    /// Why it could not be kept, in words.
+    pub why: String,
 }
 
 /// Bytes under an authenticated cipher (see `seal`).
@@ -205,4 +279,8 @@ pub struct Doomed {
     pub depends_on: BTreeSet<ResourceId>,
     /// Its place in Chalice's order.
     pub rank: u32,
+    /// What showed it to be ours when it was last seen. Under a name that others may take, what no longer bears it is
+    /// another thing.
+    #[serde(default = "Proof::none", skip_serializing_if = "Proof::is_none")]
+    pub proof: Proof,
 }

@@ -25,7 +25,7 @@ pub mod wire;
 pub use desired::{Desired, DesiredState};
 pub use digest::{Digest, Digester};
 pub use id::{Handle, Kind, ResourceId, StackId, StepToken};
-pub use journal::{Entry, Keep, PreImage, Seq};
+pub use journal::{Entry, Keep, Lost, PreImage, Seq};
 pub use observed::{Observed, Proof, Remote};
 pub use record::Record;
 pub use snapshot::{Snapshot, Version};

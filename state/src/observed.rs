@@ -42,6 +42,34 @@ pub struct Remote {
     pub additions: Vec<String>,
 }
 
+impl Proof {
+    /// Nothing but a name.
+    pub(crate) fn none() -> Self {
+        Self::NameOnly
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::NameOnly
+    }
+
+    /// What a record says of its thing without a look.
+    pub fn recorded(token: Option<&StepToken>) -> Self {
+        token.map_or(Self::NameOnly, |token| Self::Mark(token.clone()))
+    }
+
+    /// Whether a thing that bore this proof may be the one that bears `now` under the same name. What is marked or tagged as
+    /// somebody else's is not, nor what has lost its mark: it was deleted, and made again by others.
+    pub fn continues_in(&self, now: &Self) -> bool {
+        match (self, now) {
+            (_, Self::Theirs { .. }) => false,
+            (Self::NameOnly, _) | (_, Self::Ours) => true,
+            (Self::Mark(then), Self::Mark(now)) => then == now,
+            (Self::Mark(_) | Self::Ours | Self::Theirs { .. }, _) => false,
+        }
+    }
+}
+
 /// Why an existing thing may be taken for ours when the state does not know it (design decision 15).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proof {
@@ -57,4 +85,31 @@ pub enum Proof {
         /// Whose it is, as the tag says.
         owner: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_alone_does_not_make_a_thing_the_one_that_was_there() {
+        let mark = |text: &str| Proof::Mark(StepToken(text.to_owned()));
+        let theirs = Proof::Theirs {
+            owner: "other".to_owned(),
+        };
+        for (then, now, same) in [
+            (mark("a"), mark("a"), true),
+            (mark("a"), mark("b"), false),
+            (mark("a"), Proof::NameOnly, false),
+            (mark("a"), Proof::Ours, true),
+            (Proof::Ours, Proof::Ours, true),
+            (Proof::Ours, Proof::NameOnly, false),
+            (Proof::NameOnly, Proof::NameOnly, true),
+            (Proof::NameOnly, mark("a"), true),
+            (Proof::Ours, theirs.clone(), false),
+            (Proof::NameOnly, theirs, false),
+        ] {
+            assert_eq!(then.continues_in(&now), same, "{then:?} and {now:?}");
+        }
+    }
 }

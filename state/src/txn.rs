@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::id::{Handle, ResourceId, StepToken};
 use crate::journal::{Doomed, Entry, Keep, PreImage};
+use crate::observed::Proof;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
@@ -125,6 +126,12 @@ impl Touched {
             PreImage::Absent => None,
             PreImage::Present { record, .. } => record.as_ref(),
         }
+    }
+
+    /// What the thing of the pre-image depended on, as it was recorded.
+    pub fn stood_on(&self) -> &BTreeSet<ResourceId> {
+        self.pre_record()
+            .map_or(&self.depends_on, |record| &record.depends_on)
     }
 
     /// True if something may have been born under this name beside or in place of nothing.
@@ -307,6 +314,7 @@ impl Doomed {
             outputs: record.outputs.clone(),
             depends_on: record.depends_on.clone(),
             rank: record.rank,
+            proof: Proof::recorded(record.token.as_ref()),
         }
     }
 
@@ -318,7 +326,10 @@ impl Doomed {
             outputs: self.outputs.clone(),
             depends_on: self.depends_on.clone(),
             rank: self.rank,
-            token: None,
+            token: match &self.proof {
+                Proof::Mark(token) => Some(token.clone()),
+                _ => None,
+            },
         }
     }
 }

@@ -1,10 +1,14 @@
 //! An emulated account through the AWS SDK: for a test's own preparations and looks, never for the program under test.
 
+mod attachments;
+
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 
-use crate::{DUMMY_KEY, REGION, runtime};
+use serde_json::Value;
+
+use crate::{DUMMY_KEY, REGION, runtime, web};
 
 /// The SDK's crates, for scenarios that speak to an account themselves.
 pub mod sdk {
@@ -107,5 +111,23 @@ impl Account {
             .force_path_style(true)
             .build();
         aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// A call of a JSON service that the harness has no client of: DynamoDB, ACM. `target` is the value of `X-Amz-Target`.
+    ///
+    /// # Panics
+    /// Where the call fails.
+    pub fn ask(&self, service: &str, target: &str, body: &Value) -> Value {
+        let scope = format!("{DUMMY_KEY}/20200101/{REGION}/{service}/aws4_request");
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let headers = [
+            ("authorization", signed.as_str()),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        let url = format!("{}/", self.endpoint);
+        let page = web::visit("POST", &url, &headers, &body.to_string());
+        assert_eq!(page.status, 200, "{target} {body}: {page:?}");
+        page.json()
     }
 }

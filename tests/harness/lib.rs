@@ -19,6 +19,7 @@
 pub mod account;
 pub mod chalice;
 pub mod cli;
+pub mod decorators;
 pub mod difference;
 pub mod documents;
 pub mod emulator;

@@ -147,13 +147,25 @@ impl Project {
 
     /// Chalice's record as text with the server's ids replaced by words, so that two deployments compare to the byte.
     pub fn deployed_without_ids(&self, stage: &str) -> String {
+        const IDS: [&str; 4] = [
+            "rest_api_id",
+            "websocket_api_id",
+            "event_uuid",
+            "alias_domain_name",
+        ];
         let record = self.deployed(stage);
         let mut text = self.deployed_text(stage).unwrap_or_default();
         for resource in record["resources"].as_array().into_iter().flatten() {
-            for key in ["rest_api_id", "websocket_api_id", "event_uuid"] {
-                if let Some(id) = resource[key].as_str() {
-                    text = text.replace(id, &format!("<{key}>"));
-                }
+            let ids = IDS
+                .iter()
+                .filter_map(|key| Some((*key, resource[*key].as_str()?)));
+            // Of these only the end is the server's: a number, and a time.
+            let ends = [("subscription_arn", ':'), ("stream_arn", '/')];
+            let ends = ends
+                .iter()
+                .filter_map(|(key, sign)| Some((*key, resource[*key].as_str()?.rsplit(*sign).next()?)));
+            for (key, id) in ids.chain(ends) {
+                text = text.replace(id, &format!("<{key}>"));
             }
         }
         text

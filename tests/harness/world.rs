@@ -1,23 +1,28 @@
 //! A whole account as one value: what a deployment made of it, so that two accounts, or one before and after, can be compared.
 //!
-//! What the server chose (API ids, unique ids of roles, statement ids, the archive digest of code) and what a tool leaves as
-//! its own mark (the tag `grail`, descriptions of APIs and deployments) stands under the key `identity` of each thing.
-//! [`World::comparable`] is the account without those, and with API ids replaced by names wherever they appear.
+//! What the server chose (API ids, unique ids of roles, statement ids, the archive digest of code, the numbers of layer
+//! versions) and what a tool leaves as its own mark (the tag `grail`, descriptions of APIs, deployments and layers) stands
+//! under the key `identity` of each thing. [`World::comparable`] is the account without those, and with ids replaced by words
+//! wherever they appear: an API by its name, a layer version by what it holds, a table's stream by its table.
 //! [`World::exact`] is the account with them, for "nothing at all has changed".
 //!
 //! Left out everywhere: times and revision ids, which change when nothing else does. Not read: resources of kinds that no
-//! deployment here makes; buckets and layers by name only.
+//! deployment here makes, and what is inside queues, streams, tables and buckets.
 
 mod apis;
 mod code;
+mod domains;
+mod events;
 mod functions;
 mod policy;
 mod roles;
 mod shelf;
+mod websockets;
 
 pub use code::content_digest;
 pub use policy::meaning;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -33,8 +38,8 @@ const IDENTITY: &str = "identity";
 #[derive(Debug, Clone, PartialEq)]
 pub struct World {
     value: Value,
-    /// Words for ids that stand inside other values.
-    words: BTreeMap<String, String>,
+    /// Words for ids that stand inside other values, the longest id first: one may begin with another.
+    words: Vec<(String, String)>,
 }
 
 impl World {
@@ -44,17 +49,29 @@ impl World {
     /// # Panics
     /// Where a read fails.
     pub fn read(account: &Account) -> World {
+        let (tables, mut words) = shelf::tables(account);
         runtime::block_on(async {
-            let apis = apis::read(account).await;
-            let words = apis::words(&apis);
+            let rest_apis = apis::read(account).await;
+            let websocket_apis = websockets::read(account).await;
+            let layers = shelf::layers(account).await;
+            words.extend(api_words("api", &rest_apis));
+            words.extend(api_words("websocket api", &websocket_apis));
+            words.extend(shelf::layer_words(&layers));
+            words.sort_by_key(|(id, _)| (Reverse(id.len()), id.clone()));
             let value = json!({
                 "roles": roles::read(account).await,
                 "functions": functions::read(account).await,
-                "event_sources": functions::event_sources(account).await,
-                "rest_apis": apis,
+                "event_sources": events::sources(account).await,
+                "rest_apis": rest_apis,
+                "websocket_apis": websocket_apis,
+                "domains": domains::read(account).await,
+                "rules": events::rules(account).await,
+                "topics": events::topics(account).await,
+                "subscriptions": events::subscriptions(account).await,
                 "log_groups": shelf::log_groups(account).await,
-                "layers": shelf::layers(account).await,
+                "layers": layers,
                 "buckets": shelf::buckets(account).await,
+                "tables": tables,
             });
             World { value, words }
         })
@@ -104,7 +121,7 @@ impl World {
     }
 }
 
-fn bare(value: &Value, words: &BTreeMap<String, String>) -> Value {
+fn bare(value: &Value, words: &[(String, String)]) -> Value {
     match value {
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(key, _)| *key != IDENTITY);
@@ -117,10 +134,53 @@ fn bare(value: &Value, words: &BTreeMap<String, String>) -> Value {
     }
 }
 
-fn spoken(text: &str, words: &BTreeMap<String, String>) -> String {
+fn spoken(text: &str, words: &[(String, String)]) -> String {
     words.iter().fold(text.to_owned(), |text, (id, word)| {
         text.replace(id.as_str(), word)
     })
+}
+
+/// Things by name; several of one name get a number. Ids are random: among those of one name the order is that of content.
+fn numbered(mut described: Vec<(String, Value)>) -> Value {
+    described.sort_by_key(|(name, thing)| (name.clone(), bare(thing, &[]).to_string()));
+    let mut things = Map::new();
+    for (name, thing) in described {
+        let mut same = things
+            .keys()
+            .filter(|key| **key == name || key.starts_with(&format!("{name} #")));
+        let key = match same.by_ref().count() {
+            0 => name,
+            before => format!("{name} #{}", before + 1),
+        };
+        things.insert(key, thing);
+    }
+    things.into()
+}
+
+/// A word for each API's id, for wherever it stands inside other values.
+fn api_words(kind: &str, apis: &Value) -> Vec<(String, String)> {
+    let each = apis.as_object().into_iter().flatten();
+    each.filter_map(|(name, api)| {
+        Some((
+            api[IDENTITY]["id"].as_str()?.to_owned(),
+            format!("<{kind} {name}>"),
+        ))
+    })
+    .collect()
+}
+
+/// Tags, and apart from them the one in which grail leaves its mark.
+fn split_mark<'a>(tags: impl Iterator<Item = (&'a str, &'a str)>) -> (Map<String, Value>, Value) {
+    let mut kept = Map::new();
+    let mut mark = Value::Null;
+    for (key, value) in tags {
+        if key == "grail" {
+            mark = value.into();
+        } else {
+            kept.insert(key.to_owned(), value.into());
+        }
+    }
+    (kept, mark)
 }
 
 /// Strings as a sorted list: where AWS keeps a set.

@@ -13,9 +13,8 @@ fn goes_round(fixture: Fixture) {
         let moto = Moto::start();
         let proxy = Proxy::before_moto(&moto.endpoint());
         let account = Account::at(&proxy.quiet_endpoint());
-        fixture.prepare(&account);
+        let project = fixture.prepared(&account);
         let before = World::read(&account);
-        let project = fixture.project();
         let chalice = Chalice::new(&project, &proxy.endpoint());
 
         chalice.deploy(stage);
@@ -57,6 +56,61 @@ fn chalice_goes_round_with_functions() {
 #[test]
 fn chalice_goes_round_with_blueprints() {
     goes_round(fixtures::BLUEPRINTS);
+}
+
+#[test]
+fn chalice_goes_round_with_settings() {
+    goes_round(fixtures::SETTINGS);
+}
+
+#[test]
+fn chalice_goes_round_with_schedules() {
+    goes_round(fixtures::SCHEDULES);
+}
+
+#[test]
+fn chalice_goes_round_with_buckets() {
+    goes_round(fixtures::BUCKETS);
+}
+
+#[test]
+fn chalice_goes_round_with_topics() {
+    goes_round(fixtures::TOPICS);
+}
+
+#[test]
+fn chalice_goes_round_with_queues() {
+    goes_round(fixtures::QUEUES);
+}
+
+#[test]
+fn chalice_goes_round_with_streams() {
+    goes_round(fixtures::STREAMS);
+}
+
+#[test]
+fn chalice_goes_round_with_websocket() {
+    goes_round(fixtures::WEBSOCKET);
+}
+
+#[test]
+fn chalice_goes_round_with_domains() {
+    goes_round(fixtures::DOMAINS);
+}
+
+#[test]
+fn chalice_goes_round_with_layered() {
+    goes_round(fixtures::LAYERED);
+}
+
+#[test]
+fn chalice_goes_round_with_private_api() {
+    goes_round(fixtures::PRIVATE_API);
+}
+
+#[test]
+fn chalice_goes_round_with_everything() {
+    goes_round(fixtures::EVERYTHING);
 }
 
 /// Two accounts with the same deployment differ in ids only, and what is compared is really there.

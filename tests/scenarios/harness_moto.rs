@@ -1,5 +1,9 @@
 //! The harness itself: behind the proxy moto answers every call that a deployment needs, and keeps what it was told.
 
+mod domains;
+mod events;
+mod websockets;
+
 use grail_tests::account::Account;
 use grail_tests::account::sdk::apigateway::Client;
 use grail_tests::account::sdk::apigateway::error::ProvideErrorMetadata;

@@ -4,13 +4,14 @@
 //! without a call; what stays is the API's definition, which cannot be read back as the document that was sent, and the
 //! retention of the API handler's logs, which Chalice sets on a group that nothing writes to.
 
+mod lost;
 mod old_record;
 mod orphans;
 mod stand;
 mod story;
 
 use stand::without_logs;
-use story::{BLUEPRINTS, FUNCTIONS, REST, REST_AUTH, Story};
+use story::{BLUEPRINTS, BUCKETS, FUNCTIONS, QUEUES, REST, REST_AUTH, SCHEDULES, STREAMS, Story, TOPICS};
 
 /// Chalice deploys; grail takes over, changes and deletes.
 fn chalice_then_grail(story: &Story) {
@@ -103,4 +104,54 @@ fn chalice_takes_over_functions() {
 #[test]
 fn chalice_takes_over_blueprints() {
     grail_then_chalice(&BLUEPRINTS);
+}
+
+#[test]
+fn grail_takes_over_schedules() {
+    chalice_then_grail(&SCHEDULES);
+}
+
+#[test]
+fn chalice_takes_over_schedules() {
+    grail_then_chalice(&SCHEDULES);
+}
+
+#[test]
+fn grail_takes_over_buckets() {
+    chalice_then_grail(&BUCKETS);
+}
+
+#[test]
+fn chalice_takes_over_buckets() {
+    grail_then_chalice(&BUCKETS);
+}
+
+#[test]
+fn grail_takes_over_topics() {
+    chalice_then_grail(&TOPICS);
+}
+
+#[test]
+fn chalice_takes_over_topics() {
+    grail_then_chalice(&TOPICS);
+}
+
+#[test]
+fn grail_takes_over_queues() {
+    chalice_then_grail(&QUEUES);
+}
+
+#[test]
+fn chalice_takes_over_queues() {
+    grail_then_chalice(&QUEUES);
+}
+
+#[test]
+fn grail_takes_over_streams() {
+    chalice_then_grail(&STREAMS);
+}
+
+#[test]
+fn chalice_takes_over_streams() {
+    grail_then_chalice(&STREAMS);
 }

@@ -10,6 +10,7 @@
 mod architecture;
 mod bad_input;
 mod counts;
+mod coverage;
 mod crash;
 mod events;
 mod examples;

@@ -50,6 +50,12 @@ impl Resource for ModelApi {
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         let known = at.handle.map(|handle| handle.0.clone());
+        if known
+            .as_ref()
+            .is_some_and(|id| self.0.world().unseen.contains(id))
+        {
+            return Err(Failure::refused("AccessDenied"));
+        }
         let token = at.token.map(|token| token.0.clone());
         let name = at.spec.and_then(|spec| spec.get("name")).and_then(Value::as_str);
         let ours = at
@@ -130,6 +136,7 @@ impl Resource for ModelApi {
             spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grail_state::digest::Digester;
-use grail_state::{Handle, Kind, Proof};
+use grail_state::{Handle, Kind, Lost, Proof};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -88,6 +88,7 @@ impl Resource for ModelFunction {
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec.clone();
+        self.must_hold(&spec.code)?;
         let mut progress = Progress::default();
         let busy = self.0.physics().busy;
         let born = self
@@ -137,6 +138,7 @@ impl Resource for ModelFunction {
         let mut progress = Progress::default();
         self.until_usable(&name).await;
         if request.diff.touches("code") {
+            self.must_hold(&want.code)?;
             let code = want.code.content.clone();
             let change = self.change("UpdateFunctionCode", &name, move |function| function.code = code);
             progress.step(change.await)?;
@@ -183,10 +185,23 @@ impl Resource for ModelFunction {
     }
 
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let world = self.0.world();
+        if world.closed.contains(&seen.spec.name) {
+            return Err(Failure::refused(format!(
+                "{} cannot be read whole",
+                seen.spec.name
+            )));
+        }
+        let lost = Lost {
+            field: "code".to_owned(),
+            why: "it could not be fetched".to_owned(),
+        };
+        let is_lost = world.lost_code.contains(&seen.spec.code.content);
         Ok(Some(Secured {
             spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
             secret: true,
+            lost: is_lost.then_some(lost).into_iter().collect(),
         }))
     }
 }
@@ -220,6 +235,17 @@ impl ModelFunction {
                 })
             })
             .await
+    }
+
+    /// A package that is not at hand is missed before anything is sent.
+    fn must_hold(&self, code: &Code) -> Result<(), Failure> {
+        if self.0.world().lost_code.contains(&code.content) {
+            return Err(Failure::refused(format!(
+                "the package {} is not at hand",
+                code.content
+            )));
+        }
+        Ok(())
     }
 
     async fn must_see(&self, name: &str, progress: &Progress) -> Result<Seen<Spec>, Failure> {

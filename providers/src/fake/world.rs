@@ -21,6 +21,12 @@ pub struct World {
     pub apis: BTreeMap<String, Api>,
     /// How many ids were given out.
     pub ids: u64,
+    /// Code that cannot be fetched, and so cannot be kept or sent again.
+    pub lost_code: BTreeSet<String>,
+    /// Ids of APIs that may not be looked at.
+    pub unseen: BTreeSet<String>,
+    /// Functions of which nothing can be kept.
+    pub closed: BTreeSet<String>,
 }
 
 /// A role.

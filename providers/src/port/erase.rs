@@ -204,6 +204,7 @@ impl<R: Resource> Provider for Erased<R> {
             spec: have.spec.clone(),
             artifacts: Vec::new(),
             secret: false,
+            lost: Vec::new(),
         };
         Ok(self.resource.secure(&seen).await?.unwrap_or(plain))
     }

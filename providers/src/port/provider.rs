@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use grail_state::{Digest, Handle, Observed, Record, Remote, ResourceId, StepToken};
+use grail_state::{Digest, Handle, Lost, Observed, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -106,6 +106,9 @@ pub struct Secured {
     pub artifacts: Vec<Digest>,
     /// True if `spec` holds secrets and must be sealed.
     pub secret: bool,
+    /// What could not be kept (code that cannot be fetched): a way back leaves these fields as they are, and never makes the
+    /// resource again without them.
+    pub lost: Vec<Lost>,
 }
 
 /// The IO half of a type of resource.

@@ -152,11 +152,14 @@ impl Diff {
         self.touches(path) || self.fields.iter().any(|field| covers(&field.path, path))
     }
 
-    /// True if all that differs lies at or below the given paths.
-    pub fn only_touches(&self, paths: &[&str]) -> bool {
-        self.fields
-            .iter()
-            .all(|field| paths.iter().any(|path| covers(path, &field.path)))
+    /// The same without what lies at, below or around one of these paths; an empty path stands for all.
+    #[must_use]
+    pub fn without(mut self, paths: &[String]) -> Self {
+        self.fields.retain(|field| {
+            let hidden = |path: &String| covers(path, &field.path) || covers(&field.path, path);
+            !paths.iter().any(|path| path.is_empty() || hidden(path))
+        });
+        self
     }
 }
 
@@ -231,5 +234,10 @@ mod tests {
         assert!(diff.replaces() && diff.touches("env") && !diff.touches("en"));
         assert!(diff.concerns("env") && diff.concerns("memory.max") && !diff.concerns("layers"));
         assert!(Diff::between(&json!({"a": null}), &json!({}), &[]).is_empty());
+        let rest = diff
+            .clone()
+            .without(&["env".to_owned(), "name.first".to_owned(), "mem".to_owned()]);
+        assert!(rest.fields.len() == 1 && rest.touches("memory"));
+        assert!(diff.without(&[String::new()]).is_empty());
     }
 }

@@ -136,7 +136,8 @@ impl ApiStage {
             Duration::from_secs(5),
         );
         let made = patiently(answer, "apigateway:POST", wait)?;
-        let nameless = || Failure::maybe("the new deployment has no id", Duration::from_secs(1));
+        let nameless =
+            || Failure::maybe("the new deployment has no id", Duration::from_secs(1)).answered();
         made.id.ok_or_else(nameless)
     }
 
@@ -364,6 +365,7 @@ impl Resource for ApiStage {
             spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

@@ -387,6 +387,7 @@ impl Resource for IamRole {
             spec,
             artifacts: Vec::new(),
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

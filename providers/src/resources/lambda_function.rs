@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
-use grail_state::{Kind, Proof, Wire};
+use grail_state::{Kind, Lost, Proof, Wire};
 use serde_json::Value;
 
 pub use form::{Architecture, Spec, Tracing, Vpc};
@@ -244,16 +244,13 @@ impl Resource for LambdaFunction {
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut spec = seen.spec.clone();
         let sha = seen.outputs.get("code_sha256").and_then(Value::as_str).unwrap_or_default();
-        let mut artifacts = Vec::new();
+        let (mut artifacts, mut lost) = (Vec::new(), Vec::new());
         match self.keep(&seen.handle.0, sha, &spec.code).await? {
             Some(code) => {
                 artifacts.push(grail_state::Digest(code.artifact.clone()));
                 spec.code = code;
             }
-            None => tracing::warn!(
-                function = %seen.handle,
-                "the code is not at hand and could not be fetched: a change of it could not be taken back"
-            ),
+            None => lost = lost_code(),
         }
         let spec = serde_json::to_value(&spec)
             .map_err(|error| Failure::refused(format!("the function's form cannot be written down: {error}")))?;
@@ -261,6 +258,18 @@ impl Resource for LambdaFunction {
             spec,
             artifacts,
             secret: true,
+            lost,
         }))
     }
+}
+
+/// What cannot be brought back without the old zip. The processor changes with the code only.
+fn lost_code() -> Vec<Lost> {
+    let why = "the zip that Lambda has is not at hand and could not be fetched";
+    ["code", "architecture"]
+        .map(|field| Lost {
+            field: field.to_owned(),
+            why: why.to_owned(),
+        })
+        .to_vec()
 }

@@ -597,6 +597,7 @@ impl Resource for RestApi {
             spec,
             artifacts: vec![kept],
             secret: false,
+            lost: Vec::new(),
         }))
     }
 }

@@ -185,6 +185,7 @@ impl From<EngineError> for Refusal {
             EngineError::Look(failures) => {
                 let fault = |failed: crate::engine::look::LookFailure| Fault {
                     what: format!("could not see what is there of `{}`", failed.id),
+                    origin: None,
                     causes: vec![failed.failure.chain()],
                     hint: failed.failure.hint,
                 };

@@ -10,7 +10,7 @@ use grail_state::store::{LockError, StoreError};
 
 use super::exit::Exit;
 use crate::local::LocalError;
-use crate::plan::PlanError;
+use crate::plan::PlanProblem;
 use crate::source::chalice::diagnostic::Problems;
 use crate::source::chalice::package::PackageError;
 use crate::source::chalice::probe::ProbeError;
@@ -32,6 +32,8 @@ pub struct Refusal {
 pub struct Fault {
     /// What failed, in words that need no context.
     pub what: String,
+    /// Where the input stands that it is about (`app.py:12`), if it is about one.
+    pub origin: Option<String>,
     /// Its causes, outermost first.
     pub causes: Vec<String>,
     /// What to do about it.
@@ -43,6 +45,7 @@ impl Refusal {
     pub fn new(what: impl Into<String>) -> Self {
         let fault = Fault {
             what: what.into(),
+            origin: None,
             causes: Vec::new(),
             hint: None,
         };
@@ -194,16 +197,17 @@ impl From<LockError> for Refusal {
     }
 }
 
-impl From<Vec<PlanError>> for Refusal {
-    fn from(errors: Vec<PlanError>) -> Self {
-        let fault = |error: PlanError| Fault {
-            hint: error.hint(),
-            what: error.to_string(),
+impl From<Vec<PlanProblem>> for Refusal {
+    fn from(problems: Vec<PlanProblem>) -> Self {
+        let fault = |problem: PlanProblem| Fault {
+            hint: problem.error.hint(),
+            what: problem.error.to_string(),
+            origin: problem.origin,
             causes: Vec::new(),
         };
         Self {
             exit: Exit::Failed,
-            faults: errors.into_iter().map(fault).collect(),
+            faults: problems.into_iter().map(fault).collect(),
             problems: None,
         }
     }

@@ -50,7 +50,7 @@ pub fn refuse(refusal: &Refusal, output: Output, colour: bool) {
                 "exit": refusal.exit as u8,
                 "problems": refusal.problems.as_ref().map(|problems| &problems.0),
                 "faults": refusal.faults.iter().map(|fault| json!({
-                    "what": fault.what, "causes": fault.causes, "hint": fault.hint,
+                    "what": fault.what, "origin": fault.origin, "causes": fault.causes, "hint": fault.hint,
                 })).collect::<Vec<_>>(),
             }),
         ),
@@ -132,6 +132,9 @@ fn told(fault: &Fault, colour: bool) -> String {
         false => text.to_owned(),
     };
     let mut text = format!("{} {}\n", paint("error:", "1;31"), fault.what);
+    if let Some(origin) = &fault.origin {
+        text.push_str(&format!("  at {origin}\n"));
+    }
     for cause in &fault.causes {
         let indented = cause.replace('\n', "\n    ");
         text.push_str(&format!("  because: {indented}\n"));
@@ -145,12 +148,34 @@ fn told(fault: &Fault, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use grail_providers::port::Invalid;
+
+    use crate::plan::{PlanError, PlanProblem};
     use crate::source::chalice::diagnostic::Place;
 
     #[test]
     fn a_problem_without_text_to_show_tells_its_place() {
         let problem = Problem::error("x::y", "no good").at(Place::point("a.json", 3, 7));
         assert!(warned(&problem, false).ends_with("no good\n  at a.json:3:7\n"));
+    }
+
+    #[test]
+    fn a_problem_of_a_plan_tells_where_its_wish_stands() {
+        let error = PlanError::Unfit {
+            id: "sns_subscription.reports-sns-subscription".parse().unwrap(),
+            problems: vec![Invalid {
+                field: "topic".to_owned(),
+                why: "there is no topic `sales`".to_owned(),
+            }],
+        };
+        let origin = Some("app.py:12".to_owned());
+        let refusal = Refusal::from(vec![PlanProblem { error, origin }]);
+        let text: String = refusal.faults.iter().map(|fault| told(fault, false)).collect();
+        insta::assert_snapshot!(text, @r"
+        error: `sns_subscription.reports-sns-subscription` does not fit what is there: topic: there is no topic `sales`
+          at app.py:12
+        ");
+        assert_eq!(refusal.exit as u8, 1);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use grail_providers::port::{Diff, Effect, Failure, Retry, Rules};
-use grail_state::{Handle, Observed, Remote, StepToken};
+use grail_state::{Handle, Observed, Proof, Remote, StepToken};
 use serde_json::Value;
 
 use super::call::{Call, Look};
@@ -46,6 +46,9 @@ pub(crate) struct Wish {
     pub(crate) only: Option<(OwnFields, Value)>,
     /// Whether a living thing may be deleted where a field cannot be changed in place.
     pub(crate) may_replace: bool,
+    /// On the way back: fields that could not be kept. They stay as they are, and what is gone stays gone: nobody could make
+    /// it as it was.
+    pub(crate) lost: Vec<String>,
 }
 
 /// What may be taken for ours when a look finds it.
@@ -57,6 +60,8 @@ pub(crate) struct Claim {
     pub(crate) tokens: BTreeSet<StepToken>,
     /// Things of this form (as projected) that bear no mark at all.
     pub(crate) form: Option<Value>,
+    /// For removal: what the thing bore when it was last seen, where its physical name is one that others may take.
+    pub(crate) proof: Option<Proof>,
     /// Never these: they live on under the same logical name.
     pub(crate) never: BTreeSet<Handle>,
 }
@@ -120,6 +125,7 @@ pub(crate) struct Attempt {
     awaiting_since: Option<Time>,
     last: Option<Refusal>,
     theirs: Vec<String>,
+    left: Option<Handle>,
 }
 
 enum Next {
@@ -144,6 +150,7 @@ impl Attempt {
             awaiting_since: None,
             last: None,
             theirs: Vec::new(),
+            left: None,
         }
     }
 
@@ -161,6 +168,11 @@ impl Attempt {
     /// The fields that others changed and that were left as they are.
     pub(crate) fn theirs(&self) -> &[String] {
         &self.theirs
+    }
+
+    /// What stands under the name of the thing to be removed, is not that thing, and was left alone.
+    pub(crate) fn left(&self) -> Option<&Handle> {
+        self.left.as_ref()
     }
 
     /// What to do first, and after each wait.
@@ -232,9 +244,11 @@ impl Attempt {
                     self.try_call(Call::delete(&remote), limits, now)
                 } else {
                     // It is no longer ours (or never was): there is nothing of ours to remove.
+                    self.left = Some(remote.handle).filter(|handle| self.claim.handles.contains(handle));
                     Move::Settled(None)
                 }
             }
+            (Target::Be(wish), Observed::Absent) if !wish.lost.is_empty() => Move::Settled(None),
             (Target::Be(wish), Observed::Absent) => {
                 let call = Call::Create {
                     spec: wish.form.clone(),

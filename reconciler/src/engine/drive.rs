@@ -262,19 +262,28 @@ fn keep(secured: Secured, have: &Remote, sealer: &Sealer) -> Keep {
         spec,
         artifacts,
         secret,
+        lost,
     } = secured;
     if secret {
         return match sealer.seal(&spec) {
-            Ok(sealed) => Keep::Sealed { sealed, artifacts },
+            Ok(sealed) => Keep::Sealed {
+                sealed,
+                artifacts,
+                lost,
+            },
             Err(error) => Keep::Unavailable {
                 why: error.to_string(),
             },
         };
     }
-    if spec == have.spec && artifacts.is_empty() {
+    if spec == have.spec && artifacts.is_empty() && lost.is_empty() {
         Keep::Nothing
     } else {
-        Keep::Plain { spec, artifacts }
+        Keep::Plain {
+            spec,
+            artifacts,
+            lost,
+        }
     }
 }
 

@@ -7,15 +7,15 @@
 //!
 //! Entries that become due together are one append: while one batch is being made durable, the next gathers.
 //!
-//! The three kinds of work stand in `machine/forward.rs`, `machine/sweep.rs` and `machine/back.rs`; what one piece of work
-//! does by itself in `attempt`; which may run now in `frontier`.
+//! The three kinds of work stand in `machine/forward.rs`, `machine/sweep.rs` and `machine/back.rs`; what no way back restores
+//! in `machine/lost.rs`; what one piece of work does by itself in `attempt`; which may run now in `frontier`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook, Rules};
 use grail_state::txn::{Phase, Txn};
-use grail_state::{Entry, Observed, Record, Remote, ResourceId};
+use grail_state::{Entry, Handle, Observed, Record, Remote, ResourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -23,12 +23,13 @@ use super::attempt::{Move, Pause, Refusal};
 use super::frontier::Frontier;
 use super::limits::{Limits, Time};
 use crate::event::{Event, Outcome};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepId};
 use job::{Job, Stage};
 
 mod back;
 mod forward;
 mod job;
+mod lost;
 mod prepare;
 mod sweep;
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub struct Machine {
     /// Nothing is launched before.
     hold: Option<Time>,
     notes: BTreeMap<ResourceId, Option<Record>>,
+    /// Deletions of the build that wait for the commit after all.
+    postponed: BTreeSet<StepId>,
     /// Outputs of what is there and is to be changed, for those that the state does not know.
     seen: BTreeMap<ResourceId, BTreeMap<String, Value>>,
     unswept: Vec<(ResourceId, String)>,
@@ -110,6 +113,7 @@ impl Machine {
             quiet: setup.quiet,
             hold: None,
             notes: BTreeMap::new(),
+            postponed: BTreeSet::new(),
             seen: BTreeMap::new(),
             unswept: Vec::new(),
             stuck: Vec::new(),
@@ -155,7 +159,7 @@ impl Machine {
         match input {
             Input::Start => self.start(out),
             Input::Noted => self.noted(out),
-            Input::Secured { ticket, keep } => self.secured(ticket, keep),
+            Input::Secured { ticket, keep } => self.secured(ticket, keep, out),
             Input::Answered { ticket, result } => self.answered(ticket, result, out),
             Input::Seen { ticket, result } => self.seen(ticket, result, out),
             Input::Tick => {}
@@ -280,6 +284,8 @@ impl Machine {
             Move::Settled(remote) => {
                 if let Some(done) = entry.attempts.pop_front() {
                     entry.theirs.extend(done.theirs().iter().cloned());
+                    entry.left |= done.left().is_some();
+                    out.extend(done.left().map(|handle| Output::Emit(left_alone(&id, handle))));
                 }
                 entry.last = remote;
                 if entry.attempts.is_empty() {
@@ -446,6 +452,16 @@ impl Machine {
     fn wall(&self) -> Timestamp {
         let since = SignedDuration::try_from(self.now).unwrap_or(SignedDuration::MAX);
         self.epoch.checked_add(since).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn left_alone(id: &ResourceId, handle: &Handle) -> Event {
+    Event::Said {
+        code: "delete.foreign".to_owned(),
+        text: format!(
+            "{id}: what is called {handle} now is not what was to be deleted (somebody else has made it since): it stays"
+        ),
+        warning: true,
     }
 }
 

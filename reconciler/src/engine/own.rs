@@ -41,7 +41,8 @@ impl OwnFields {
         form
     }
 
-    fn has(&self, path: &str) -> bool {
+    /// Whether we wrote at, below or around `path`. An empty path stands for any.
+    pub(crate) fn has(&self, path: &str) -> bool {
         self.paths.iter().any(|own| {
             let (short, long) = if own.len() <= path.len() {
                 (own.as_str(), path)

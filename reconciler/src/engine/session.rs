@@ -14,10 +14,11 @@ use super::settle::settle;
 use super::status::Status;
 use super::{Engine, EngineError, Ports};
 use crate::event::Outcome;
-use crate::plan::{Consent, Inputs, Plan, plan};
+use crate::plan::{Consent, Inputs, Plan, PlanProblem, check_plan, plan};
 
 mod pass;
 mod sight;
+mod verify;
 
 use pass::ended;
 
@@ -49,6 +50,8 @@ pub struct Session<'e> {
     seconds: Vec<Doomed>,
     observed: Observations,
     failures: Vec<LookFailure>,
+    /// What the last planning could not ask about.
+    unverified: Vec<LookFailure>,
     passes: u32,
 }
 
@@ -97,6 +100,7 @@ impl Engine {
             seconds: Vec::new(),
             observed: Observations::new(),
             failures: Vec::new(),
+            unverified: Vec::new(),
             passes: 0,
         })
     }
@@ -188,12 +192,13 @@ impl<'e> Session<'e> {
         records
     }
 
-    /// What would be done now. Looks at what was not looked at yet; writes nothing.
+    /// What would be done now. Looks at what was not looked at yet, and asks whether what the plan names outside is there;
+    /// writes nothing.
     ///
     /// In a transaction that an earlier command left open, what is in doubt is settled in memory first.
     ///
     /// # Errors
-    /// What could not be seen, and every problem that the planner finds.
+    /// What could not be seen, and every problem that the planner finds or that is found in what is named outside.
     pub async fn preview(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
         for entry in self.doubts().await? {
             self.txn.apply(&entry)?;
@@ -222,7 +227,9 @@ impl<'e> Session<'e> {
         if !self.failures.is_empty() {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
         }
-        self.plan_from(desired, consent, &self.observed)
+        let plan = self.plan_from(desired, consent, &self.observed)?;
+        self.verify(&plan, desired).await?;
+        Ok(plan)
     }
 
     fn plan_from(
@@ -235,7 +242,7 @@ impl<'e> Session<'e> {
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
         let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
-        plan(&Inputs {
+        let inputs = Inputs {
             desired,
             recorded: &recorded,
             observed,
@@ -243,8 +250,11 @@ impl<'e> Session<'e> {
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
-        })
-        .map_err(EngineError::Plan)
+        };
+        let plan =
+            plan(&inputs).map_err(|problems| EngineError::Plan(PlanProblem::placed(problems, desired)))?;
+        check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
+        Ok(plan)
     }
 }
 
@@ -254,7 +264,7 @@ fn remembered(record: &Record) -> Observed {
         handle: record.handle.clone(),
         spec: record.spec.clone(),
         outputs: record.outputs.clone(),
-        proof: Proof::Ours,
+        proof: Proof::recorded(record.token.as_ref()),
         additions: Vec::new(),
     })
 }
@@ -293,6 +303,9 @@ impl Session<'_> {
         match planned {
             Ok(plan) => {
                 check_approved(&plan, approved)?;
+                self.unverified()
+                    .iter()
+                    .for_each(|event| ports.events.emit(event));
                 self.carry_out(plan, "deploy", on_failure, ports).await
             }
             Err(why) => Ok(ended(self.stopped(why), ports)),

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use grail_providers::port::{Catalog, Failure, Retry};
 use grail_state::txn::{Open, Touched, Txn};
 use grail_state::{Entry, Observed, PreImage, Proof, Record, Remote, ResourceId};
+use jiff::Timestamp;
 
 use super::attempt::shows;
 use super::call::Look;
@@ -35,7 +36,7 @@ pub(crate) async fn settle(
                 id: id.clone(),
                 failure,
             })?;
-        Ok(fact(id, open, touched, txn, observed))
+        Ok(fact(id, open, touched, txn, observed, clock.wall()))
     });
     let mut entries = Vec::new();
     let mut failures = Vec::new();
@@ -113,16 +114,24 @@ fn without_the_old(observed: Observed, open: &Open) -> Observed {
     }
 }
 
-fn fact(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &Txn, observed: Observed) -> Entry {
+fn fact(
+    id: &ResourceId,
+    open: &Open,
+    touched: Option<&Touched>,
+    txn: &Txn,
+    observed: Observed,
+    at: Timestamp,
+) -> Entry {
+    let at = Some(at);
     let Observed::Present(remote) = observed else {
-        return Entry::Gone { id: id.clone() };
+        return Entry::Gone { id: id.clone(), at };
     };
     let known = txn
         .records()
         .get(id)
         .filter(|record| record.handle == remote.handle);
     if known.is_none() && !is_ours(id, &remote, open, touched, txn) {
-        return Entry::Gone { id: id.clone() };
+        return Entry::Gone { id: id.clone(), at };
     }
     let token = match (&remote.proof, known) {
         (Proof::Mark(mark), _) => Some(mark.clone()),
@@ -142,6 +151,7 @@ fn fact(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &Txn, obse
     Entry::Done {
         id: id.clone(),
         record,
+        at,
     }
 }
 

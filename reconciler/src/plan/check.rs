@@ -1,6 +1,6 @@
 //! Judges a finished plan by the rules that every plan obeys, without knowing how plans are made.
 //!
-//! Called on every plan in the planner's tests, and cheap enough to be called on every plan that is carried out.
+//! Called on every plan in the planner's tests, and on every plan of a session before anything is done with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,23 +38,43 @@ struct Judge<'a> {
     plan: &'a Plan,
     inputs: &'a Inputs<'a>,
     /// For each step, all that is done before it.
-    earlier: BTreeMap<StepId, BTreeSet<StepId>>,
+    earlier: BTreeMap<StepId, Places>,
+    /// What each wish needs directly.
+    needs: BTreeMap<&'a ResourceId, BTreeSet<ResourceId>>,
+    /// The steps that create or update each resource.
+    makers: BTreeMap<&'a ResourceId, Vec<&'a Step>>,
+    kept: BTreeMap<&'a ResourceId, usize>,
     broken: Vec<String>,
 }
 
 impl<'a> Judge<'a> {
     fn new(plan: &'a Plan, inputs: &'a Inputs<'a>) -> Self {
-        let mut earlier: BTreeMap<StepId, BTreeSet<StepId>> = BTreeMap::new();
+        let steps = plan.steps().count();
+        let mut earlier: BTreeMap<StepId, Places> = BTreeMap::new();
         for step in plan.steps() {
-            let mut all: BTreeSet<_> = step.after.iter().copied().collect();
+            let mut all = Places::none_of(steps);
             for first in &step.after {
-                all.extend(earlier.get(first).into_iter().flatten().copied());
+                all.add(*first);
+                earlier.get(first).into_iter().for_each(|more| all.add_all(more));
             }
             earlier.insert(step.id, all);
+        }
+        let needs = inputs.desired.resources.iter();
+        let needs = needs.map(|(id, desired)| (id, desired.depends_on())).collect();
+        let mut makers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for step in plan.steps().filter(|step| !is_delete(step)) {
+            makers.entry(&step.resource).or_default().push(step);
+        }
+        let mut kept = BTreeMap::new();
+        for id in &plan.unchanged {
+            *kept.entry(id).or_default() += 1;
         }
         Self {
             plan,
             inputs,
+            needs,
+            makers,
+            kept,
             earlier,
             broken: Vec::new(),
         }
@@ -69,15 +89,12 @@ impl<'a> Judge<'a> {
     fn precedes(&self, first: &Step, then: &Step) -> bool {
         self.earlier
             .get(&then.id)
-            .is_some_and(|earlier| earlier.contains(&first.id))
+            .is_some_and(|earlier| earlier.holds(first.id))
     }
 
     /// The step that creates or updates the resource.
     fn maker(&self, id: &ResourceId) -> Option<&'a Step> {
-        self.plan
-            .build
-            .iter()
-            .find(|step| step.resource == *id && !is_delete(step))
+        self.makers.get(id)?.first().copied()
     }
 
     /// Ids are positions, and a step waits only for earlier ones of its own phase.
@@ -111,12 +128,8 @@ impl<'a> Judge<'a> {
     /// Every wish is met once, and nothing is deleted twice.
     fn coverage(&mut self) {
         for id in self.inputs.desired.resources.keys() {
-            let made = self
-                .plan
-                .steps()
-                .filter(|step| step.resource == *id && !is_delete(step))
-                .count();
-            let kept = self.plan.unchanged.iter().filter(|kept| *kept == id).count();
+            let made = self.makers.get(id).map_or(0, Vec::len);
+            let kept = self.kept.get(id).copied().unwrap_or_default();
             self.expect(made + kept == 1, || {
                 format!("{id} is made {made} times and kept {kept} times")
             });
@@ -212,7 +225,7 @@ impl<'a> Judge<'a> {
     /// What a resource needs is made before it.
     fn made_in_order(&mut self) {
         for step in self.plan.build.iter().filter(|step| !is_delete(step)) {
-            for need in self.all_needs(&step.resource) {
+            for need in self.nearest_made(&step.resource) {
                 if let Some(first) = self.maker(&need) {
                     let right = self.precedes(first, step);
                     self.expect(right, || {
@@ -223,23 +236,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// All that a wish needs, directly or through others.
-    fn all_needs(&self, id: &ResourceId) -> BTreeSet<ResourceId> {
+    /// What a wish needs, directly or through others that stay as they are. What is made itself answers for its own needs.
+    fn nearest_made(&self, id: &ResourceId) -> BTreeSet<ResourceId> {
         let mut found = BTreeSet::new();
-        let mut open = vec![id.clone()];
+        let mut open = vec![id];
         while let Some(next) = open.pop() {
-            let needs = self
-                .inputs
-                .desired
-                .resources
-                .get(&next)
-                .map(|desired| desired.depends_on());
-            open.extend(
-                needs
-                    .into_iter()
-                    .flatten()
-                    .filter(|need| found.insert(need.clone())),
-            );
+            for need in self.needs.get(next).into_iter().flatten() {
+                if found.insert(need.clone()) && self.maker(need).is_none() {
+                    open.push(need);
+                }
+            }
         }
         found
     }
@@ -370,9 +376,11 @@ impl<'a> Judge<'a> {
 
     /// Notes change records of resources that no step touches.
     fn notes(&mut self) {
+        let build: BTreeSet<_> = self.plan.build.iter().map(|step| &step.resource).collect();
+        let all: BTreeSet<_> = self.plan.steps().map(|step| &step.resource).collect();
         for (id, note) in &self.plan.notes {
-            let stepped = self.plan.build.iter().any(|step| step.resource == *id);
-            let kept = self.plan.unchanged.contains(id);
+            let stepped = build.contains(id);
+            let kept = self.kept.contains_key(id);
             let right = if note.is_some() {
                 kept
             } else {
@@ -386,10 +394,46 @@ impl<'a> Judge<'a> {
             .keys()
             .filter(|id| !self.inputs.desired.resources.contains_key(*id))
         {
-            let swept = self.plan.steps().any(|step| step.resource == *id);
-            let right = swept || self.plan.notes.get(id) == Some(&None);
+            let right = all.contains(id) || self.plan.notes.get(id) == Some(&None);
             self.expect(right, || format!("{id} is recorded, not wanted, and stays"));
         }
+    }
+}
+
+/// A set of steps, as the places that they have: plans are long, and each step has one.
+struct Places {
+    steps: usize,
+    bits: Vec<u64>,
+}
+
+impl Places {
+    fn none_of(steps: usize) -> Self {
+        Self {
+            steps,
+            bits: vec![0; steps.div_ceil(64)],
+        }
+    }
+
+    /// A step that has no place in the plan is in no set; that it has none is judged elsewhere.
+    fn add(&mut self, step: StepId) {
+        let at = step.0 as usize;
+        if let Some(word) = self.bits.get_mut(at / 64).filter(|_| at < self.steps) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.bits
+            .iter_mut()
+            .zip(&other.bits)
+            .for_each(|(word, more)| *word |= more);
+    }
+
+    fn holds(&self, step: StepId) -> bool {
+        let at = step.0 as usize;
+        self.bits
+            .get(at / 64)
+            .is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 }
 

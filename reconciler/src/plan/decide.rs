@@ -78,7 +78,7 @@ pub(super) fn from_record(record: &Record) -> Remote {
         handle: record.handle.clone(),
         spec: record.spec.clone(),
         outputs: record.outputs.clone(),
-        proof: Proof::Ours,
+        proof: Proof::recorded(record.token.as_ref()),
         additions: Vec::new(),
     }
 }

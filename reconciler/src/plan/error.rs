@@ -1,7 +1,7 @@
 //! Why there is no plan.
 
 use grail_providers::port::Invalid;
-use grail_state::{Handle, OutputRef, ResourceId};
+use grail_state::{DesiredState, Handle, OutputRef, ResourceId};
 
 /// Why there is no plan. A call returns all of them at once.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -36,6 +36,14 @@ pub enum PlanError {
         /// What is wrong with it.
         problems: Vec<Invalid>,
     },
+    /// A wish that names something outside the stack which is not there, or does not fit.
+    #[error("`{id}` does not fit what is there: {}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unfit {
+        /// The resource.
+        id: ResourceId,
+        /// What is missing or does not fit.
+        problems: Vec<Invalid>,
+    },
     /// Changing it means deleting it first, and that was not allowed.
     #[error("`{id}` can only be changed by deleting and creating it again ({} cannot change in place)", .fields.join(", "))]
     CannotReplace {
@@ -64,8 +72,9 @@ impl PlanError {
             Self::Invalid { .. } => 1,
             Self::Dangling { .. } | Self::NoSuchOutput { .. } => 2,
             Self::Cycle(_) => 3,
-            Self::Foreign { .. } => 4,
-            Self::CannotReplace { .. } => 5,
+            Self::Unfit { .. } => 4,
+            Self::Foreign { .. } => 5,
+            Self::CannotReplace { .. } => 6,
         }
     }
 
@@ -76,6 +85,7 @@ impl PlanError {
             Self::Dangling { from, .. } | Self::NoSuchOutput { from, .. } => Some(from),
             Self::UnknownKind(id)
             | Self::Invalid { id, .. }
+            | Self::Unfit { id, .. }
             | Self::CannotReplace { id, .. }
             | Self::Foreign { id, .. } => Some(id),
         }
@@ -94,6 +104,30 @@ impl PlanError {
             Self::Foreign { .. } => Some("choose another app name or stage, or delete it there first".to_owned()),
             _ => None,
         }
+    }
+}
+
+/// A problem, and where the wish that it is about stands.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{error}{}", .origin.as_ref().map(|origin| format!(" (at {origin})")).unwrap_or_default())]
+pub struct PlanProblem {
+    /// The problem.
+    pub error: PlanError,
+    /// Where the wish stands (`app.py:12`), if that is known.
+    pub origin: Option<String>,
+}
+
+impl PlanProblem {
+    /// Each of `errors` with the place of its wish.
+    pub(crate) fn placed(errors: Vec<PlanError>, desired: &DesiredState) -> Vec<Self> {
+        let origin = |error: &PlanError| desired.resources.get(error.resource()?)?.origin.clone();
+        errors
+            .into_iter()
+            .map(|error| Self {
+                origin: origin(&error),
+                error,
+            })
+            .collect()
     }
 }
 

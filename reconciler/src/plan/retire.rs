@@ -154,7 +154,7 @@ fn left_over(
             handle: doomed.handle.clone(),
             spec: doomed.spec.clone(),
             outputs: doomed.outputs.clone(),
-            proof: Proof::Ours,
+            proof: doomed.proof.clone(),
             additions: Vec::new(),
         };
         retired

@@ -78,9 +78,11 @@ pub(crate) fn entry(number: usize) -> Entry {
                 rank: 1,
                 token: None,
             },
+            at: None,
         },
         _ => Entry::Gone {
             id: format!("lambda_function.f{number}").parse().unwrap(),
+            at: None,
         },
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
 use super::{Back, Open, Phase, Touched, Txn};
 use crate::id::{Handle, ResourceId};
 use crate::journal::{Doomed, Entry, PreImage};
@@ -12,20 +10,21 @@ use crate::record::Record;
 impl Txn {
     pub(super) fn fold(&mut self, entry: &Entry) -> Result<(), String> {
         match entry {
-            Entry::Begin { command, at, .. } => self.begin(command, *at),
+            Entry::Begin { command, .. } => self.begin(command),
             Entry::Intent { .. } => self.intend(entry),
-            Entry::Done { id, record } => self.done(id, record),
-            Entry::Gone { id } => self.gone(id),
+            Entry::Done { id, record, .. } => self.done(id, record),
+            Entry::Gone { id, .. } => self.gone(id),
             Entry::Failed { id, why, .. } => self.failed(id, why),
-            Entry::Commit { sweep, notes } => self.commit(sweep, notes),
-            Entry::Swept { id, handle } => self.swept(id, handle),
-            Entry::Abort { why, at } => self.abort(why, *at),
-            Entry::Restored { id, record } => self.restored(id, record.as_ref()),
-            Entry::Stuck { id, why } => self.stuck(id, why),
+            Entry::Commit { sweep, notes, .. } => self.commit(sweep, notes),
+            Entry::Swept { id, handle, .. } => self.swept(id, handle),
+            Entry::Abort { why, .. } => self.abort(why),
+            Entry::Restored { id, record, .. } => self.restored(id, record.as_ref()),
+            Entry::Stuck { id, why, .. } => self.stuck(id, why),
         }
+        .map(|()| self.sign_of_life = self.sign_of_life.max(entry.at()))
     }
 
-    fn begin(&mut self, command: &str, at: Timestamp) -> Result<(), String> {
+    fn begin(&mut self, command: &str) -> Result<(), String> {
         match self.phase {
             Phase::Idle | Phase::Building => {}
             other => return Err(format!("a pass cannot begin while {}", other.as_str())),
@@ -35,7 +34,6 @@ impl Txn {
         }
         self.phase = Phase::Building;
         self.command = Some(command.to_owned());
-        self.live(at);
         Ok(())
     }
 
@@ -86,7 +84,6 @@ impl Txn {
             at: *at,
             failed: None,
         });
-        self.live(*at);
         Ok(())
     }
 
@@ -107,6 +104,10 @@ impl Txn {
                 .filter(|record| record.handle == old)
                 .or_else(|| touched.pre_record());
             let doomed = match (known, &touched.pre) {
+                (Some(record), PreImage::Present { remote, .. }) if remote.handle == old => Some(Doomed {
+                    proof: remote.proof.clone(),
+                    ..Doomed::of(id.clone(), record)
+                }),
                 (Some(record), _) => Some(Doomed::of(id.clone(), record)),
                 (None, PreImage::Present { remote, .. }) => Some(Doomed {
                     id: id.clone(),
@@ -115,6 +116,7 @@ impl Txn {
                     outputs: remote.outputs.clone(),
                     depends_on: touched.depends_on.clone(),
                     rank: touched.rank,
+                    proof: remote.proof.clone(),
                 }),
                 (None, PreImage::Absent) => None,
             };
@@ -194,12 +196,11 @@ impl Txn {
         Ok(())
     }
 
-    fn abort(&mut self, why: &str, at: Timestamp) -> Result<(), String> {
+    fn abort(&mut self, why: &str) -> Result<(), String> {
         self.expect(Phase::Building, "the way back begins")?;
         self.phase = Phase::Aborting;
         self.cause = Some(why.to_owned());
         self.doomed = self.snapshot.doomed.clone();
-        self.live(at);
         Ok(())
     }
 
@@ -232,10 +233,6 @@ impl Txn {
         } else {
             Err(format!("{what} while {}", self.phase.as_str()))
         }
-    }
-
-    fn live(&mut self, at: Timestamp) {
-        self.sign_of_life = self.sign_of_life.max(Some(at));
     }
 }
 

@@ -10,9 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Back, Touched, Txn};
+use super::{Back, Txn};
 use crate::id::ResourceId;
-use crate::journal::PreImage;
 
 impl Txn {
     /// Every resource still to be restored, with those of them that must be restored first. Free of circles.
@@ -37,7 +36,7 @@ impl Txn {
                     wait(needed, id);
                 }
             }
-            for stood_on in stood_on(touched).iter().filter(|_| !touched.is_birth()) {
+            for stood_on in touched.stood_on().iter().filter(|_| !touched.is_birth()) {
                 if pending.get(stood_on).is_some_and(|them| !them.is_birth()) {
                     wait(id, stood_on);
                 }
@@ -54,15 +53,6 @@ impl Txn {
             .filter(|(_, after)| after.is_empty())
             .map(|(id, _)| id)
             .collect()
-    }
-}
-
-fn stood_on(touched: &Touched) -> &BTreeSet<ResourceId> {
-    match &touched.pre {
-        PreImage::Present {
-            record: Some(record), ..
-        } => &record.depends_on,
-        _ => &touched.depends_on,
     }
 }
 

@@ -71,6 +71,7 @@ fn commit(sweep: &[Doomed]) -> Entry {
     Entry::Commit {
         sweep: sweep.to_vec(),
         notes: BTreeMap::new(),
+        at: None,
     }
 }
 
@@ -100,15 +101,23 @@ fn done(name: &str, handle: &str) -> Entry {
     Entry::Done {
         id: id(name),
         record: record(handle, &[]),
+        at: None,
     }
 }
 
 fn gone(name: &str) -> Entry {
-    Entry::Gone { id: id(name) }
+    Entry::Gone {
+        id: id(name),
+        at: None,
+    }
 }
 
 fn restored(name: &str, record: Option<Record>) -> Entry {
-    Entry::Restored { id: id(name), record }
+    Entry::Restored {
+        id: id(name),
+        record,
+        at: None,
+    }
 }
 
 fn fold(base: Snapshot, entries: &[Entry]) -> Txn {
@@ -150,6 +159,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
                 Entry::Swept {
                     id: id("d"),
                     handle: doomed.handle.clone(),
+                    at: None,
                 },
             ],
             &[],
@@ -168,6 +178,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
                 Entry::Stuck {
                     id: id("a"),
                     why: "no".into(),
+                    at: None,
                 },
             ],
             &["restored", "stuck"],
@@ -195,6 +206,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
                 id: id("a"),
                 maybe: true,
                 why: "cut".into(),
+                at: None,
             },
         ),
         (
@@ -203,6 +215,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
                 id: id("d"),
                 maybe: true,
                 why: "cut".into(),
+                at: None,
             },
         ),
         ("commit", commit(&[])),
@@ -211,6 +224,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
             Entry::Swept {
                 id: id("d"),
                 handle: doomed.handle.clone(),
+                at: None,
             },
         ),
         ("abort", abort()),
@@ -220,6 +234,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
             Entry::Stuck {
                 id: id("a"),
                 why: "no".into(),
+                at: None,
             },
         ),
     ];
@@ -279,7 +294,11 @@ fn a_replaced_resource_keeps_its_old_thing_until_it_is_swept() {
     entries.push(done("a", "h2"));
     let txn = fold(base(&[("a", old.clone())]), &entries);
     assert_eq!(txn.records()[&id("a")].handle, Handle("h2".into()));
-    assert_eq!(txn.doomed(), [Doomed::of(id("a"), &old)]);
+    let doomed = Doomed {
+        proof: Proof::Ours,
+        ..Doomed::of(id("a"), &old)
+    };
+    assert_eq!(txn.doomed(), [doomed], "with what it was seen to bear");
 
     let sweep = txn.doomed().to_vec();
     entries.push(commit(&sweep));
@@ -290,6 +309,7 @@ fn a_replaced_resource_keeps_its_old_thing_until_it_is_swept() {
     entries.push(Entry::Swept {
         id: id("a"),
         handle: old.handle.clone(),
+        at: None,
     });
     let done = fold(base(&[("a", old)]), &entries)
         .finished(Timestamp::UNIX_EPOCH)
@@ -377,4 +397,32 @@ fn a_circle_of_two_goals_is_broken_and_nothing_is_left_out() {
         1,
         "exactly one edge is dropped"
     );
+}
+
+#[test]
+fn every_entry_is_a_sign_of_life() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let old = record("h1", &[]);
+    let doomed = Doomed::of(id("a"), &old);
+    let mut entries = vec![begin()];
+    entries.push(Entry::Commit {
+        sweep: vec![doomed.clone()],
+        notes: BTreeMap::new(),
+        at: Some(at(5000)),
+    });
+    let mut txn = fold(base(&[("a", old)]), &entries);
+    assert_eq!(txn.sign_of_life(), Some(at(5000)));
+    let swept = Entry::Swept {
+        id: doomed.id,
+        handle: doomed.handle,
+        at: Some(at(9000)),
+    };
+    txn.apply(&swept).unwrap();
+    assert_eq!(txn.sign_of_life(), Some(at(9000)));
+    // What an older grail wrote has no time, and is read all the same.
+    let written = serde_json::to_value(&swept).unwrap();
+    let mut older = written.clone();
+    older.as_object_mut().unwrap().remove("at");
+    let read: Entry = serde_json::from_value(older).unwrap();
+    assert!(written.get("at").is_some() && read.at().is_none());
 }

@@ -7,65 +7,94 @@
 //! | the same, UpdateRestApi | keeps no compression size and no VPC endpoints | remembers them and writes them into every answer |
 //! | CreateDeployment | forgets `tracingEnabled` | sets it by UpdateStage |
 //! | DeleteDeployment | refused while the stage exists that it was made for, whatever that points to | see [`deployments`] |
+//! | API Gateway v2: deployments, UpdateStage, a stage's deployment | missing | keeps them itself, see [`websockets`] |
+//! | v2 CreateStage, CreateRoute | overwrite, or make a second one | ConflictException |
+//! | v2 DeleteApi, DeleteRoute, DeleteIntegration | succeed where there is nothing, and for an integration that a route uses | NotFoundException, ConflictException |
+//! | every operation of domain names, base path mappings and API mappings | two registries that do not know of each other; no updates, no hosted zone, no tags; deleting a mapped domain fails | one registry of its own, seen through both versions, see [`domains`] |
 //! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
 //! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
-//! | the same | `Code.Location` leads nowhere | remembers uploads and serves them itself |
+//! | the same, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
-//! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case |
+//! | CreateEventSourceMapping | takes a second mapping of one source to one function; a missing source is a missing resource | ResourceConflictException; InvalidParameterValueException |
+//! | ListEventSourceMappings | finds a function only in the form in which the mapping was made | by name and by ARN |
+//! | every answer with a mapping | no `MaximumBatchingWindowInSeconds` where none was sent | 0 |
+//! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case; reading shows them as AWS does |
+//! | the same | takes filters that overlap, and functions that S3 may not call | InvalidArgument, see [`notifications`] |
+//! | S3 GetBucketNotificationConfiguration | does not show EventBridge | remembers and shows it |
 //!
 //! Authorizers, models and api keys of an imported document stay forgotten: compare the documents for them.
 
+mod code;
 mod deployments;
+mod domains;
+mod event_sources;
 mod functions;
+mod layers;
+mod notifications;
+mod rest_apis;
+mod websockets;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
 use bytes::Bytes;
-use hyper::{Method, Response};
-use serde_json::{Map, Value, json};
+use hyper::Response;
+use serde_json::Value;
 
-use super::refusal::{Answer, refusal};
+use super::operation;
+use super::refusal::Answer;
 use super::upstream::{Asked, Upstream};
-use super::{call, lock, operation, swagger};
 
 /// What the proxy remembers on behalf of one moto server.
 #[derive(Debug, Default)]
 pub(super) struct MotoGaps {
-    apis: Mutex<BTreeMap<String, Forgotten>>,
-    functions: functions::Functions,
+    rest_apis: rest_apis::RestApis,
     deployments: deployments::Deployments,
-}
-
-/// What moto forgets of a REST API.
-#[derive(Debug, Clone, Default)]
-struct Forgotten {
-    compression: Option<i64>,
-    vpc_endpoints: Vec<String>,
+    websockets: websockets::WebSockets,
+    domains: domains::Domains,
+    code: code::Code,
+    functions: functions::Functions,
+    notifications: notifications::Notifications,
 }
 
 impl MotoGaps {
     pub(super) async fn forward(&self, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
         let parts = &asked.parts;
-        if let Some(digest) = parts.uri.path().strip_prefix(functions::CODE) {
-            return self.functions.serve_code(digest);
+        if let Some(digest) = parts.uri.path().strip_prefix(code::PATH) {
+            return self.code.serve(digest);
         }
         let asked_for = operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body);
-        match asked_for.name.as_str() {
-            "ImportRestApi" | "PutRestApi" => self.define(upstream, asked).await,
-            "UpdateRestApi" => {
-                self.remember_patches(&asked);
-                self.completed(upstream.send(asked).await)
+        match asked_for.service.as_str() {
+            "apigateway" if domains::concerns(&asked) => {
+                self.domains.answer(&asked_for.name, upstream, asked).await
             }
-            "GetRestApi" | "GetRestApis" | "CreateRestApi" => self.completed(upstream.send(asked).await),
+            "apigateway" if parts.uri.path().starts_with("/v2/") => {
+                self.websockets.answer(&asked_for.name, upstream, asked).await
+            }
+            "apigateway" => self.rest(&asked_for.name, upstream, asked).await,
+            "lambda" => self.lambda(&asked_for.name, upstream, asked, own).await,
+            "s3" => self.notifications.answer(&asked_for.name, upstream, asked).await,
+            _ => upstream.send(asked).await,
+        }
+    }
+
+    async fn rest(&self, name: &str, upstream: &Upstream, asked: Asked) -> Answer {
+        match name {
+            "ImportRestApi" | "PutRestApi" => self.rest_apis.define(upstream, asked).await,
+            "UpdateRestApi" => self.rest_apis.update(upstream, asked).await,
+            "GetRestApi" | "GetRestApis" | "CreateRestApi" => self.rest_apis.show(upstream, asked).await,
             "CreateDeployment" => deployments::create(upstream, asked).await,
             "DeleteDeployment" => self.deployments.delete(upstream, asked).await,
             "GetDeployment" => self.deployments.show(upstream, asked).await,
             "GetDeployments" => self.deployments.list(upstream, asked).await,
-            "CreateFunction" => self.functions.create(upstream, asked).await,
+            _ => upstream.send(asked).await,
+        }
+    }
+
+    async fn lambda(&self, name: &str, upstream: &Upstream, asked: Asked, own: SocketAddr) -> Answer {
+        match name {
+            "CreateFunction" => self.functions.create(&self.code, upstream, asked).await,
             "UpdateFunctionCode" | "UpdateFunctionConfiguration" => {
-                self.functions.update(upstream, asked).await
+                self.functions.update(&self.code, upstream, asked).await
             }
             "GetFunction" | "GetFunctionConfiguration" | "ListFunctions" => {
                 self.functions.show(upstream, asked, own).await
@@ -73,107 +102,14 @@ impl MotoGaps {
             "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
                 self.functions.reserve(upstream, asked).await
             }
-            "GetLayerVersionByArn" => layer_by_arn(upstream, asked).await,
-            "PutBucketNotificationConfiguration" => upstream.send(in_lower_case(asked)).await,
+            "PublishLayerVersion" => layers::publish(&self.code, upstream, asked, own).await,
+            "GetLayerVersion" | "GetLayerVersionByArn" => layers::show(upstream, asked, own).await,
+            "CreateEventSourceMapping" => event_sources::create(upstream, asked).await,
+            "ListEventSourceMappings" => event_sources::list(upstream, asked).await,
+            "GetEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping" => {
+                event_sources::show(upstream, asked).await
+            }
             _ => upstream.send(asked).await,
-        }
-    }
-
-    /// Imports or puts a document, then sets by hand what moto did not take from it.
-    async fn define(&self, upstream: &Upstream, asked: Asked) -> Answer {
-        let Ok(sent) = serde_json::from_slice::<Value>(&asked.body) else {
-            return upstream.send(asked).await;
-        };
-        let document = acceptable(swagger::as_openapi3(&sent));
-        let body = Bytes::from(document.to_string());
-        let answer = upstream
-            .send(Asked {
-                parts: asked.parts.clone(),
-                body,
-            })
-            .await;
-        let Some(id) = id_in(&answer) else { return answer };
-        let query = call::fields(asked.parts.uri.query().unwrap_or_default());
-        self.remember_document(&id, &document, &query);
-        let target = format!("/restapis/{id}");
-        let patches =
-            json!({ "patchOperations": patches(&document, &query, asked.parts.method == Method::PUT) });
-        let patched = upstream
-            .ask(&asked, Method::PATCH, &target, Bytes::from(patches.to_string()))
-            .await;
-        let mut completed = self.completed(patched);
-        if completed.status().is_success() {
-            *completed.status_mut() = answer.status();
-        }
-        completed
-    }
-
-    fn remember_document(&self, id: &str, document: &Value, query: &BTreeMap<String, String>) {
-        let mut apis = lock(&self.apis);
-        let api = apis.entry(id.to_owned()).or_default();
-        if let Some(endpoints) = endpoint_configuration(document)["vpcEndpointIds"].as_array() {
-            api.vpc_endpoints = endpoints
-                .iter()
-                .filter_map(|id| id.as_str().map(str::to_owned))
-                .collect();
-        } else if let Some(endpoint) = query.get("endpointConfigurationVpcEndpointIds") {
-            api.vpc_endpoints = vec![endpoint.clone()];
-        }
-        if let Some(size) = document["x-amazon-apigateway-minimum-compression-size"].as_i64() {
-            api.compression = Some(size);
-        }
-    }
-
-    fn remember_patches(&self, asked: &Asked) {
-        let id = asked
-            .parts
-            .uri
-            .path()
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-        let mut apis = lock(&self.apis);
-        let api = apis.entry(id).or_default();
-        for patch in body["patchOperations"].as_array().into_iter().flatten() {
-            let (path, value) = (
-                patch["path"].as_str().unwrap_or_default(),
-                patch["value"].as_str(),
-            );
-            match (path, patch["op"].as_str().unwrap_or_default()) {
-                ("/minimumCompressionSize", _) => {
-                    api.compression = value.and_then(|size| size.parse().ok());
-                }
-                ("/endpointConfiguration/vpcEndpointIds", "add") => {
-                    api.vpc_endpoints.extend(value.map(str::to_owned));
-                }
-                ("/endpointConfiguration/vpcEndpointIds", "remove") => {
-                    api.vpc_endpoints.retain(|id| Some(id.as_str()) != value);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Writes what moto forgot into an answer that shows one or many REST APIs.
-    fn completed(&self, answer: Answer) -> Answer {
-        rewritten(answer, |body| {
-            match body.get_mut("item").and_then(Value::as_array_mut) {
-                Some(items) => items.iter_mut().for_each(|item| self.complete(item)),
-                None => self.complete(body),
-            }
-        })
-    }
-
-    fn complete(&self, api: &mut Value) {
-        let id = api["id"].as_str().unwrap_or_default();
-        let Some(forgotten) = lock(&self.apis).get(id).cloned() else {
-            return;
-        };
-        api["minimumCompressionSize"] = forgotten.compression.into();
-        if !forgotten.vpc_endpoints.is_empty() {
-            api["endpointConfiguration"]["vpcEndpointIds"] = forgotten.vpc_endpoints.into();
         }
     }
 }
@@ -194,102 +130,19 @@ fn rewritten(answer: Answer, rewrite: impl FnOnce(&mut Value)) -> Answer {
     Response::from_parts(parts, body)
 }
 
-/// The document with what moto cannot do without.
-fn acceptable(mut document: Value) -> Value {
-    if let Some(info) = document["info"].as_object_mut() {
-        info.entry("description").or_insert_with(|| "".into());
-    }
-    let items = document["paths"]
-        .as_object_mut()
-        .into_iter()
-        .flat_map(Map::values_mut);
-    for method in items.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let integration = method
-            .get_mut("x-amazon-apigateway-integration")
-            .and_then(Value::as_object_mut);
-        let is_mock = |kind: Option<&Value>| {
-            kind.and_then(Value::as_str)
-                .is_some_and(|kind| kind.eq_ignore_ascii_case("mock"))
-        };
-        if let Some(mock) = integration.filter(|integration| is_mock(integration.get("type"))) {
-            mock.entry("uri").or_insert_with(|| "".into());
-            mock.entry("httpMethod").or_insert_with(|| "".into());
-        }
-    }
-    document
+/// An answer of the proxy's own with a JSON body.
+fn told(status: u16, body: &Value) -> Answer {
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(Bytes::from(body.to_string()))
+        .expect("building an answer")
 }
 
-fn patches(document: &Value, query: &BTreeMap<String, String>, put: bool) -> Vec<Value> {
-    let replace = |path: &str, value: &str| json!({ "op": "replace", "path": path, "value": value });
-    let mut patches = Vec::new();
-    if put {
-        patches.push(replace(
-            "/description",
-            document["info"]["description"].as_str().unwrap_or_default(),
-        ));
-    }
-    if let Some(kind) = query.get("endpointConfigurationTypes") {
-        patches.push(replace("/endpointConfiguration/types/EDGE", kind));
-    }
-    if document["x-amazon-apigateway-policy"].is_object() {
-        patches.push(replace(
-            "/policy",
-            &document["x-amazon-apigateway-policy"].to_string(),
-        ));
-    }
-    let types = document["x-amazon-apigateway-binary-media-types"].as_array();
-    for (index, kind) in types.into_iter().flatten().filter_map(Value::as_str).enumerate() {
-        // moto's `replace` makes a list of this one type, `add` appends to it.
-        let op = if index == 0 { "replace" } else { "add" };
-        patches.push(json!({ "op": op, "path": "/binaryMediaTypes", "value": kind }));
-    }
-    patches
-}
-
-/// The endpoint configuration of a document: OpenAPI 3 keeps it at the server, Swagger 2.0 at the top.
-fn endpoint_configuration(document: &Value) -> &Value {
-    const KEY: &str = "x-amazon-apigateway-endpoint-configuration";
-    let servers = document["servers"].as_array().into_iter().flatten();
-    servers
-        .map(|server| &server[KEY])
-        .find(|found| found.is_object())
-        .unwrap_or(&document[KEY])
-}
-
-fn id_in(answer: &Answer) -> Option<String> {
-    let body: Value = serde_json::from_slice(answer.body()).ok()?;
-    answer
-        .status()
-        .is_success()
-        .then(|| body["id"].as_str().map(str::to_owned))
-        .flatten()
-}
-
-async fn layer_by_arn(upstream: &Upstream, asked: Asked) -> Answer {
-    let query = call::fields(asked.parts.uri.query().unwrap_or_default());
-    let arn = query.get("Arn").map(String::as_str).unwrap_or_default();
-    // arn:aws:lambda:<region>:<account>:layer:<name>:<version>
-    let mut words = arn.split(':').skip(6);
-    match (words.next(), words.next()) {
-        (Some(name), Some(version)) => {
-            let target = format!("/2018-10-31/layers/{name}/versions/{version}");
-            upstream.ask(&asked, Method::GET, &target, Bytes::new()).await
-        }
-        _ => refusal(
-            "lambda",
-            400,
-            "InvalidParameterValueException",
-            "no layer version ARN",
-        ),
-    }
-}
-
-fn in_lower_case(asked: Asked) -> Asked {
-    let text = String::from_utf8_lossy(&asked.body);
-    let text = text.replace("<Name>Prefix</Name>", "<Name>prefix</Name>");
-    let text = text.replace("<Name>Suffix</Name>", "<Name>suffix</Name>");
-    Asked {
-        parts: asked.parts,
-        body: Bytes::from(text),
-    }
+/// An answer of the proxy's own without a body.
+fn done(status: u16) -> Answer {
+    Response::builder()
+        .status(status)
+        .body(Bytes::new())
+        .expect("building an answer")
 }

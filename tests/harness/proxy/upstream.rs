@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Request, Response, Uri};
@@ -17,6 +17,24 @@ use super::refusal::Answer;
 pub(super) struct Asked {
     pub(super) parts: Parts,
     pub(super) body: Bytes,
+}
+
+impl Asked {
+    /// The same caller, asking another service. None where the request is not signed.
+    pub(super) fn signed_for(&self, service: &str) -> Option<Asked> {
+        let mut like = self.clone();
+        let signature = like.parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (before, scope) = signature.split_once("Credential=")?;
+        let (credential, after) = scope.split_once(',')?;
+        let mut words: Vec<&str> = credential.split('/').collect();
+        *words.get_mut(3)? = service;
+        let signature = format!("{before}Credential={},{after}", words.join("/"));
+        like.parts.headers.insert(AUTHORIZATION, signature.parse().ok()?);
+        for header in ["x-amz-target", "content-type"] {
+            like.parts.headers.remove(header);
+        }
+        Some(like)
+    }
 }
 
 /// The emulator behind a proxy.

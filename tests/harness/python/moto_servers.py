@@ -28,6 +28,12 @@ READS = {
     "apigateway": ("GET", "/restapis", "", {}),
     "s3": ("GET", "/", "", {}),
     "logs": ("POST", "/", "{}", {"X-Amz-Target": "Logs_20140328.DescribeLogGroups"}),
+    "sns": ("POST", "/", "Action=ListTopics&Version=2010-03-31", {}),
+    "sqs": ("POST", "/", "{}", {"X-Amz-Target": "AmazonSQS.ListQueues"}),
+    "events": ("POST", "/", "{}", {"X-Amz-Target": "AWSEvents.ListRules"}),
+    "kinesis": ("POST", "/", "{}", {"X-Amz-Target": "Kinesis_20131202.ListStreams"}),
+    "dynamodb": ("POST", "/", "{}", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}),
+    "acm": ("POST", "/", "{}", {"X-Amz-Target": "CertificateManager.ListCertificates"}),
 }
 
 

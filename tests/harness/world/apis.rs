@@ -1,12 +1,10 @@
 //! REST APIs: resources, methods, integrations, authorizers and stages, each by its name instead of its id.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{Integration, Method, RestApi};
 use serde_json::{Map, Value, json};
 
-use super::{IDENTITY, answered, sorted};
+use super::{IDENTITY, answered, numbered, sorted};
 use crate::account::Account;
 
 /// APIs by title; several of one title get a number.
@@ -26,29 +24,7 @@ pub(super) async fn read(account: &Account) -> Value {
     for api in &listed {
         described.push((api.name().unwrap_or_default().to_owned(), one(&client, api).await));
     }
-    // Ids are random: among APIs of one title the order is that of their content.
-    described.sort_by_key(|(title, api)| (title.clone(), super::bare(api, &BTreeMap::new()).to_string()));
-    let mut apis = Map::new();
-    for (title, api) in described {
-        let same = apis
-            .keys()
-            .filter(|key| **key == title || key.starts_with(&format!("{title} #")))
-            .count();
-        let key = if same == 0 {
-            title
-        } else {
-            format!("{title} #{}", same + 1)
-        };
-        apis.insert(key, api);
-    }
-    apis.into()
-}
-
-/// A word for each API's id, for wherever it stands inside other values.
-pub(super) fn words(apis: &Value) -> BTreeMap<String, String> {
-    let each = apis.as_object().into_iter().flatten();
-    each.filter_map(|(name, api)| Some((api[IDENTITY]["id"].as_str()?.to_owned(), format!("<api {name}>"))))
-        .collect()
+    numbered(described)
 }
 
 async fn one(client: &Client, api: &RestApi) -> Value {

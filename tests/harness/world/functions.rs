@@ -1,4 +1,4 @@
-//! Lambda functions and event source mappings.
+//! Lambda functions.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -84,32 +84,4 @@ async fn resource_policy(lambda: &Client, name: &str) -> Value {
         }
         Err(error) => answered("GetPolicy", Err(error)),
     }
-}
-
-pub(super) async fn event_sources(account: &Account) -> Value {
-    let lambda = account.lambda();
-    let asked = lambda
-        .list_event_source_mappings()
-        .into_paginator()
-        .items()
-        .send();
-    let mut mappings = Map::new();
-    for one in answered("ListEventSourceMappings", asked.try_collect().await) {
-        let key = format!(
-            "{} to {}",
-            one.event_source_arn().unwrap_or_default(),
-            one.function_arn().unwrap_or_default()
-        );
-        let twice = mappings.insert(
-            key.clone(),
-            json!({
-                "batch_size": one.batch_size(),
-                "window": one.maximum_batching_window_in_seconds(),
-                "state": one.state(),
-                IDENTITY: { "uuid": one.uuid() },
-            }),
-        );
-        assert!(twice.is_none(), "the account has two event source mappings {key}");
-    }
-    mappings.into()
 }

@@ -2,11 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{IDENTITY, answered, policy};
+use super::{IDENTITY, answered, policy, split_mark};
 use crate::account::Account;
-
-/// The tag in which grail leaves its mark on a role.
-const MARK: &str = "grail";
 
 pub(super) async fn read(account: &Account) -> Value {
     let iam = account.iam();
@@ -22,16 +19,8 @@ pub(super) async fn read(account: &Account) -> Value {
     let mut roles = Map::new();
     for role in listed {
         let name = role.role_name();
-        let mut tags = Map::new();
-        let mut mark = Value::Null;
-        for tag in answered("ListRoleTags", iam.list_role_tags().role_name(name).send().await).tags() {
-            match tag.key() {
-                MARK => mark = tag.value().into(),
-                key => {
-                    tags.insert(key.to_owned(), tag.value().into());
-                }
-            }
-        }
+        let tagged = answered("ListRoleTags", iam.list_role_tags().role_name(name).send().await);
+        let (tags, mark) = split_mark(tagged.tags().iter().map(|tag| (tag.key(), tag.value())));
         roles.insert(
             name.to_owned(),
             json!({

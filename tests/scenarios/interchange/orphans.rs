@@ -34,6 +34,8 @@ fn after_a_failure(fixture: Fixture, stage: &'static str, on: On, left: &[(&str,
         ("PutRolePolicy", "RoleName", "roles"),
         ("CreateFunction", "FunctionName", "functions"),
         ("ImportRestApi", "title", "rest_apis"),
+        ("CreateApi", "name", "websocket_apis"),
+        ("CreateDomainName", "domainName", "domains"),
     ] {
         for call in writes.named(operation).iter() {
             let name = [&call.body, &call.body["info"]]
@@ -68,6 +70,85 @@ fn an_api_that_nobody_records_is_taken_over() {
 fn some_of_many_functions_that_nobody_records_are_taken_over() {
     let on = On::operation("CreateRole").nth(3);
     after_a_failure(fixtures::BLUEPRINTS, "dev", on, &[]);
+}
+
+#[test]
+fn a_rule_that_nobody_records_is_taken_over() {
+    let left = [
+        ("rules", "timer-dev-hourly-event"),
+        ("rules", "timer-dev-pulse-event"),
+    ];
+    after_a_failure(fixtures::SCHEDULES, "dev", On::operation("PutRule").nth(3), &left);
+}
+
+#[test]
+fn notifications_that_nobody_records_are_taken_over() {
+    let on = On::operation("PutBucketNotificationConfiguration").nth(3);
+    after_a_failure(fixtures::BUCKETS, "dev", on, &[("functions", "album-dev-forget")]);
+}
+
+#[test]
+fn subscriptions_that_nobody_records_are_taken_over() {
+    const LEFT: &str = "arn:aws:sns:us-east-1:123456789012:herald-news to \
+                        arn:aws:lambda:us-east-1:123456789012:function:herald-dev-reader";
+    let on = On::operation("Subscribe").nth(3);
+    after_a_failure(fixtures::TOPICS, "dev", on, &[("subscriptions", LEFT)]);
+}
+
+#[test]
+fn mappings_of_queues_that_nobody_records_are_taken_over() {
+    const LEFT: &str = "arn:aws:sqs:us-east-1:123456789012:mill-flour to \
+                        arn:aws:lambda:us-east-1:123456789012:function:mill-dev-baker";
+    let on = On::operation("CreateEventSourceMapping").nth(3);
+    after_a_failure(fixtures::QUEUES, "dev", on, &[("event_sources", LEFT)]);
+}
+
+#[test]
+fn mappings_of_streams_that_nobody_records_are_taken_over() {
+    let on = On::operation("CreateEventSourceMapping").nth(4);
+    after_a_failure(
+        fixtures::STREAMS,
+        "dev",
+        on,
+        &[("functions", "river-dev-warning")],
+    );
+}
+
+#[test]
+fn a_websocket_api_with_half_its_routes_that_nobody_records_is_taken_over() {
+    let left = [("websocket_apis", "chat-dev-websocket-api")];
+    after_a_failure(
+        fixtures::WEBSOCKET,
+        "dev",
+        On::operation("CreateRoute").nth(3),
+        &left,
+    );
+}
+
+#[test]
+fn a_websocket_api_without_a_stage_that_nobody_records_is_taken_over() {
+    let left = [("websocket_apis", "chat-dev-websocket-api")];
+    after_a_failure(fixtures::WEBSOCKET, "dev", On::operation("CreateStage"), &left);
+}
+
+#[test]
+fn a_mapped_domain_that_nobody_records_is_taken_over() {
+    let left = [("domains", "shop.window.example.com"), ("rest_apis", "window")];
+    after_a_failure(fixtures::DOMAINS, "prod", On::operation("CreateApi"), &left);
+}
+
+#[test]
+fn a_layer_that_nobody_records_is_taken_over() {
+    let left = [
+        ("layers", "post-dev-managed-layer"),
+        ("functions", "post-dev-sorter"),
+    ];
+    after_a_failure(
+        fixtures::LAYERED,
+        "dev",
+        On::operation("CreateFunction").nth(2),
+        &left,
+    );
 }
 
 /// Nothing shows that a role without a function is ours: its name alone is no proof.

@@ -29,12 +29,12 @@ impl Stand {
         let moto = Moto::start();
         let proxy = Proxy::before_moto(&moto.endpoint());
         let account = Account::at(&proxy.quiet_endpoint());
-        fixture.prepare(&account);
+        let project = fixture.prepared(&account);
         Stand {
             before: World::read(&account),
             proxy,
             account,
-            project: fixture.project(),
+            project,
             fixture,
             stage,
             _moto: moto,
@@ -163,6 +163,7 @@ impl Stand {
                 clean.project.write(&name, &text);
             }
         }
+        self.fixture.fit(&clean.account, &clean.project);
         clean.writes_of(&["deploy"]);
         let [now, clean] = [self.world(), clean.world()].map(|world| {
             let mut value = world.comparable();
@@ -227,8 +228,14 @@ fn without_id(statement: &Value) -> String {
     statement.to_string()
 }
 
+/// Names in alphabetical order; ` x3` behind a name means three of them.
 fn sorted(names: &[&str]) -> Vec<String> {
-    let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let each = names.iter().flat_map(|word| {
+        let (name, times) = word.split_once(" x").unwrap_or((word, "1"));
+        let times = times.parse().unwrap_or_else(|_| panic!("{word} has no number"));
+        std::iter::repeat_n(name.to_owned(), times)
+    });
+    let mut names: Vec<String> = each.collect();
     names.sort_unstable();
     names
 }

@@ -22,7 +22,7 @@ pub(super) struct Story {
     pub(super) prepare: fn(&Project),
     /// What grail's plan shows after a deployment by Chalice.
     pub(super) planned: &'static [&'static str],
-    /// The write calls with which grail takes over what Chalice made.
+    /// The write calls with which grail takes over what Chalice made; ` x3` behind a name means three of them.
     pub(super) adopted: &'static [&'static str],
     /// The write calls of grail after an unchanged redeployment by Chalice.
     pub(super) settled: &'static [&'static str],
@@ -145,6 +145,92 @@ pub(super) const BLUEPRINTS: Story = Story {
         "UpdateFunctionConfiguration",
         "UpdateFunctionConfiguration",
     ],
+};
+
+pub(super) const SCHEDULES: Story = Story {
+    fixture: fixtures::SCHEDULES,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    followed: &[],
+    edit: |project| {
+        project.edit("app.py", "rate(1 hour)", "rate(2 hours)");
+        project.edit(
+            "app.py",
+            "Whether anybody is there",
+            "Whether anybody is still there",
+        );
+        project.edit("app.py", "\"aws.ec2\"", "\"aws.ecs\"");
+    },
+    edited: &["PutRule x3", "UpdateFunctionCode x6"],
+};
+
+pub(super) const BUCKETS: Story = Story {
+    fixture: fixtures::BUCKETS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    followed: &[],
+    edit: |project| {
+        project.edit("app.py", "suffix=\".png\"", "suffix=\".gif\"");
+        project.edit("app.py", ", \"s3:ObjectRemoved:DeleteMarkerCreated\"", "");
+    },
+    edited: &["PutBucketNotificationConfiguration", "UpdateFunctionCode x5"],
+};
+
+pub(super) const TOPICS: Story = Story {
+    fixture: fixtures::TOPICS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    followed: &[],
+    edit: |project| project.configure(|config| config["lambda_memory_size"] = json!(256)),
+    edited: &["UpdateFunctionConfiguration x3"],
+};
+
+pub(super) const QUEUES: Story = Story {
+    fixture: fixtures::QUEUES,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    // Chalice does not take the limit away.
+    followed: &["UpdateEventSourceMapping"],
+    edit: |project| {
+        project.edit("app.py", ", maximum_concurrency=2", "");
+        project.edit(
+            "app.py",
+            "mill-bran\", batch_size=10",
+            "mill-bran\", batch_size=9",
+        );
+    },
+    edited: &["UpdateEventSourceMapping x2", "UpdateFunctionCode x4"],
+};
+
+pub(super) const STREAMS: Story = Story {
+    fixture: fixtures::STREAMS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    followed: &[],
+    edit: |project| {
+        project.edit("app.py", "batch_size=50", "batch_size=60");
+        project.edit(
+            "app.py",
+            "maximum_batching_window_in_seconds=2",
+            "maximum_batching_window_in_seconds=4",
+        );
+    },
+    edited: &["UpdateEventSourceMapping x2", "UpdateFunctionCode x4"],
 };
 
 impl Story {

@@ -47,6 +47,76 @@ async fn an_answer_that_cannot_be_read_is_a_maybe() {
     assert_eq!(stands(&failed), (Effect::Maybe, Retry::After(AFTER_MAYBE), false));
 }
 
+/// Whatever stands in front of a service answers in HTML. In every protocol that is an answer: nothing is on its way any more,
+/// so nobody waits for a request that may still arrive.
+#[tokio::test]
+async fn any_answer_at_all_is_no_lost_request() {
+    for (status, body) in [
+        (500, ""),
+        (502, "<html>Bad Gateway</html>"),
+        (503, "{\"message\": \"Service Unavailable\"}"),
+        (504, "<html>Gateway Time-out</html>"),
+        (200, "<html>Hello</html>"),
+    ] {
+        let context = Canned::new((0..5).map(|_| reply(status, body))).context();
+        let clients = &context.clients;
+        let failures = [
+            clients
+                .lambda
+                .write()
+                .publish_version()
+                .function_name("f")
+                .send()
+                .await
+                .wrote("lambda:x")
+                .err(),
+            clients
+                .iam
+                .write()
+                .create_role()
+                .role_name("r")
+                .assume_role_policy_document("{}")
+                .send()
+                .await
+                .wrote("iam:x")
+                .err(),
+            clients
+                .apigateway
+                .write()
+                .create_deployment()
+                .rest_api_id("a")
+                .send()
+                .await
+                .wrote("apigateway:x")
+                .err(),
+            clients
+                .logs
+                .write()
+                .create_log_group()
+                .log_group_name("g")
+                .send()
+                .await
+                .wrote("logs:x")
+                .err(),
+            clients
+                .s3
+                .write()
+                .create_bucket()
+                .bucket("b")
+                .send()
+                .await
+                .wrote("s3:x")
+                .err(),
+        ];
+        for failed in failures.iter().flatten() {
+            assert!(!failed.unanswered, "{status}: {}", failed.chain());
+            assert_eq!(failed.effect, Effect::Maybe, "{status}: {}", failed.chain());
+        }
+        let failed = failures.iter().flatten().count();
+        assert!(failed == 5 || status == 200, "{failed} of 5 failed with {status}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_never_sent_had_no_effect() {
     let context = Canned::new([]).context();

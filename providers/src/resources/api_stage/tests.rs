@@ -327,6 +327,11 @@ async fn doubt_and_throttling() {
         created(&cloud, &spec('a')).await.unwrap_err().effect,
         Effect::Maybe
     );
+    // An answer without the one thing that is needed of it is an answer: nobody waits for a lost request.
+    for answer in [reply(201, "{}"), refusal(500, "InternalFailure", "x")] {
+        let failure = created(&Canned::new([answer]), &spec('a')).await.unwrap_err();
+        assert_eq!((failure.effect, failure.unanswered), (Effect::Maybe, false));
+    }
     let cloud = Canned::new([refusal(429, "TooManyRequestsException", "Rate exceeded")]);
     let failure = created(&cloud, &spec('a')).await.unwrap_err();
     assert!(matches!(failure.retry, Retry::Await { after, .. } if after == Duration::from_secs(5)));

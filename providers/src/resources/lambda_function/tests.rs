@@ -462,7 +462,7 @@ async fn what_is_gone_is_deleted() {
 async fn the_way_back_has_the_environment_in_clear_and_the_old_zip() {
     let stand = bare(vec![there(json!({}))], Some(zip("one")));
     let secured = stand.provider.secure(&stand.remote(ARN, &spec())).await.unwrap();
-    assert!(secured.secret);
+    assert!(secured.secret && secured.lost.is_empty());
     assert_eq!(secured.spec["environment"], json!({"TABLE": "orders"}));
     assert_eq!(secured.spec["code"], zip("one").code);
     assert_eq!(secured.artifacts, [Digest(zip("one").code["artifact"].as_str().unwrap().to_owned())]);
@@ -473,6 +473,7 @@ async fn the_way_back_has_the_environment_in_clear_and_the_old_zip() {
     let lost = bare(vec![there(json!({})), there(json!({})), refusal(404, "NoSuchKey", "gone"), taken("Successful")], None);
     let secured = lost.provider.secure(&lost.remote(ARN, &spec())).await.unwrap();
     assert!(secured.artifacts.is_empty());
+    assert_eq!(secured.lost.iter().map(|lost| lost.field.as_str()).collect::<Vec<_>>(), ["code", "architecture"]);
     // All but the code can still be taken back.
     lost.update(ARN, &with(json!({"memory": 512, "code": secured.spec["code"]})), &secured.spec).await.unwrap();
     let failure = lost.update(ARN, &with(json!({"code": zip("two").code})), &secured.spec).await.unwrap_err();

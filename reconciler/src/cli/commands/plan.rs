@@ -41,6 +41,11 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
     let desired = wish?.lower(&connected.cloud.account())?;
     seen?;
     let plan = pass.session.preview(&desired, &consent(&args.wish)).await?;
+    let mut events = report::sink(settings, "plan");
+    pass.session
+        .unverified()
+        .iter()
+        .for_each(|event| events.emit(event));
     if let Some(path) = &args.out {
         std::fs::write(path, report::plan::json(&plan))
             .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))?;

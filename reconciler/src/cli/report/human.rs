@@ -67,6 +67,8 @@ struct Tally {
     updated: usize,
     deleted: usize,
     restored: usize,
+    /// Of those restored, how many are not all that they were.
+    lost: usize,
 }
 
 impl Terminal {
@@ -226,7 +228,13 @@ impl Terminal {
             self.say(&line);
         }
         if let Some(lost) = lost {
-            let line = format!("      {} {}", self.paint.bad("but:"), indented(lost));
+            self.tally.lost += 1;
+            let but = self.paint.bad("but:");
+            let line = if self.speaks() {
+                format!("      {but} {}", indented(lost))
+            } else {
+                format!("  {id} is as it was, {but} {}", indented(lost))
+            };
             self.say(&line);
         }
     }

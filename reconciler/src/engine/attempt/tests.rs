@@ -69,6 +69,7 @@ fn wish() -> Target {
         token: token(),
         only: None,
         may_replace: false,
+        lost: Vec::new(),
     })
 }
 

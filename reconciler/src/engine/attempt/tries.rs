@@ -32,7 +32,9 @@ impl Attempt {
         now: Time,
     ) -> Move {
         let diff = match rules.diff(&Template::Lit(wish.form.clone()), &remote) {
-            Ok(diff) => diff,
+            Ok(diff) => diff.without(&wish.lost),
+            // Not even the form is whole: nothing can be brought back with it.
+            Err(_) if !wish.lost.is_empty() => return Move::Settled(Some(remote)),
             Err(problems) => return Move::Refused(invalid(&problems)),
         };
         let (diff, theirs, want) = match &wish.only {
@@ -49,6 +51,9 @@ impl Attempt {
             return Move::Settled(Some(remote));
         }
         if diff.replaces() {
+            if !wish.lost.is_empty() {
+                return Move::Settled(Some(remote));
+            }
             if may_replace {
                 return self.try_call(Call::delete(&remote), limits, now);
             }
@@ -244,7 +249,9 @@ impl Attempt {
     pub(super) fn is_meant(&self, remote: &Remote) -> bool {
         let known = self.claim.handles.is_empty() || self.claim.handles.contains(&remote.handle);
         let marked = matches!(&remote.proof, Proof::Mark(token) if self.claim.tokens.contains(token));
-        (known || marked) && self.is_ours(remote)
+        let same = self.claim.proof.as_ref();
+        let same = same.is_none_or(|proof| proof.continues_in(&remote.proof));
+        (known || marked) && same && self.is_ours(remote)
     }
 
     pub(super) fn is_ours(&self, remote: &Remote) -> bool {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use grail_state::txn::{Back, Touched};
-use grail_state::{Entry, Keep, PreImage, Proof, Record, Remote, ResourceId, StepToken};
+use grail_state::{Entry, Keep, Lost, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
 use super::job::{Job, Lanes, Stage};
@@ -56,10 +56,11 @@ impl Machine {
         let mut job = Job::new(id.clone());
         job.attempts = self.unmake(touched);
         if let PreImage::Present { remote, record } = &touched.pre {
-            match self.whole(touched, remote) {
+            match self.whole(id, touched, remote) {
                 Ok((form, lost)) => {
+                    let fields = lost.iter().map(|lost| lost.field.clone()).collect();
                     job.lost = lost;
-                    let attempt = self.remake(id, touched, remote, record.as_ref(), form);
+                    let attempt = self.remake(id, touched, (remote, record.as_ref()), form, fields);
                     job.attempts.push_back(attempt);
                 }
                 Err(why) => job.blocked = Some(why),
@@ -81,6 +82,7 @@ impl Machine {
                 record: Some(made.clone()),
             };
             let claim = Claim {
+                proof: None,
                 handles: BTreeSet::from([made.handle.clone()]),
                 tokens: tokens.clone(),
                 form: None,
@@ -101,6 +103,7 @@ impl Machine {
             };
             let known = touched.made.iter().map(|made| made.handle.clone());
             let claim = Claim {
+                proof: None,
                 handles: BTreeSet::new(),
                 tokens,
                 form: Some(spec),
@@ -115,9 +118,9 @@ impl Machine {
         &self,
         id: &ResourceId,
         touched: &Touched,
-        remote: &Remote,
-        record: Option<&Record>,
+        (remote, record): (&Remote, Option<&Record>),
         form: Value,
+        lost: Vec<String>,
     ) -> Attempt {
         let token = self.back_token(id, touched);
         let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
@@ -128,10 +131,12 @@ impl Machine {
             // What died and is made again is ours as a whole.
             only: (!touched.died || deleting).then(|| (own, remote.spec.clone())),
             may_replace: true,
+            lost,
         };
         let mut tokens = self.txn.tokens_of(id);
         tokens.insert(token.clone());
         let claim = Claim {
+            proof: None,
             handles: BTreeSet::from([remote.handle.clone()]),
             tokens,
             form: Some(remote.spec.clone()),
@@ -146,14 +151,19 @@ impl Machine {
         self.patiently(Target::Be(wish), look, claim)
     }
 
-    /// The whole form of the pre-image, and what of it is lost.
-    fn whole(&self, touched: &Touched, remote: &Remote) -> Result<(Value, Option<String>), String> {
-        match &touched.keep {
-            Keep::Nothing => Ok((remote.spec.clone(), None)),
-            Keep::Plain { spec, .. } => Ok((spec.clone(), None)),
-            Keep::Sealed { sealed, .. } => Ok((self.unseal.unseal(sealed)?, None)),
-            Keep::Unavailable { why } => Ok((remote.spec.clone(), Some(why.clone()))),
-        }
+    /// The form of the pre-image, whole but for what is lost.
+    fn whole(
+        &self,
+        id: &ResourceId,
+        touched: &Touched,
+        remote: &Remote,
+    ) -> Result<(Value, Vec<Lost>), String> {
+        let form = match &touched.keep {
+            Keep::Nothing | Keep::Unavailable { .. } => remote.spec.clone(),
+            Keep::Plain { spec, .. } => spec.clone(),
+            Keep::Sealed { sealed, .. } => self.unseal.unseal(sealed)?,
+        };
+        Ok((form, self.lost_with(id, &touched.keep, &remote.spec)))
     }
 
     /// The mark of what is made again: the same in every process that goes this way back.
@@ -171,19 +181,25 @@ impl Machine {
     }
 
     pub(super) fn conclude_restore(&mut self, job: usize) {
+        let at = Some(self.wall());
         let Some(entry) = self.jobs.get_mut(job) else {
             return;
         };
         let (id, last) = (entry.id.clone(), entry.last.take());
-        let record = self
-            .txn
-            .touched()
-            .get(&id)
-            .and_then(|touched| Some(restored(touched.pre_record()?, last?)));
-        self.note(Entry::Restored { id, record }, Then::Finish(job));
+        let touched = self.txn.touched().get(&id);
+        if let Some(touched) = touched
+            && let PreImage::Present { remote, .. } = &touched.pre
+        {
+            entry.loss = entry.loss(touched, remote, last.as_ref());
+        }
+        let record = touched.and_then(|touched| Some(restored(touched.pre_record()?, last?)));
+        self.note(Entry::Restored { id, record, at }, Then::Finish(job));
     }
 
     pub(super) fn refuse_restore(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
+        if self.lose_with_parent(job) {
+            return;
+        }
         let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
             return;
         };
@@ -192,6 +208,7 @@ impl Machine {
         let stuck = Entry::Stuck {
             id: id.clone(),
             why: why.clone(),
+            at: Some(self.wall()),
         };
         self.note(stuck, Then::Nothing);
         // It never finishes, so that what waits for it stays; its slot is for the others.
@@ -219,17 +236,18 @@ impl Machine {
 
     /// Events for what has become durable.
     pub(super) fn told_by(&self, entry: &Entry, then: Then, out: &mut Vec<Output>) {
+        let job = match then {
+            Then::Finish(job) => self.jobs.get(job),
+            _ => None,
+        };
         match entry {
             Entry::Commit { .. } => out.push(Output::Emit(Event::Committed)),
-            Entry::Swept { id, handle } => out.push(Output::Emit(Event::Swept {
+            Entry::Swept { .. } if job.is_some_and(|job| job.left) => {}
+            Entry::Swept { id, handle, .. } => out.push(Output::Emit(Event::Swept {
                 id: id.clone(),
                 handle: handle.clone(),
             })),
             Entry::Restored { id, .. } => {
-                let job = match then {
-                    Then::Finish(job) => self.jobs.get(job),
-                    _ => None,
-                };
                 for path in job.into_iter().flat_map(|job| &job.theirs) {
                     out.push(Output::Emit(Event::Said {
                         code: "restore.foreign".to_owned(),
@@ -239,7 +257,7 @@ impl Machine {
                 }
                 out.push(Output::Emit(Event::Restored {
                     id: id.clone(),
-                    lost: job.and_then(|job| job.lost.clone()),
+                    lost: job.and_then(|job| job.loss.clone()),
                 }));
             }
             _ => {}

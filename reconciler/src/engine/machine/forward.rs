@@ -88,9 +88,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn secured(&mut self, ticket: Ticket, keep: Keep) {
+    pub(super) fn secured(&mut self, ticket: Ticket, keep: Keep, out: &mut Vec<Output>) {
         if ticket.run != self.run || self.stage != Stage::Build {
             return;
+        }
+        if let Some(step) = self.step(ticket.job) {
+            self.tell_lost(&step, &keep, out);
         }
         if let Some(job) = self.jobs.get_mut(ticket.job) {
             job.securing = false;
@@ -110,9 +113,14 @@ impl Machine {
             // The slot is for calls; the answer resumes it.
             return self.frontier.pause(job);
         }
+        let keep = entry.keep.as_ref();
         let Some(step) = self.step(job) else {
             return;
         };
+        if self.waits_for_commit(&step, keep) {
+            self.postponed.insert(step.id);
+            return self.frontier.finish(job);
+        }
         match self.prepare(&step) {
             Ok(Prepared::Write(attempt)) => {
                 let intent = self.intent(&step, job);
@@ -139,12 +147,13 @@ impl Machine {
     }
 
     pub(super) fn conclude_build(&mut self, job: usize) {
+        let at = Some(self.wall());
         let (Some(step), Some(entry)) = (self.step(job), self.jobs.get_mut(job)) else {
             return;
         };
         let id = entry.id.clone();
         let entry = match entry.last.take() {
-            None => Entry::Gone { id },
+            None => Entry::Gone { id, at },
             Some(remote) => {
                 let beside = self.beside(&step).is_some();
                 let old = self.txn.records().get(&id).filter(|_| !beside);
@@ -154,7 +163,7 @@ impl Machine {
                     _ => Some(self.token(&id)),
                 };
                 let record = record_of(&step, remote, token);
-                Entry::Done { id, record }
+                Entry::Done { id, record, at }
             }
         };
         self.note(entry, Then::Finish(job));
@@ -175,6 +184,7 @@ impl Machine {
                 id: id.clone(),
                 maybe: refusal.maybe,
                 why: refusal.why.clone(),
+                at: Some(self.wall()),
             };
             self.note(failed, Then::Nothing);
         }
@@ -213,14 +223,15 @@ impl Machine {
         notes.append(&mut self.notes);
         notes.retain(|id, note| self.txn.records().get(id) != note.as_ref());
         let alive = self.wanted_things(plan);
-        let sweep = plan
-            .sweep
-            .iter()
+        let postponed = plan.build.iter().filter(|step| self.postponed.contains(&step.id));
+        let sweep = postponed
+            .chain(&plan.sweep)
             .filter_map(doomed_by)
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
         self.stage = Stage::Commit;
-        self.note(Entry::Commit { sweep, notes }, Then::Sweep);
+        let at = Some(self.wall());
+        self.note(Entry::Commit { sweep, notes, at }, Then::Sweep);
     }
 
     /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was
@@ -277,6 +288,7 @@ fn doomed_by(step: &Step) -> Option<Doomed> {
         outputs: have.outputs.clone(),
         depends_on: step.depends_on.clone(),
         rank: step.rank,
+        proof: have.proof.clone(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use grail_providers::port::{Lane, RuleBook};
 use grail_state::journal::Doomed;
-use grail_state::{Keep, Kind, Remote, ResourceId};
+use grail_state::{Keep, Kind, Lost, Remote, ResourceId};
 use serde_json::Value;
 
 use crate::engine::attempt::Attempt;
@@ -70,8 +70,12 @@ pub(super) struct Job {
     pub(super) last: Option<Remote>,
     /// Fields that others changed and that were left.
     pub(super) theirs: Vec<String>,
-    /// What could not be brought back.
-    pub(super) lost: Option<String>,
+    /// What could not be kept of it for its way back.
+    pub(super) lost: Vec<Lost>,
+    /// What was not brought back, in words.
+    pub(super) loss: Option<String>,
+    /// True if what stands under its name is not what was to be removed, and was left alone.
+    pub(super) left: bool,
     /// Why it cannot even be tried.
     pub(super) blocked: Option<String>,
 }
@@ -91,7 +95,9 @@ impl Job {
             started: None,
             last: None,
             theirs: Vec::new(),
-            lost: None,
+            lost: Vec::new(),
+            loss: None,
+            left: false,
             blocked: None,
         }
     }

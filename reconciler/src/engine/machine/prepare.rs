@@ -47,6 +47,7 @@ impl Machine {
                 token: token.clone(),
                 only: None,
                 may_replace: false,
+                lost: Vec::new(),
             })
         };
         if let Action::Create { .. } = step.action {

@@ -1,4 +1,8 @@
 //! After the commit: deleting what cannot be taken back. Dependents first; a refusal does not stop the rest.
+//!
+//! What this pass has not seen itself (what an earlier one left over, or was deleting when it died) is looked at first: a
+//! name that is free again may be somebody else's by now. What is there is deleted only if it bears what the doomed thing
+//! bore.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,6 +15,7 @@ use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target};
 use crate::engine::call::{Call, Look};
 use crate::engine::frontier::{Frontier, Node};
 use crate::event::{Event, Outcome};
+use crate::plan::{Action, Step, Why};
 
 impl Machine {
     pub(super) fn enter_sweep(&mut self) {
@@ -49,8 +54,11 @@ impl Machine {
             attempts: self.limits.attempts,
             refusals: 0,
         };
+        let rules = self.rules.rules(&thing.id.kind);
+        let nameable = rules.is_none_or(|rules| rules.name_bound());
         let claim = Claim {
             handles: BTreeSet::from([thing.handle.clone()]),
+            proof: nameable.then(|| thing.proof.clone()),
             ..Claim::default()
         };
         let look = Look {
@@ -59,15 +67,29 @@ impl Machine {
             token: None,
             record: Some(thing.to_record()),
         };
-        let call = Call::Delete {
-            handle: thing.handle.clone(),
-            spec: thing.spec.clone(),
-            outputs: thing.outputs.clone(),
-        };
+        let mut attempt = Attempt::looking(Target::NotBe, look, claim, patience);
+        if self.was_planned(&thing) {
+            attempt = attempt.calling(Call::Delete {
+                handle: thing.handle.clone(),
+                spec: thing.spec.clone(),
+                outputs: thing.outputs.clone(),
+            });
+        }
         let mut job = Job::new(thing.id.clone());
-        job.attempts = VecDeque::from([Attempt::looking(Target::NotBe, look, claim, patience).calling(call)]);
+        job.attempts = VecDeque::from([attempt]);
         job.doomed = Some(thing);
         job
+    }
+
+    /// Whether this pass has planned the deletion from what it saw, or from what the record says where it could see nothing.
+    fn was_planned(&self, thing: &Doomed) -> bool {
+        let is_it = |step: &Step| {
+            step.why != Why::LeftOver
+                && matches!(step.action, Action::Delete { .. })
+                && step.resource == thing.id
+                && step.have.as_ref().is_some_and(|have| have.handle == thing.handle)
+        };
+        self.plan.iter().flat_map(|plan| plan.steps()).any(is_it)
     }
 
     pub(super) fn conclude_sweep(&mut self, job: usize) {
@@ -75,6 +97,7 @@ impl Machine {
             let swept = Entry::Swept {
                 id: thing.id,
                 handle: thing.handle,
+                at: Some(self.wall()),
             };
             self.note(swept, Then::Finish(job));
         }
@@ -89,6 +112,7 @@ impl Machine {
             id: id.clone(),
             maybe: refusal.maybe,
             why: refusal.why.clone(),
+            at: Some(self.wall()),
         };
         self.note(failed, Then::Finish(job));
         out.push(Output::Emit(Event::Failed {

@@ -254,7 +254,7 @@ impl Run<'_> {
         for before in step.after.iter().filter(|_| !aborting) {
             let needed = &self.plan.build[before.0 as usize].resource;
             let ended = |entry: &Entry| match entry {
-                Entry::Done { id, .. } | Entry::Gone { id } => id == needed,
+                Entry::Done { id, .. } | Entry::Gone { id, .. } => id == needed,
                 _ => false,
             };
             assert!(

@@ -67,9 +67,12 @@ impl Session<'_> {
     /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
     /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
     async fn observe_rivals(&mut self) -> Result<(), EngineError> {
+        // Whether ours is alive is not known where the look at it failed: nothing may follow from that.
+        let unseen: BTreeSet<_> = self.failures.iter().map(|failed| &failed.id).collect();
         let rivals: Vec<_> = self
             .rivals
             .iter()
+            .filter(|(id, _)| !unseen.contains(id))
             .filter_map(|(id, theirs)| {
                 let ours = self.txn.records().get(id)?;
                 (ours.handle != theirs.handle).then(|| (id.clone(), ours.clone(), theirs.clone()))
@@ -129,6 +132,7 @@ impl Session<'_> {
             outputs: remote.outputs.clone(),
             depends_on: BTreeSet::new(),
             rank: theirs.rank,
+            proof: remote.proof.clone(),
         })
     }
 

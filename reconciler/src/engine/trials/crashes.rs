@@ -1,13 +1,16 @@
 //! Death at every write and after every journal entry, and then every next command: the same goal, another goal, back to
 //! where it began, `delete`, `rollback`.
 
+use std::time::Duration;
+
 use super::app::App;
 use super::corpus::{full, mixed, plans, small};
 use super::faults::Scene;
 use super::ground::{Command, Ground};
 use super::oracle::{Worlds, assert_same, check_recorded, check_still, towards, undisturbed};
 use super::tally::Tally;
-use crate::event::Outcome;
+use crate::engine::StopSignal;
+use crate::event::{Event, Outcome};
 use grail_providers::fake::Physics;
 
 /// What comes after a death, with the world that it must lead to (ids apart).
@@ -106,6 +109,44 @@ async fn after_death(
         go_back(&die().await.revived(), scene, &case).await;
     };
     tally.case(case.clone(), trial).await;
+}
+
+/// A sweep may last long after the last announcement: what the dead process sent at its end may still arrive.
+#[tokio::test(start_paused = true)]
+async fn after_a_long_sweep_what_was_sent_last_is_waited_for() {
+    let physics = Physics {
+        dropped_arrive: true,
+        ..Physics::default()
+    };
+    let ground = Ground::with(physics);
+    ground.deploy(&full()).await;
+    let fork = ground.fork();
+    fork.run(&Command::Delete).await.unwrap();
+    // The role goes last, long after the commit.
+    ground.cloud.die_in(fork.cloud.writes() - 1, false);
+    let begun = ground.cloud.log().len();
+    run_to_death(&ground, &Command::Delete).await;
+    let log = ground.cloud.log();
+    let times: Vec<_> = log[begun..]
+        .iter()
+        .filter(|call| call.write)
+        .map(|call| call.at)
+        .collect();
+    let lasted = times[times.len() - 1] - times[0];
+    let mut ground = ground.revived();
+    // The longest step is longer than the last one and shorter than the whole sweep.
+    ground.limits.propagation = Duration::ZERO;
+    ground.limits.call = Duration::from_millis(300);
+    assert!(lasted > ground.limits.call, "{lasted:?}");
+    let (begun, mut events) = (tokio::time::Instant::now(), Vec::new());
+    let outcome = ground
+        .run_heard(&Command::Delete, &mut events, StopSignal::never())
+        .await;
+    assert_eq!(outcome.unwrap(), Outcome::Done);
+    let waited = |event: &Event| matches!(event, Event::Said { code, .. } if code == "waiting.late");
+    assert!(events.iter().any(waited), "{events:?}");
+    assert!(begun.elapsed() >= ground.limits.late);
+    check_recorded(&ground, "after a long sweep");
 }
 
 /// Runs `command` until death comes.

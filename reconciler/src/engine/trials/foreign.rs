@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use grail_providers::fake::{Fault, Function, OWNER_TAG, Role};
+use grail_providers::fake::{Fault, Function, OWNER_TAG, Role, World};
 use grail_state::{Digest, Handle, Record, ResourceId};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::ground::{Command, Ground, holder};
 use super::oracle::{check_recorded, check_still};
 use crate::engine::{EngineError, NoEvents, NoProjection, OnFailure, Ports, RecordSink, StopSignal};
 use crate::event::{Event, Outcome};
-use crate::plan::{Consent, PlanError};
+use crate::plan::{Consent, PlanError, PlanProblem};
 use grail_state::store::Wait;
 
 fn stranger() -> Role {
@@ -84,7 +84,7 @@ async fn a_name_that_others_took_is_refused_before_anything_is_written() {
         .meddle(|world| world.roles.insert(OWNER.into(), stranger()));
     let refused = ground.run(&Command::Deploy(small())).await;
     assert!(
-        matches!(&refused, Err(EngineError::Plan(problems)) if matches!(problems[..], [PlanError::Foreign { .. }])),
+        matches!(&refused, Err(EngineError::Plan(problems)) if matches!(problems[..], [PlanProblem { error: PlanError::Foreign { .. }, .. }])),
         "{refused:?}"
     );
     assert_eq!((ground.cloud.writes(), ground.store.appends()), (0, 0));
@@ -177,6 +177,97 @@ async fn a_deletion_does_not_follow_a_name_to_what_others_made_there() {
     assert_eq!(world.roles[OWNER].owner.as_deref(), Some("other-prod"));
     assert!(world.functions.is_empty());
     assert!(ground.store.content().snapshot.unwrap().records.is_empty());
+}
+
+fn told_of_strangers(events: &[Event]) -> Vec<&str> {
+    let told = |event| match event {
+        &Event::Said {
+            ref code, ref text, ..
+        } if code == "delete.foreign" => Some(text.as_str()),
+        _ => None,
+    };
+    events.iter().filter_map(told).collect()
+}
+
+/// Somebody makes role and function of their own, without any tag, where ours were.
+fn taken_by_strangers(world: &mut World) {
+    world.roles.insert(OWNER.into(), stranger());
+    let theirs = Function {
+        config: json!({"handler": "x", "role": "x", "memory": 1, "environment": {}}),
+        code: "theirs".into(),
+        tags: BTreeMap::new(),
+        concurrency: None,
+        policy: BTreeMap::new(),
+        busy: None,
+    };
+    world.functions.insert("app-dev-one".into(), theirs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_left_over_deletion_looks_again_and_leaves_what_others_have_made_since() {
+    for taken in [true, false] {
+        let ground = Ground::new();
+        ground.deploy(&small()).await;
+        for write in 0..10 {
+            ground.cloud.fail(ground.cloud.writes() + write, Fault::Refuse);
+        }
+        let outcome = ground.run(&Command::Delete).await.unwrap();
+        assert!(
+            matches!(&outcome, Outcome::Unswept { left } if left.len() == 2),
+            "{outcome:?}"
+        );
+        ground.cloud.calm();
+        if taken {
+            ground.cloud.meddle(taken_by_strangers);
+        }
+        let (begun, mut events) = (ground.cloud.writes(), Vec::new());
+        let outcome = ground
+            .run_heard(&Command::Delete, &mut events, StopSignal::never())
+            .await;
+        assert_eq!(outcome.unwrap(), Outcome::Done);
+        let world = ground.cloud.world();
+        let told = told_of_strangers(&events);
+        if taken {
+            assert_eq!(ground.cloud.writes(), begun, "nothing of theirs is written to");
+            assert_eq!(world.functions["app-dev-one"].code, "theirs");
+            assert_eq!(world.roles[OWNER].trust, json!("theirs"));
+            assert!(
+                told.len() == 2 && told[0].contains("is not what was to be deleted"),
+                "{told:?}"
+            );
+            assert!(
+                !events.iter().any(|event| matches!(event, Event::Swept { .. })),
+                "{events:?}"
+            );
+        } else {
+            assert!(world.functions.is_empty() && !world.roles.contains_key(OWNER));
+            assert_eq!(told, [""; 0]);
+        }
+        check_recorded(&ground, "after a late deletion");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_deletion_looks_again_and_leaves_what_others_have_made_since() {
+    let ground = Ground::new();
+    ground.deploy(&small()).await;
+    // Dies when the commit is durable and nothing is deleted yet.
+    ground.store.freeze_after(2);
+    ground.run(&Command::Delete).await.unwrap();
+    let ground = ground.revived();
+    ground.settle().await;
+    ground.cloud.meddle(taken_by_strangers);
+    let (begun, mut events) = (ground.cloud.writes(), Vec::new());
+    let outcome = ground
+        .run_heard(&Command::Delete, &mut events, StopSignal::never())
+        .await;
+    assert_eq!(outcome.unwrap(), Outcome::Done);
+    assert_eq!(
+        (ground.cloud.writes(), told_of_strangers(&events).len()),
+        (begun, 2)
+    );
+    assert_eq!(ground.cloud.world().functions["app-dev-one"].code, "theirs");
+    check_recorded(&ground, "after a resumed deletion");
 }
 
 /// What Chalice's file would say of everything that exists.
@@ -292,6 +383,35 @@ async fn of_two_records_the_living_thing_counts_and_two_living_ones_are_refused(
         ground.store.content().snapshot.unwrap().records[&api].handle,
         other
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_records_the_other_does_not_count_because_ours_could_not_be_looked_at() {
+    let ground = Ground::new();
+    ground.deploy(&full()).await;
+    let mut told = candidates(&ground);
+    let api = id("rest_api", "rest_api");
+    let ours = ground.store.content().snapshot.unwrap().records[&api]
+        .handle
+        .clone();
+    ground.cloud.meddle(|world| {
+        let copy = world.apis[&ours.0].clone();
+        world.apis.insert("api99".into(), copy);
+        world.unseen.insert(ours.0.clone());
+    });
+    told.get_mut(&api).unwrap().handle = Handle("api99".into());
+    let refused = deploy_with(&ground, &full(), told.clone()).await;
+    assert!(
+        matches!(&refused, Err(EngineError::Look(failed)) if failed.len() == 1 && failed[0].id == api),
+        "{refused:?}"
+    );
+
+    let engine = ground.engine();
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    session.adopt(told).unwrap();
+    let plan = session.plan_deletion(&Consent::default()).await.unwrap();
+    let going = plan.steps().find(|step| step.resource == api).unwrap();
+    assert_eq!(going.have.as_ref().unwrap().handle, ours, "not the other one");
 }
 
 /// Keeps what it is shown.

@@ -131,7 +131,7 @@ impl World {
             outputs,
             depends_on,
             rank,
-            token: _,
+            token,
         } = record;
         self.doomed.push(Doomed {
             id,
@@ -140,6 +140,7 @@ impl World {
             outputs,
             depends_on,
             rank,
+            proof: Proof::recorded(token.as_ref()),
         });
         self
     }

@@ -35,6 +35,27 @@ pub const CONFIG_FILE: &str = ".chalice/config.json";
 /// The logical name of the function behind the REST API, and the scope of every look-up that names no function.
 pub const API_HANDLER: &str = "api_handler";
 
+/// A key that Chalice reads from its configuration, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Its name. Every key can stand at the top level.
+    pub name: &'static str,
+    /// Whether a stage may set it.
+    pub stage: bool,
+    /// Whether a function may set it.
+    pub function: bool,
+}
+
+/// Every key with a value of its own, in the order of the table. `version`, `stages` and `lambda_functions`, which make the
+/// structure, are not among them.
+pub fn known_keys() -> impl Iterator<Item = KnownKey> {
+    keys::KEYS.iter().map(|key| KnownKey {
+        name: key.name,
+        stage: key.stage,
+        function: key.function,
+    })
+}
+
 /// What the command line says in place of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {

@@ -5,20 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use hyper::{Method, Response};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::super::refusal::{Answer, refusal};
+use super::super::refusal::Answer;
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
+use super::code::{self, Code};
 use super::rewritten;
-
-/// Where the proxy serves uploaded code: `/_code/<SHA-256 of the archive in hexadecimal>`.
-pub(super) const CODE: &str = "/_code/";
 
 /// What updates may carry and moto keeps from creations alone.
 const FORGOTTEN: [&str; 2] = ["TracingConfig", "Architectures"];
@@ -26,7 +19,6 @@ const FORGOTTEN: [&str; 2] = ["TracingConfig", "Architectures"];
 /// What the proxy remembers of functions.
 #[derive(Debug, Default)]
 pub(super) struct Functions {
-    code: Mutex<BTreeMap<String, Bytes>>,
     /// By function name, then by field.
     updated: Mutex<BTreeMap<String, BTreeMap<&'static str, Value>>>,
     /// Functions that may not run at all: their reserved concurrency is 0.
@@ -34,9 +26,9 @@ pub(super) struct Functions {
 }
 
 impl Functions {
-    pub(super) async fn create(&self, upstream: &Upstream, asked: Asked) -> Answer {
+    pub(super) async fn create(&self, code: &Code, upstream: &Upstream, asked: Asked) -> Answer {
         let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-        self.remember_code(upstream, &asked, &body["Code"]).await;
+        code.remember(upstream, &asked, &body["Code"]).await;
         let answer = upstream.send(asked).await;
         if answer.status().is_success() {
             let name = body["FunctionName"].as_str().unwrap_or_default();
@@ -46,9 +38,9 @@ impl Functions {
         answer
     }
 
-    pub(super) async fn update(&self, upstream: &Upstream, asked: Asked) -> Answer {
+    pub(super) async fn update(&self, code: &Code, upstream: &Upstream, asked: Asked) -> Answer {
         let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
-        self.remember_code(upstream, &asked, &body).await;
+        code.remember(upstream, &asked, &body).await;
         let name = name_in(asked.parts.uri.path());
         let answer = upstream.send(asked).await;
         if answer.status().is_success() {
@@ -87,28 +79,6 @@ impl Functions {
         })
     }
 
-    pub(super) fn serve_code(&self, digest: &str) -> Answer {
-        match lock(&self.code).get(digest) {
-            Some(archive) => Response::new(archive.clone()),
-            None => refusal("s3", 404, "NoSuchKey", "The specified key does not exist."),
-        }
-    }
-
-    async fn remember_code(&self, upstream: &Upstream, asked: &Asked, code: &Value) {
-        let archive = match (
-            code["ZipFile"].as_str(),
-            code["S3Bucket"].as_str(),
-            code["S3Key"].as_str(),
-        ) {
-            (Some(text), ..) => BASE64.decode(text).ok().map(Bytes::from),
-            (None, Some(bucket), Some(key)) => object(upstream, asked, bucket, key).await,
-            _ => None,
-        };
-        if let Some(archive) = archive {
-            lock(&self.code).insert(hex::encode(Sha256::digest(&archive)), archive);
-        }
-    }
-
     /// Writes what moto forgot into an answer that shows one or many functions.
     fn completed(&self, answer: Answer) -> Answer {
         rewritten(answer, |body| {
@@ -142,26 +112,12 @@ fn name_in(path: &str) -> String {
 /// `Code.Location` points at the proxy, which has the archive.
 fn located(answer: Answer, own: SocketAddr) -> Answer {
     rewritten(answer, |body| {
-        let digest = body["Configuration"]["CodeSha256"]
-            .as_str()
-            .and_then(|text| BASE64.decode(text).ok());
-        if let (Some(digest), Some(code)) = (digest, body.get_mut("Code").filter(|code| code.is_object())) {
-            code["Location"] = format!("http://{own}{CODE}{}", hex::encode(digest)).into();
+        let location = code::location(own, &body["Configuration"]["CodeSha256"]);
+        if let (Some(location), Some(code)) = (location, body.get_mut("Code").filter(|code| code.is_object()))
+        {
+            code["Location"] = location.into();
         }
     })
-}
-
-async fn object(upstream: &Upstream, like: &Asked, bucket: &str, key: &str) -> Option<Bytes> {
-    let mut like = like.clone();
-    let signature = like.parts.headers.get("authorization")?.to_str().ok()?;
-    let signature = signature.replace("/lambda/aws4_request", "/s3/aws4_request");
-    like.parts
-        .headers
-        .insert("authorization", signature.parse().ok()?);
-    let answer = upstream
-        .ask(&like, Method::GET, &format!("/{bucket}/{key}"), Bytes::new())
-        .await;
-    answer.status().is_success().then(|| answer.into_body())
 }
 
 #[cfg(test)]

@@ -44,7 +44,11 @@ pub(super) fn of(outcome: &Outcome, facts: &Facts<'_>) -> String {
                 1 => " (1 resource restored)".to_owned(),
                 count => format!(" ({count} resources restored)"),
             };
-            let back = format!("Everything is as it was before{restored}, after {took}.");
+            let all = match tally.lost {
+                0 => "Everything is as it was before",
+                _ => "Everything but what is named above is as it was before",
+            };
+            let back = format!("{all}{restored}, after {took}.");
             let next = next(&format!("mend the cause, then run `grail {command}` again"));
             format!("{} {}\n  {back}\n{next}", paint.bad("Failed:"), indented(why))
         }

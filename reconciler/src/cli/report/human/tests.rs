@@ -262,7 +262,7 @@ fn a_run_that_turns_back() {
       < iam_role.default-role is as it was
           but: a tag of somebody else's is gone
     Failed: the code is too large
-      Everything is as it was before (1 resource restored), after 3.2s.
+      Everything but what is named above is as it was before (1 resource restored), after 3.2s.
       next: mend the cause, then run `grail deploy` again
     ");
 }
@@ -276,9 +276,9 @@ fn a_quiet_run_still_says_what_failed() {
           the code is too large
           next: leave out what is not needed
     Going back, because of lambda_function.api_handler: the code is too large
-          but: a tag of somebody else's is gone
+      iam_role.default-role is as it was, but: a tag of somebody else's is gone
     Failed: the code is too large
-      Everything is as it was before (1 resource restored), after 3.2s.
+      Everything but what is named above is as it was before (1 resource restored), after 3.2s.
       next: mend the cause, then run `grail deploy` again
     ");
 }
