@@ -19,31 +19,55 @@ use crate::port::{Catalog, erase};
 
 mod api;
 mod cloud;
+mod domain;
 mod function;
 mod group;
+mod layer;
+mod look;
+mod mapping;
+mod notification;
 mod permission;
 mod physics;
+mod pointer;
 mod role;
+mod rule;
+mod socket;
 mod stage;
+mod subscription;
 mod twice;
 mod world;
 
 pub use cloud::Cloud;
 pub use physics::{Fault, Logged, Physics};
 pub use twice::{Twice, twice};
-pub use world::{Api, Deployment, Function, Role, Stage, World};
+pub use world::{
+    Api, Bucket, Deployment, Domain, Entry, Function, Integration, Layer, Mapping, Notifications, Pointer,
+    Role, Rule, Socket, Stage, Stages, Subscription, World, function_arn,
+};
 
 /// The tag by which a function names its application and stage, as Chalice writes it.
 pub const OWNER_TAG: &str = "aws-chalice";
 
 /// A catalogue of all model kinds over one cloud.
 pub fn catalog(cloud: &Cloud, digester: &Arc<Digester>) -> Catalog {
-    Catalog::new([
-        erase(role::ModelRole(cloud.clone()), Arc::clone(digester)),
-        erase(function::ModelFunction(cloud.clone()), Arc::clone(digester)),
-        erase(permission::ModelPermission(cloud.clone()), Arc::clone(digester)),
-        erase(group::ModelGroup(cloud.clone()), Arc::clone(digester)),
-        erase(api::ModelApi(cloud.clone()), Arc::clone(digester)),
-        erase(stage::ModelStage(cloud.clone()), Arc::clone(digester)),
-    ])
+    macro_rules! models {
+        ($($model:expr),+ $(,)?) => { Catalog::new([$(erase($model, Arc::clone(digester)),)+]) };
+    }
+    models![
+        role::ModelRole(cloud.clone()),
+        function::ModelFunction(cloud.clone()),
+        layer::ModelLayer(cloud.clone()),
+        permission::ModelPermission(cloud.clone()),
+        group::ModelGroup(cloud.clone()),
+        api::ModelApi(cloud.clone()),
+        socket::ModelSocket(cloud.clone()),
+        domain::ModelDomain(cloud.clone()),
+        pointer::ModelPointer(cloud.clone()),
+        notification::ModelNotification(cloud.clone()),
+        subscription::ModelSubscription(cloud.clone()),
+        mapping::ModelMapping(cloud.clone()),
+        rule::ModelRule(cloud.clone()),
+        stage::ModelStage::<stage::Rest>::new(cloud),
+        stage::ModelStage::<stage::WebSocket>::new(cloud),
+    ]
 }

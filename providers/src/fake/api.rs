@@ -1,18 +1,18 @@
 //! A REST API: ImportRestApi, and UpdateRestApi where a setting is not part of the document. The service chooses the id; the
 //! mark stands in the description. Once deleted, the id is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use grail_state::digest::Digester;
-use grail_state::{Digest, Handle, Kind, Proof, StepToken};
+use grail_state::{Digest, Kind, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cloud::Cloud;
+use super::look::{by_mark, seen, text, whole};
 use super::physics::{Progress, Refused, Written};
-use super::world::{Api, World};
+use super::world::{Api, Stages, World};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 pub(super) struct ModelApi(pub(super) Cloud);
@@ -39,6 +39,11 @@ impl Resource for ModelApi {
         lists: 0,
         page: 0,
     };
+    const WIRES: &'static [Wire] = &[Wire {
+        keys: &[("rest_api_id", "id")],
+        handle: Some("rest_api_id"),
+        ..Wire::to("rest_api")
+    }];
     type Spec = Spec;
 
     fn project(spec: &Spec, _digester: &Digester) -> Value {
@@ -57,7 +62,7 @@ impl Resource for ModelApi {
             return Err(Failure::refused("AccessDenied"));
         }
         let token = at.token.map(|token| token.0.clone());
-        let name = at.spec.and_then(|spec| spec.get("name")).and_then(Value::as_str);
+        let name = text(at.spec, "name");
         let ours = at
             .spec
             .and_then(|spec| spec.get("definition"))
@@ -80,10 +85,7 @@ impl Resource for ModelApi {
                 by_id.or_else(by_mark).or_else(by_function)
             })
             .await;
-        match found {
-            Some(id) => Ok(self.see(&id).await),
-            None => Ok(None),
-        }
+        Ok(self.0.find("GetRestApi", found.into_iter().collect(), see).await)
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -100,7 +102,7 @@ impl Resource for ModelApi {
         if request.spec.minimum_compression.is_some() {
             progress.step(self.set(&id, request.spec).await)?;
         }
-        self.must_see(&id, &progress).await
+        self.0.left("GetRestApi", &id, &progress, see).await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -119,12 +121,13 @@ impl Resource for ModelApi {
         if request.diff.touches("minimum_compression") {
             progress.step(self.set(&id, request.want).await)?;
         }
-        self.must_see(&id, &progress).await
+        self.0.left("GetRestApi", &id, &progress, see).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let id = request.handle.0.clone();
         let gone = self.0.write("DeleteRestApi", &request.handle.0, move |world, _| {
+            world.must_not_be_mapped(&id)?;
             world.apis.remove(&id);
             Ok(())
         });
@@ -132,12 +135,7 @@ impl Resource for ModelApi {
     }
 
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
-        Ok(Some(Secured {
-            spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
-            artifacts: Vec::new(),
-            secret: false,
-            lost: Vec::new(),
-        }))
+        whole(&seen.spec)
     }
 }
 
@@ -154,8 +152,7 @@ impl ModelApi {
                     endpoint_type: spec.endpoint_type,
                     minimum_compression: None,
                     definition: spec.definition,
-                    deployments: BTreeMap::new(),
-                    stages: BTreeMap::new(),
+                    stages: Stages::default(),
                 };
                 world.apis.insert(id.clone(), api);
                 Ok(id)
@@ -173,45 +170,22 @@ impl ModelApi {
             })
             .await
     }
+}
 
-    async fn see(&self, id: &str) -> Option<Seen<Spec>> {
-        self.0
-            .read("GetRestApi", id, |world| {
-                let api = world.apis.get(id)?;
-                let proof = match &api.mark {
-                    Some(mark) => Proof::Mark(StepToken(mark.clone())),
-                    None => Proof::NameOnly,
-                };
-                Some(Seen {
-                    handle: Handle(id.to_owned()),
-                    spec: Spec {
-                        name: api.name.clone(),
-                        endpoint_type: api.endpoint_type.clone(),
-                        minimum_compression: api.minimum_compression,
-                        definition: api.definition.clone(),
-                    },
-                    outputs: BTreeMap::from([
-                        ("id".to_owned(), json!(id)),
-                        ("definition_digest".to_owned(), json!(api.digest())),
-                        (
-                            "execution_arn".to_owned(),
-                            json!(format!("arn:aws:execute-api:{id}/*")),
-                        ),
-                    ]),
-                    proof,
-                    additions: Vec::new(),
-                })
-            })
-            .await
-    }
-
-    async fn must_see(&self, id: &str, progress: &Progress) -> Result<Seen<Spec>, Failure> {
-        let gone = || {
-            let soon = Duration::from_millis(100);
-            progress.fail(Failure::maybe(format!("{id} is gone"), soon).answered())
-        };
-        self.see(id).await.ok_or_else(gone)
-    }
+fn see(world: &World, id: &str) -> Option<Seen<Spec>> {
+    let api = world.apis.get(id)?;
+    let spec = Spec {
+        name: api.name.clone(),
+        endpoint_type: api.endpoint_type.clone(),
+        minimum_compression: api.minimum_compression,
+        definition: api.definition.clone(),
+    };
+    let outputs = [
+        ("id", json!(id)),
+        ("definition_digest", json!(api.digest())),
+        ("execution_arn", json!(format!("arn:aws:execute-api:{id}/*"))),
+    ];
+    Some(seen(id, spec, outputs, by_mark(api.mark.as_ref())))
 }
 
 fn marked(world: &World, token: &str) -> Option<String> {

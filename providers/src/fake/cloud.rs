@@ -14,6 +14,7 @@ use super::world::World;
 use crate::port::Failure;
 
 type Meddling = Box<dyn FnOnce(&mut World) + Send>;
+type Stranger = Box<dyn FnMut(&mut World, &'static str, &str) + Send>;
 type Landing = Box<dyn FnOnce(&mut World, Instant) + Send>;
 
 struct Inner {
@@ -27,6 +28,7 @@ struct Inner {
     peak: usize,
     arrivals: usize,
     meddling: Vec<(usize, Meddling)>,
+    stranger: Option<Stranger>,
     death: Option<(usize, bool)>,
 }
 
@@ -54,6 +56,7 @@ impl Cloud {
                 peak: 0,
                 arrivals: 0,
                 meddling: Vec::new(),
+                stranger: None,
                 death: None,
             })),
             died: Arc::new(Notify::new()),
@@ -85,6 +88,17 @@ impl Cloud {
     /// Lets somebody else change what exists right before the write number `write` arrives.
     pub fn meddle_at(&self, write: usize, change: impl FnOnce(&mut World) + Send + 'static) {
         self.lock().meddling.push((write, Box::new(change)));
+    }
+
+    /// Lets somebody else be at work: `stranger` is called right before each call of ours, read or write, has its effect, and
+    /// told its operation and subject.
+    pub fn beside(&self, stranger: impl FnMut(&mut World, &'static str, &str) + Send + 'static) {
+        self.lock().stranger = Some(Box::new(stranger));
+    }
+
+    /// Nobody else is at work any more.
+    pub fn alone(&self) {
+        self.lock().stranger = None;
     }
 
     /// Makes each write go wrong with probability `rate`, in any way but a refusal. `seed` repeats it.
@@ -136,6 +150,7 @@ impl Cloud {
     ) -> T {
         self.enter(operation, subject, false);
         sleep(self.physics.latency).await;
+        self.let_strangers(operation, subject);
         look(&self.lock().world)
     }
 
@@ -160,6 +175,7 @@ impl Cloud {
             std::future::pending::<()>().await;
         }
         self.let_meddle(number);
+        self.let_strangers(operation, subject);
         let request = in_flight.arrive();
         let pause = Duration::from_millis(200);
         let cut = || Written::Failed(Failure::maybe("the connection was cut", pause));
@@ -199,6 +215,14 @@ impl Cloud {
             std::future::pending::<()>().await;
         }
         result
+    }
+
+    fn let_strangers(&self, operation: &'static str, subject: &str) {
+        let mut inner = self.lock();
+        if let Some(mut stranger) = inner.stranger.take() {
+            stranger(&mut inner.world, operation, subject);
+            inner.stranger = Some(stranger);
+        }
     }
 
     fn let_meddle(&self, number: usize) {

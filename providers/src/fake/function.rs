@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grail_state::digest::Digester;
-use grail_state::{Handle, Kind, Lost, Proof};
+use grail_state::{Kind, Lost, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use super::OWNER_TAG;
 use super::cloud::Cloud;
+use super::look::{changed_tags, names, seen, text, whole};
 use super::physics::{Progress, Refused, Written};
-use super::world::{Function, World, function_arn};
+use super::world::{Function, World, function_arn, function_name};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 pub(super) struct ModelFunction(pub(super) Cloud);
@@ -29,6 +30,8 @@ pub(super) struct Spec {
     role: String,
     memory: u32,
     environment: BTreeMap<String, String>,
+    #[serde(default)]
+    layers: Vec<String>,
     tags: BTreeMap<String, String>,
     reserved_concurrency: Option<u32>,
     code: Code,
@@ -40,7 +43,7 @@ pub(super) struct Code {
     content: String,
 }
 
-const CONFIG: &[&str] = &["handler", "role", "memory", "environment"];
+const CONFIG: &[&str] = &["handler", "role", "memory", "environment", "layers"];
 
 impl Resource for ModelFunction {
     const KIND: Kind = Kind::new("lambda_function");
@@ -53,6 +56,11 @@ impl Resource for ModelFunction {
         lists: 0,
         page: 0,
     };
+    const WIRES: &'static [Wire] = &[Wire {
+        keys: &[("lambda_arn", "arn")],
+        handle: Some("lambda_arn"),
+        ..Wire::to("lambda_function")
+    }];
     type Spec = Spec;
 
     fn project(spec: &Spec, digester: &Digester) -> Value {
@@ -63,27 +71,19 @@ impl Resource for ModelFunction {
             .collect();
         json!({
             "name": spec.name, "handler": spec.handler, "role": spec.role, "memory": spec.memory,
-            "environment": hidden, "tags": spec.tags, "reserved_concurrency": spec.reserved_concurrency,
+            "environment": hidden, "layers": spec.layers, "tags": spec.tags, "reserved_concurrency": spec.reserved_concurrency,
             "code": spec.code.content,
         })
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
-        let by_handle = at
-            .handle
-            .and_then(|handle| handle.0.rsplit(':').next())
-            .map(ToOwned::to_owned);
-        let by_name = at
-            .spec
-            .and_then(|spec| spec.get("name"))
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned);
-        for name in by_handle.into_iter().chain(by_name) {
-            if let Some(seen) = self.see(&name).await {
-                return Ok(Some(seen));
-            }
-        }
-        Ok(None)
+        let natural = text(at.spec, "name").map(ToOwned::to_owned);
+        let mut names: Vec<_> = names(&at, natural)
+            .iter()
+            .map(|named| function_name(named).to_owned())
+            .collect();
+        names.dedup();
+        Ok(self.0.find("GetFunction", names, see).await)
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -95,6 +95,7 @@ impl Resource for ModelFunction {
             .0
             .write("CreateFunction", &request.spec.name, move |world, now| {
                 assumable(world, &spec.role, now)?;
+                published(world, &spec.layers)?;
                 if world.functions.contains_key(&spec.name) {
                     return Err(Refused::Exists(spec.name));
                 }
@@ -113,7 +114,7 @@ impl Resource for ModelFunction {
         let want = request.spec;
         match born {
             Err(Written::Refused(Refused::Exists(name))) => {
-                let found = self.see(&name).await;
+                let found = self.0.find("GetFunction", vec![name.clone()], see).await;
                 let ours =
                     found.is_some_and(|seen| seen.spec.tags.get(OWNER_TAG) == want.tags.get(OWNER_TAG));
                 if !ours || !want.tags.contains_key(OWNER_TAG) {
@@ -129,7 +130,7 @@ impl Resource for ModelFunction {
                     .await,
             )?;
         }
-        self.must_see(&want.name, &progress).await
+        self.0.left("GetFunction", &want.name, &progress, see).await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -140,7 +141,12 @@ impl Resource for ModelFunction {
         if request.diff.touches("code") {
             self.must_hold(&want.code)?;
             let code = want.code.content.clone();
-            let change = self.change("UpdateFunctionCode", &name, move |function| function.code = code);
+            let change = self.change(
+                "UpdateFunctionCode",
+                &name,
+                |_| Ok(()),
+                move |function| function.code = code,
+            );
             progress.step(change.await)?;
             self.until_usable(&name).await;
         }
@@ -151,7 +157,9 @@ impl Resource for ModelFunction {
             .collect();
         if !fields.is_empty() {
             let wanted = config(&want);
-            let change = self.change("UpdateFunctionConfiguration", &name, move |function| {
+            let layers = want.layers.clone();
+            let ready = move |world: &World| published(world, &layers);
+            let change = self.change("UpdateFunctionConfiguration", &name, ready, move |function| {
                 for field in fields {
                     if let (Some(config), Some(value)) = (function.config.as_object_mut(), wanted.get(field))
                     {
@@ -171,11 +179,11 @@ impl Resource for ModelFunction {
             };
             progress.step(self.reserve(operation, &name, want.reserved_concurrency).await)?;
         }
-        self.must_see(&name, &progress).await
+        self.0.left("GetFunction", &name, &progress, see).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
-        let name = request.handle.0.rsplit(':').next().unwrap_or_default().to_owned();
+        let name = function_name(&request.handle.0).to_owned();
         let subject = name.clone();
         let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
             world.functions.remove(&name);
@@ -197,46 +205,16 @@ impl Resource for ModelFunction {
             why: "it could not be fetched".to_owned(),
         };
         let is_lost = world.lost_code.contains(&seen.spec.code.content);
-        Ok(Some(Secured {
-            spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
-            artifacts: Vec::new(),
+        let whole = whole(&seen.spec)?;
+        Ok(whole.map(|whole| Secured {
             secret: true,
             lost: is_lost.then_some(lost).into_iter().collect(),
+            ..whole
         }))
     }
 }
 
 impl ModelFunction {
-    async fn see(&self, name: &str) -> Option<Seen<Spec>> {
-        self.0
-            .read("GetFunction", name, |world| {
-                let function = world.functions.get(name)?;
-                let mut whole = function.config.clone();
-                let fields = whole.as_object_mut()?;
-                fields.insert("name".into(), json!(name));
-                fields.insert("tags".into(), json!(function.tags));
-                fields.insert("reserved_concurrency".into(), json!(function.concurrency));
-                fields.insert("code".into(), json!({"content": function.code}));
-                let proof = match function.tags.get(OWNER_TAG) {
-                    Some(owner) if owner.starts_with("other") => Proof::Theirs { owner: owner.clone() },
-                    Some(_) => Proof::Ours,
-                    None => Proof::NameOnly,
-                };
-                Some(Seen {
-                    handle: Handle(function_arn(name)),
-                    spec: serde_json::from_value(whole).ok()?,
-                    outputs: BTreeMap::from([
-                        ("arn".to_owned(), json!(function_arn(name))),
-                        ("name".to_owned(), json!(name)),
-                        ("code_sha256".to_owned(), json!(function.code)),
-                    ]),
-                    proof,
-                    additions: Vec::new(),
-                })
-            })
-            .await
-    }
-
     /// A package that is not at hand is missed before anything is sent.
     fn must_hold(&self, code: &Code) -> Result<(), Failure> {
         if self.0.world().lost_code.contains(&code.content) {
@@ -246,14 +224,6 @@ impl ModelFunction {
             )));
         }
         Ok(())
-    }
-
-    async fn must_see(&self, name: &str, progress: &Progress) -> Result<Seen<Spec>, Failure> {
-        let gone = || {
-            let soon = Duration::from_millis(100);
-            progress.fail(Failure::maybe(format!("{name} is gone"), soon).answered())
-        };
-        self.see(name).await.ok_or_else(gone)
     }
 
     async fn until_usable(&self, name: &str) {
@@ -276,12 +246,14 @@ impl ModelFunction {
         &self,
         operation: &'static str,
         name: &str,
+        ready: impl FnOnce(&World) -> Result<(), Refused> + Send + 'static,
         change: impl FnOnce(&mut Function) + Send + 'static,
     ) -> Result<(), Written> {
         let busy = self.0.physics().busy;
         let function = name.to_owned();
         self.0
             .write(operation, name, move |world, now| {
+                ready(world)?;
                 let Some(found) = world.functions.get_mut(&function) else {
                     return Err(Refused::NotFound(function));
                 };
@@ -315,27 +287,7 @@ impl ModelFunction {
     }
 
     async fn retag(&self, request: &Change<'_, Spec>, progress: &mut Progress) -> Result<(), Failure> {
-        let touched = |key: &String| request.diff.touches(&format!("tags.{key}"));
-        let want = &request.want.tags;
-        let set: BTreeMap<_, _> = want
-            .iter()
-            .filter(|(key, _)| touched(key))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        let had = request.have.get("tags").and_then(Value::as_object);
-        let dropped: Vec<_> = had
-            .into_iter()
-            .flat_map(|had| had.keys())
-            .filter(|key| touched(key) && !want.contains_key(*key))
-            .cloned()
-            .collect();
-        for (operation, set, dropped) in [
-            ("TagResource", set, Vec::new()),
-            ("UntagResource", BTreeMap::new(), dropped),
-        ] {
-            if set.is_empty() && dropped.is_empty() {
-                continue;
-            }
+        for (operation, set, dropped) in changed_tags(request.have, &request.want.tags, request.diff) {
             let function = request.want.name.clone();
             let write = self
                 .0
@@ -354,8 +306,38 @@ impl ModelFunction {
     }
 }
 
+fn see(world: &World, name: &str) -> Option<Seen<Spec>> {
+    let function = world.functions.get(name)?;
+    let mut whole = function.config.clone();
+    let fields = whole.as_object_mut()?;
+    fields.insert("name".into(), json!(name));
+    fields.insert("tags".into(), json!(function.tags));
+    fields.insert("reserved_concurrency".into(), json!(function.concurrency));
+    fields.insert("code".into(), json!({"content": function.code}));
+    let proof = match function.tags.get(OWNER_TAG) {
+        Some(owner) if owner.starts_with("other") => Proof::Theirs { owner: owner.clone() },
+        Some(_) => Proof::Ours,
+        None => Proof::NameOnly,
+    };
+    let arn = function_arn(name);
+    let outputs = [
+        ("arn", json!(arn)),
+        ("name", json!(name)),
+        ("code_sha256", json!(function.code)),
+    ];
+    Some(seen(
+        arn.clone(),
+        serde_json::from_value(whole).ok()?,
+        outputs,
+        proof,
+    ))
+}
+
 fn config(spec: &Spec) -> Value {
-    json!({"handler": spec.handler, "role": spec.role, "memory": spec.memory, "environment": spec.environment})
+    json!({
+        "handler": spec.handler, "role": spec.role, "memory": spec.memory, "environment": spec.environment,
+        "layers": spec.layers,
+    })
 }
 
 fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
@@ -363,5 +345,12 @@ fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
     match world.roles.get(name) {
         Some(found) if found.ready.is_none_or(|ready| ready <= now) => Ok(()),
         _ => Err(Refused::NotAssumable(name.to_owned())),
+    }
+}
+
+fn published(world: &World, layers: &[String]) -> Result<(), Refused> {
+    match layers.iter().find(|arn| !world.layers.contains_key(*arn)) {
+        Some(missing) => Err(Refused::NotFound(missing.clone())),
+        None => Ok(()),
     }
 }

@@ -1,14 +1,13 @@
 //! A log group: CreateLogGroup and PutRetentionPolicy; found by name. Its deletion takes the retention policy away and leaves
 //! the group with its logs, so a group without one is taken for none.
 
-use std::collections::BTreeMap;
-
-use grail_state::{Handle, Kind, Proof};
+use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cloud::Cloud;
+use super::look::{self, names, text};
 use super::physics::{Progress, Refused};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Seen, Sight, Undelete};
 
@@ -32,6 +31,11 @@ impl Resource for ModelGroup {
         lists: 1,
         page: 50,
     };
+    const WIRES: &'static [Wire] = &[Wire {
+        keys: &[("log_group_name", "name")],
+        handle: Some("log_group_name"),
+        ..Wire::to("log_group")
+    }];
     type Spec = Spec;
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
@@ -46,12 +50,8 @@ impl Resource for ModelGroup {
             .await;
         at.iter()
             .map(|one| {
-                let by_handle = one.handle.map(|handle| handle.0.as_str());
-                let by_name = one.spec.and_then(|spec| spec.get("name")).and_then(Value::as_str);
-                let found = by_handle
-                    .into_iter()
-                    .chain(by_name)
-                    .find_map(|name| Some((name, (*groups.get(name)?)?)));
+                let names = names(one, text(one.spec, "name").map(ToOwned::to_owned));
+                let found = names.iter().find_map(|name| Some((name, (*groups.get(name)?)?)));
                 Ok(found.map(|(name, days)| seen(name, days)))
             })
             .collect()
@@ -102,14 +102,9 @@ impl ModelGroup {
 }
 
 fn seen(name: &str, days: u32) -> Seen<Spec> {
-    Seen {
-        handle: Handle(name.to_owned()),
-        spec: Spec {
-            name: name.to_owned(),
-            retention_days: days,
-        },
-        outputs: BTreeMap::from([("name".to_owned(), json!(name))]),
-        proof: Proof::Ours,
-        additions: Vec::new(),
-    }
+    let spec = Spec {
+        name: name.to_owned(),
+        retention_days: days,
+    };
+    look::seen(name, spec, [("name", json!(name))], Proof::Ours)
 }

@@ -1,15 +1,15 @@
 //! A statement in a function's policy: AddPermission; its id is derived from the resource's, so it is recognised. An update
 //! removes and adds. Steps on one function share a lane.
 
-use std::collections::BTreeMap;
-
 use grail_state::{Handle, Kind, Proof, ResourceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cloud::Cloud;
+use super::look::{self, halves, names, text};
 use super::physics::{Progress, Refused, Written};
+use super::world::{World, function_name};
 use crate::port::{Birth, Change, Cost, Failure, Lane, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 pub(super) struct ModelPermission(pub(super) Cloud);
@@ -21,6 +21,8 @@ pub(super) struct Spec {
     function: String,
     principal: String,
     source_arn: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source_account: Option<String>,
 }
 
 impl Resource for ModelPermission {
@@ -42,27 +44,8 @@ impl Resource for ModelPermission {
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
-        let by_handle = at.handle.and_then(|handle| handle.0.split_once('/'));
-        let by_spec = at
-            .spec
-            .and_then(|spec| spec.get("function"))
-            .and_then(Value::as_str);
-        let sid = sid(at.id);
-        for (function, sid) in by_handle
-            .into_iter()
-            .chain(by_spec.map(|name| (name, sid.as_str())))
-        {
-            let found = self
-                .0
-                .read("GetPolicy", function, |world| {
-                    world.functions.get(function)?.policy.get(sid).cloned()
-                })
-                .await;
-            if let Some(statement) = found {
-                return seen(function, sid, statement).map(Some);
-            }
-        }
-        Ok(None)
+        let natural = text(at.spec, "function").map(|function| handle(function, at.id));
+        Ok(self.0.find("GetPolicy", names(&at, natural), see).await)
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -87,9 +70,10 @@ impl ModelPermission {
         spec: &Spec,
         progress: &mut Progress,
     ) -> Result<Seen<Spec>, Failure> {
-        let (function, sid) = (spec.function.clone(), sid(id));
-        let statement = json!({"principal": spec.principal, "source_arn": spec.source_arn});
-        let (named, wanted) = (sid.clone(), statement.clone());
+        let handle = handle(&spec.function, id);
+        let (function, named) = halves(&handle);
+        let (function, named) = (function.to_owned(), named.to_owned());
+        let wanted = statement(spec);
         let added = self.0.write("AddPermission", &spec.function, move |world, _| {
             let Some(found) = world.functions.get_mut(&function) else {
                 return Err(Refused::NotFound(function));
@@ -103,12 +87,19 @@ impl ModelPermission {
                 }
             }
         });
-        progress.step(added.await)?;
-        seen(&spec.function, &sid, statement)
+        match added.await {
+            Err(Written::Refused(refused @ Refused::Exists(_))) => {
+                Err(progress.fail(Failure::foreign(refused)))
+            }
+            other => {
+                progress.step(other)?;
+                self.0.left("GetPolicy", &handle, progress, see).await
+            }
+        }
     }
 
     async fn remove(&self, handle: &Handle) -> Result<(), Written> {
-        let (function, sid) = handle.0.split_once('/').unwrap_or((&handle.0, ""));
+        let (function, sid) = halves(&handle.0);
         let (named, sid) = (function.to_owned(), sid.to_owned());
         self.0
             .write("RemovePermission", function, move |world, _| {
@@ -121,18 +112,22 @@ impl ModelPermission {
     }
 }
 
-fn sid(id: &ResourceId) -> String {
-    format!("grail-{}", id.name.replace('/', "-"))
+fn handle(function: &str, id: &ResourceId) -> String {
+    format!("{}/grail-{}", function_name(function), id.name.replace('/', "-"))
 }
 
-fn seen(function: &str, sid: &str, statement: Value) -> Result<Seen<Spec>, Failure> {
-    let mut whole = statement;
+fn statement(spec: &Spec) -> Value {
+    let mut statement = json!({"principal": spec.principal, "source_arn": spec.source_arn});
+    if let Some(account) = &spec.source_account {
+        statement["source_account"] = json!(account);
+    }
+    statement
+}
+
+fn see(world: &World, handle: &str) -> Option<Seen<Spec>> {
+    let (function, sid) = halves(handle);
+    let mut whole = world.functions.get(function)?.policy.get(sid)?.clone();
     whole["function"] = json!(function);
-    Ok(Seen {
-        handle: Handle(format!("{function}/{sid}")),
-        spec: serde_json::from_value(whole).map_err(Failure::refused)?,
-        outputs: BTreeMap::from([("sid".to_owned(), json!(sid))]),
-        proof: Proof::Ours,
-        additions: Vec::new(),
-    })
+    let spec = serde_json::from_value(whole).ok()?;
+    Some(look::seen(handle, spec, [("sid", json!(sid))], Proof::Ours))
 }

@@ -45,6 +45,8 @@ pub struct Physics {
     pub role: Duration,
     /// Until a fresh or changed function is usable.
     pub busy: Duration,
+    /// Until a fresh or changed domain is usable.
+    pub domain: Duration,
     /// How much later a late request arrives.
     pub late: Duration,
     /// Whether a request whose sender died on the way arrives, late, all the same.
@@ -57,6 +59,7 @@ impl Default for Physics {
             latency: Duration::from_millis(50),
             role: Duration::from_secs(8),
             busy: Duration::from_secs(2),
+            domain: Duration::from_secs(5),
             late: Duration::from_secs(9),
             dropped_arrive: false,
         }
@@ -89,6 +92,8 @@ pub(super) enum Refused {
     Busy(String),
     #[error("the role {0} cannot be assumed")]
     NotAssumable(String),
+    #[error("{0}")]
+    Invalid(String),
 }
 
 impl From<Refused> for Failure {
@@ -97,7 +102,7 @@ impl From<Refused> for Failure {
         match refused {
             Refused::Busy(_) => Failure::awaiting(refused, soon, "an update in progress"),
             Refused::NotAssumable(_) => Failure::awaiting(refused, soon, "the new role"),
-            Refused::NotFound(_) | Refused::Exists(_) => Failure::refused(refused),
+            Refused::NotFound(_) | Refused::Exists(_) | Refused::Invalid(_) => Failure::refused(refused),
         }
     }
 }
@@ -134,6 +139,12 @@ impl Progress {
             }
             Err(written) => Err(self.fail(written.into())),
         }
+    }
+
+    /// What the call was about is not there at its end.
+    pub(super) fn gone(&self, what: &str) -> Failure {
+        let soon = Duration::from_millis(100);
+        self.fail(Failure::maybe(format!("{what} is gone"), soon).answered())
     }
 
     /// The failure as this call must report it.

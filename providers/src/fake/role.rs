@@ -1,16 +1,16 @@
 //! A role: CreateRole and one PutRolePolicy for each policy; found by name, marked by a tag.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use grail_state::{Handle, Kind, Proof, StepToken};
+use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::cloud::Cloud;
+use super::look::{by_mark, names, seen, text};
 use super::physics::{Progress, Refused, Written};
-use super::world::Role;
+use super::world::{Role, World};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 pub(super) struct ModelRole(pub(super) Cloud);
@@ -34,21 +34,16 @@ impl Resource for ModelRole {
         lists: 0,
         page: 0,
     };
+    const WIRES: &'static [Wire] = &[Wire {
+        keys: &[("role_arn", "arn"), ("role_name", "name")],
+        handle: Some("role_name"),
+        ..Wire::to("iam_role")
+    }];
     type Spec = Spec;
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
-        let by_handle = at.handle.map(|handle| handle.0.clone());
-        let by_name = at
-            .spec
-            .and_then(|spec| spec.get("name"))
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned);
-        for name in by_handle.into_iter().chain(by_name) {
-            if let Some(seen) = self.see(&name).await {
-                return Ok(Some(seen));
-            }
-        }
-        Ok(None)
+        let natural = text(at.spec, "name").map(ToOwned::to_owned);
+        Ok(self.0.find("GetRole", names(&at, natural), see).await)
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -75,7 +70,8 @@ impl Resource for ModelRole {
             .await;
         match born {
             Err(Written::Refused(Refused::Exists(name))) => {
-                let ours = self.see(&name).await.map(|seen| seen.proof);
+                let there = self.0.find("GetRole", vec![name.clone()], see).await;
+                let ours = there.map(|seen| seen.proof);
                 if ours != Some(Proof::Mark(request.token.clone())) {
                     return Err(Failure::foreign(format!("the role {name}")));
                 }
@@ -85,7 +81,7 @@ impl Resource for ModelRole {
         for (policy, document) in &spec.policies {
             progress.step(self.put(&spec.name, policy, document).await)?;
         }
-        self.must_see(&spec.name, &progress).await
+        self.0.left("GetRole", &spec.name, &progress, see).await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -112,12 +108,12 @@ impl Resource for ModelRole {
                 progress.step(self.drop_policy(&name, policy).await)?;
             }
         }
-        self.must_see(&name, &progress).await
+        self.0.left("GetRole", &name, &progress, see).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let name = &request.handle.0;
-        let Some(seen) = self.see(name).await else {
+        let Some(seen) = self.0.find("GetRole", vec![name.clone()], see).await else {
             return Ok(());
         };
         let mut progress = Progress::default();
@@ -134,44 +130,6 @@ impl Resource for ModelRole {
 }
 
 impl ModelRole {
-    async fn see(&self, name: &str) -> Option<Seen<Spec>> {
-        self.0
-            .read("GetRole", name, |world| {
-                let role = world.roles.get(name)?;
-                let proof = match (&role.owner, &role.mark) {
-                    (Some(owner), _) => Proof::Theirs { owner: owner.clone() },
-                    (None, Some(mark)) => Proof::Mark(StepToken(mark.clone())),
-                    (None, None) => Proof::NameOnly,
-                };
-                Some(Seen {
-                    handle: Handle(name.to_owned()),
-                    spec: Spec {
-                        name: name.to_owned(),
-                        trust: role.trust.clone(),
-                        policies: role.policies.clone(),
-                    },
-                    outputs: BTreeMap::from([
-                        (
-                            "arn".to_owned(),
-                            json!(format!("arn:aws:iam::123456789012:role/{name}")),
-                        ),
-                        ("name".to_owned(), json!(name)),
-                    ]),
-                    proof,
-                    additions: Vec::new(),
-                })
-            })
-            .await
-    }
-
-    async fn must_see(&self, name: &str, progress: &Progress) -> Result<Seen<Spec>, Failure> {
-        let gone = || {
-            let soon = Duration::from_millis(100);
-            progress.fail(Failure::maybe(format!("{name} is gone"), soon).answered())
-        };
-        self.see(name).await.ok_or_else(gone)
-    }
-
     async fn put(&self, role: &str, policy: &str, document: &Value) -> Result<(), Written> {
         let (name, policy, document) = (role.to_owned(), policy.to_owned(), document.clone());
         self.0
@@ -194,4 +152,24 @@ impl ModelRole {
             })
             .await
     }
+}
+
+fn see(world: &World, name: &str) -> Option<Seen<Spec>> {
+    let role = world.roles.get(name)?;
+    let proof = match &role.owner {
+        Some(owner) => Proof::Theirs { owner: owner.clone() },
+        None => by_mark(role.mark.as_ref()),
+    };
+    let spec = Spec {
+        name: name.to_owned(),
+        trust: role.trust.clone(),
+        policies: role.policies.clone(),
+    };
+    let arn = format!("arn:aws:iam::123456789012:role/{name}");
+    Some(seen(
+        name,
+        spec,
+        [("arn", json!(arn)), ("name", json!(name))],
+        proof,
+    ))
 }

@@ -1,12 +1,18 @@
-//! What exists in the make-believe cloud.
+//! What exists in the make-believe cloud: ours and what others have, down to entries in one document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grail_state::Digest;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::OWNER_TAG;
+mod events;
+mod gateway;
+mod lambda;
+
+pub use events::{Bucket, Entry, Notifications, Rule, Subscription};
+pub(super) use gateway::ROUTES;
+pub use gateway::{Api, Deployment, Domain, Integration, Pointer, Socket, Stage, Stages};
+pub use lambda::{Function, Layer, Mapping, Role, function_arn};
+pub(super) use lambda::{function_name, service_of};
 
 /// Everything that exists.
 #[derive(Clone, Debug, Default)]
@@ -15,10 +21,26 @@ pub struct World {
     pub roles: BTreeMap<String, Role>,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
+    /// Versions of layers by ARN.
+    pub layers: BTreeMap<String, Layer>,
     /// Log groups by name, with their retention in days.
     pub groups: BTreeMap<String, Option<u32>>,
-    /// APIs by id.
+    /// REST APIs by id.
     pub apis: BTreeMap<String, Api>,
+    /// WebSocket APIs by id.
+    pub sockets: BTreeMap<String, Socket>,
+    /// Custom domains by name.
+    pub domains: BTreeMap<String, Domain>,
+    /// Buckets by name.
+    pub buckets: BTreeMap<String, Bucket>,
+    /// Topics by ARN, with their subscriptions by ARN.
+    pub topics: BTreeMap<String, BTreeMap<String, Subscription>>,
+    /// Queues and streams that functions can read, by ARN.
+    pub sources: BTreeSet<String>,
+    /// Event source mappings by UUID.
+    pub mappings: BTreeMap<String, Mapping>,
+    /// Rules by name.
+    pub rules: BTreeMap<String, Rule>,
     /// How many ids were given out.
     pub ids: u64,
     /// Code that cannot be fetched, and so cannot be kept or sent again.
@@ -27,73 +49,6 @@ pub struct World {
     pub unseen: BTreeSet<String>,
     /// Functions of which nothing can be kept.
     pub closed: BTreeSet<String>,
-}
-
-/// A role.
-#[derive(Clone, Debug)]
-pub struct Role {
-    /// Who may assume it.
-    pub trust: Value,
-    /// Its inline policies.
-    pub policies: BTreeMap<String, Value>,
-    /// The mark of the attempt that made it.
-    pub mark: Option<String>,
-    /// Another application that it is tagged with.
-    pub owner: Option<String>,
-    /// When it can be assumed.
-    pub ready: Option<Instant>,
-}
-
-/// A function.
-#[derive(Clone, Debug)]
-pub struct Function {
-    /// Its configuration: all fields of the form but those below.
-    pub config: Value,
-    /// The digest of its code.
-    pub code: String,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Its reserved concurrency.
-    pub concurrency: Option<u32>,
-    /// Its policy: statements by id.
-    pub policy: BTreeMap<String, Value>,
-    /// Until when it is `Pending` or an update is `InProgress`.
-    pub busy: Option<Instant>,
-}
-
-/// A REST API.
-#[derive(Clone, Debug)]
-pub struct Api {
-    /// Its title.
-    pub name: String,
-    /// The mark in its description.
-    pub mark: Option<String>,
-    /// Its endpoint type.
-    pub endpoint_type: String,
-    /// Its minimum compression.
-    pub minimum_compression: Option<u32>,
-    /// Its definition.
-    pub definition: Value,
-    /// Its deployments by id.
-    pub deployments: BTreeMap<String, Deployment>,
-    /// Its stages by name.
-    pub stages: BTreeMap<String, Stage>,
-}
-
-/// A frozen definition.
-#[derive(Clone, Debug)]
-pub struct Deployment {
-    /// The digest of the definition.
-    pub digest: String,
-}
-
-/// A stage of an API.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    /// The deployment that it serves.
-    pub deployment: String,
-    /// Whether requests are traced.
-    pub tracing: bool,
 }
 
 impl World {
@@ -106,119 +61,91 @@ impl World {
     /// Everything that can be seen from outside, for comparing two worlds. With `ids` as `false`, ids that a service chose are
     /// replaced by what they stand for, so that two equal worlds with different histories are equal.
     pub fn facts(&self, ids: bool) -> Value {
-        let roles: BTreeMap<_, _> = self
-            .roles
-            .iter()
-            .map(|(name, role)| (name, json!({"trust": role.trust, "policies": role.policies})))
-            .collect();
-        let functions: BTreeMap<_, _> = self
-            .functions
-            .iter()
-            .map(|(name, function)| (name, function.facts()))
-            .collect();
-        // A group without retention is what a deletion leaves: the logs are the user's.
-        let groups: BTreeMap<_, _> = self
-            .groups
-            .iter()
-            .filter_map(|(name, days)| Some((name, (*days)?)))
-            .collect();
-        let apis: Vec<_> = self.apis.iter().map(|(id, api)| api.facts(id, ids)).collect();
-        let mut facts = json!({"roles": roles, "functions": functions, "groups": groups, "apis": apis});
+        let mut facts = json!({
+            "roles": self.roles.iter().map(|(name, role)| (name, role.facts())).collect::<BTreeMap<_, _>>(),
+            "functions": self.functions.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
+            "layers": listed(&self.layers, ids, Layer::facts),
+            // A group without retention is what a deletion leaves: the logs are the user's.
+            "groups": self.groups.iter().filter_map(|(name, days)| Some((name, (*days)?))).collect::<BTreeMap<_, _>>(),
+            "apis": listed(&self.apis, ids, |api| api.facts(ids)),
+            "sockets": listed(&self.sockets, ids, |socket| socket.facts(ids)),
+            "domains": self.domains.iter().map(|(name, one)| (name, one.facts(ids))).collect::<BTreeMap<_, _>>(),
+            "buckets": self.buckets.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
+            "topics": self.topics.iter()
+                .map(|(arn, there)| (arn, listed(there, ids, |one| json!(one.endpoint))))
+                .collect::<BTreeMap<_, _>>(),
+            "mappings": listed(&self.living_mappings(), ids, |one| one.facts()),
+            "rules": self.rules.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
+        });
         if !ids {
             let mut text = facts.to_string();
-            // Longest first, so that `api12` is not taken for `api1`.
-            for (id, api) in self.apis.iter().rev() {
-                text = text.replace(
-                    &format!("execute-api:{id}/"),
-                    &format!("execute-api:<{}>/", api.name),
-                );
+            for (id, meaning) in self.meanings() {
+                text = text.replace(&id, &meaning);
             }
             facts = serde_json::from_str(&text).unwrap_or(facts);
-            if let Some(apis) = facts.get_mut("apis").and_then(Value::as_array_mut) {
-                apis.sort_by_key(ToString::to_string);
-            }
+            sort_lists(&mut facts);
         }
         facts
     }
 
+    /// What ids stand for where they are part of another thing, longest first, so that `api12` is not taken for `api1`.
+    fn meanings(&self) -> Vec<(String, String)> {
+        let named = self.apis.iter().map(|(id, api)| (id, &api.name));
+        let apis = named.chain(self.sockets.iter().map(|(id, socket)| (id, &socket.name)));
+        let mut meanings: Vec<_> = apis
+            .flat_map(|(id, name)| {
+                let within = |before: &str, after: &str| {
+                    (format!("{before}{id}{after}"), format!("{before}<{name}>{after}"))
+                };
+                [within("execute-api:", "/"), within("\"api\":\"", "\"")]
+            })
+            .chain(self.layers.iter().map(|(arn, layer)| {
+                let meaning = format!("\"{} with {}\"", layer.name, layer.content);
+                (format!("\"{arn}\""), meaning)
+            }))
+            .collect();
+        meanings.sort_by_key(|(id, _)| std::cmp::Reverse(id.len()));
+        meanings
+    }
+
     /// The handles of all that belongs to the stack `owner` by mark, tag or place.
     pub fn owned(&self, owner: &str) -> BTreeSet<String> {
-        let mut owned = BTreeSet::new();
-        for (name, role) in &self.roles {
-            if role.mark.is_some() {
-                owned.insert(name.clone());
-            }
-        }
-        for (name, function) in &self.functions {
-            if function.tags.get(OWNER_TAG).is_some_and(|tag| tag == owner) {
-                owned.insert(function_arn(name));
-            }
-            for sid in function.policy.keys().filter(|sid| sid.starts_with("grail-")) {
-                owned.insert(format!("{name}/{sid}"));
-            }
-        }
-        for (name, days) in &self.groups {
-            if days.is_some() && name.starts_with("/aws/lambda/") {
-                owned.insert(name.clone());
-            }
-        }
-        for (id, api) in self.apis.iter().filter(|(_, api)| api.mark.is_some()) {
-            owned.insert(id.clone());
-            owned.extend(api.stages.keys().map(|stage| format!("{id}/{stage}")));
-        }
+        let mut owned = self.owned_functions(owner);
+        owned.extend(self.owned_events(owner));
+        owned.extend(self.owned_gateways());
+        let roles = self.roles.iter().filter(|(_, role)| role.mark.is_some());
+        owned.extend(roles.map(|(name, _)| name.clone()));
+        let groups = self.groups.iter();
+        let kept = groups.filter(|(name, days)| days.is_some() && name.starts_with("/aws/lambda/"));
+        owned.extend(kept.map(|(name, _)| name.clone()));
         owned
     }
-
-    /// Deployments that stand twice in one API: something was made twice.
-    pub fn doubled_deployments(&self) -> Vec<String> {
-        let mut doubled = Vec::new();
-        for (id, api) in &self.apis {
-            let mut seen = BTreeSet::new();
-            for deployment in api.deployments.values() {
-                if !seen.insert(&deployment.digest) {
-                    doubled.push(format!("{id}: {}", deployment.digest));
-                }
-            }
-        }
-        doubled
-    }
 }
 
-impl Function {
-    fn facts(&self) -> Value {
-        json!({
-            "config": self.config, "code": self.code, "tags": self.tags,
-            "concurrency": self.concurrency, "policy": self.policy,
-        })
-    }
-}
-
-impl Api {
-    fn facts(&self, id: &str, ids: bool) -> Value {
-        let stages: BTreeMap<_, _> = self
-            .stages
+/// Things under ids that a service chose: by id, or without the ids and in no order of theirs.
+fn listed<T>(things: &BTreeMap<String, T>, ids: bool, facts: impl Fn(&T) -> Value) -> Value {
+    if ids {
+        return things
             .iter()
-            .map(|(name, stage)| {
-                let serves = self.deployments.get(&stage.deployment).map(|one| &one.digest);
-                (
-                    name,
-                    json!({"serves": serves, "tracing": stage.tracing, "deployment": ids.then_some(&stage.deployment)}),
-                )
-            })
+            .map(|(id, thing)| (id.clone(), facts(thing)))
             .collect();
-        json!({
-            "id": ids.then_some(id), "name": self.name, "endpoint_type": self.endpoint_type,
-            "minimum_compression": self.minimum_compression, "definition": self.definition, "stages": stages,
-        })
     }
-
-    /// The digest of the definition that stands now.
-    pub fn digest(&self) -> String {
-        Digest::of_value(&self.definition).0
-    }
+    things.values().map(facts).collect()
 }
 
-/// The ARN of a function.
-pub(super) fn function_arn(name: &str) -> String {
-    format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}")
+/// Puts lists that have no order of their own into one.
+fn sort_lists(facts: &mut Value) {
+    for field in ["apis", "sockets", "layers", "mappings"] {
+        if let Some(list) = facts.get_mut(field).and_then(Value::as_array_mut) {
+            list.sort_by_key(ToString::to_string);
+        }
+    }
+    let topics = facts.get_mut("topics").and_then(Value::as_object_mut);
+    for list in topics
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, list)| list.as_array_mut())
+    {
+        list.sort_by_key(ToString::to_string);
+    }
 }

@@ -255,7 +255,6 @@ impl Resource for EventRule {
         Ok(Some(Secured {
             spec,
             artifacts: Vec::new(),
-            secret: false,
-        }))
+            secret: false, lost: Vec::new(), }))
     }
 }

@@ -146,8 +146,7 @@ fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -
         spec: Spec {
             bucket: bucket.to_owned(),
             entries,
-        },
-    }
+        }, additions: Vec::new(), }
 }
 
 impl Resource for S3Notification {
@@ -269,7 +268,6 @@ impl Resource for S3Notification {
         Ok(Some(Secured {
             spec,
             artifacts: Vec::new(),
-            secret: false,
-        }))
+            secret: false, lost: Vec::new(), }))
     }
 }

@@ -283,8 +283,7 @@ impl Resource for WebsocketApi {
         Ok(Some(Secured {
             spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
-            secret: false,
-        }))
+            secret: false, lost: Vec::new(), }))
     }
 }
 

@@ -380,8 +380,7 @@ impl Resource for WebsocketStage {
         Ok(Some(Secured {
             spec: serde_json::to_value(spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
-            secret: false,
-        }))
+            secret: false, lost: Vec::new(), }))
     }
 }
 

@@ -10,6 +10,8 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OwnFields {
     paths: Vec<String>,
+    /// A deletion was begun: whatever is gone may have gone by it.
+    taken: bool,
 }
 
 impl OwnFields {
@@ -20,13 +22,22 @@ impl OwnFields {
             .flat_map(|want| Diff::between(want, pre, &[]).fields)
             .map(|field| field.path)
             .collect();
-        Self { paths }
+        Self { paths, taken: false }
+    }
+
+    /// The same after a deletion that may have been cut off between two of its requests: what is gone is ours as well.
+    #[must_use]
+    pub(crate) fn and_what_is_gone(mut self, taken: bool) -> Self {
+        self.taken = taken;
+        self
     }
 
     /// Splits a difference into what is ours to bring back and the paths that others changed.
     pub(crate) fn split(&self, diff: Diff) -> (Diff, Vec<String>) {
-        let (ours, theirs): (Vec<FieldChange>, Vec<FieldChange>) =
-            diff.fields.into_iter().partition(|field| self.has(&field.path));
+        let (ours, theirs): (Vec<FieldChange>, Vec<FieldChange>) = diff
+            .fields
+            .into_iter()
+            .partition(|field| self.is_ours(&field.path, field.have.as_ref()));
         (
             Diff { fields: ours },
             theirs.into_iter().map(|field| field.path).collect(),
@@ -39,6 +50,10 @@ impl OwnFields {
         let mut form = whole.clone();
         self.lay_over("", &mut form, pre, now);
         form
+    }
+
+    fn is_ours(&self, path: &str, now: Option<&Value>) -> bool {
+        self.has(path) || (self.taken && now.is_none_or(is_nothing))
     }
 
     /// Whether we wrote at, below or around `path`. An empty path stands for any.
@@ -77,9 +92,20 @@ impl OwnFields {
                     whole.insert(key.clone(), field);
                 }
             }
-        } else if pre != now && *form == *pre && !self.has(path) {
+        } else if pre != now && *form == *pre && !self.is_ours(path, Some(now)) {
             *form = now.clone();
         }
+    }
+}
+
+/// A field that says nothing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -117,5 +143,21 @@ mod tests {
         let own = OwnFields::of(&pre, &[json!({"env": {"A": "2"}})]);
         let (ours, theirs) = own.split(Diff::between(&pre, &json!({}), &[]));
         assert_eq!((ours.fields.len(), theirs.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_a_deletion_took_is_ours_and_what_others_changed_meanwhile_is_not() {
+        let pre = json!({"target": "us", "policies": {"main": 1}, "trust": "them"});
+        let now = json!({"target": "", "policies": {}, "trust": "others"});
+        let own = OwnFields::of(&pre, &[]).and_what_is_gone(true);
+        let (ours, theirs) = own.split(Diff::between(&pre, &now, &[]));
+        let paths: Vec<_> = ours.fields.iter().map(|field| field.path.as_str()).collect();
+        assert_eq!(paths, ["policies.main", "target"]);
+        assert_eq!(theirs, ["trust"]);
+        let form = own.with_theirs(&pre, &pre, &now);
+        assert_eq!(
+            form,
+            json!({"target": "us", "policies": {"main": 1}, "trust": "others"})
+        );
     }
 }

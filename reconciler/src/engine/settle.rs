@@ -58,10 +58,13 @@ fn where_to_look(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &
     let pre = touched
         .and_then(Touched::pre_handle)
         .filter(|_| open.beside.is_none());
-    let wanted = open.spec.clone().filter(|_| open.beside.is_none());
     Look {
         handle: record.map(|record| record.handle.clone()).or(pre.cloned()),
-        spec: wanted.or_else(|| record.map(|record| record.spec.clone())),
+        // What bears no mark is found by its natural key. Where that leads to the old one, it is not believed.
+        spec: open
+            .spec
+            .clone()
+            .or_else(|| record.map(|record| record.spec.clone())),
         token: Some(open.token.clone()),
         record: record.cloned(),
     }

@@ -31,6 +31,13 @@ impl Attempt {
         limits: &Limits,
         now: Time,
     ) -> Move {
+        // What is as it was needs nothing. Nothing is kept of a thing that was never touched, and then its projected form,
+        // which is all there is, need not be one that can be read.
+        if let Some((_, pre)) = &wish.only
+            && same(pre, &remote.spec)
+        {
+            return Move::Settled(Some(remote));
+        }
         let diff = match rules.diff(&Template::Lit(wish.form.clone()), &remote) {
             Ok(diff) => diff.without(&wish.lost),
             // Not even the form is whole: nothing can be brought back with it.

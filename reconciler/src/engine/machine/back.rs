@@ -97,7 +97,7 @@ impl Machine {
         if let Some((open, spec)) = unsettled {
             let look = Look {
                 handle: None,
-                spec: open.beside.is_none().then(|| spec.clone()),
+                spec: Some(spec.clone()),
                 token: Some(open.token.clone()),
                 record: None,
             };
@@ -124,7 +124,7 @@ impl Machine {
     ) -> Attempt {
         let token = self.back_token(id, touched);
         let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
-        let own = OwnFields::of(&remote.spec, &touched.wants);
+        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(deleting);
         let wish = Wish {
             form,
             token: token.clone(),
@@ -142,11 +142,16 @@ impl Machine {
             form: Some(remote.spec.clone()),
             never: touched.made.iter().map(|made| made.handle.clone()).collect(),
         };
+        let latest = self
+            .txn
+            .records()
+            .get(id)
+            .filter(|latest| latest.handle == remote.handle);
         let look = Look {
             handle: Some(remote.handle.clone()),
-            spec: Some(remote.spec.clone()),
+            spec: Some(with_ours(&remote.spec, &touched.wants)),
             token: Some(token),
-            record: record.cloned(),
+            record: latest.or(record).cloned(),
         };
         self.patiently(Target::Be(wish), look, claim)
     }
@@ -285,4 +290,23 @@ fn restored(old: &Record, now: Remote) -> Record {
     record.handle = now.handle;
     record.outputs.extend(now.outputs);
     record
+}
+
+/// A form with what the `written` ones have besides. A kind that owns a part of a thing (some tags of a domain, some entries
+/// of a document) is shown all that we may have put there; else it would take what we added for somebody else's.
+fn with_ours(form: &Value, written: &[Value]) -> Value {
+    fn add(form: &mut Value, written: &Value) {
+        let (Value::Object(form), Value::Object(written)) = (form, written) else {
+            return;
+        };
+        for (key, value) in written {
+            match form.get_mut(key) {
+                Some(there) => add(there, value),
+                None => drop(form.insert(key.clone(), value.clone())),
+            }
+        }
+    }
+    let mut whole = form.clone();
+    written.iter().for_each(|written| add(&mut whole, written));
+    whole
 }

@@ -57,8 +57,9 @@ impl Machine {
             claim.never.extend(beside.iter().map(|old| old.handle.clone()));
             let look = Look {
                 handle: None,
-                // Beside a living thing of the same natural key only the mark tells which is the new one.
-                spec: beside.is_none().then(|| form.clone()),
+                // Beside a living thing of the same natural key only the mark tells which is the new one: the old one is
+                // never believed. What bears no mark has another natural key.
+                spec: Some(form.clone()),
                 token: Some(token.clone()),
                 record: None,
             };

@@ -6,6 +6,12 @@ use grail_providers::fake::OWNER_TAG;
 use grail_state::{Desired, DesiredState, Kind, ResourceId, StackId, Template};
 use serde_json::json;
 
+mod events;
+mod gateways;
+
+pub(super) use events::{Source, queue_arn, stream_arn, topic_arn};
+pub(super) use gateways::{Http, Site, Socket};
+
 pub(super) const OWNER: &str = "app-dev";
 
 pub(super) fn stack() -> StackId {
@@ -17,10 +23,15 @@ pub(super) fn stack() -> StackId {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct App {
+    /// Application and stage.
+    pub(super) owner: &'static str,
     pub(super) policy: u32,
     pub(super) trust: u32,
     pub(super) functions: BTreeMap<String, Fun>,
+    /// The contents of the managed layer.
+    pub(super) layer: Option<u32>,
     pub(super) api: Option<Http>,
+    pub(super) socket: Option<Socket>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,26 +44,23 @@ pub(super) struct Fun {
     pub(super) tag: Option<String>,
     pub(super) concurrency: Option<u32>,
     pub(super) retention: Option<u32>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Http {
-    pub(super) version: u32,
-    pub(super) endpoint: &'static str,
-    pub(super) compression: Option<u32>,
-    pub(super) tracing: bool,
+    /// What it is told of.
+    pub(super) source: Option<Source>,
 }
 
 impl App {
     pub(super) fn of(functions: &[&str]) -> Self {
         Self {
+            owner: OWNER,
             policy: 1,
             trust: 1,
             functions: functions
                 .iter()
                 .map(|name| ((*name).to_owned(), Fun::plain()))
                 .collect(),
+            layer: None,
             api: None,
+            socket: None,
         }
     }
 
@@ -62,7 +70,14 @@ impl App {
             endpoint: "EDGE",
             compression: None,
             tracing: false,
+            site: None,
         });
+        self
+    }
+
+    /// A WebSocket API whose routes are all handled by the function `handler`.
+    pub(super) fn with_socket(mut self, handler: &str) -> Self {
+        self.socket = Some(Socket::handled_by(handler));
         self
     }
 
@@ -75,60 +90,91 @@ impl App {
         self.functions.get_mut(name).unwrap()
     }
 
+    /// Makes `source` tell the function `name`.
+    pub(super) fn tell(&mut self, name: &str, source: Source) {
+        self.functions
+            .entry(name.to_owned())
+            .or_insert_with(Fun::plain)
+            .source = Some(source);
+    }
+
     pub(super) fn http(&mut self) -> &mut Http {
         self.api.as_mut().unwrap()
     }
 
+    pub(super) fn socket(&mut self) -> &mut Socket {
+        self.socket.as_mut().unwrap()
+    }
+
     pub(super) fn desired(&self) -> DesiredState {
         let mut all = vec![self.role()];
+        all.extend(self.layer.map(|content| self.managed_layer(content)));
         for (name, function) in &self.functions {
-            all.push(function.wish(name));
-            all.extend(function.retention.map(|days| group(name, function, days)));
+            all.push(self.function(name, function));
+            all.extend(function.retention.map(|days| self.group(name, days)));
         }
-        if let Some(http) = &self.api {
-            all.push(self.rest_api(http));
-            all.extend(self.functions.keys().map(|name| permission(name)));
-            all.push(self.stage(http));
-        }
+        all.extend(self.events());
+        all.extend(self.gateways());
+        let stack = self.owner.split_once('-').unwrap();
         DesiredState {
-            stack: stack(),
+            stack: StackId {
+                app: stack.0.into(),
+                stage: stack.1.into(),
+            },
             resources: all.into_iter().map(|wish| (wish.id.clone(), wish)).collect(),
         }
     }
 
     fn role(&self) -> Desired {
         let spec = json!({
-            "name": OWNER, "trust": {"version": self.trust},
+            "name": self.owner, "trust": {"version": self.trust},
             "policies": {"main": {"version": self.policy}, "logs": {"allow": "logs"}},
         });
         wish(id("iam_role", "default-role"), spec, 0)
     }
 
-    fn rest_api(&self, http: &Http) -> Desired {
-        let uris: BTreeMap<_, _> = self
-            .functions
-            .keys()
-            .map(|name| (format!("/{name}"), output("lambda_function", name, "arn")))
-            .collect();
+    fn managed_layer(&self, content: u32) -> Desired {
         let spec = json!({
-            "name": "app", "endpoint_type": http.endpoint, "minimum_compression": http.compression,
-            "definition": {"version": http.version, "paths": uris},
+            "name": format!("{}-managed-layer", self.owner), "runtime": "python3.12", "architecture": "x86_64",
+            "code": {"content": format!("layer-{content}")},
         });
-        wish(id("rest_api", "rest_api"), spec, 10)
+        wish(id("lambda_layer", "managed-layer"), spec, 1)
     }
 
-    fn stage(&self, http: &Http) -> Desired {
+    fn function(&self, name: &str, function: &Fun) -> Desired {
+        let mut tags = BTreeMap::from([(OWNER_TAG.to_owned(), self.owner.to_owned())]);
+        tags.extend(
+            function
+                .tag
+                .iter()
+                .map(|tag| ("team.name".to_owned(), tag.clone())),
+        );
+        let layers: Vec<_> = self
+            .layer
+            .iter()
+            .map(|_| output("lambda_layer", "managed-layer", "arn"))
+            .collect();
         let spec = json!({
-            "api": output("rest_api", "rest_api", "id"), "stage": "api", "tracing": http.tracing,
-            "definition": output("rest_api", "rest_api", "definition_digest"),
+            "name": self.physical(name), "handler": "app.handler", "role": output("iam_role", "default-role", "arn"),
+            "memory": function.memory, "environment": {"SECRET": function.secret}, "tags": tags, "layers": layers,
+            "reserved_concurrency": function.concurrency, "code": {"content": format!("code-{}", function.code)},
         });
-        let mut wish = wish(id("api_stage", "rest_api"), spec, 12);
-        for name in self.functions.keys() {
-            wish.after
-                .insert(id("lambda_permission", &format!("{name}/rest_api")));
-            wish.after.insert(id("lambda_function", name));
-        }
-        wish
+        wish(id("lambda_function", name), spec, 2)
+    }
+
+    fn group(&self, name: &str, days: u32) -> Desired {
+        let group = format!("/aws/lambda/{}", self.physical(name));
+        let spec = json!({"name": group, "retention_days": days});
+        wish(id("log_group", &format!("{name}-log-group")), spec, 1)
+    }
+
+    /// The physical name of a function.
+    fn physical(&self, name: &str) -> String {
+        let called = self
+            .functions
+            .get(name)
+            .and_then(|function| function.called.as_deref());
+        format!("{}-{}", self.owner, called.unwrap_or(name))
     }
 }
 
@@ -142,36 +188,25 @@ impl Fun {
             tag: None,
             concurrency: None,
             retention: None,
+            source: None,
         }
     }
 
-    fn wish(&self, name: &str) -> Desired {
-        let mut tags = BTreeMap::from([(OWNER_TAG.to_owned(), OWNER.to_owned())]);
-        tags.extend(self.tag.iter().map(|tag| ("team.name".to_owned(), tag.clone())));
-        let spec = json!({
-            "name": self.physical(name), "handler": "app.handler", "role": output("iam_role", "default-role", "arn"),
-            "memory": self.memory, "environment": {"SECRET": self.secret}, "tags": tags,
-            "reserved_concurrency": self.concurrency, "code": {"content": format!("code-{}", self.code)},
-        });
-        wish(id("lambda_function", name), spec, 2)
-    }
-
-    fn physical(&self, name: &str) -> String {
-        format!("{OWNER}-{}", self.called.as_deref().unwrap_or(name))
+    pub(super) fn told_of(source: Source) -> Self {
+        Self {
+            source: Some(source),
+            ..Self::plain()
+        }
     }
 }
 
-fn group(name: &str, function: &Fun, days: u32) -> Desired {
-    let spec = json!({"name": format!("/aws/lambda/{}", function.physical(name)), "retention_days": days});
-    wish(id("log_group", &format!("{name}-log-group")), spec, 1)
-}
-
-fn permission(name: &str) -> Desired {
+/// That `principal` may call the function `name` for `source`.
+fn permission(name: &str, source: &str, principal: &str, arn: serde_json::Value, rank: u32) -> Desired {
     let spec = json!({
-        "function": output("lambda_function", name, "name"), "principal": "apigateway.amazonaws.com",
-        "source_arn": output("rest_api", "rest_api", "execution_arn"),
+        "function": output("lambda_function", name, "name"), "principal": format!("{principal}.amazonaws.com"),
+        "source_arn": arn,
     });
-    wish(id("lambda_permission", &format!("{name}/rest_api")), spec, 11)
+    wish(id("lambda_permission", &format!("{name}/{source}")), spec, rank)
 }
 
 fn wish(id: ResourceId, spec: serde_json::Value, rank: u32) -> Desired {

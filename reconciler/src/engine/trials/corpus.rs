@@ -2,6 +2,9 @@
 
 use super::app::{App, Fun};
 
+mod events;
+mod gateways;
+
 pub(super) struct Plan {
     pub(super) name: &'static str,
     pub(super) from: Option<App>,
@@ -37,7 +40,21 @@ pub(super) fn mixed() -> App {
 }
 
 pub(super) fn plans() -> Vec<Plan> {
-    let plan = |name, from: Option<App>, to: Option<App>| Plan { name, from, to };
+    let mut plans = core_plans();
+    plans.extend(events::plans());
+    plans.extend(gateways::plans());
+    plans
+}
+
+fn plan(name: &'static str, from: impl Into<Option<App>>, to: impl Into<Option<App>>) -> Plan {
+    Plan {
+        name,
+        from: from.into(),
+        to: to.into(),
+    }
+}
+
+fn core_plans() -> Vec<Plan> {
     vec![
         plan("create-small", None, Some(small())),
         plan("create-full", None, Some(full())),

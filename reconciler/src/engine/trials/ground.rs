@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grail_providers::fake::{Cloud, Physics, Role, Twice, World, catalog, twice};
+use grail_providers::fake::{
+    Bucket, Cloud, Entry, Mapping, Notifications, Physics, Role, Subscription, Twice, World, catalog,
+    function_arn, twice,
+};
 use grail_providers::port::Catalog;
 use grail_state::DesiredState;
 use grail_state::seal::Keys;
@@ -12,7 +15,7 @@ use grail_state::store::{Holder, Wait};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::app::{App, stack};
+use super::app::{App, queue_arn, stack, stream_arn, topic_arn};
 use crate::engine::{
     Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
 };
@@ -199,8 +202,56 @@ fn strangers(world: &mut World) {
             endpoint_type: "EDGE".into(),
             minimum_compression: None,
             definition: json!({"theirs": true}),
-            deployments: Default::default(),
             stages: Default::default(),
         },
     );
+    strange_events(world);
+}
+
+/// Buckets, topics, queues and streams of which others too want to be told, and a domain that others use.
+fn strange_events(world: &mut World) {
+    let entry = |id: &str, function: &str, prefix: &str| Entry {
+        id: id.into(),
+        function: function_arn(function),
+        events: vec!["s3:ObjectCreated:*".into()],
+        prefix: Some(prefix.into()),
+        suffix: None,
+    };
+    for bucket in ["photos", "papers"] {
+        let notifications = Notifications {
+            functions: vec![
+                entry("x", "other-prod-a", "theirs/"),
+                entry("y", "other-prod-b", "more/"),
+            ],
+            others: [(
+                "QueueConfigurations".to_owned(),
+                json!([{"Id": "q", "Events": ["s3:ObjectRemoved:*"]}]),
+            )]
+            .into(),
+        };
+        world.buckets.insert(bucket.into(), Bucket { notifications });
+    }
+    for topic in ["news", "alarms"] {
+        let theirs = Subscription {
+            endpoint: function_arn("other-prod-a"),
+        };
+        let arn = topic_arn(topic);
+        world
+            .topics
+            .insert(arn.clone(), [(format!("{arn}:theirs"), theirs)].into());
+    }
+    world.sources.extend(["jobs", "chores"].map(queue_arn));
+    world.sources.extend(["clicks", "views"].map(stream_arn));
+    let theirs = Mapping {
+        source: queue_arn("jobs"),
+        function: function_arn("other-prod-a"),
+        batch_size: 7,
+        window: 0,
+        concurrency: None,
+        position: None,
+        enabled: true,
+        busy: None,
+        gone: None,
+    };
+    world.mappings.insert("mapping-theirs".into(), theirs);
 }

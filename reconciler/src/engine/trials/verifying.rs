@@ -57,6 +57,7 @@ impl Readers {
             spec,
             outputs: BTreeMap::new(),
             proof: Proof::Ours,
+            additions: Vec::new(),
         })
     }
 

@@ -31,6 +31,7 @@ fn random_app(rng: &mut ChaCha8Rng) -> App {
                 tag: rng.random_bool(0.3).then(|| "x".to_owned()),
                 concurrency: rng.random_bool(0.3).then_some(5),
                 retention: rng.random_bool(0.5).then(|| rng.random_range(1..3) * 7),
+                source: None,
             };
             app.functions.insert(name.to_owned(), function);
         }
@@ -41,6 +42,7 @@ fn random_app(rng: &mut ChaCha8Rng) -> App {
             endpoint: if rng.random_bool(0.8) { "EDGE" } else { "REGIONAL" },
             compression: rng.random_bool(0.3).then_some(1024),
             tracing: rng.random_bool(0.5),
+            site: None,
         });
     }
     app
