@@ -146,7 +146,8 @@ fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -
         spec: Spec {
             bucket: bucket.to_owned(),
             entries,
-        }, additions: Vec::new(), }
+        },
+    }
 }
 
 impl Resource for S3Notification {
