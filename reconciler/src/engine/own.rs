@@ -34,8 +34,10 @@ impl OwnFields {
 
     /// Splits a difference into what is ours to bring back and the paths that others changed.
     pub(crate) fn split(&self, diff: Diff) -> (Diff, Vec<String>) {
-        let (ours, theirs): (Vec<FieldChange>, Vec<FieldChange>) =
-            diff.fields.into_iter().partition(|field| self.is_ours(&field.path, field.have.as_ref()));
+        let (ours, theirs): (Vec<FieldChange>, Vec<FieldChange>) = diff
+            .fields
+            .into_iter()
+            .partition(|field| self.is_ours(&field.path, field.have.as_ref()));
         (
             Diff { fields: ours },
             theirs.into_iter().map(|field| field.path).collect(),

@@ -60,7 +60,10 @@ fn where_to_look(id: &ResourceId, open: &Open, touched: Option<&Touched>, txn: &
     Look {
         handle: record.map(|record| record.handle.clone()).or(pre.cloned()),
         // What bears no mark is found by its natural key. Where that leads to the old one, it is not believed.
-        spec: open.spec.clone().or_else(|| record.map(|record| record.spec.clone())),
+        spec: open
+            .spec
+            .clone()
+            .or_else(|| record.map(|record| record.spec.clone())),
         token: Some(open.token.clone()),
         record: record.cloned(),
     }

@@ -121,7 +121,7 @@ impl Machine {
     ) -> Attempt {
         let token = self.back_token(id, touched);
         let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
-        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(deleting);
+        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(touched.unmade);
         let wish = Wish {
             form,
             token: token.clone(),
@@ -137,7 +137,11 @@ impl Machine {
             form: Some(remote.spec.clone()),
             never: touched.made.iter().map(|made| made.handle.clone()).collect(),
         };
-        let latest = self.txn.records().get(id).filter(|latest| latest.handle == remote.handle);
+        let latest = self
+            .txn
+            .records()
+            .get(id)
+            .filter(|latest| latest.handle == remote.handle);
         let look = Look {
             handle: Some(remote.handle.clone()),
             spec: Some(with_ours(&remote.spec, &touched.wants)),

@@ -118,7 +118,7 @@ async fn run_to_death(ground: &Ground, command: &Command) {
 }
 
 async fn die_at_each_write(suite: &'static str, dropped_arrive: bool) {
-    let mut tally = Tally::new(suite);
+    let mut tally = Tally::sampled(suite, 16);
     for plan in plans() {
         let physics = Physics {
             dropped_arrive,
@@ -154,7 +154,7 @@ async fn death_at_each_write_with_requests_that_arrive_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn death_after_each_journal_write() {
-    let mut tally = Tally::new("death_after_each_journal_write");
+    let mut tally = Tally::sampled("death_after_each_journal_write", 10);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         let nexts = nexts(&scene).await;
@@ -196,7 +196,7 @@ async fn death_in_the_swap() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
-    let mut tally = Tally::new("a_full_disk");
+    let mut tally = Tally::sampled("a_full_disk", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         let whole = scene.ground.fork();
@@ -223,7 +223,7 @@ async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_death_on_the_way_back_changes_nothing() {
-    let mut tally = Tally::new("a_second_death_on_the_way_back");
+    let mut tally = Tally::sampled("a_second_death_on_the_way_back", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         if scene.plan.to.is_none() {
