@@ -13,6 +13,7 @@ mod ground;
 mod lifecycle;
 mod oracle;
 mod refusals;
+mod strangers;
 mod tally;
 mod timing;
 mod walks;

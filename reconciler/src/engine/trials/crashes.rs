@@ -38,8 +38,12 @@ async fn nexts(scene: &Scene) -> Vec<Next> {
 /// Goes on after a death with `next`, and sees that all is well.
 async fn go_on(ground: &Ground, next: &Next, case: &str) {
     let outcome = ground.run(&next.command).await.unwrap();
+    // A goal may want back what the transaction has replaced by something beside it, and whose name nothing else can have (a
+    // domain, a path of one). The plan does not see that it is still there, so the birth finds it and the run turns around:
+    // to the world that was wanted.
+    let went_back_there = next.name == "old" && matches!(outcome, Outcome::RolledBack { .. });
     assert!(
-        matches!(outcome, Outcome::Done | Outcome::Unchanged),
+        matches!(outcome, Outcome::Done | Outcome::Unchanged) || went_back_there,
         "{case}: ended as {outcome:?}"
     );
     ground.settle().await;
