@@ -14,6 +14,7 @@ mod keeping;
 mod lifecycle;
 mod oracle;
 mod refusals;
+mod strangers;
 mod tally;
 mod timing;
 mod unsound;

@@ -124,7 +124,7 @@ impl Machine {
     ) -> Attempt {
         let token = self.back_token(id, touched);
         let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
-        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(deleting);
+        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(touched.unmade);
         let wish = Wish {
             form,
             token: token.clone(),

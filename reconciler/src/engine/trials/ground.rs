@@ -170,6 +170,14 @@ impl Ground {
         }
     }
 
+    /// Another stack in the same account.
+    pub(super) fn neighbour(&self, app: &App) -> Self {
+        Self {
+            store: MemoryStore::new(app.desired().stack),
+            ..self.clone()
+        }
+    }
+
     /// Waits until nothing that was sent can still arrive.
     pub(super) async fn settle(&self) {
         tokio::time::sleep(Duration::from_secs(60)).await;
