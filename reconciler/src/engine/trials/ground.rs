@@ -25,6 +25,7 @@ use crate::plan::Consent;
 
 /// The next command.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a few of them at a time, in tests")]
 pub(super) enum Command {
     Deploy(App),
     Delete,
