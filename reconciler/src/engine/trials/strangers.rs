@@ -200,7 +200,7 @@ impl Stranger {
             _ => {
                 document.functions.retain(|entry| entry.id != id);
                 let entry = Entry {
-                    prefix: Some(format!("theirs/{id}/{mark}/")),
+                    prefix: Some(format!("{id}/{mark}/")),
                     id,
                     function: function_arn("other-prod-a"),
                     events: vec!["s3:ObjectCreated:*".into()],
