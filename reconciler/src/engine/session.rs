@@ -351,9 +351,8 @@ impl Session<'_> {
     /// # Errors
     /// As [`Session::deploy`].
     pub async fn plan_deletion(&mut self, consent: &Consent) -> Result<Plan, EngineError> {
-        if self.observed.is_empty() && self.failures.is_empty() {
-            self.observe_recorded().await?;
-        }
+        let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
+        self.observe_wanted(&nothing).await?;
         let mut observed = self.observed.clone();
         let recorded = self.recorded();
         for failed in self.failures.drain(..) {
@@ -361,7 +360,6 @@ impl Session<'_> {
                 observed.insert(failed.id, remembered(record));
             }
         }
-        let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
         self.plan_from(&nothing, consent, &observed)
     }
 }
