@@ -1,0 +1,25 @@
+//! Somebody's word on a plan, given between its making and its first write.
+
+use super::EngineError;
+use crate::plan::Plan;
+
+/// Says whether a plan may be carried out.
+pub trait Approval: Send {
+    /// Looks at the plan that is about to be carried out.
+    ///
+    /// # Errors
+    /// Why it may not be. Nothing has been changed by it then.
+    fn approve(&mut self, plan: &Plan) -> Result<(), EngineError>;
+}
+
+/// A plan that somebody has agreed to: any other is refused, with what has changed since.
+impl Approval for Plan {
+    fn approve(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        let changes = self.changes_to(plan);
+        if changes.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::PlanChanged(changes))
+        }
+    }
+}
