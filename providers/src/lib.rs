@@ -13,6 +13,8 @@ pub mod port;
 #[cfg(feature = "aws")]
 pub mod aws;
 #[cfg(feature = "fake")]
+pub mod contract;
+#[cfg(feature = "fake")]
 pub mod fake;
 #[cfg(feature = "aws")]
 pub mod resources;

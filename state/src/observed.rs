@@ -48,7 +48,6 @@ impl Proof {
         Self::NameOnly
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::NameOnly
     }

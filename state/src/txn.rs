@@ -105,6 +105,8 @@ pub struct Touched {
     pub beside: bool,
     /// True if the thing of the pre-image was deleted by us.
     pub died: bool,
+    /// True if its deletion was announced, whatever came of it: it may have been cut off half way.
+    pub unmade: bool,
     /// The announced write that is not settled.
     pub open: Option<Open>,
     /// How far its way back is.

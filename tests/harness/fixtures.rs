@@ -102,6 +102,8 @@ const CERTIFICATES: [(u32, &str); 2] = [
     (1, "cd613e30-d8f1-4adf-91b7-584a2265b1f5"),
     (2, "d95bafc8-f2a4-427b-9cf4-bb99f4bea973"),
 ];
+/// What they are for.
+const CERTIFIED: [&str; 3] = ["*.example.com", "*.window.example.com", "*.bazaar.example.com"];
 /// How the ARN of a table's stream goes on after the table's name.
 const STREAM: &str = "/stream/";
 
@@ -129,7 +131,7 @@ impl Fixture {
         };
         let certificates = || {
             for (seed, id) in CERTIFICATES {
-                let arn = account.issue_certificate(seed, "*.example.com");
+                let arn = account.issue_certificate(seed, &CERTIFIED);
                 assert!(
                     arn.ends_with(id),
                     "moto names the certificate of seed {seed} {arn}"

@@ -90,15 +90,17 @@ fn assert_one_after_the_other(calls: &Calls, first: &str, then: &str) {
 /// The read calls that the kinds state for what this stage records.
 fn stated_looks(stand: &Stand, stage: &[&str]) -> usize {
     let words = [stage, &["status", "--output", "json"]].concat();
-    let status = stand.grail.run(&words).expect_success().events();
-    let resources = status[0]["resources"].as_array().cloned().unwrap_or_default();
+    let events = stand.grail.run(&words).expect_success().events();
+    let status = events.iter().find(|event| event["event"] == "status");
+    let resources = status.and_then(|status| status["resources"].as_array());
+    let resources = resources.cloned().unwrap_or_default();
     let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
     for resource in &resources {
         let id = resource["id"].as_str().unwrap_or_default();
         let kind = id.split('.').next().unwrap_or_default();
         *kinds.entry(kind.to_owned()).or_default() += 1;
     }
-    assert!(!kinds.is_empty(), "nothing is recorded: {status:?}");
+    assert!(!kinds.is_empty(), "nothing is recorded: {events:?}");
     let costs = resources::reads();
     let each = kinds.iter().map(|(kind, count)| {
         let cost = costs
@@ -119,7 +121,9 @@ fn stated_looks(stand: &Stand, stage: &[&str]) -> usize {
 fn costs_what_its_kinds_state(fixture: Fixture) {
     let stage = fixture.stages[0];
     let stand = Stand::of(fixture.project());
-    fixture.prepare(&Account::at(&stand.proxy.quiet_endpoint()));
+    let account = Account::at(&stand.proxy.quiet_endpoint());
+    fixture.prepare(&account);
+    fixture.fit(&account, &stand.project);
     stand.grail.run(&["deploy", "--stage", stage]).expect_success();
     let (run, calls) = stand.run(&["deploy", "--stage", stage]);
     run.expect_success();
@@ -130,12 +134,7 @@ fn costs_what_its_kinds_state(fixture: Fixture) {
 
 #[test]
 fn an_unchanged_redeployment_of_any_project_costs_what_its_kinds_state() {
-    for fixture in [
-        fixtures::REST,
-        fixtures::REST_AUTH,
-        fixtures::FUNCTIONS,
-        fixtures::BLUEPRINTS,
-    ] {
+    for fixture in fixtures::ALL {
         costs_what_its_kinds_state(fixture);
     }
 }

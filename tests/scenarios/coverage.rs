@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use grail::source::chalice::config::known_keys;
+use grail::source::chalice::config::{DOMAIN_KEYS, known_keys};
 use grail_tests::decorators::Decorators;
 use grail_tests::fixtures::{ALL, Fixture};
 use grail_tests::python::{repository, target_dir};
@@ -16,6 +16,9 @@ const TABLE: &str = "tests/COVERAGE.md";
 const STRUCTURE: [&str; 3] = ["version", "stages", "lambda_functions"];
 /// The places of a setting, in the order of the table's columns.
 const PLACES: [&str; 3] = ["top level", "stage", "function"];
+
+/// How the settings end whose value is a custom domain.
+const DOMAIN: &str = "_custom_domain";
 
 /// Fixtures by setting and place. A key of an object that is a setting is `<setting>.<key>`.
 type Settings = BTreeMap<(String, &'static str), BTreeSet<&'static str>>;
@@ -52,7 +55,7 @@ fn note(
                     .entry((key.clone(), place))
                     .or_default()
                     .insert(fixture.name);
-                if key.ends_with("_custom_domain") {
+                if key.ends_with(DOMAIN) {
                     for inner in found.into_iter().flatten().map(|(inner, _)| inner) {
                         let inner = format!("{key}.{inner}");
                         settings.entry((inner, place)).or_default().insert(fixture.name);
@@ -94,6 +97,11 @@ impl Coverage {
         self.text += "\n## Settings\n\n| Key | Top level | Stage | Function |\n| --- | --- | --- | --- |\n";
         for key in known_keys() {
             self.setting(&settings, key.name, [true, key.stage, key.function]);
+            if key.name.ends_with(DOMAIN) {
+                for inner in DOMAIN_KEYS {
+                    self.inner_setting(&settings, &format!("{}.{inner}", key.name));
+                }
+            }
         }
         let known: Vec<&str> = known_keys().map(|key| key.name).collect();
         let invented = settings.keys().map(|(key, _)| key.split('.').next().unwrap());
@@ -102,6 +110,21 @@ impl Coverage {
             invented.is_empty(),
             "fixtures set what Chalice does not know: {invented:?}"
         );
+    }
+
+    /// A key of an object: the object counts as a whole, so one place where it stands is enough.
+    fn inner_setting(&mut self, settings: &Settings, key: &str) {
+        let users = PLACES.map(|place| {
+            settings
+                .get(&(key.to_owned(), place))
+                .cloned()
+                .unwrap_or_default()
+        });
+        if users.iter().all(BTreeSet::is_empty) {
+            self.missing.push(format!("`{key}`"));
+        }
+        let cells = users.map(|users| Vec::from_iter(users).join(", "));
+        writeln!(self.text, "| `{key}` | {} | {} | - |", cells[0], cells[1]).unwrap();
     }
 
     fn setting(&mut self, settings: &Settings, key: &str, taken: [bool; 3]) {

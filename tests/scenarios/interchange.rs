@@ -11,7 +11,10 @@ mod stand;
 mod story;
 
 use stand::without_logs;
-use story::{BLUEPRINTS, BUCKETS, FUNCTIONS, QUEUES, REST, REST_AUTH, SCHEDULES, STREAMS, Story, TOPICS};
+use story::{
+    BLUEPRINTS, BUCKETS, DOMAINS, EVERYTHING, FUNCTIONS, LAYERED, PRIVATE_API, QUEUES, REST, REST_AUTH,
+    SCHEDULES, SETTINGS, STREAMS, Story, TOPICS, WEBSOCKET,
+};
 
 /// Chalice deploys; grail takes over, changes and deletes.
 fn chalice_then_grail(story: &Story) {
@@ -154,4 +157,64 @@ fn grail_takes_over_streams() {
 #[test]
 fn chalice_takes_over_streams() {
     grail_then_chalice(&STREAMS);
+}
+
+#[test]
+fn grail_takes_over_websocket() {
+    chalice_then_grail(&WEBSOCKET);
+}
+
+#[test]
+fn chalice_takes_over_websocket() {
+    grail_then_chalice(&WEBSOCKET);
+}
+
+#[test]
+fn grail_takes_over_domains() {
+    chalice_then_grail(&DOMAINS);
+}
+
+#[test]
+fn chalice_takes_over_domains() {
+    grail_then_chalice(&DOMAINS);
+}
+
+#[test]
+fn grail_takes_over_layered() {
+    chalice_then_grail(&LAYERED);
+}
+
+#[test]
+fn chalice_takes_over_layered() {
+    grail_then_chalice(&LAYERED);
+}
+
+#[test]
+fn grail_takes_over_private_api() {
+    chalice_then_grail(&PRIVATE_API);
+}
+
+#[test]
+fn chalice_takes_over_private_api() {
+    grail_then_chalice(&PRIVATE_API);
+}
+
+#[test]
+fn grail_takes_over_settings() {
+    chalice_then_grail(&SETTINGS);
+}
+
+#[test]
+fn chalice_takes_over_settings() {
+    grail_then_chalice(&SETTINGS);
+}
+
+#[test]
+fn grail_takes_over_everything() {
+    chalice_then_grail(&EVERYTHING);
+}
+
+#[test]
+fn chalice_takes_over_everything() {
+    grail_then_chalice(&EVERYTHING);
 }

@@ -295,6 +295,59 @@ fn a_local_delete_leaves_nothing_and_the_real_stage_is_never_touched() {
     assert_eq!(shop.project.read(".chalice/grail/.gitignore").trim(), "*");
 }
 
+/// Versions of the shop's managed layer.
+fn layers(shop: &LocalGround) -> Vec<i64> {
+    let account = shop.account();
+    let asked = account
+        .lambda()
+        .list_layer_versions()
+        .layer_name("shop-dev-managed-layer");
+    let answer = block_on(asked.send()).unwrap();
+    answer.layer_versions().iter().map(|one| one.version()).collect()
+}
+
+#[test]
+fn functions_find_what_is_in_the_managed_layer_and_its_old_versions_go() {
+    let shop = shop();
+    shop.project
+        .configure(|config| config["automatic_layer"] = true.into());
+    shop.project.write("vendor/scale.py", "UNIT = 'kg'\n");
+    shop.project.edit(
+        "app.py",
+        "from chalicelib.shelf",
+        "import scale\nfrom chalicelib.shelf",
+    );
+    shop.project.edit(
+        "app.py",
+        "{'shop': 'open',",
+        "{'shop': 'open', 'unit': scale.UNIT,",
+    );
+    let run = shop.deploy();
+    assert!(run.stderr.contains("Done: 8 created"), "{run}");
+    let url = url_of(&shop);
+    assert_eq!(web::get(&url).json()["unit"], "kg");
+    assert_eq!(shop.deploy_steps(), []);
+
+    shop.project
+        .edit("app.py", "'shop': 'open'", "'shop': 'open today'");
+    let of = |action: &str, id: &str| (action.to_owned(), id.to_owned());
+    let update = |name: &str| of("update", &format!("lambda_function.{name}"));
+    assert_eq!(shop.deploy_steps(), ["api_handler", "door"].map(update));
+    let first = layers(&shop);
+
+    shop.project.write("vendor/scale.py", "UNIT = 'stone'\n");
+    let made = of("create", "lambda_layer.managed-layer");
+    assert_eq!(shop.deploy_steps(), [made, update("api_handler"), update("door")]);
+    assert_eq!(
+        (&web::get(&url).json()["unit"], layers(&shop).len()),
+        (&json!("stone"), 1)
+    );
+    assert_ne!(layers(&shop), first);
+
+    shop.run(&["delete", "--local"]).expect_success();
+    assert_eq!(layers(&shop), Vec::<i64>::new());
+}
+
 #[test]
 fn without_python_a_sentence_says_so() {
     let project = Project::example("rest-api");

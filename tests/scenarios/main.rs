@@ -12,6 +12,7 @@ mod bad_input;
 mod counts;
 mod coverage;
 mod crash;
+mod defects;
 mod events;
 mod examples;
 mod ground;

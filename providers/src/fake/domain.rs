@@ -32,15 +32,21 @@ pub(super) struct Spec {
     tags: BTreeMap<String, String>,
 }
 
-/// What is changed by a call each, where the domain is one of REST APIs.
-const PATCHED: &[&str] = &["security_policy", "certificate_arn", "endpoint_type"];
+/// What one call changes together.
+const CONFIGURED: &[&str] = &["security_policy", "certificate_arn", "endpoint_type"];
 
 impl Resource for ModelDomain {
     const KIND: Kind = Kind::new("custom_domain");
     const IMMUTABLE: &'static [&'static str] = &["name", "protocol"];
     const UNDELETE: Undelete = Undelete::Never;
+    const NAME_BOUND: bool = false;
     const ACTIONS: &'static [&'static str] = &[];
-    const VOLATILE: &'static [&'static str] = &["certificate_arn", "security_policy"];
+    const VOLATILE: &'static [&'static str] = &[
+        "alias_domain_name",
+        "certificate_arn",
+        "hosted_zone_id",
+        "security_policy",
+    ];
     const READS: Cost = Cost {
         each: 1,
         lists: 0,
@@ -108,30 +114,16 @@ impl Resource for ModelDomain {
         let want = request.want;
         let mut progress = Progress::default();
         self.until_available(&want.name).await;
-        let mut patches: Vec<_> = PATCHED
-            .iter()
-            .filter(|field| request.diff.touches(field))
-            .collect();
-        if want.protocol == "websocket" {
-            patches.truncate(1);
-        }
-        for field in patches {
-            let one = want.clone();
-            let field = (want.protocol == "rest").then_some(*field);
-            let set = self.change("UpdateDomainName", &want.name, move |domain| {
-                let meant = |name| field.is_none_or(|field| field == name);
-                if meant("security_policy") {
-                    domain.security_policy = one.security_policy;
-                }
-                if meant("certificate_arn") {
-                    domain.certificate = one.certificate_arn;
-                }
-                if meant("endpoint_type") {
-                    domain.endpoint_type = one.endpoint_type;
-                }
+        if CONFIGURED.iter().any(|field| request.diff.touches(field)) {
+            let want = want.clone();
+            let name = want.name.clone();
+            let set = self.change("UpdateDomainName", &name, move |domain| {
+                domain.security_policy = want.security_policy;
+                domain.certificate = want.certificate_arn;
+                domain.endpoint_type = want.endpoint_type;
             });
             progress.step(set.await)?;
-            self.until_available(&want.name).await;
+            self.until_available(&name).await;
         }
         self.retag(&request, &mut progress).await?;
         self.left(want, &progress).await

@@ -1,12 +1,13 @@
 //! Our notifications in a bucket's one document: read, merged, put, read again. S3 has no condition on the put, so what
 //! others write between our read and our put is lost to them, as it is there.
 //!
-//! Ours are the entries that lead to a function of the wish or of what we recorded. An entry keeps its id and its place; all
-//! others are put back as they were read. The document has a simple form here, without the spellings that S3 allows: the real
+//! Ours are the entries that lead to a function of the wish or of what we recorded, and those with an id that we derived for
+//! this stack. An entry keeps its id and its place; all others are put back as they were read. The document has a simple form here, without the spellings that S3 allows: the real
 //! kind's own tests are about those.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grail_state::template::has_stand_in;
 use grail_state::wire::Several;
 use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
@@ -152,11 +153,23 @@ impl ModelNotification {
     }
 }
 
-/// What makes an entry ours: the function that it leads to, and the name that we have for it.
+/// What makes an entry ours: the function that it leads to, with the name that we have for it; or its id.
 #[derive(Default)]
 struct Ours(BTreeMap<String, String>);
 
 impl Ours {
+    /// Our name for an entry, if it is ours.
+    fn name<'a>(&'a self, entry: &'a Entry) -> Option<&'a str> {
+        let by_function = self.0.get(&entry.function).map(String::as_str);
+        by_function.or_else(|| entry.id.strip_prefix(self.stem()?.as_str()))
+    }
+
+    /// What the ids that we derive begin with. Functions are named for application and stage.
+    fn stem(&self) -> Option<String> {
+        let mut parts = function_name(self.0.keys().next()?).splitn(3, '-');
+        Some(format!("grail-{}-{}-", parts.next()?, parts.next()?))
+    }
+
     fn add(&mut self, spec: &Spec) {
         for (name, wanted) in &spec.entries {
             self.0.insert(wanted.function.clone(), name.clone());
@@ -183,7 +196,10 @@ impl Ours {
     }
 
     fn add_named(&mut self, name: &str, function: Option<&Value>) {
-        if let Some(function) = function.and_then(Value::as_str) {
+        let known = function
+            .and_then(Value::as_str)
+            .filter(|function| !has_stand_in(function));
+        if let Some(function) = known {
             self.0
                 .entry(function.to_owned())
                 .or_insert_with(|| name.to_owned());
@@ -200,10 +216,7 @@ fn merged(there: &Notifications, want: &Spec, ours: &Ours) -> Notifications {
         .collect();
     let mut functions = Vec::new();
     for entry in &there.functions {
-        match (
-            wanted.remove(entry.function.as_str()),
-            ours.0.contains_key(&entry.function),
-        ) {
+        match (wanted.remove(entry.function.as_str()), ours.name(entry).is_some()) {
             (Some(wanted), _) => functions.push(entry_of(wanted, entry.id.clone())),
             (None, true) => {}
             (None, false) => functions.push(entry.clone()),
@@ -213,7 +226,8 @@ fn merged(there: &Notifications, want: &Spec, ours: &Ours) -> Notifications {
         .entries
         .iter()
         .filter(|(_, one)| wanted.contains_key(one.function.as_str()));
-    functions.extend(fresh.map(|(name, one)| entry_of(one, format!("grail-{name}"))));
+    let stem = ours.stem().unwrap_or_default();
+    functions.extend(fresh.map(|(name, one)| entry_of(one, format!("{stem}{name}"))));
     Notifications {
         functions,
         others: there.others.clone(),
@@ -271,7 +285,7 @@ fn sight(bucket: &str, document: &Notifications, ours: &Ours) -> Option<Seen<Spe
     let mut entries = BTreeMap::new();
     let mut doubled = BTreeSet::new();
     for entry in &document.functions {
-        let Some(name) = ours.0.get(&entry.function) else {
+        let Some(name) = ours.name(entry) else {
             continue;
         };
         let wanted = Wanted {
@@ -282,7 +296,7 @@ fn sight(bucket: &str, document: &Notifications, ours: &Ours) -> Option<Seen<Spe
         };
         // Chalice may have left two for one function; the second shows as one too many.
         let name = if doubled.insert(name) {
-            name.clone()
+            name.to_owned()
         } else {
             entry.id.clone()
         };

@@ -1,6 +1,7 @@
 //! A WebSocket API: CreateApi, and CreateIntegration and CreateRoute for each of its routes, each of which may be the last
-//! that happens. So every write begins with a look at what is there, and makes what is missing: an integration that an
-//! earlier try left without a route is taken up. Others' routes and integrations stay.
+//! that happens. So every change begins with a look at what is there, and makes what is missing: an integration that an
+//! earlier try left without a route is taken up. A route is led elsewhere before what it led to goes. Others' routes and
+//! integrations stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::cloud::Cloud;
 use super::look::{by_mark, names, seen, text};
 use super::physics::{Progress, Refused, Written};
-use super::world::{Integration, ROUTES, Socket, World};
+use super::world::{DESCRIPTIONS, Integration, ROUTES, Socket, World};
 use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 pub(super) struct ModelSocket(pub(super) Cloud);
@@ -125,19 +126,18 @@ impl ModelSocket {
         };
         if there.name != want.name {
             let name = want.name.clone();
-            progress.step(
-                self.change("UpdateApi", id, move |socket| {
-                    drop(std::mem::replace(&mut socket.name, name))
-                })
-                .await,
-            )?;
+            let named = self.change("UpdateApi", id, move |socket| socket.name = name);
+            progress.step(named.await)?;
         }
         for (key, route) in &want.routes {
             self.route(id, &there, key, route, progress).await?;
         }
-        for key in ROUTES.into_iter().filter(|key| !want.routes.contains_key(*key)) {
-            self.unroute(id, &there, key, progress).await?;
+        let unwanted = ROUTES.into_iter().filter(|key| !want.routes.contains_key(*key));
+        for key in unwanted.filter(|key| there.routes.contains_key(*key)) {
+            let gone = self.change("DeleteRoute", id, move |socket| drop(socket.routes.remove(key)));
+            progress.step(gone.await)?;
         }
+        self.tidy(id, progress).await?;
         let ours = want.routes.values().map(|route| route.function.clone()).collect();
         self.0
             .left("GetApi", id, progress, |world, id| see(world, id, &ours))
@@ -158,17 +158,6 @@ impl ModelSocket {
         };
         if there.integration(key) == Some(&wanted) {
             return Ok(());
-        }
-        if let Some(leads) = there
-            .routes
-            .get(key)
-            .filter(|leads| there.integrations.contains_key(*leads))
-        {
-            let leads = leads.clone();
-            let update = self.change("UpdateIntegration", id, move |socket| {
-                socket.integrations.insert(leads, wanted);
-            });
-            return progress.step(update.await);
         }
         let used: BTreeSet<_> = there.routes.values().collect();
         let left_over = there
@@ -194,28 +183,44 @@ impl ModelSocket {
             "CreateRoute"
         };
         let key = key.to_owned();
-        let routed = self.change(operation, id, move |socket| {
+        let api = id.to_owned();
+        let routed = self.0.write(operation, id, move |world, _| {
+            let socket = world.sockets.get_mut(&api).ok_or(Refused::NotFound(api))?;
+            if !socket.integrations.contains_key(&integration) {
+                return Err(Refused::NotFound(integration));
+            }
             socket.routes.insert(key, integration);
+            Ok(())
         });
         progress.step(routed.await)
     }
 
-    async fn unroute(
-        &self,
-        id: &str,
-        there: &Socket,
-        key: &'static str,
-        progress: &mut Progress,
-    ) -> Result<(), Failure> {
-        let Some(integration) = there.routes.get(key).cloned() else {
-            return Ok(());
+    /// Takes away our integrations that no route leads to, whichever call left them.
+    async fn tidy(&self, id: &str, progress: &mut Progress) -> Result<(), Failure> {
+        let unused = |world: &World| {
+            let socket = world.sockets.get(id)?;
+            let used: BTreeSet<_> = socket.routes.values().collect();
+            let ours = |one: &Integration| DESCRIPTIONS.contains(&one.description.as_str());
+            let unused = socket
+                .integrations
+                .iter()
+                .filter(|(id, one)| ours(one) && !used.contains(id));
+            Some(unused.map(|(id, _)| id.clone()).collect::<Vec<_>>())
         };
-        let gone = self.change("DeleteRoute", id, move |socket| drop(socket.routes.remove(key)));
-        progress.step(gone.await)?;
-        let gone = self.change("DeleteIntegration", id, move |socket| {
-            drop(socket.integrations.remove(&integration))
-        });
-        progress.step(gone.await)
+        let unused = self.0.read("GetIntegrations", id, unused).await;
+        for integration in unused.unwrap_or_default() {
+            let api = id.to_owned();
+            let gone = self.0.write("DeleteIntegration", id, move |world, _| {
+                let socket = world.sockets.get_mut(&api).ok_or(Refused::NotFound(api))?;
+                if socket.routes.values().any(|leads| *leads == integration) {
+                    return Err(Refused::Invalid(format!("a route leads to {integration}")));
+                }
+                socket.integrations.remove(&integration);
+                Ok(())
+            });
+            progress.step(gone.await)?;
+        }
+        Ok(())
     }
 
     async fn change(

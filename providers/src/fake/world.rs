@@ -9,8 +9,8 @@ mod gateway;
 mod lambda;
 
 pub use events::{Bucket, Entry, Notifications, Rule, Subscription};
-pub(super) use gateway::ROUTES;
 pub use gateway::{Api, Deployment, Domain, Integration, Pointer, Socket, Stage, Stages};
+pub(super) use gateway::{DESCRIPTIONS, ROUTES};
 pub use lambda::{Function, Layer, Mapping, Role, function_arn};
 pub(super) use lambda::{function_name, service_of};
 
@@ -72,7 +72,7 @@ impl World {
             "domains": self.domains.iter().map(|(name, one)| (name, one.facts(ids))).collect::<BTreeMap<_, _>>(),
             "buckets": self.buckets.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
             "topics": self.topics.iter()
-                .map(|(arn, there)| (arn, listed(there, ids, |one| json!(one.endpoint))))
+                .map(|(arn, there)| (arn, there.values().map(|one| &one.endpoint).collect::<BTreeSet<_>>()))
                 .collect::<BTreeMap<_, _>>(),
             "mappings": listed(&self.living_mappings(), ids, |one| one.facts()),
             "rules": self.rules.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
@@ -139,13 +139,5 @@ fn sort_lists(facts: &mut Value) {
         if let Some(list) = facts.get_mut(field).and_then(Value::as_array_mut) {
             list.sort_by_key(ToString::to_string);
         }
-    }
-    let topics = facts.get_mut("topics").and_then(Value::as_object_mut);
-    for list in topics
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, list)| list.as_array_mut())
-    {
-        list.sort_by_key(ToString::to_string);
     }
 }

@@ -4,13 +4,15 @@
 //! old one is deleted after the commit, so that whoever takes a deploy back finds it. (Chalice deletes the old version first,
 //! and publishes anew although nothing changed.) Functions that use a deleted version keep working: Lambda keeps their copy.
 //!
-//! Calls to look: one `GetLayerVersion` where the version is known, else the pages of `ListLayerVersions` and one more. To
+//! Calls to look: one `GetLayerVersion` where the version is known, else the pages of `ListLayerVersions` and one more (and
+//! where there are versions of nobody's only, those of `ListFunctions`). To
 //! make: `ListLayerVersions` and `PublishLayerVersion`. To delete: `DeleteLayerVersion`. All share 15 calls a second with the
 //! rest of Lambda.
 //!
 //! Identity: the ARN of the version. `PublishLayerVersion` takes no client token, so the description, which cannot change
-//! either, says which stage it is for, which attempt published it and what is in it. A version of our name without such a
-//! description (Chalice's, when the state is lost) is nobody's: it is neither used nor removed.
+//! either, says which stage it is for, which attempt published it and what is in it. Of versions without such a description
+//! (Chalice's, where its record is lost) one is taken up if a function of this stack uses it; any other is nobody's, and as a
+//! layer's versions are never in each other's way, it is let be.
 //!
 //! Content is compared as the code of functions is (see `packages`); a version of ours tells it in its description.
 //!
@@ -20,6 +22,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_lambda::types::{LayerVersionContentInput, Runtime};
@@ -30,7 +33,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::reading::{Listed, Number, Reading};
+use self::reading::{Listed, Number, Reading, Versions};
 use super::lambda_function::Architecture;
 use super::packages::{Code, Packages, Payload};
 use super::rest_api::mark::Mark;
@@ -88,9 +91,9 @@ impl LambdaLayer {
         answer.map(|answer| Reading::new(version.name, answer)).transpose()
     }
 
-    /// The versions of the layer `name` that this stack published, the newest first.
-    async fn ours(&self, name: &str) -> Result<Vec<Listed>, Failure> {
-        let mut found = Vec::new();
+    /// The versions of the layer `name`, the newest first.
+    async fn versions(&self, name: &str) -> Result<Versions, Failure> {
+        let mut found = Versions::default();
         let mut marker = None;
         loop {
             let request = self.read().list_layer_versions().layer_name(name).set_marker(marker);
@@ -98,15 +101,41 @@ impl LambdaLayer {
             let Some(page) = answer else {
                 return Ok(found);
             };
-            let versions = page.layer_versions.unwrap_or_default();
-            found.extend(versions.into_iter().filter_map(|one| Listed::of(one, &self.context.stack)));
+            for version in page.layer_versions.unwrap_or_default() {
+                found.add(version, &self.context.stack);
+            }
             match page.next_marker.filter(|next| !next.is_empty()) {
                 Some(next) => marker = Some(next),
                 None => break,
             }
         }
-        found.sort_by_key(|version| std::cmp::Reverse(version.number));
+        found.marked.sort_by_key(|version| std::cmp::Reverse(version.number));
         Ok(found)
+    }
+
+    /// The newest of `unmarked` that a function of this stack's name uses: what Chalice made and nobody records. Whether the
+    /// function is ours is for planning to tell.
+    async fn in_use(&self, unmarked: &BTreeMap<String, i64>) -> Result<Option<i64>, Failure> {
+        if unmarked.is_empty() {
+            return Ok(None);
+        }
+        let stack = self.context.stack.to_string();
+        let ours = |name: &str| name.strip_prefix(&stack).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let mut newest = None;
+        let mut marker = None;
+        loop {
+            let request = self.read().list_functions().set_marker(marker);
+            let page = request.send().await.read("lambda:ListFunctions")?;
+            let functions = page.functions.unwrap_or_default();
+            let functions = functions.iter().filter(|one| one.function_name().is_some_and(ours));
+            let layers = functions.flat_map(|one| one.layers());
+            let used = layers.filter_map(|layer| unmarked.get(layer.arn()?).copied());
+            newest = newest.max(used.max());
+            match page.next_marker.filter(|next| !next.is_empty()) {
+                Some(next) => marker = Some(next),
+                None => return Ok(newest),
+            }
+        }
     }
 
     /// What is there under a version's number, with what is in it.
@@ -174,6 +203,7 @@ impl Resource for LambdaLayer {
     const ACTIONS: &'static [&'static str] = &[
         "lambda:DeleteLayerVersion",
         "lambda:GetLayerVersion",
+        "lambda:ListFunctions",
         "lambda:ListLayerVersions",
         "lambda:PublishLayerVersion",
         "s3:GetObject",
@@ -225,12 +255,13 @@ impl Resource for LambdaLayer {
         let Some(name) = name.filter(|name| !has_stand_in(name)) else {
             return Ok(None);
         };
-        let versions = self.ours(name).await?;
-        match sought(&versions, &at) {
-            Some(found) => {
-                let number = found.number;
-                self.look(&Number { name, number }, &at).await
-            }
+        let versions = self.versions(name).await?;
+        let number = match sought(&versions.marked, &at) {
+            Some(found) => Some(found.number),
+            None => self.in_use(&versions.unmarked).await?,
+        };
+        match number {
+            Some(number) => self.look(&Number { name, number }, &at).await,
             None => Ok(None),
         }
     }
@@ -238,8 +269,8 @@ impl Resource for LambdaLayer {
     /// An earlier try of this attempt is recognised by its mark.
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec;
-        let versions = self.ours(&spec.name).await?;
-        let mine = versions.iter().find(|version| version.mark.token == *request.token);
+        let versions = self.versions(&spec.name).await?;
+        let mine = versions.marked.iter().find(|version| version.mark.token == *request.token);
         let made = match mine {
             Some(found) => {
                 let (name, number) = (spec.name.as_str(), found.number);

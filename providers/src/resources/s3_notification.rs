@@ -37,7 +37,7 @@ use self::document::{Notifications, Rule};
 use self::exchange::Found;
 pub use self::form::{Entry, Spec};
 use self::merge::{Claim, merge, pair, without};
-use self::sought::{Sought, functions_in, functions_of};
+use self::sought::{Sought, functions_in, functions_of, is_surplus};
 use crate::aws::Context;
 use crate::aws::arn::{Arn, function_name};
 use crate::port::{
@@ -60,23 +60,39 @@ impl S3Notification {
         Claim::new(&self.context.stack, bucket)
     }
 
+    /// What is ours in `bucket` with the functions of `entries`.
+    fn claim_of(&self, bucket: &str, entries: &BTreeMap<String, Entry>) -> Claim {
+        let functions = entries.values().map(|entry| entry.function.as_str());
+        self.claim(bucket).with(functions)
+    }
+
     /// Brings our part of the bucket's configuration to `spec`. What is ours by `claim` and not wanted goes.
     async fn establish(&self, spec: &Spec, claim: Claim) -> Result<Seen<Spec>, Failure> {
         let edit = |theirs: &Notifications| merge(theirs, &claim, &spec.entries);
         let settled = exchange::change(&self.context, &spec.bucket, edit).await?;
         let Some(settled) = settled else {
-            return Err(Failure::refused(format!("there is no bucket {} here", spec.bucket))
-                .with_hint(self.how_to_get(&spec.bucket)));
+            return Err(
+                Failure::refused(format!("there is no bucket {} here", spec.bucket))
+                    .with_hint(self.how_to_get(&spec.bucket)),
+            );
         };
-        let claim = claim.with(spec.entries.values().map(|entry| entry.function.as_str()));
+        let claim = self.claim_of(&spec.bucket, &spec.entries);
         let wanted: Vec<_> = spec.entries.iter().collect();
         let found = pair(&settled, &claim, &wanted);
-        let ids = found.into_iter().map(|at| Some(settled.parts[at?].id()?.to_owned()));
+        let ids = found
+            .into_iter()
+            .map(|at| Some(settled.parts[at?].id()?.to_owned()));
         let entries = wanted.into_iter().zip(ids).map(|((key, entry), id)| {
             let entry = entry.clone();
             (key.clone(), Entry { id, ..entry })
         });
-        Ok(seen(&spec.bucket, entries.collect(), |_| true))
+        let told = |key: &String| !is_surplus(key);
+        Ok(seen(
+            &spec.bucket,
+            entries.collect(),
+            told,
+            others(&settled, &claim),
+        ))
     }
 
     fn how_to_get(&self, bucket: &str) -> String {
@@ -91,33 +107,36 @@ impl S3Notification {
         let stack = self.context.stack.to_string();
         let ours = |arn: &Arn<'_>| arn.service == "lambda" && arn.account == self.context.account;
         Arn::parse(arn).filter(ours).is_some()
-            && function_name(arn).strip_prefix(&stack).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            && function_name(arn)
+                .strip_prefix(&stack)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     /// Those of our notifications that S3 would refuse beside what others have in the bucket. What functions named for this
     /// stack have there is taken for ours: a handler that was renamed leaves it behind until the write that takes it away.
     fn overlaps(&self, spec: &Spec, there: &Notifications) -> Vec<Invalid> {
-        let functions = spec.entries.values().map(|entry| entry.function.as_str());
-        let claim = self.claim(&spec.bucket).with(functions);
+        let claim = self.claim_of(&spec.bucket, &spec.entries);
         let foreign = |part: &&document::Part| {
             let ours = |rule: &Rule| self.is_named_for_us(&rule.to);
             !claim.owns(part) && !part.function().is_some_and(ours)
         };
-        let rules = there.parts.iter().filter(foreign).filter_map(|part| part.rule.as_ref());
+        let rules = there
+            .parts
+            .iter()
+            .filter(foreign)
+            .filter_map(|part| part.rule.as_ref());
         let mut problems = Vec::new();
         for rule in rules {
-            for (key, _) in spec.entries.iter().filter(|(_, entry)| entry.scope().overlaps(&rule.scope())) {
-                problems.push(Invalid {
-                    field: format!("entries.{key}"),
-                    why: format!(
-                        "the bucket `{}` already notifies {} of some of these events and objects ({}), and S3 allows one \
-                         destination for each",
-                        spec.bucket,
-                        rule.to,
-                        rule.id.as_ref().map_or("without an id".to_owned(), |id| format!("notification `{id}`")),
-                    ),
-                });
-            }
+            let overlaps = |(_, entry): &(&String, &Entry)| entry.scope().overlaps(&rule.scope());
+            let id = rule.id.as_deref().unwrap_or("without an id");
+            problems.extend(spec.entries.iter().filter(overlaps).map(|(key, _)| Invalid {
+                field: format!("entries.{key}"),
+                why: format!(
+                    "the notification `{id}` of the bucket `{}` to {} is about some of the same events and objects, and \
+                     S3 allows one destination for each",
+                    spec.bucket, rule.to
+                ),
+            }));
         }
         problems
     }
@@ -125,18 +144,32 @@ impl S3Notification {
 
 /// Our notifications as a look or a write left them. `told` says which of them have a name that others know; the rest, the
 /// second for one function among them, is no entry of Chalice's file.
-fn seen(bucket: &str, entries: BTreeMap<String, Entry>, told: impl Fn(&String) -> bool) -> Seen<Spec> {
+fn seen(
+    bucket: &str,
+    entries: BTreeMap<String, Entry>,
+    told: impl Fn(&String) -> bool,
+    additions: Vec<String>,
+) -> Seen<Spec> {
     let told = entries.iter().filter(|(key, _)| told(key));
-    let told: BTreeMap<_, _> =
-        told.map(|(key, entry)| (key, json!({"bucket": bucket, "lambda_arn": entry.function}))).collect();
+    let told: BTreeMap<_, _> = told
+        .map(|(key, entry)| (key, json!({"bucket": bucket, "lambda_arn": entry.function})))
+        .collect();
     Seen {
         handle: Handle(bucket.to_owned()),
         outputs: BTreeMap::from([("entries".to_owned(), json!(told))]),
         proof: Proof::Ours,
+        additions,
         spec: Spec {
             bucket: bucket.to_owned(),
             entries,
-        }, additions: Vec::new(), }
+        },
+    }
+}
+
+/// What others have in the bucket, for people.
+fn others(there: &Notifications, claim: &Claim) -> Vec<String> {
+    let foreign = without(there, claim);
+    foreign.parts.iter().map(document::Part::told).collect()
 }
 
 impl Resource for S3Notification {
@@ -166,7 +199,11 @@ impl Resource for S3Notification {
     }
 
     fn project(spec: &Spec, _: &Digester) -> Value {
-        let entries: BTreeMap<_, _> = spec.entries.iter().map(|(key, entry)| (key, entry.projected())).collect();
+        let entries: BTreeMap<_, _> = spec
+            .entries
+            .iter()
+            .map(|(key, entry)| (key, entry.projected()))
+            .collect();
         json!({"bucket": spec.bucket, "entries": entries})
     }
 
@@ -187,13 +224,15 @@ impl Resource for S3Notification {
             Found::Missing | Found::Elsewhere(_) => return Ok(None),
             Found::Denied(failed) => return Err(failed),
         };
-        let ours = sought.among(&there, self.claim(&sought.bucket));
+        let claim = self.claim_of(&sought.bucket, &sought.entries);
+        let ours = sought.among(&there, &claim);
         let told = |key: &String| sought.entries.contains_key(key);
-        Ok((!ours.is_empty()).then(|| seen(&sought.bucket, ours, told)))
+        Ok((!ours.is_empty()).then(|| seen(&sought.bucket, ours, told, others(&there, &claim))))
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
-        self.establish(request.spec, self.claim(&request.spec.bucket)).await
+        self.establish(request.spec, self.claim(&request.spec.bucket))
+            .await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -242,15 +281,19 @@ impl Resource for S3Notification {
         let mut whole = seen.spec.clone();
         whole.entries.clear();
         for (key, entry) in &seen.spec.entries {
-            if !whole.entries.values().any(|other| other.scope().overlaps(&entry.scope())) {
+            let overlaps = |other: &Entry| other.scope().overlaps(&entry.scope());
+            if !whole.entries.values().any(overlaps) {
                 whole.entries.insert(key.clone(), entry.clone());
             }
         }
-        let spec = serde_json::to_value(&whole)
-            .map_err(|error| Failure::refused(format!("the notifications cannot be written down: {error}")))?;
+        let spec = serde_json::to_value(&whole).map_err(|error| {
+            Failure::refused(format!("the notifications cannot be written down: {error}"))
+        })?;
         Ok(Some(Secured {
             spec,
             artifacts: Vec::new(),
-            secret: false, lost: Vec::new(), }))
+            secret: false,
+            lost: Vec::new(),
+        }))
     }
 }

@@ -1,8 +1,8 @@
 //! A function's subscription to a topic.
 //!
 //! Calls: to look `GetSubscriptionAttributes`, or `ListSubscriptionsByTopic` where no subscription's ARN is known (30 a
-//! second; its first page serves all subscriptions of the stack to one topic); to make and remove `Subscribe` and
-//! `Unsubscribe` (100 a second). They go to the topic's region, which is in its ARN and need not be ours.
+//! second); to make and remove `Subscribe` and `Unsubscribe` (100 a second). They go to the topic's region, which is in its
+//! ARN and need not be ours.
 //!
 //! Identity: topic and function together: SNS has one subscription for a pair, and `Subscribe` gives the one that is there.
 //! So nothing is lost where the topic is another account's and its subscriptions may not be listed: it counts as absent,
@@ -16,13 +16,11 @@ mod sought;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sns::config::{Builder, Region};
 use aws_sdk_sns::error::ProvideErrorMetadata;
-use futures::future::join_all;
 use grail_state::template::has_stand_in;
 use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
@@ -60,7 +58,9 @@ pub struct SnsSubscription {
 
 /// Sends a request to the region of `arn`, wherever the client is.
 fn region_of(arn: &str) -> Builder {
-    let region = Arn::parse(arn).map(|arn| arn.region).filter(|region| !region.is_empty());
+    let region = Arn::parse(arn)
+        .map(|arn| arn.region)
+        .filter(|region| !region.is_empty());
     let mut config = Builder::new();
     config.set_region(region.map(|region| Region::new(region.to_owned())));
     config
@@ -78,37 +78,57 @@ impl SnsSubscription {
 
     /// The subscription of this ARN, if it is one of a function.
     async fn by_arn(&self, arn: &str) -> Result<Option<There>, Failure> {
-        let request = self.read().get_subscription_attributes().subscription_arn(arn).customize();
+        let request = self
+            .read()
+            .get_subscription_attributes()
+            .subscription_arn(arn)
+            .customize();
         let answer = request.config_override(region_of(arn)).send().await;
-        let Some(attributes) = answer.found("sns:GetSubscriptionAttributes")?.and_then(|answer| answer.attributes)
+        let Some(attributes) = answer
+            .found("sns:GetSubscriptionAttributes")?
+            .and_then(|answer| answer.attributes)
         else {
             return Ok(None);
         };
         let attribute = |name: &str| attributes.get(name).cloned();
         if attribute("PendingConfirmation").as_deref() == Some("true") {
-            tracing::warn!(subscription = arn, "the subscription waits to be confirmed and delivers nothing until then");
+            tracing::warn!(
+                subscription = arn,
+                "the subscription waits to be confirmed and delivers nothing until then"
+            );
         }
-        let there = attribute("TopicArn").zip(attribute("Endpoint")).map(|(topic_arn, function)| There {
-            arn: arn.to_owned(),
-            topic_arn,
-            function,
-        });
+        let there = attribute("TopicArn")
+            .zip(attribute("Endpoint"))
+            .map(|(topic_arn, function)| There {
+                arn: arn.to_owned(),
+                topic_arn,
+                function,
+            });
         Ok(there.filter(|_| attribute("Protocol").as_deref() == Some(PROTOCOL)))
     }
 
     /// One page of the subscriptions to a topic; empty if there is no such topic, or if it is not for us to list them.
     async fn page(&self, topic_arn: &str, next: Option<String>) -> Result<Page, Failure> {
-        let request = self.read().list_subscriptions_by_topic().topic_arn(topic_arn).set_next_token(next).customize();
+        let request = self
+            .read()
+            .list_subscriptions_by_topic()
+            .topic_arn(topic_arn)
+            .set_next_token(next)
+            .customize();
         let answer = request.config_override(region_of(topic_arn)).send().await;
         let owner = Arn::parse(topic_arn).map(|arn| arn.account);
         match answer {
-            Err(error) if verdict(&error) == Verdict::Denied && owner != Some(self.context.account.as_str()) => {
+            Err(error)
+                if verdict(&error) == Verdict::Denied && owner != Some(self.context.account.as_str()) =>
+            {
                 Ok(Page::default())
             }
-            answer => Ok(answer.found("sns:ListSubscriptionsByTopic")?.map_or_else(Page::default, |page| Page {
-                there: page.subscriptions().iter().filter_map(There::listed).collect(),
-                next: page.next_token,
-            })),
+            answer => Ok(answer
+                .found("sns:ListSubscriptionsByTopic")?
+                .map_or_else(Page::default, |page| Page {
+                    there: page.subscriptions().iter().filter_map(There::listed).collect(),
+                    next: page.next_token,
+                })),
         }
     }
 
@@ -136,20 +156,10 @@ impl SnsSubscription {
         let (Some(topic_arn), Some(function)) = (&sought.topic_arn, &sought.function) else {
             return Ok(None);
         };
-        Ok(self.by_pair(topic_arn, function).await?.map(|there| sought.seen(there)))
-    }
-
-    /// The first page of the subscriptions to each topic that several looks are for. What is not on it, or cannot be had so,
-    /// is looked at alone.
-    async fn shared_pages(&self, sought: &[Sought]) -> BTreeMap<String, Page> {
-        let topics: Vec<_> = sought.iter().filter_map(Sought::topic).collect();
-        let shared = |topic: &&&str| topics.iter().filter(|other| other == topic).count() > 1;
-        let shared: BTreeSet<_> = topics.iter().filter(shared).copied().collect();
-        let pages = shared.into_iter().map(|topic| async move {
-            let page = self.page(topic, None).await.unwrap_or_default();
-            (topic.to_owned(), page)
-        });
-        join_all(pages).await.into_iter().collect()
+        Ok(self
+            .by_pair(topic_arn, function)
+            .await?
+            .map(|there| sought.seen(there)))
     }
 
     async fn subscribe(&self, spec: &Spec) -> Result<String, Failure> {
@@ -167,27 +177,48 @@ impl SnsSubscription {
         let answer = request.config_override(region_of(&spec.topic_arn)).send().await;
         let missing = matches!(&answer, Err(error) if verdict(error) == Verdict::NotFound);
         let answer = answer.wrote("sns:Subscribe").map_err(|failed| match missing {
-            true => failed.with_hint(format!("make the topic `{}` first: a project names its topics and does not make them", spec.topic_arn)),
+            true => failed.with_hint(format!(
+                "make the topic `{}` first: a project names its topics and does not make them",
+                spec.topic_arn
+            )),
             false => failed,
         })?;
-        answer.subscription_arn.filter(|arn| is_subscription(arn)).ok_or_else(|| Failure {
-            effect: Effect::Maybe,
-            ..Failure::awaiting(
-                format!("the subscription to {} has no ARN before it is confirmed", spec.topic_arn),
-                Duration::from_secs(5),
-                "the subscription to be confirmed",
-            )
-        })
+        answer
+            .subscription_arn
+            .filter(|arn| is_subscription(arn))
+            .ok_or_else(|| Failure {
+                effect: Effect::Maybe,
+                ..Failure::awaiting(
+                    format!(
+                        "the subscription to {} has no ARN before it is confirmed",
+                        spec.topic_arn
+                    ),
+                    Duration::from_secs(5),
+                    "the subscription to be confirmed",
+                )
+            })
     }
 
     async fn unsubscribe(&self, arn: &str) -> Result<(), Failure> {
-        let request = self.context.clients.sns.write().unsubscribe().subscription_arn(arn).customize();
+        let request = self
+            .context
+            .clients
+            .sns
+            .write()
+            .unsubscribe()
+            .subscription_arn(arn)
+            .customize();
         let answer = request.config_override(region_of(arn)).send().await;
         if let Err(error) = &answer
-            && error.message().is_some_and(|message| message.contains("pending confirmation"))
+            && error
+                .message()
+                .is_some_and(|message| message.contains("pending confirmation"))
         {
             // SNS does not remove such a one, and drops it by itself after three days.
-            tracing::warn!(subscription = arn, "the subscription was never confirmed; SNS will drop it");
+            tracing::warn!(
+                subscription = arn,
+                "the subscription was never confirmed; SNS will drop it"
+            );
             return Ok(());
         }
         answer.gone("sns:Unsubscribe")
@@ -207,14 +238,19 @@ impl Resource for SnsSubscription {
         "sns:Subscribe",
         "sns:Unsubscribe",
     ];
-    /// One `GetSubscriptionAttributes` each; subscriptions to one topic share one `ListSubscriptionsByTopic`.
+    /// One `GetSubscriptionAttributes`. Lists would save calls only where several functions of a stack share a topic, and cost
+    /// a page for each hundred subscriptions of others.
     const READS: Cost = Cost {
         each: 1,
         lists: 0,
         page: 0,
     };
     const WIRES: &'static [Wire] = &[Wire {
-        keys: &[("topic", "topic"), ("lambda_arn", "function_arn"), ("topic_arn", "topic_arn")],
+        keys: &[
+            ("topic", "topic"),
+            ("lambda_arn", "function_arn"),
+            ("topic_arn", "topic_arn"),
+        ],
         handle: Some("subscription_arn"),
         ..Wire::to("sns_event")
     }];
@@ -231,31 +267,25 @@ impl Resource for SnsSubscription {
         }
         let is_function = Arn::parse(&spec.function).is_some_and(|arn| arn.service == "lambda");
         if !is_function && !has_stand_in(&spec.function) {
-            problems.push(invalid("function", format!("`{}` is not the ARN of a function", spec.function)));
+            problems.push(invalid(
+                "function",
+                format!("`{}` is not the ARN of a function", spec.function),
+            ));
         }
         problems
     }
 
     fn label(spec: &Value) -> Option<String> {
         let field = |name: &str| spec.get(name).and_then(Value::as_str);
-        Some(format!("{} to {}", function_name(field("function")?), field("topic")?))
+        Some(format!(
+            "{} to {}",
+            function_name(field("function")?),
+            field("topic")?
+        ))
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         self.look(&Sought::new(&at)).await
-    }
-
-    async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Sight<Spec>, Failure>> {
-        let sought: Vec<_> = at.iter().map(Sought::new).collect();
-        let pages = self.shared_pages(&sought).await;
-        let looks = sought.iter().map(|one| async {
-            let page = one.topic().and_then(|topic| pages.get(topic));
-            match page.and_then(|page| one.among(&page.there)) {
-                Some(there) => Ok(Some(one.seen(there.clone()))),
-                None => self.look(one).await,
-            }
-        });
-        join_all(looks).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -289,7 +319,11 @@ impl Resource for SnsSubscription {
         if has_stand_in(&spec.topic_arn) {
             return Ok(Vec::new());
         }
-        let request = self.read().get_topic_attributes().topic_arn(&spec.topic_arn).customize();
+        let request = self
+            .read()
+            .get_topic_attributes()
+            .topic_arn(&spec.topic_arn)
+            .customize();
         let answer = request.config_override(region_of(&spec.topic_arn)).send().await;
         let why = match &answer {
             Err(error) => match verdict(error) {

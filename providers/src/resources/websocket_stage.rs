@@ -73,8 +73,10 @@ impl WebsocketStage {
             ..
         } = &*self.context;
         match local {
-            // Names under `.localhost` are loopback to curl and to browsers.
-            Some(cloud) => format!("ws://{api}.execute-api.localhost:{}/{stage}/", cloud.port),
+            // Clients of WebSockets ask the system for an address, and not every system knows the names under `.localhost`.
+            Some(cloud) => {
+                format!("ws://127.0.0.1:{}/_aws/execute-api/{api}/{stage}/", cloud.port)
+            }
             None => format!("wss://{api}.execute-api.{region}.{dns_suffix}/{stage}/"),
         }
     }

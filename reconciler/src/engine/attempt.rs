@@ -62,6 +62,9 @@ pub(crate) struct Claim {
     pub(crate) form: Option<Value>,
     /// For removal: what the thing bore when it was last seen, where its physical name is one that others may take.
     pub(crate) proof: Option<Proof>,
+    /// For removal: the form (as projected) that the thing had. Less than that, and nothing else, is what a deletion that
+    /// broke off has left, even if what showed it to be ours went first.
+    pub(crate) whole: Option<Value>,
     /// Never these: they live on under the same logical name.
     pub(crate) never: BTreeSet<Handle>,
 }

@@ -99,7 +99,7 @@ impl OwnFields {
 }
 
 /// A field that says nothing.
-fn is_nothing(value: &Value) -> bool {
+pub(crate) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),

@@ -15,6 +15,7 @@ mod lifecycle;
 mod oracle;
 mod parts;
 mod refusals;
+mod strangers;
 mod tally;
 mod timing;
 mod unsound;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use grail_providers::port::Invalid;
-use grail_state::{DesiredState, Handle, OutputRef, ResourceId};
+use grail_state::{DesiredState, Handle, OutputRef, ResourceId, Template};
 
 /// Why there is no plan. A call returns all of them at once.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -139,20 +139,140 @@ pub struct PlanProblem {
 }
 
 impl PlanProblem {
-    /// Each of `errors` with the place of its wish.
+    /// Each of `errors` with the place of its wish. Problems of one form that have places of their own are told apart.
     pub(crate) fn placed(errors: Vec<PlanError>, desired: &DesiredState) -> Vec<Self> {
-        let origin = |error: &PlanError| desired.resources.get(error.resource()?)?.origin.clone();
         errors
             .into_iter()
-            .map(|error| Self {
-                origin: origin(&error),
-                error,
-            })
+            .flat_map(|error| by_place(error, desired))
             .collect()
     }
+}
+
+fn by_place(error: PlanError, desired: &DesiredState) -> Vec<PlanProblem> {
+    let wish = error.resource().and_then(|id| desired.resources.get(id));
+    let whole = wish.and_then(|wish| wish.origin.clone());
+    let (PlanError::Invalid { id, problems } | PlanError::Unfit { id, problems }) = &error else {
+        return vec![PlanProblem { error, origin: whole }];
+    };
+    let mut places: Vec<(Option<String>, Vec<Invalid>)> = Vec::new();
+    for problem in problems {
+        let own = wish.and_then(|wish| origin_of_part(&wish.spec, &problem.field, desired));
+        let origin = own.or_else(|| whole.clone());
+        match places.iter_mut().find(|(known, _)| *known == origin) {
+            Some((_, beside)) => beside.push(problem.clone()),
+            None => places.push((origin, vec![problem.clone()])),
+        }
+    }
+    let placed = |(origin, problems)| {
+        let id = id.clone();
+        let error = match &error {
+            PlanError::Unfit { .. } => PlanError::Unfit { id, problems },
+            _ => PlanError::Invalid { id, problems },
+        };
+        PlanProblem { error, origin }
+    };
+    places.into_iter().map(placed).collect()
+}
+
+/// Where a part of a form stands, where one form is made of parts from several places (the notifications of a bucket): at
+/// the one resource to which the part refers.
+fn origin_of_part(spec: &Template, field: &str, desired: &DesiredState) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut at = spec.clone();
+    for key in field.split('.') {
+        let Some(part) = at.get(key) else { break };
+        parts.push(part.clone());
+        at = part;
+    }
+    // A field of the form itself is no part.
+    let inner = parts.iter().skip(1).rev();
+    let refs = inner.map(|part| {
+        let mut refs = Vec::new();
+        part.refs(&mut refs);
+        refs
+    });
+    let refs = refs.into_iter().find(|refs| !refs.is_empty())?;
+    let mut origins = refs
+        .iter()
+        .map(|to| desired.resources.get(&to.of)?.origin.clone());
+    let first = origins.next()??;
+    origins
+        .all(|other| other.as_ref() == Some(&first))
+        .then_some(first)
 }
 
 fn circle(ids: &[ResourceId]) -> String {
     let names: Vec<_> = ids.iter().chain(ids.first()).map(ToString::to_string).collect();
     names.join(" -> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use grail_state::{Desired, StackId};
+    use serde_json::json;
+
+    use super::*;
+
+    fn desired(wishes: &[(&str, serde_json::Value, &str)]) -> DesiredState {
+        let wish = |(id, spec, origin): &(&str, serde_json::Value, &str)| {
+            let id: ResourceId = id.parse().unwrap();
+            let desired = Desired {
+                id: id.clone(),
+                spec: Template::from_value(spec.clone()),
+                after: BTreeSet::new(),
+                rank: 0,
+                origin: Some((*origin).to_owned()),
+            };
+            (id, desired)
+        };
+        DesiredState {
+            stack: StackId {
+                app: "shop".into(),
+                stage: "dev".into(),
+            },
+            resources: wishes.iter().map(wish).collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_bucket_is_placed_at_its_own_function() {
+        let function = |name: &str| json!({"=ref": format!("lambda_function.{name}/arn")});
+        let bucket = json!({"bucket": "b", "entries": {
+            "one-s3event": {"function": function("one"), "prefix": "a"},
+            "two-s3event": {"function": function("two"), "prefix": "ab"},
+        }});
+        let desired = desired(&[
+            ("s3_notification.b", bucket, "app.py:1"),
+            ("lambda_function.one", json!({}), "app.py:1"),
+            ("lambda_function.two", json!({}), "chalicelib/two.py:9"),
+        ]);
+        let problem = |field: &str| Invalid {
+            field: field.to_owned(),
+            why: "no".to_owned(),
+        };
+        let fields = [
+            "entries.two-s3event.prefix",
+            "bucket",
+            "entries.two-s3event",
+            "entries",
+            "entries.gone",
+        ];
+        let invalid = PlanError::Invalid {
+            id: "s3_notification.b".parse().unwrap(),
+            problems: fields.map(problem).into(),
+        };
+        let told: Vec<_> = PlanProblem::placed(vec![invalid], &desired)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "`s3_notification.b` is not valid: entries.two-s3event.prefix: no; entries.two-s3event: no (at chalicelib/two.py:9)",
+                "`s3_notification.b` is not valid: bucket: no; entries: no; entries.gone: no (at app.py:1)",
+            ]
+        );
+    }
 }

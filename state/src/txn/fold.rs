@@ -63,6 +63,7 @@ impl Txn {
             rank: *rank,
             beside: false,
             died: false,
+            unmade: false,
             open: None,
             back: Back::Pending,
         });
@@ -74,6 +75,7 @@ impl Txn {
         }
         touched.depends_on.extend(depends_on.iter().cloned());
         touched.beside |= beside.is_some();
+        touched.unmade |= spec.is_none();
         if touched.tokens.last() != Some(token) {
             touched.tokens.push(token.clone());
         }

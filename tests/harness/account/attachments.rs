@@ -70,10 +70,14 @@ impl Account {
         shown["Table"]["LatestStreamArn"].as_str().map(str::to_owned)
     }
 
-    /// A certificate that moto names by chance: the same `seed` gives the same ARN in every account.
-    pub fn issue_certificate(&self, seed: u32, domain: &str) -> String {
+    /// A certificate for these names, which moto names by chance: the same `seed` gives the same ARN in every account.
+    pub fn issue_certificate(&self, seed: u32, names: &[&str]) -> String {
         self.seed(u64::from(seed));
-        let asked = json!({ "DomainName": domain, "ValidationMethod": "DNS" });
+        let asked = json!({
+            "DomainName": names[0],
+            "SubjectAlternativeNames": names,
+            "ValidationMethod": "DNS",
+        });
         let made = self.ask("acm", "CertificateManager.RequestCertificate", &asked);
         // Else two accounts would go on with the same ids.
         self.seed(RandomState::new().build_hasher().finish());

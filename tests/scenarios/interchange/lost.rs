@@ -122,7 +122,6 @@ fn domains_and_their_mappings_are_found_again() {
 fn layers_are_found_again() {
     finds_again(fixtures::LAYERED, lose_own);
     finds_again(fixtures::LAYERED, lose_both);
-    finds_what_chalice_made(fixtures::LAYERED, "dev");
 }
 
 #[test]

@@ -137,18 +137,22 @@ fn a_mapped_domain_that_nobody_records_is_taken_over() {
     after_a_failure(fixtures::DOMAINS, "prod", On::operation("CreateApi"), &left);
 }
 
+/// A version of a layer bears no mark of Chalice's, and a name alone is no proof: the one that nobody records is left as it is.
 #[test]
-fn a_layer_that_nobody_records_is_taken_over() {
-    let left = [
-        ("layers", "post-dev-managed-layer"),
-        ("functions", "post-dev-sorter"),
-    ];
-    after_a_failure(
-        fixtures::LAYERED,
-        "dev",
-        On::operation("CreateFunction").nth(2),
-        &left,
+fn a_layer_that_nobody_records_is_left_alone() {
+    let stand = Stand::new(fixtures::LAYERED, "dev");
+    stand.fails_in_chalice(On::operation("CreateFunction").nth(2));
+    let versions = || stand.world().exact()["layers"]["post-dev-managed-layer"]["versions"].clone();
+    let left = versions();
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left:#}");
+    stand.writes_of(&["deploy"]);
+    assert_eq!(
+        (&versions()[0], versions().as_array().map(Vec::len)),
+        (&left[0], Some(2))
     );
+    stand.is_at_rest();
+    stand.writes_of(&["delete"]);
+    assert_eq!(versions(), left);
 }
 
 /// Nothing shows that a role without a function is ours: its name alone is no proof.

@@ -233,6 +233,106 @@ pub(super) const STREAMS: Story = Story {
     edited: &["UpdateEventSourceMapping x2", "UpdateFunctionCode x4"],
 };
 
+pub(super) const WEBSOCKET: Story = Story {
+    fixture: fixtures::WEBSOCKET,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &["websocket_stage.websocket_api: update, adopted"],
+    adopted: &["CreateDeployment", "UpdateStage"],
+    settled: &[],
+    followed: &[],
+    edit: |project| {
+        project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(320));
+    },
+    edited: &["UpdateFunctionConfiguration x2"],
+};
+
+pub(super) const DOMAINS: Story = Story {
+    fixture: fixtures::DOMAINS,
+    stage: "prod",
+    prepare: |_| {},
+    planned: &[
+        "rest_api.rest_api: update, adopted",
+        "api_stage.rest_api: update, adopted",
+        "websocket_stage.websocket_api: update, adopted",
+    ],
+    adopted: &["CreateDeployment x2", "PutRestApi", "UpdateStage"],
+    settled: &["UpdateStage"],
+    followed: &["UpdateStage"],
+    edit: |project| {
+        project.configure(|config| {
+            let stage = &mut config["stages"]["prod"];
+            stage["api_gateway_custom_domain"]["tls_version"] = json!("TLS_1_2");
+            stage["websocket_api_custom_domain"]["tags"] = json!({ "floor": "4" });
+        });
+    },
+    edited: &["TagResource", "UntagResource", "UpdateDomainName"],
+};
+
+pub(super) const LAYERED: Story = Story {
+    fixture: fixtures::LAYERED,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &PUTS_API,
+    adopted: &PUT,
+    settled: &["UpdateStage"],
+    followed: &["UpdateStage"],
+    edit: |project| project.edit("vendor/labels/__init__.py", "upper()", "title()"),
+    edited: &[
+        "DeleteLayerVersion",
+        "PublishLayerVersion",
+        "UpdateFunctionConfiguration x3",
+    ],
+};
+
+pub(super) const PRIVATE_API: Story = Story {
+    fixture: fixtures::PRIVATE_API,
+    stage: "office",
+    prepare: |_| {},
+    planned: &PUTS_API,
+    adopted: &PUT,
+    settled: &["UpdateStage"],
+    followed: &["UpdateStage"],
+    edit: |project| project.configure(|config| config["lambda_memory_size"] = json!(256)),
+    edited: &["UpdateFunctionConfiguration x2"],
+};
+
+pub(super) const SETTINGS: Story = Story {
+    fixture: fixtures::SETTINGS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: REST.planned,
+    adopted: REST.adopted,
+    settled: REST.settled,
+    followed: REST.settled,
+    edit: |project| project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(176)),
+    edited: &["UpdateFunctionConfiguration x3"],
+};
+
+pub(super) const EVERYTHING: Story = Story {
+    fixture: fixtures::EVERYTHING,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[
+        "log_group.api_handler-log-group: update, adopted",
+        "rest_api.rest_api: update, adopted",
+        "api_stage.rest_api: update, adopted",
+        "websocket_stage.websocket_api: update, adopted",
+    ],
+    adopted: &[
+        "CreateDeployment x2",
+        "CreateLogGroup",
+        "DeleteRetentionPolicy",
+        "PutRestApi",
+        "PutRetentionPolicy",
+        "UpdateStage",
+    ],
+    settled: REST.settled,
+    followed: REST.settled,
+    edit: |project| project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(176)),
+    edited: &["UpdateFunctionConfiguration x23"],
+};
+
 impl Story {
     pub(super) fn begin(&self) -> Stand {
         let stand = Stand::new(self.fixture, self.stage);

@@ -12,6 +12,9 @@ use crate::fake::physics::Refused;
 /// The keys of the routes that Chalice has; others are others'.
 pub(in crate::fake) const ROUTES: [&str; 3] = ["$connect", "$default", "$disconnect"];
 
+/// What Chalice's integrations are for.
+pub(in crate::fake) const DESCRIPTIONS: [&str; 3] = ["connect", "message", "disconnect"];
+
 /// A REST API.
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -140,17 +143,17 @@ impl Socket {
     }
 
     pub(super) fn facts(&self, ids: bool) -> Value {
-        let mut calls: Vec<_> = self
-            .integrations
-            .values()
+        // An integration that no route leads to does nothing. One of ours may be left by a change that was cut off, and the
+        // next change takes it away.
+        let strange = |one: &&Integration| !DESCRIPTIONS.contains(&one.description.as_str());
+        let mut theirs: Vec<_> = self.integrations.values().filter(strange).collect();
+        theirs.sort_by_key(|one| (&one.description, &one.function));
+        let theirs: Vec<_> = theirs
+            .iter()
             .map(|one| (&one.description, &one.function))
             .collect();
-        calls.sort();
         let routes: BTreeMap<_, _> = self.routes.keys().map(|key| (key, self.called(key))).collect();
-        json!({
-            "name": self.name, "integrations": calls, "routes": routes, "stages": self.stages.facts(ids),
-            "ids": ids.then_some(&self.routes),
-        })
+        json!({"name": self.name, "theirs": theirs, "routes": routes, "stages": self.stages.facts(ids)})
     }
 }
 

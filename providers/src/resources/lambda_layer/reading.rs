@@ -42,13 +42,27 @@ pub(super) struct Listed {
     pub(super) mark: Mark,
 }
 
-impl Listed {
-    pub(super) fn of(version: LayerVersionsListItem, stack: &StackId) -> Option<Self> {
+/// The versions of a layer.
+#[derive(Default)]
+pub(super) struct Versions {
+    /// Those that this stack published.
+    pub(super) marked: Vec<Listed>,
+    /// The numbers of those that bear nobody's mark, by ARN.
+    pub(super) unmarked: BTreeMap<String, i64>,
+}
+
+impl Versions {
+    pub(super) fn add(&mut self, version: LayerVersionsListItem, stack: &StackId) {
         let description = version.description.unwrap_or_default();
-        Some(Self {
-            number: version.version,
-            mark: Mark::read(&description).filter(|mark| mark.on(&owner(stack)) == description)?,
-        })
+        let number = version.version;
+        match Mark::read(&description) {
+            Some(mark) if mark.on(&owner(stack)) == description => self.marked.push(Listed { number, mark }),
+            Some(_) => {}
+            None => {
+                let arn = version.layer_version_arn;
+                self.unmarked.extend(arn.map(|arn| (arn, number)));
+            }
+        }
     }
 }
 

@@ -187,8 +187,30 @@ async fn a_lost_version_is_found_by_attempt_then_content_then_age_and_a_stranger
     // A recorded form has only the content.
     let (_, lines) = found_among(&all, None, &json!({"name": NAME, "code": zip("one").code["content"]})).await;
     assert_eq!(lines[2], get(3));
-    let nothing = stand(vec![versions(&[(8, String::new()), (9, stranger)], None)]);
+    let nothing = stand(vec![versions(&[(9, stranger)], None)]);
     assert_eq!(nothing.observe(None, Some(&spec())).await.unwrap(), Observed::Absent);
+}
+
+/// Functions with the layers that they use.
+fn functions(functions: &[(&str, &str)], next: Option<&str>) -> Reply {
+    let function = |(name, layer): &(&str, &str)| json!({"FunctionName": name, "Layers": [{"Arn": layer}]});
+    let functions: Vec<_> = functions.iter().map(function).collect();
+    reply(200, json!({"Functions": functions, "NextMarker": next}))
+}
+
+#[tokio::test]
+async fn a_version_without_a_mark_is_taken_up_where_a_function_of_the_stack_uses_it() {
+    let listed = || versions(&[(8, String::new()), (6, "by hand".to_owned())], None);
+    let (used, other) = (arn(6), arn(8));
+    let first = functions(&[("shop-development", &other), ("shop-dev", &used)], Some("next"));
+    let replies = vec![listed(), first, functions(&[("other", &other)], None), version(6, "", "one")];
+    let taken = stand(replies);
+    let seen = taken.present(None, Some(&spec())).await;
+    assert_eq!((seen.handle.0.clone(), seen.proof), (arn(6), Proof::NameOnly));
+    let operations = ["ListLayerVersions", "ListFunctions", "ListFunctions", "GetLayerVersion"];
+    assert_eq!(taken.aws.operations(), operations);
+    let unused = stand(vec![listed(), functions(&[("shop-dev", LAYER)], None)]);
+    assert_eq!(unused.observe(None, Some(&spec())).await.unwrap(), Observed::Absent);
 }
 
 #[tokio::test]

@@ -64,7 +64,11 @@ impl Notifications {
         };
         // An emulator gives a bucket without notifications an empty element of another name.
         if root.name != ROOT {
-            return if root.inner.is_empty() { Ok(Self::default()) } else { Err(Malformed) };
+            return if root.inner.is_empty() {
+                Ok(Self::default())
+            } else {
+                Err(Malformed)
+            };
         }
         Ok(Self {
             attributes: root.attributes.to_owned(),
@@ -75,15 +79,25 @@ impl Notifications {
     /// As it is sent to S3.
     pub(super) fn text(&self) -> String {
         let parts: String = self.parts.iter().map(|part| part.raw.as_str()).collect();
-        let space = if self.attributes.contains(" xmlns=") { "" } else { NAME_SPACE };
+        let space = if self.attributes.contains(" xmlns=") {
+            ""
+        } else {
+            NAME_SPACE
+        };
         format!("<{ROOT}{}{space}>{parts}</{ROOT}>", self.attributes)
     }
 
     /// Where a new notification to a function is put: behind the last one, or before what S3's own order has behind them.
     pub(super) fn place(&self) -> usize {
         let last = self.parts.iter().rposition(Part::is_function);
-        let bridge = || self.parts.iter().position(|part| part.name == "EventBridgeConfiguration");
-        last.map(|last| last + 1).or_else(bridge).unwrap_or(self.parts.len())
+        let bridge = || {
+            self.parts
+                .iter()
+                .position(|part| part.name == "EventBridgeConfiguration")
+        };
+        last.map(|last| last + 1)
+            .or_else(bridge)
+            .unwrap_or(self.parts.len())
     }
 }
 
@@ -119,6 +133,18 @@ impl Part {
         self.rule.as_ref()?.id.as_deref()
     }
 
+    /// What it is, for people.
+    pub(super) fn told(&self) -> String {
+        match &self.rule {
+            Some(rule) => format!(
+                "notification {} to {}",
+                self.id().unwrap_or("without an id"),
+                rule.to
+            ),
+            None => self.name.clone(),
+        }
+    }
+
     /// The same text for two parts that say the same in another spelling: the order of elements and of attributes, white
     /// space and the case of a filter's name. To compare what was read with what was read again.
     pub(super) fn meaning(&self) -> String {
@@ -132,7 +158,11 @@ fn meaning(raw: &str, deepest: usize) -> String {
     };
     if elements.is_empty() || deepest == 0 {
         let text = xml::unescape(raw);
-        return if text.trim().is_empty() { String::new() } else { text.into_owned() };
+        return if text.trim().is_empty() {
+            String::new()
+        } else {
+            text.into_owned()
+        };
     }
     let mut all: Vec<_> = elements
         .iter()
@@ -194,14 +224,23 @@ impl Rule {
         let rules: String = [("prefix", &self.prefix), ("suffix", &self.suffix)]
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("<FilterRule>{}{}</FilterRule>", element("Name", name), element("Value", value)))
+            .map(|(name, value)| {
+                format!(
+                    "<FilterRule>{}{}</FilterRule>",
+                    element("Name", name),
+                    element("Value", value)
+                )
+            })
             .collect();
         let filter = match rules.as_str() {
             "" => String::new(),
             rules => format!("<Filter><S3Key>{rules}</S3Key></Filter>"),
         };
         let [name, _] = FUNCTION;
-        format!("<{name}>{id}{}{events}{filter}</{name}>", element("CloudFunction", &self.to))
+        format!(
+            "<{name}>{id}{}{events}{filter}</{name}>",
+            element("CloudFunction", &self.to)
+        )
     }
 }
 
@@ -221,9 +260,15 @@ mod tests {
     #[test]
     fn a_configuration_is_sent_as_it_came() {
         let read = Notifications::parse(SENT).unwrap();
-        assert_eq!(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", read.text()), SENT);
+        assert_eq!(
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", read.text()),
+            SENT
+        );
         let function = read.parts[1].function().unwrap();
-        assert_eq!((function.to.as_str(), function.suffix.as_str()), ("arn:f", ".a&b"));
+        assert_eq!(
+            (function.to.as_str(), function.suffix.as_str()),
+            ("arn:f", ".a&b")
+        );
         assert_eq!((read.parts[1].id(), read.parts[2].id()), (Some("1"), None));
         assert!(read.parts[2].function().is_none() && read.parts[2].rule.is_some());
         assert_eq!(read.place(), 2);
@@ -231,15 +276,28 @@ mod tests {
 
     #[test]
     fn an_empty_configuration_gets_the_name_space() {
-        for text in ["<NotificationConfiguration/>", "<NotificationConfiguration></NotificationConfiguration>"] {
+        for text in [
+            "<NotificationConfiguration/>",
+            "<NotificationConfiguration></NotificationConfiguration>",
+        ] {
             let read = Notifications::parse(text).unwrap();
             assert_eq!(read.text(), format!("<{ROOT}{NAME_SPACE}></{ROOT}>"));
         }
         let prefixed = "<n:NotificationConfiguration xmlns:n=\"x\"><n:Id/></n:NotificationConfiguration>";
         let text = Notifications::parse(prefixed).unwrap().text();
-        assert_eq!(text, format!("<{ROOT} xmlns:n=\"x\"{NAME_SPACE}><n:Id/></{ROOT}>"));
-        assert_eq!(Notifications::parse("<GetBucketNotificationResponse xmlns='n'/>"), Ok(Notifications::default()));
-        for odd in ["", "<Error><Code>c</Code></Error>", "<NotificationConfiguration/><a/>"] {
+        assert_eq!(
+            text,
+            format!("<{ROOT} xmlns:n=\"x\"{NAME_SPACE}><n:Id/></{ROOT}>")
+        );
+        assert_eq!(
+            Notifications::parse("<GetBucketNotificationResponse xmlns='n'/>"),
+            Ok(Notifications::default())
+        );
+        for odd in [
+            "",
+            "<Error><Code>c</Code></Error>",
+            "<NotificationConfiguration/><a/>",
+        ] {
             assert_eq!(Notifications::parse(odd), Err(Malformed));
         }
     }
@@ -256,15 +314,34 @@ mod tests {
         let part = Part::new(rule.clone());
         let text = format!("<{ROOT}>{}</{ROOT}>", part.raw);
         assert_eq!(Notifications::parse(&text).unwrap().parts, [part]);
-        assert!(!Rule { prefix: String::new(), suffix: String::new(), ..rule }.text().contains("Filter"));
+        assert!(
+            !Rule {
+                prefix: String::new(),
+                suffix: String::new(),
+                ..rule
+            }
+            .text()
+            .contains("Filter")
+        );
     }
 
     #[test]
     fn the_meaning_of_a_part_has_no_spelling() {
-        let part = |raw: &str| Notifications::parse(&format!("<{ROOT}>{raw}</{ROOT}>")).unwrap().parts[0].meaning();
+        let part = |raw: &str| {
+            Notifications::parse(&format!("<{ROOT}>{raw}</{ROOT}>"))
+                .unwrap()
+                .parts[0]
+                .meaning()
+        };
         let one = part("<Q><Id>1</Id><F><Name>Prefix</Name><Value>a&#47;</Value></F></Q>");
-        assert_eq!(one, part("<Q>\n <F><Value>a/</Value><Name>prefix</Name></F> <Id>1</Id></Q>"));
-        assert_ne!(one, part("<Q><Id>1</Id><F><Name>Prefix</Name><Value>A/</Value></F></Q>"));
+        assert_eq!(
+            one,
+            part("<Q>\n <F><Value>a/</Value><Name>prefix</Name></F> <Id>1</Id></Q>")
+        );
+        assert_ne!(
+            one,
+            part("<Q><Id>1</Id><F><Name>Prefix</Name><Value>A/</Value></F></Q>")
+        );
         assert_ne!(part("<Q><Id>1</Id></Q>"), part("<T><Id>1</Id></T>"));
         assert_eq!(part("<E></E>"), part("<E/>"));
     }

@@ -21,8 +21,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::document::{Notifications, Part};
-use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::aws::Context;
+use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::port::{Effect, Failure};
 
 const GET: &str = "s3:GetBucketNotification";
@@ -50,13 +50,19 @@ pub(super) enum Found {
 /// Looks at the configuration of `bucket`.
 pub(super) async fn find(context: &Context, bucket: &str) -> Result<Found, Failure> {
     let heard = Heard::default();
-    let request = context.clients.s3.read().get_bucket_notification_configuration().bucket(bucket);
+    let request = context
+        .clients
+        .s3
+        .read()
+        .get_bucket_notification_configuration()
+        .bucket(bucket);
     let error = match request.customize().interceptor(heard.clone()).send().await {
         Err(error) if !is_answered(&error) => error,
         // That the SDK's model knows the answer is not needed.
         _ => {
             let read = Notifications::parse(&heard.text());
-            let unreadable = |error| Failure::refused(format!("the notifications of the bucket {bucket}: {error}"));
+            let unreadable =
+                |error| Failure::refused(format!("the notifications of the bucket {bucket}: {error}"));
             return read.map(Found::Here).map_err(unreadable);
         }
     };
@@ -106,16 +112,24 @@ pub(super) async fn change(
             return Ok(None);
         };
         for gone in lost(&before, &wanted, &after) {
-            tracing::warn!(bucket, notification = gone, "a notification of others went while ours were written");
+            tracing::warn!(
+                bucket,
+                notification = gone,
+                "a notification of others went while ours were written"
+            );
         }
         before = after;
     }
     if edit(&before) == before {
         return Ok(Some(before));
     }
-    let told = format!("the notifications of the bucket {bucket} were overwritten {WRITES} times while we wrote them");
+    let told = format!(
+        "the notifications of the bucket {bucket} were overwritten {WRITES} times while we wrote them"
+    );
     let hint = "something else keeps writing the bucket's notifications; deploy again when it has ended";
-    Err(Failure::maybe(told, Duration::from_secs(2)).answered().with_hint(hint))
+    Err(Failure::maybe(told, Duration::from_secs(2))
+        .answered()
+        .with_hint(hint))
 }
 
 /// The ids of what was there before, was sent on, and is gone.
@@ -123,7 +137,8 @@ fn lost(before: &Notifications, sent: &Notifications, after: &Notifications) -> 
     let there: Vec<_> = after.parts.iter().map(Part::meaning).collect();
     let kept = sent.parts.iter().filter(|part| before.parts.contains(part));
     let gone = kept.filter(|part| !there.contains(&part.meaning()));
-    gone.map(|part| part.id().unwrap_or("without an id").to_owned()).collect()
+    gone.map(|part| part.id().unwrap_or("without an id").to_owned())
+        .collect()
 }
 
 async fn read(context: &Context, bucket: &str) -> Result<Option<Notifications>, Failure> {
@@ -169,7 +184,9 @@ async fn write(
         .set_skip_destination_validation(unasked.then_some(true))
         .customize()
         .mutate_request(move |request| {
-            request.headers_mut().insert("content-length", body.len().to_string());
+            request
+                .headers_mut()
+                .insert("content-length", body.len().to_string());
             *request.body_mut() = SdkBody::from(body.as_str());
         })
         .send()
@@ -213,11 +230,28 @@ fn elsewhere<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Opti
         return None;
     };
     let message = service.err().message().unwrap_or_default();
-    let expecting = || Some(message.split_once("expecting '")?.1.split('\'').next()?.to_owned());
-    let header = || service.raw().headers().get("x-amz-bucket-region").map(ToOwned::to_owned);
+    let expecting = || {
+        Some(
+            message
+                .split_once("expecting '")?
+                .1
+                .split('\'')
+                .next()?
+                .to_owned(),
+        )
+    };
+    let header = || {
+        service
+            .raw()
+            .headers()
+            .get("x-amz-bucket-region")
+            .map(ToOwned::to_owned)
+    };
     match service.err().code() {
         Some("PermanentRedirect" | "IllegalLocationConstraintException") => Some(header().or_else(expecting)),
-        Some("AuthorizationHeaderMalformed") if message.contains("region") => Some(expecting().or_else(header)),
+        Some("AuthorizationHeaderMalformed") if message.contains("region") => {
+            Some(expecting().or_else(header))
+        }
         None if service.raw().status().as_u16() == 301 => Some(header()),
         _ => None,
     }

@@ -129,11 +129,21 @@ impl Entry {
         };
         let mut problems = Vec::new();
         if self.events.is_empty() {
-            problems.push(invalid("events", "a notification needs at least one event type".into()));
+            problems.push(invalid(
+                "events",
+                "a notification needs at least one event type".into(),
+            ));
         }
         // What has an id was read from S3, which may have event types that are newer than the model.
-        for event in self.events.iter().filter(|event| self.id.is_none() && !scope::is_known(event)) {
-            let why = format!("S3 has no event type `{event}`; it has {}", scope::alternatives(event));
+        for event in self
+            .events
+            .iter()
+            .filter(|event| self.id.is_none() && !scope::is_known(event))
+        {
+            let why = format!(
+                "S3 has no event type `{event}`; it has {}",
+                scope::alternatives(event)
+            );
             problems.push(invalid("events", why));
         }
         for (name, value) in [("prefix", &self.prefix), ("suffix", &self.suffix)] {
@@ -146,7 +156,10 @@ impl Entry {
         }
         let is_function = Arn::parse(&self.function).is_some_and(|arn| arn.service == "lambda");
         if !is_function && !has_stand_in(&self.function) {
-            problems.push(invalid("function", format!("`{}` is not the ARN of a function", self.function)));
+            problems.push(invalid(
+                "function",
+                format!("`{}` is not the ARN of a function", self.function),
+            ));
         }
         problems
     }

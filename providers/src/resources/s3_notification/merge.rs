@@ -41,7 +41,8 @@ impl Claim {
 
     /// The same with `functions` besides.
     pub(super) fn with<'a>(mut self, functions: impl IntoIterator<Item = &'a str>) -> Self {
-        self.functions.extend(functions.into_iter().map(ToOwned::to_owned));
+        self.functions
+            .extend(functions.into_iter().map(ToOwned::to_owned));
         self
     }
 
@@ -66,26 +67,27 @@ impl Claim {
 
 /// The configuration with `ours` in it as wanted, and nothing else of ours.
 pub(super) fn merge(theirs: &Notifications, claim: &Claim, ours: &BTreeMap<String, Entry>) -> Notifications {
-    let claim = claim.clone().with(ours.values().map(|entry| entry.function.as_str()));
+    let functions = ours.values().map(|entry| entry.function.as_str());
+    let claim = claim.clone().with(functions);
     let wanted: Vec<_> = ours.iter().collect();
     let found = pair(theirs, &claim, &wanted);
-    let mut merged = without(theirs, &claim);
-    let mut ids: BTreeSet<_> = merged.parts.iter().filter_map(Part::id).map(ToOwned::to_owned).collect();
+    let foreign = without(theirs, &claim).parts;
+    let ids = foreign.iter().filter_map(Part::id).map(ToOwned::to_owned);
+    let mut ids: BTreeSet<String> = ids.collect();
+    let mut merged = theirs.clone();
     // What is there takes its ids first, so that what is new makes way for it.
-    let mut kept: BTreeMap<usize, (&String, &Entry)> = BTreeMap::new();
-    kept.extend(found.iter().zip(&wanted).filter_map(|(at, one)| Some(((*at)?, *one))));
-    let mut at_their_places = theirs.clone().parts;
-    for (at, (key, entry)) in &kept {
-        let part = &mut at_their_places[*at];
-        let id = entry.id.as_deref().or(part.id()).map_or_else(|| claim.id(key), ToOwned::to_owned);
-        let id = distinct(id, &mut ids);
-        let named_so = part.id().is_none_or(|known| known == id);
-        if !named_so || !part.function().is_some_and(|rule| entry.says(rule)) {
-            *part = Part::new(entry.rule(id));
-        }
+    let there = found
+        .iter()
+        .zip(&wanted)
+        .filter_map(|(at, one)| Some(((*at)?, *one)));
+    let there: BTreeMap<usize, _> = there.collect();
+    for (at, (key, entry)) in &there {
+        renew(&mut merged.parts[*at], entry, claim.id(key), &mut ids);
     }
-    let stays = |(at, part): (usize, Part)| (kept.contains_key(&at) || !claim.owns(&part)).then_some(part);
-    merged.parts = at_their_places.into_iter().enumerate().filter_map(stays).collect();
+    let mut at = 0..;
+    merged
+        .parts
+        .retain(|part| at.next().is_some_and(|at| there.contains_key(&at)) || !claim.owns(part));
     let missing = found.iter().zip(&wanted).filter(|(at, _)| at.is_none());
     let fresh: Vec<_> = missing
         .map(|(_, (key, entry))| {
@@ -98,6 +100,16 @@ pub(super) fn merge(theirs: &Notifications, claim: &Claim, ours: &BTreeMap<Strin
     merged
 }
 
+/// Has `part` say what is wanted, under the id that is wanted or else its own; `new` where it has none.
+fn renew(part: &mut Part, entry: &Entry, new: String, ids: &mut BTreeSet<String>) {
+    let id = entry.id.as_deref().or(part.id()).map_or(new, ToOwned::to_owned);
+    let id = distinct(id, ids);
+    let named_so = part.id().is_none_or(|known| known == id);
+    if !named_so || !part.function().is_some_and(|rule| entry.says(rule)) {
+        *part = Part::new(entry.rule(id));
+    }
+}
+
 /// The configuration without what is ours.
 pub(super) fn without(theirs: &Notifications, claim: &Claim) -> Notifications {
     let mut left = theirs.clone();
@@ -105,13 +117,21 @@ pub(super) fn without(theirs: &Notifications, claim: &Claim) -> Notifications {
     left
 }
 
+/// Whether a notification that is there is the wanted one of a name.
+type Fits<'a> = dyn Fn(&str, &Entry, &Rule) -> bool + 'a;
+
 /// For each of `wanted` the part that it is, if it is there. A function that is not known yet is no function's ARN.
 pub(super) fn pair(
     theirs: &Notifications,
     claim: &Claim,
     wanted: &[(&String, &Entry)],
 ) -> Vec<Option<usize>> {
-    let live: Vec<_> = theirs.parts.iter().enumerate().filter(|(_, part)| claim.owns(part)).collect();
+    let live: Vec<_> = theirs
+        .parts
+        .iter()
+        .enumerate()
+        .filter(|(_, part)| claim.owns(part))
+        .collect();
     let mut found = vec![None; wanted.len()];
     let mut free: BTreeSet<usize> = live.iter().map(|(at, _)| *at).collect();
     let by_id = |key: &str, entry: &Entry, rule: &Rule| {
@@ -120,7 +140,7 @@ pub(super) fn pair(
     };
     let by_words = |_: &str, entry: &Entry, rule: &Rule| entry.says(rule);
     let by_function = |_: &str, entry: &Entry, rule: &Rule| entry.function == rule.to;
-    let tests: [&dyn Fn(&str, &Entry, &Rule) -> bool; 3] = [&by_id, &by_words, &by_function];
+    let tests: [&Fits<'_>; 3] = [&by_id, &by_words, &by_function];
     for test in tests {
         for (place, (key, entry)) in found.iter_mut().zip(wanted).filter(|(place, _)| place.is_none()) {
             let fits = |(at, part): &&(usize, &Part)| {

@@ -21,7 +21,12 @@ fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-const EVENTS: &[&str] = &["s3:ObjectCreated:*", "s3:ObjectCreated:Put", "s3:ObjectRemoved:Delete", "s3:Novel:Event"];
+const EVENTS: &[&str] = &[
+    "s3:ObjectCreated:*",
+    "s3:ObjectCreated:Put",
+    "s3:ObjectRemoved:Delete",
+    "s3:Novel:Event",
+];
 
 const FILTERS: &[&str] = &["", "a/", "a/b", "&<é>", " "];
 /// Few, so that they meet.
@@ -58,7 +63,11 @@ fn ours(app: &'static str) -> impl Strategy<Value = BTreeMap<String, Entry>> {
         let first = usize::from(events) % EVENTS.len();
         let entry = Entry {
             function: function(app, number % 4),
-            events: EVENTS[first..].iter().take(1 + usize::from(events) / 100).map(|event| (*event).to_owned()).collect(),
+            events: EVENTS[first..]
+                .iter()
+                .take(1 + usize::from(events) / 100)
+                .map(|event| (*event).to_owned())
+                .collect(),
             prefix: filter(prefix),
             suffix: filter(suffix),
             id: Some(pick(IDS, id).to_owned()).filter(|_| id > 200),
@@ -71,14 +80,29 @@ fn ours(app: &'static str) -> impl Strategy<Value = BTreeMap<String, Entry>> {
 /// One element that somebody wrote: every sort, every spelling, some that no model knows.
 fn element([sort, id, event, filter, more, order]: Draws, functions: &[String]) -> String {
     if sort > 235 {
-        let bridges = ["<EventBridgeConfiguration/>", "<EventBridgeConfiguration></EventBridgeConfiguration>"];
+        let bridges = [
+            "<EventBridgeConfiguration/>",
+            "<EventBridgeConfiguration></EventBridgeConfiguration>",
+        ];
         return pick(&bridges, sort).to_owned();
     }
     let (name, target, arn) = match sort % 6 {
-        0 => ("TopicConfiguration", "Topic", "arn:aws:sns:us-east-1:1:t".to_owned()),
-        1 => ("QueueConfiguration", "Queue", "arn:aws:sqs:us-east-1:1:q".to_owned()),
+        0 => (
+            "TopicConfiguration",
+            "Topic",
+            "arn:aws:sns:us-east-1:1:t".to_owned(),
+        ),
+        1 => (
+            "QueueConfiguration",
+            "Queue",
+            "arn:aws:sqs:us-east-1:1:q".to_owned(),
+        ),
         2 => ("Novelty", "Target", "arn:x".to_owned()),
-        _ => ("CloudFunctionConfiguration", "CloudFunction", pick(functions, sort / 6)),
+        _ => (
+            "CloudFunctionConfiguration",
+            "CloudFunction",
+            pick(functions, sort / 6),
+        ),
     };
     let mut parts = vec![
         format!("<{target}>{arn}</{target}>"),
@@ -89,7 +113,10 @@ fn element([sort, id, event, filter, more, order]: Draws, functions: &[String]) 
         parts.push(format!("<Id>{}</Id>", xml::escape(pick(IDS, id))));
     }
     if filter % 3 > 0 {
-        let (name, value) = (pick(&["Prefix", "prefix", "SUFFIX", "Novel"], filter), pick(&["", "a/", "b&amp;"], order));
+        let (name, value) = (
+            pick(&["Prefix", "prefix", "SUFFIX", "Novel"], filter),
+            pick(&["", "a/", "b&amp;"], order),
+        );
         let rule = format!("<FilterRule><Name>{name}</Name><Value>{value}</Value></FilterRule>");
         parts.push(format!("<Filter><S3Key>{rule}</S3Key></Filter>"));
     }
@@ -108,16 +135,29 @@ fn bucket(functions: Vec<String>) -> impl Strategy<Value = Notifications> {
 
 /// What only others have in a bucket.
 fn foreign() -> impl Strategy<Value = Notifications> {
-    bucket(vec![function("other", 1), function("other", 2), function("shop", 1) + ":prod"])
+    bucket(vec![
+        function("other", 1),
+        function("other", 2),
+        function("shop", 1) + ":prod",
+    ])
 }
 
 /// A bucket that both have been in.
 fn mixed() -> impl Strategy<Value = Notifications> {
-    bucket((0..4).map(|number| function("shop", number)).chain([function("other", 1)]).collect())
+    bucket(
+        (0..4)
+            .map(|number| function("shop", number))
+            .chain([function("other", 1)])
+            .collect(),
+    )
 }
 
 fn raw(parts: &[Part], keep: impl Fn(&Part) -> bool) -> Vec<&str> {
-    parts.iter().filter(|part| keep(part)).map(|part| part.raw.as_str()).collect()
+    parts
+        .iter()
+        .filter(|part| keep(part))
+        .map(|part| part.raw.as_str())
+        .collect()
 }
 
 fn claim_of(app: &str, entries: &BTreeMap<String, Entry>) -> Claim {

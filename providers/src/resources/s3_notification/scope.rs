@@ -45,7 +45,10 @@ impl Scope<'_> {
 
 /// Whether the event type `one` is `other` or a family with `other` in it.
 fn holds(one: &str, other: &str) -> bool {
-    one == other || one.strip_suffix('*').is_some_and(|family| other.starts_with(family))
+    one == other
+        || one
+            .strip_suffix('*')
+            .is_some_and(|family| other.starts_with(family))
 }
 
 /// Whether S3 has such an event type, as far as the SDK's model knows.
@@ -74,8 +77,16 @@ mod tests {
     fn overlap(one: (&[&str], &str, &str), two: (&[&str], &str, &str)) -> bool {
         let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
         let (first, second) = (texts(one.0), texts(two.0));
-        let one = Scope { events: &first, prefix: one.1, suffix: one.2 };
-        let two = Scope { events: &second, prefix: two.1, suffix: two.2 };
+        let one = Scope {
+            events: &first,
+            prefix: one.1,
+            suffix: one.2,
+        };
+        let two = Scope {
+            events: &second,
+            prefix: two.1,
+            suffix: two.2,
+        };
         assert_eq!(one.overlaps(&two), two.overlaps(&one));
         one.overlaps(&two)
     }

@@ -16,11 +16,16 @@ const UNASKED: &str = "x-amz-skip-destination-validation";
 const BRIDGE: &str = "<EventBridgeConfiguration/>";
 
 fn stand(replies: Vec<Reply>) -> Stand {
-    Stand::new("photos", replies, |context| S3Notification::new(Arc::new(context)))
+    Stand::new("photos", replies, |context| {
+        S3Notification::new(Arc::new(context))
+    })
 }
 
 fn document(parts: &[&str]) -> String {
-    format!("<NotificationConfiguration xmlns=\"{XMLNS}\">{}</NotificationConfiguration>", parts.concat())
+    format!(
+        "<NotificationConfiguration xmlns=\"{XMLNS}\">{}</NotificationConfiguration>",
+        parts.concat()
+    )
 }
 
 fn there(parts: &[&str]) -> Reply {
@@ -32,7 +37,10 @@ fn done() -> Reply {
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Reply {
-    reply(status, format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"))
+    reply(
+        status,
+        format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+    )
 }
 
 fn no_bucket() -> Reply {
@@ -72,7 +80,11 @@ fn written(id: &str, function: &str, event: &str, prefix: &str) -> String {
 fn id_of(key: &str) -> String {
     let context = stand(Vec::new()).aws.bare_context();
     let entry = BTreeMap::from([(key.to_owned(), entry(A, "ObjectCreated:*", ""))]);
-    let merged = merge(&Notifications::default(), &Claim::new(&context.stack, "photos"), &entry);
+    let merged = merge(
+        &Notifications::default(),
+        &Claim::new(&context.stack, "photos"),
+        &entry,
+    );
     merged.parts[0].id().unwrap().to_owned()
 }
 
@@ -96,7 +108,10 @@ fn one(prefix: &str) -> Value {
 }
 
 fn two() -> Value {
-    spec(&[("a-s3event", entry(A, "ObjectCreated:*", "a/")), ("b-s3event", entry(B, "ObjectCreated:*", "b/"))])
+    spec(&[
+        ("a-s3event", entry(A, "ObjectCreated:*", "a/")),
+        ("b-s3event", entry(B, "ObjectCreated:*", "b/")),
+    ])
 }
 
 fn record(outputs: Value) -> Record {
@@ -111,8 +126,10 @@ fn record(outputs: Value) -> Record {
 }
 
 fn chalice(entries: &[(&str, &str)]) -> Record {
-    let entries: BTreeMap<_, _> =
-        entries.iter().map(|(key, function)| (*key, json!({"bucket": "photos", "lambda_arn": function}))).collect();
+    let entries: BTreeMap<_, _> = entries
+        .iter()
+        .map(|(key, function)| (*key, json!({"bucket": "photos", "lambda_arn": function})))
+        .collect();
     record(json!({"entries": entries}))
 }
 
@@ -146,28 +163,50 @@ const PUT: &str = "PutBucketNotificationConfiguration";
 #[tokio::test]
 async fn what_chalice_made_is_ours_and_needs_no_write() {
     let chalice_made = live("Zj", A, "ObjectCreated:*", "a/");
-    let stand = stand(vec![there(&[TOPIC, &chalice_made, &live("x", OTHER, "ObjectCreated:*", "b/")])]);
+    let stand = stand(vec![there(&[
+        TOPIC,
+        &chalice_made,
+        &live("x", OTHER, "ObjectCreated:*", "b/"),
+    ])]);
     let wish = one("a/");
     let seen = look(&stand, &wish, None).await.unwrap();
     assert!(stand.provider.diff(&wish.into(), &seen).unwrap().is_empty());
     assert_eq!((seen.handle.0.as_str(), &seen.proof), ("photos", &Proof::Ours));
-    assert_eq!(seen.outputs["entries"], json!({"a-s3event": {"bucket": "photos", "lambda_arn": A}}));
+    assert_eq!(
+        seen.outputs["entries"],
+        json!({"a-s3event": {"bucket": "photos", "lambda_arn": A}})
+    );
     assert_eq!(stand.aws.operations(), [GET]);
     let asked = &stand.aws.asked()[0];
-    assert_eq!((asked.host.as_str(), asked.line.as_str()), ("photos.s3.us-east-1.amazonaws.com", "GET /?notification"));
+    assert_eq!(
+        (asked.host.as_str(), asked.line.as_str()),
+        ("photos.s3.us-east-1.amazonaws.com", "GET /?notification")
+    );
 }
 
 #[tokio::test]
 async fn without_anything_of_ours_nothing_is_there() {
     let emulated = reply(200, "<GetBucketNotificationResponse/>");
-    for answer in [emulated, there(&[]), there(&[TOPIC, BRIDGE, &live("x", OTHER, "ObjectCreated:*", "")]), no_bucket()] {
+    for answer in [
+        emulated,
+        there(&[]),
+        there(&[TOPIC, BRIDGE, &live("x", OTHER, "ObjectCreated:*", "")]),
+        no_bucket(),
+    ] {
         assert!(look(&stand(vec![answer]), &one(""), None).await.is_none());
     }
-    let elsewhere = refusal(301, "PermanentRedirect", "The bucket must be addressed using the specified endpoint.");
+    let elsewhere = refusal(
+        301,
+        "PermanentRedirect",
+        "The bucket must be addressed using the specified endpoint.",
+    );
     assert!(look(&stand(vec![elsewhere]), &one(""), None).await.is_none());
     let denied = stand(vec![refusal(403, "AccessDenied", "Access Denied")]);
     let failed = denied.observe(None, Some(&one(""))).await.unwrap_err();
-    assert!(failed.hint.as_ref().unwrap().contains("s3:GetBucketNotification"), "{failed:?}");
+    assert!(
+        failed.hint.as_ref().unwrap().contains("s3:GetBucketNotification"),
+        "{failed:?}"
+    );
     assert_eq!(failed.effect, Effect::None);
 }
 
@@ -176,14 +215,20 @@ async fn a_function_that_is_not_known_yet_is_found_by_the_record() {
     let unknown = "(known after deploy: lambda_function.a/arn)";
     let wish = spec(&[("a-s3event", entry(unknown, "ObjectCreated:*", ""))]);
     let stand = stand(vec![there(&[&live("1", A, "ObjectCreated:*", "")])]);
-    let seen = look(&stand, &wish, Some(&chalice(&[("a-s3event", A)]))).await.unwrap();
+    let seen = look(&stand, &wish, Some(&chalice(&[("a-s3event", A)])))
+        .await
+        .unwrap();
     assert_eq!(seen.spec["entries"]["a-s3event"]["function"], A);
 }
 
 #[tokio::test]
 async fn ours_that_nobody_wants_are_seen_by_their_record_or_their_id() {
     let left = ours("c-s3event", OTHER, "ObjectCreated:*", "c/");
-    let stand = stand(vec![there(&[&left, &live("1", A, "ObjectCreated:*", "a/"), &live("2", B, "ObjectCreated:*", "b/")])]);
+    let stand = stand(vec![there(&[
+        &left,
+        &live("1", A, "ObjectCreated:*", "a/"),
+        &live("2", B, "ObjectCreated:*", "b/"),
+    ])]);
     let known = chalice(&[("a-s3event", A), ("b-s3event", B)]);
     let seen = look(&stand, &one("a/"), Some(&known)).await.unwrap();
     let keys: Vec<_> = seen.spec["entries"].as_object().unwrap().keys().collect();
@@ -202,15 +247,31 @@ async fn ours_is_added_and_everything_of_others_goes_back_to_the_byte() {
     let made = stand.create(&one("a/")).await.unwrap();
     assert_eq!(stand.aws.operations(), [GET, PUT, GET]);
     let put = &stand.aws.asked()[1];
-    assert_eq!((put.line.as_str(), put.body.as_str()), ("PUT /?notification", document(&after).as_str()));
+    assert_eq!(
+        (put.line.as_str(), put.body.as_str()),
+        ("PUT /?notification", document(&after).as_str())
+    );
     assert_eq!(put.headers["content-length"], put.body.len().to_string());
     assert!(!put.headers.contains_key(UNASKED));
     // Nothing tells of the body that the SDK had in mind.
-    let names: Vec<_> = put.headers.keys().filter(|name| name.contains("checksum") || name.contains("md5")).collect();
+    let names: Vec<_> = put
+        .headers
+        .keys()
+        .filter(|name| name.contains("checksum") || name.contains("md5"))
+        .collect();
     assert_eq!(names, [""; 0]);
     let sent = sha2::Sha256::digest(put.body.as_bytes());
     assert_eq!(put.headers["x-amz-content-sha256"], hex::encode(sent));
-    assert_eq!(made.outputs["entries"], json!({"a-s3event": {"bucket": "photos", "lambda_arn": A}}));
+    let others = [
+        "notification t to arn:aws:sns:us-east-1:1:t",
+        &format!("notification x to {OTHER}"),
+        "EventBridgeConfiguration",
+    ];
+    assert_eq!(made.additions, others);
+    assert_eq!(
+        made.outputs["entries"],
+        json!({"a-s3event": {"bucket": "photos", "lambda_arn": A}})
+    );
     assert!(stand.provider.diff(&one("a/").into(), &made).unwrap().is_empty());
 }
 
@@ -223,20 +284,40 @@ async fn what_is_there_already_is_not_written() {
 
 #[tokio::test]
 async fn two_handlers_swap_their_filters_in_one_write() {
-    let before = [live("1", A, "ObjectCreated:*", "b/"), live("2", B, "ObjectCreated:*", "a/")];
-    let after = [written("1", A, "ObjectCreated:*", "a/"), written("2", B, "ObjectCreated:*", "b/")];
-    let have = spec(&[("a-s3event", entry(A, "ObjectCreated:*", "b/")), ("b-s3event", entry(B, "ObjectCreated:*", "a/"))]);
-    let stand = stand(vec![there(&[&before[0], TOPIC, &before[1]]), done(), there(&[&after[0], TOPIC, &after[1]])]);
+    let before = [
+        live("1", A, "ObjectCreated:*", "b/"),
+        live("2", B, "ObjectCreated:*", "a/"),
+    ];
+    let after = [
+        written("1", A, "ObjectCreated:*", "a/"),
+        written("2", B, "ObjectCreated:*", "b/"),
+    ];
+    let have = spec(&[
+        ("a-s3event", entry(A, "ObjectCreated:*", "b/")),
+        ("b-s3event", entry(B, "ObjectCreated:*", "a/")),
+    ]);
+    let stand = stand(vec![
+        there(&[&before[0], TOPIC, &before[1]]),
+        done(),
+        there(&[&after[0], TOPIC, &after[1]]),
+    ]);
     stand.update("photos", &have, &two()).await.unwrap();
     assert_eq!(stand.aws.operations(), [GET, PUT, GET]);
-    assert_eq!(stand.aws.asked()[1].body, document(&[&after[0], TOPIC, &after[1]]));
+    assert_eq!(
+        stand.aws.asked()[1].body,
+        document(&[&after[0], TOPIC, &after[1]])
+    );
 }
 
 #[tokio::test]
 async fn a_renamed_handler_takes_the_place_of_the_old_one_in_one_write() {
     let have = spec(&[("b-s3event", entry(B, "ObjectCreated:*", "a/"))]);
     let new = ours("a-s3event", A, "ObjectCreated:*", "a/");
-    let stand = stand(vec![there(&[&live("2", B, "ObjectCreated:*", "a/"), TOPIC]), done(), there(&[TOPIC, &new])]);
+    let stand = stand(vec![
+        there(&[&live("2", B, "ObjectCreated:*", "a/"), TOPIC]),
+        done(),
+        there(&[TOPIC, &new]),
+    ]);
     stand.update("photos", &have, &one("a/")).await.unwrap();
     assert_eq!(stand.aws.asked()[1].body, document(&[TOPIC, &new]));
 }
@@ -248,7 +329,9 @@ async fn chalices_duplicate_notification_becomes_one() {
     let again = live("2", A, "ObjectCreated:*", "a/");
     let both = || there(&[&twice, TOPIC, &again]);
     let stand = stand(vec![both(), both(), done(), there(&[&twice, TOPIC])]);
-    let seen = look(&stand, &one("a/"), Some(&chalice(&[("a-s3event", A)]))).await.unwrap();
+    let seen = look(&stand, &one("a/"), Some(&chalice(&[("a-s3event", A)])))
+        .await
+        .unwrap();
     let diff = stand.provider.diff(&one("a/").into(), &seen).unwrap();
     let paths: Vec<_> = diff.fields.iter().map(|field| field.path.as_str()).collect();
     assert_eq!(paths, ["entries.a-s3event (2)"]);
@@ -269,11 +352,18 @@ async fn chalices_duplicate_notification_becomes_one() {
 async fn a_handler_has_one_notification_whatever_was_there_twice() {
     let twice = live("1", A, "ObjectCreated:*", "a/");
     let again = live("2", A, "ObjectRemoved:*", "z/");
-    let stand = stand(vec![there(&[&again, TOPIC, &twice]), done(), there(&[TOPIC, &twice])]);
+    let stand = stand(vec![
+        there(&[&again, TOPIC, &twice]),
+        done(),
+        there(&[TOPIC, &twice]),
+    ]);
     stand.create(&one("a/")).await.unwrap();
     // The one that says it already is kept as it is, wherever it stands.
     let put = &stand.aws.asked()[1];
-    assert_eq!((put.body.as_str(), put.headers.get(UNASKED).is_some()), (document(&[TOPIC, &twice]).as_str(), true));
+    assert_eq!(
+        (put.body.as_str(), put.headers.contains_key(UNASKED)),
+        (document(&[TOPIC, &twice]).as_str(), true)
+    );
 }
 
 #[tokio::test]
@@ -304,7 +394,13 @@ async fn what_others_take_away_after_our_write_is_not_brought_back() {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_does_not_show_yet_is_looked_for_again() {
     let new = ours("a-s3event", A, "ObjectCreated:*", "a/");
-    let stand = stand(vec![there(&[TOPIC]), done(), there(&[TOPIC]), there(&[TOPIC]), there(&[TOPIC, &new])]);
+    let stand = stand(vec![
+        there(&[TOPIC]),
+        done(),
+        there(&[TOPIC]),
+        there(&[TOPIC]),
+        there(&[TOPIC, &new]),
+    ]);
     stand.create(&one("a/")).await.unwrap();
     assert_eq!(stand.aws.operations(), [GET, PUT, GET, GET, GET]);
 }
@@ -320,7 +416,11 @@ async fn who_is_overwritten_again_and_again_says_so() {
     let failed = stand.create(&one("a/")).await.unwrap_err();
     assert_eq!((failed.effect, failed.unanswered), (Effect::Maybe, false));
     assert!(matches!(failed.retry, Retry::After(_)));
-    assert!(failed.chain().contains("overwritten 4 times") && failed.hint.is_some(), "{}", failed.chain());
+    assert!(
+        failed.chain().contains("overwritten 4 times") && failed.hint.is_some(),
+        "{}",
+        failed.chain()
+    );
     assert_eq!(stand.aws.operations().iter().filter(|one| *one == PUT).count(), 4);
 }
 
@@ -330,25 +430,59 @@ async fn a_permission_that_does_not_count_yet_is_awaited() {
     let stand = stand(vec![there(&[]), refusal(400, "InvalidArgument", said)]);
     let failed = stand.create(&one("")).await.unwrap_err();
     assert_eq!(failed.effect, Effect::None);
-    assert!(matches!(failed.retry, Retry::Await { on: "S3 to be let into the function", .. }), "{failed:?}");
-    assert!(failed.hint.unwrap().contains("every destination of the bucket photos"));
+    assert!(
+        matches!(
+            failed.retry,
+            Retry::Await {
+                on: "S3 to be let into the function",
+                ..
+            }
+        ),
+        "{failed:?}"
+    );
+    assert!(
+        failed
+            .hint
+            .unwrap()
+            .contains("every destination of the bucket photos")
+    );
 }
 
 #[tokio::test]
 async fn a_failure_after_the_write_is_a_maybe_and_before_it_none() {
     let denied = || refusal(403, "AccessDenied", "Access Denied");
-    let after = stand(vec![there(&[]), done(), denied()]).create(&one("")).await.unwrap_err();
+    let after = stand(vec![there(&[]), done(), denied()])
+        .create(&one(""))
+        .await
+        .unwrap_err();
     assert_eq!((after.effect, after.retry), (Effect::Maybe, Retry::Never));
-    let before = stand(vec![there(&[]), denied()]).create(&one("")).await.unwrap_err();
+    let before = stand(vec![there(&[]), denied()])
+        .create(&one(""))
+        .await
+        .unwrap_err();
     assert_eq!((before.effect, before.retry), (Effect::None, Retry::Never));
     assert!(before.hint.unwrap().contains("s3:PutBucketNotification"));
-    let lost = stand(vec![there(&[]), Reply::Broken]).create(&one("")).await.unwrap_err();
+    let lost = stand(vec![there(&[]), Reply::Broken])
+        .create(&one(""))
+        .await
+        .unwrap_err();
     assert_eq!((lost.effect, lost.unanswered), (Effect::Maybe, true));
-    let busy = refusal(409, "OperationAborted", "A conflicting conditional operation is currently in progress");
+    let busy = refusal(
+        409,
+        "OperationAborted",
+        "A conflicting conditional operation is currently in progress",
+    );
     let busy = stand(vec![there(&[]), busy]).create(&one("")).await.unwrap_err();
     assert!(busy.effect == Effect::None && matches!(busy.retry, Retry::After(_)));
-    let overlap = refusal(400, "InvalidArgument", "Configurations overlap. Configurations on the same bucket cannot share a common event type.");
-    let overlap = stand(vec![there(&[]), overlap]).create(&one("")).await.unwrap_err();
+    let overlap = refusal(
+        400,
+        "InvalidArgument",
+        "Configurations overlap. Configurations on the same bucket cannot share a common event type.",
+    );
+    let overlap = stand(vec![there(&[]), overlap])
+        .create(&one(""))
+        .await
+        .unwrap_err();
     assert!(overlap.retry == Retry::Never && overlap.hint.unwrap().contains("one destination"));
 }
 
@@ -357,7 +491,12 @@ async fn without_its_bucket_a_notification_cannot_be_made() {
     for answer in [no_bucket(), refusal(301, "PermanentRedirect", "elsewhere")] {
         let failed = stand(vec![answer]).create(&one("")).await.unwrap_err();
         assert_eq!((failed.effect, failed.retry), (Effect::None, Retry::Never));
-        assert!(failed.hint.unwrap().contains("make the bucket `photos` in us-east-1 first"));
+        assert!(
+            failed
+                .hint
+                .unwrap()
+                .contains("make the bucket `photos` in us-east-1 first")
+        );
     }
 }
 
@@ -365,10 +504,19 @@ async fn without_its_bucket_a_notification_cannot_be_made() {
 async fn deleting_takes_ours_alone_and_asks_no_destination() {
     let unknown = ours("c-s3event", OTHER, "ObjectCreated:*", "c/");
     let other = live("x", OTHER, "ObjectCreated:*", "x/");
-    let before = [TOPIC, &live("1", A, "ObjectCreated:*", "a/"), &other, &live("2", B, "ObjectCreated:*", "b/"), &unknown, BRIDGE];
+    let before = [
+        TOPIC,
+        &live("1", A, "ObjectCreated:*", "a/"),
+        &other,
+        &live("2", B, "ObjectCreated:*", "b/"),
+        &unknown,
+        BRIDGE,
+    ];
     let left = [TOPIC, &other, BRIDGE];
     let stand = stand(vec![there(&before), done(), there(&left)]);
-    delete(&stand, &one("a/"), &chalice(&[("b-s3event", B)])).await.unwrap();
+    delete(&stand, &one("a/"), &chalice(&[("b-s3event", B)]))
+        .await
+        .unwrap();
     assert_eq!(stand.aws.operations(), [GET, PUT, GET]);
     let put = &stand.aws.asked()[1];
     assert_eq!(put.body, document(&left));
@@ -379,49 +527,104 @@ async fn deleting_takes_ours_alone_and_asks_no_destination() {
 #[tokio::test]
 async fn what_is_gone_is_deleted_and_so_is_what_was_in_a_bucket_that_is_gone() {
     let none = record(json!({}));
-    for answer in [there(&[TOPIC]), no_bucket(), refusal(400, "AuthorizationHeaderMalformed", "the region 'a' is wrong; expecting 'b'")] {
+    for answer in [
+        there(&[TOPIC]),
+        no_bucket(),
+        refusal(
+            400,
+            "AuthorizationHeaderMalformed",
+            "the region 'a' is wrong; expecting 'b'",
+        ),
+    ] {
         let stand = stand(vec![answer]);
         delete(&stand, &one("a/"), &none).await.unwrap();
         assert_eq!(stand.aws.operations(), [GET]);
     }
-    let meanwhile = stand(vec![there(&[&live("1", A, "ObjectCreated:*", "a/")]), no_bucket()]);
+    let meanwhile = stand(vec![
+        there(&[&live("1", A, "ObjectCreated:*", "a/")]),
+        no_bucket(),
+    ]);
     delete(&meanwhile, &one("a/"), &none).await.unwrap();
     assert_eq!(meanwhile.aws.operations(), [GET, PUT]);
 }
 
 #[tokio::test]
 async fn a_way_back_knows_the_ids() {
-    let was = [live("its own", A, "ObjectCreated:*", "a/"), live("2", B, "ObjectCreated:*", "b/")];
-    let again = [written("its own", A, "ObjectCreated:*", "a/"), written("2", B, "ObjectCreated:*", "b/")];
+    let was = [
+        live("its own", A, "ObjectCreated:*", "a/"),
+        live("2", B, "ObjectCreated:*", "b/"),
+    ];
+    let again = [
+        written("its own", A, "ObjectCreated:*", "a/"),
+        written("2", B, "ObjectCreated:*", "b/"),
+    ];
     let both = || there(&[&was[0], &was[1]]);
-    let stand = stand(vec![both(), both(), there(&[TOPIC]), done(), there(&[TOPIC, &again[0], &again[1]])]);
+    let stand = stand(vec![
+        both(),
+        both(),
+        there(&[TOPIC]),
+        done(),
+        there(&[TOPIC, &again[0], &again[1]]),
+    ]);
     let seen = look(&stand, &two(), None).await.unwrap();
     let secured = stand.provider.secure(&seen).await.unwrap();
     assert!(!secured.secret);
     assert_eq!(secured.spec["entries"]["a-s3event"]["id"], "its own");
     stand.create(&secured.spec).await.unwrap();
-    assert_eq!(stand.aws.asked()[3].body, document(&[TOPIC, &again[0], &again[1]]));
+    assert_eq!(
+        stand.aws.asked()[3].body,
+        document(&[TOPIC, &again[0], &again[1]])
+    );
 }
 
 fn problems(spec: Value) -> Vec<(String, String)> {
     let checked = S3Notification::check(&serde_json::from_value(spec).unwrap());
-    checked.into_iter().map(|problem| (problem.field, problem.why)).collect()
+    checked
+        .into_iter()
+        .map(|problem| (problem.field, problem.why))
+        .collect()
 }
 
 #[test]
 fn what_s3_would_refuse_is_found_by_looking_at_the_form() {
     assert_eq!(problems(two()), []);
-    let fields = |spec| problems(spec).into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+    let fields = |spec| {
+        problems(spec)
+            .into_iter()
+            .map(|(field, _)| field)
+            .collect::<Vec<_>>()
+    };
     let odd = spec(&[("a", entry(A, "ObjectMade:*", ""))]);
     let said = problems(odd);
     assert_eq!(said[0].0, "entries.a.events");
-    assert!(said[0].1.contains("`s3:ObjectMade:*`") && said[0].1.contains("s3:ObjectCreated:Put"), "{said:?}");
-    assert_eq!(fields(json!({"bucket": "photos", "entries": {"a": {"function": A, "events": []}}})), ["entries.a.events"]);
-    assert_eq!(fields(spec(&[("a", entry("shop-dev", "ObjectCreated:*", ""))])), ["entries.a.function"]);
-    assert_eq!(fields(spec(&[("a", entry(A, "ObjectCreated:*", "a\n"))])), ["entries.a.prefix"]);
-    assert_eq!(fields(spec(&[("a", entry(A, "ObjectCreated:*", &"é".repeat(513)))])), ["entries.a.prefix"]);
-    assert_eq!(fields(json!({"bucket": "arn:aws:s3:::photos", "entries": {}})), ["bucket"]);
-    let overlapping = spec(&[("a", entry(A, "ObjectCreated:*", "")), ("b", entry(B, "ObjectCreated:Put", "b/"))]);
+    assert!(
+        said[0].1.contains("`s3:ObjectMade:*`") && said[0].1.contains("s3:ObjectCreated:Put"),
+        "{said:?}"
+    );
+    assert_eq!(
+        fields(json!({"bucket": "photos", "entries": {"a": {"function": A, "events": []}}})),
+        ["entries.a.events"]
+    );
+    assert_eq!(
+        fields(spec(&[("a", entry("shop-dev", "ObjectCreated:*", ""))])),
+        ["entries.a.function"]
+    );
+    assert_eq!(
+        fields(spec(&[("a", entry(A, "ObjectCreated:*", "a\n"))])),
+        ["entries.a.prefix"]
+    );
+    assert_eq!(
+        fields(spec(&[("a", entry(A, "ObjectCreated:*", &"é".repeat(513)))])),
+        ["entries.a.prefix"]
+    );
+    assert_eq!(
+        fields(json!({"bucket": "arn:aws:s3:::photos", "entries": {}})),
+        ["bucket"]
+    );
+    let overlapping = spec(&[
+        ("a", entry(A, "ObjectCreated:*", "")),
+        ("b", entry(B, "ObjectCreated:Put", "b/")),
+    ]);
     let said = problems(overlapping);
     assert_eq!((said.len(), said[0].0.as_str()), (1, "entries.b"));
     assert!(said[0].1.contains("`b` and `a` overlap"));
@@ -431,7 +634,10 @@ async fn verified(answer: Reply, spec: &Value) -> Vec<(String, String)> {
     let stand = stand(vec![answer]);
     let found = stand.provider.verify(spec).await.unwrap();
     assert_eq!(stand.aws.operations(), [GET]);
-    found.into_iter().map(|problem| (problem.field, problem.why)).collect()
+    found
+        .into_iter()
+        .map(|problem| (problem.field, problem.why))
+        .collect()
 }
 
 #[tokio::test]
@@ -440,12 +646,26 @@ async fn planning_finds_a_bucket_that_is_not_there_or_not_ours() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].0 == "bucket" && found[0].1.contains(words), "{found:?}");
     };
-    says(verified(no_bucket(), &one("")).await, "there is no bucket `photos`: a project names");
-    says(verified(refusal(403, "AccessDenied", "Access Denied"), &one("")).await, "belongs to another account");
+    says(
+        verified(no_bucket(), &one("")).await,
+        "there is no bucket `photos`: a project names",
+    );
+    says(
+        verified(refusal(403, "AccessDenied", "Access Denied"), &one("")).await,
+        "belongs to another account",
+    );
     let region = vec![("x-amz-bucket-region", "eu-west-1".to_owned())];
-    let moved = Reply::Answer(301, region, "<Error><Code>PermanentRedirect</Code></Error>".to_owned());
+    let moved = Reply::Answer(
+        301,
+        region,
+        "<Error><Code>PermanentRedirect</Code></Error>".to_owned(),
+    );
     says(verified(moved, &one("")).await, "is in eu-west-1");
-    let signed = refusal(400, "AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong; expecting 'eu-west-3'");
+    let signed = refusal(
+        400,
+        "AuthorizationHeaderMalformed",
+        "the region 'us-east-1' is wrong; expecting 'eu-west-3'",
+    );
     says(verified(signed, &one("")).await, "is in eu-west-3");
 }
 
@@ -456,13 +676,19 @@ async fn planning_finds_a_notification_of_others_that_overlaps() {
     let found = verified(there(&[queue, TOPIC, BRIDGE]), &one("a/")).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "entries.a-s3event");
-    assert!(found[0].1.contains("arn:aws:sqs:us-east-1:1:q") && found[0].1.contains("`q1`"), "{found:?}");
+    assert!(
+        found[0].1.contains("arn:aws:sqs:us-east-1:1:q") && found[0].1.contains("`q1`"),
+        "{found:?}"
+    );
     let other = verified(there(&[&live("x", OTHER, "ObjectCreated:*", "a/b")]), &one("a/")).await;
     assert!(other[0].1.contains(OTHER), "{other:?}");
     // A handler's old name goes in the same write.
     let renamed = verified(there(&[&live("1", B, "ObjectCreated:*", "a/")]), &one("a/")).await;
     assert_eq!(renamed, []);
-    assert_eq!(verified(there(&[queue]), &spec(&[("a", entry(A, "ObjectRemoved:*", ""))])).await, []);
+    assert_eq!(
+        verified(there(&[queue]), &spec(&[("a", entry(A, "ObjectRemoved:*", ""))])).await,
+        []
+    );
 }
 
 #[test]
@@ -473,7 +699,10 @@ fn equal_meanings_have_one_form_and_one_lane() {
         stand.provider.project(&wish.into()).unwrap()
     };
     let (put, copy) = ("s3:ObjectCreated:Put", "s3:ObjectCreated:Copy");
-    assert_eq!(form(json!([put, copy, put]), json!("")), form(json!([copy, put]), Value::Null));
+    assert_eq!(
+        form(json!([put, copy, put]), json!("")),
+        form(json!([copy, put]), Value::Null)
+    );
     assert_ne!(form(json!([put]), json!("a")), form(json!([put]), json!("A")));
     let lane = stand.provider.lane(&form(json!([put]), Value::Null));
     assert_eq!(lane, Some(Lane("s3:photos".into())));

@@ -28,7 +28,10 @@ pub(super) struct Element<'a> {
 impl<'a> Element<'a> {
     /// Its first child of the name.
     pub(super) fn child(&self, name: &str) -> Option<Self> {
-        children(self.inner).ok()?.into_iter().find(|child| child.name == name)
+        children(self.inner)
+            .ok()?
+            .into_iter()
+            .find(|child| child.name == name)
     }
 
     /// The text in it.
@@ -59,7 +62,10 @@ pub(super) fn children(text: &str) -> Result<Vec<Element<'_>>, Malformed> {
 
 /// What a text means: entities and character references resolved. What is none stays as it is.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
-    if let Some(verbatim) = text.strip_prefix("<![CDATA[").and_then(|rest| rest.strip_suffix("]]>")) {
+    if let Some(verbatim) = text
+        .strip_prefix("<![CDATA[")
+        .and_then(|rest| rest.strip_suffix("]]>"))
+    {
         return Cow::Borrowed(verbatim);
     }
     if !text.contains('&') {
@@ -69,7 +75,10 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        match after.split_once(';').and_then(|(name, rest)| Some((entity(name)?, rest))) {
+        match after
+            .split_once(';')
+            .and_then(|(name, rest)| Some((entity(name)?, rest)))
+        {
             Some((meant, after)) => {
                 plain.push(meant);
                 rest = after;
@@ -234,7 +243,10 @@ mod tests {
         assert!(text.ends_with(a.raw) && a.raw.ends_with(&format!("{}</n:a>", a.inner)));
         let names: Vec<_> = children(a.inner).unwrap().iter().map(|one| one.name).collect();
         assert_eq!(names, ["b", "a"]);
-        assert_eq!((a.child("a").unwrap().text(), a.child("b").unwrap().text()), ("A".into(), "".into()));
+        assert_eq!(
+            (a.child("a").unwrap().text(), a.child("b").unwrap().text()),
+            ("A".into(), "".into())
+        );
         assert!(a.child("c").is_none());
     }
 

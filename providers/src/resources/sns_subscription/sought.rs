@@ -29,7 +29,10 @@ impl There {
         Some(Self {
             arn: arn.to_owned(),
             topic_arn: one.topic_arn()?.to_owned(),
-            function: one.endpoint().filter(|_| one.protocol() == Some(PROTOCOL))?.to_owned(),
+            function: one
+                .endpoint()
+                .filter(|_| one.protocol() == Some(PROTOCOL))?
+                .to_owned(),
         })
     }
 }
@@ -53,11 +56,18 @@ pub(super) struct Sought {
 
 impl Sought {
     pub(super) fn new(at: &Locator<'_>) -> Self {
-        let output = |name: &str| at.record.and_then(|record| record.outputs.get(name)).and_then(Value::as_str);
+        let output = |name: &str| {
+            at.record
+                .and_then(|record| record.outputs.get(name))
+                .and_then(Value::as_str)
+        };
         let wished = |name: &str| at.spec.and_then(|spec| spec.get(name)).and_then(Value::as_str);
         let known = |text: Option<&str>| text.filter(|text| !has_stand_in(text)).map(ToOwned::to_owned);
         Self {
-            arn: at.handle.map(|handle| handle.0.clone()).filter(|arn| is_subscription(arn)),
+            arn: at
+                .handle
+                .map(|handle| handle.0.clone())
+                .filter(|arn| is_subscription(arn)),
             topic_arn: known(wished("topic_arn")).or_else(|| known(output("topic_arn"))),
             function: known(wished("function")).or_else(|| known(output("function_arn"))),
             names: [
@@ -70,24 +80,15 @@ impl Sought {
         }
     }
 
-    /// The topic that the subscription is to: its own ARN has it, and one number more.
-    pub(super) fn topic(&self) -> Option<&str> {
-        let of_arn = self.arn.as_deref().and_then(|arn| arn.rsplit_once(':')).map(|(topic, _)| topic);
-        of_arn.or(self.topic_arn.as_deref())
-    }
-
-    /// Ours among those there.
-    pub(super) fn among<'a>(&self, there: &'a [There]) -> Option<&'a There> {
-        match &self.arn {
-            Some(arn) => there.iter().find(|one| one.arn == *arn),
-            None => there.iter().find(|one| Some(&one.function) == self.function.as_ref()),
-        }
-    }
-
     pub(super) fn seen(&self, there: There) -> Seen<Spec> {
         let name = || there.topic_arn.rsplit(':').next().unwrap_or_default().to_owned();
-        let called = |(arn, _): &&(Option<String>, String)| arn.as_ref().is_none_or(|arn| *arn == there.topic_arn);
-        let topic = self.names.iter().find(called).map_or_else(name, |(_, name)| name.clone());
+        let called =
+            |(arn, _): &&(Option<String>, String)| arn.as_ref().is_none_or(|arn| *arn == there.topic_arn);
+        let topic = self
+            .names
+            .iter()
+            .find(called)
+            .map_or_else(name, |(_, name)| name.clone());
         let proof = if self.function.as_ref() == Some(&there.function) {
             Proof::Ours
         } else {
@@ -113,5 +114,7 @@ pub(super) fn seen(arn: String, spec: Spec, proof: Proof) -> Seen<Spec> {
         outputs: outputs.map(|(name, text)| (name.to_owned(), json!(text))).into(),
         handle: Handle(arn),
         proof,
-        spec, additions: Vec::new(), }
+        additions: Vec::new(),
+        spec,
+    }
 }

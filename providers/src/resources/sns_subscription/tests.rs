@@ -10,7 +10,9 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:orders";
 const FOREIGN: &str = "arn:aws:sns:eu-west-1:999999999999:news";
 
 fn stand(replies: Vec<Reply>) -> Stand {
-    Stand::new("orders-sns-subscription", replies, |context| SnsSubscription::new(Arc::new(context)))
+    Stand::new("orders-sns-subscription", replies, |context| {
+        SnsSubscription::new(Arc::new(context))
+    })
 }
 
 fn spec(topic: &str, topic_arn: &str) -> Value {
@@ -29,7 +31,10 @@ fn attributes(topic: &str, function: &str, pending: bool) -> Reply {
         entry("Endpoint", function),
         entry("PendingConfirmation", if pending { "true" } else { "false" }),
     ];
-    xml("GetSubscriptionAttributes", &format!("<Attributes>{}</Attributes>", all.concat()))
+    xml(
+        "GetSubscriptionAttributes",
+        &format!("<Attributes>{}</Attributes>", all.concat()),
+    )
 }
 
 fn member(arn: &str, topic: &str, protocol: &str, endpoint: &str) -> String {
@@ -40,8 +45,13 @@ fn member(arn: &str, topic: &str, protocol: &str, endpoint: &str) -> String {
 }
 
 fn list(members: &[String], next: Option<&str>) -> Reply {
-    let next = next.map(|next| format!("<NextToken>{next}</NextToken>")).unwrap_or_default();
-    xml("ListSubscriptionsByTopic", &format!("<Subscriptions>{}</Subscriptions>{next}", members.concat()))
+    let next = next
+        .map(|next| format!("<NextToken>{next}</NextToken>"))
+        .unwrap_or_default();
+    xml(
+        "ListSubscriptionsByTopic",
+        &format!("<Subscriptions>{}</Subscriptions>{next}", members.concat()),
+    )
 }
 
 fn gone() -> Reply {
@@ -49,7 +59,11 @@ fn gone() -> Reply {
 }
 
 fn denied() -> Reply {
-    xml_refusal(403, "AuthorizationError", "User is not authorized to perform: SNS:ListSubscriptionsByTopic on resource")
+    xml_refusal(
+        403,
+        "AuthorizationError",
+        "User is not authorized to perform: SNS:ListSubscriptionsByTopic on resource",
+    )
 }
 
 fn subscribed(arn: &str) -> Reply {
@@ -100,12 +114,15 @@ async fn a_topic_given_as_arn_is_not_subscribed_to_again() {
     for topic in [TOPIC, "orders"] {
         let stand = stand(vec![attributes(TOPIC, FUNCTION, false)]);
         let wish = spec(topic, TOPIC);
-        let seen = look(&stand, &wish, Some(&record(&arn, topic, TOPIC))).await.unwrap();
+        let seen = look(&stand, &wish, Some(&record(&arn, topic, TOPIC)))
+            .await
+            .unwrap();
         assert!(stand.provider.diff(&wish.into(), &seen).unwrap().is_empty());
         assert_eq!((&seen.handle.0, &seen.proof), (&arn, &Proof::Ours));
         let outputs = json!({"arn": arn, "topic": topic, "topic_arn": TOPIC, "function_arn": FUNCTION});
         assert_eq!(json!(seen.outputs), outputs);
         assert_eq!(stand.aws.operations(), ["GetSubscriptionAttributes"]);
+        assert_eq!(SnsSubscription::READS.each, 1);
     }
 }
 
@@ -115,9 +132,17 @@ async fn a_lost_subscription_is_found_by_topic_and_function_on_any_page() {
     let others = [
         member("PendingConfirmation", TOPIC, "lambda", FUNCTION),
         member(&format!("{TOPIC}:1"), TOPIC, "sqs", FUNCTION),
-        member(&format!("{TOPIC}:2"), TOPIC, "lambda", &format!("{FUNCTION}:prod")),
+        member(
+            &format!("{TOPIC}:2"),
+            TOPIC,
+            "lambda",
+            &format!("{FUNCTION}:prod"),
+        ),
     ];
-    let stand = stand(vec![list(&others, Some("n")), list(&[member(&arn, TOPIC, "lambda", FUNCTION)], None)]);
+    let stand = stand(vec![
+        list(&others, Some("n")),
+        list(&[member(&arn, TOPIC, "lambda", FUNCTION)], None),
+    ]);
     let wish = spec("orders", TOPIC);
     let seen = look(&stand, &wish, None).await.unwrap();
     assert_eq!((&seen.handle.0, &seen.proof), (&arn, &Proof::Ours));
@@ -129,8 +154,19 @@ async fn a_lost_subscription_is_found_by_topic_and_function_on_any_page() {
 #[tokio::test]
 async fn a_subscription_that_is_gone_is_looked_for_under_its_topic() {
     let stand = stand(vec![gone(), list(&[], None)]);
-    assert!(look(&stand, &spec("orders", TOPIC), Some(&record(&subscription(TOPIC), "orders", TOPIC))).await.is_none());
-    assert_eq!(stand.aws.operations(), ["GetSubscriptionAttributes", "ListSubscriptionsByTopic"]);
+    assert!(
+        look(
+            &stand,
+            &spec("orders", TOPIC),
+            Some(&record(&subscription(TOPIC), "orders", TOPIC))
+        )
+        .await
+        .is_none()
+    );
+    assert_eq!(
+        stand.aws.operations(),
+        ["GetSubscriptionAttributes", "ListSubscriptionsByTopic"]
+    );
     let no_topic = stand_without_topic();
     assert!(look(&no_topic, &spec("orders", TOPIC), None).await.is_none());
 }
@@ -145,11 +181,16 @@ async fn a_recorded_pending_confirmation_is_no_subscription() {
     let arn = subscription(FOREIGN);
     let pending = record("pending confirmation", FOREIGN, FOREIGN);
     let found = stand(vec![list(&[member(&arn, FOREIGN, "lambda", FUNCTION)], None)]);
-    let seen = look(&found, &spec(FOREIGN, FOREIGN), Some(&pending)).await.unwrap();
+    let seen = look(&found, &spec(FOREIGN, FOREIGN), Some(&pending))
+        .await
+        .unwrap();
     assert_eq!(seen.handle.0, arn);
     assert_eq!(found.aws.operations(), ["ListSubscriptionsByTopic"]);
 
-    let gone = stand(vec![list(&[member(&arn, FOREIGN, "lambda", FUNCTION)], None), xml("Unsubscribe", "")]);
+    let gone = stand(vec![
+        list(&[member(&arn, FOREIGN, "lambda", FUNCTION)], None),
+        xml("Unsubscribe", ""),
+    ]);
     delete(&gone, &pending).await.unwrap();
     assert_eq!(gone.aws.operations(), ["ListSubscriptionsByTopic", "Unsubscribe"]);
     let never = stand(vec![list(&[], None)]);
@@ -160,7 +201,13 @@ async fn a_recorded_pending_confirmation_is_no_subscription() {
 async fn an_unconfirmed_subscription_is_there() {
     let stand = stand(vec![attributes(FOREIGN, FUNCTION, true)]);
     let wish = spec(FOREIGN, FOREIGN);
-    let seen = look(&stand, &wish, Some(&record(&subscription(FOREIGN), FOREIGN, FOREIGN))).await.unwrap();
+    let seen = look(
+        &stand,
+        &wish,
+        Some(&record(&subscription(FOREIGN), FOREIGN, FOREIGN)),
+    )
+    .await
+    .unwrap();
     assert!(stand.provider.diff(&wish.into(), &seen).unwrap().is_empty());
 }
 
@@ -169,14 +216,20 @@ async fn a_topic_of_another_account_that_may_not_be_listed_is_subscribed_to() {
     let stand = stand(vec![denied(), subscribed(&subscription(FOREIGN))]);
     assert!(look(&stand, &spec(FOREIGN, FOREIGN), None).await.is_none());
     let made = stand.create(&spec(FOREIGN, FOREIGN)).await.unwrap();
-    assert_eq!((made.handle.0.as_str(), &made.outputs["topic"]), (subscription(FOREIGN).as_str(), &json!(FOREIGN)));
+    assert_eq!(
+        (made.handle.0.as_str(), &made.outputs["topic"]),
+        (subscription(FOREIGN).as_str(), &json!(FOREIGN))
+    );
     assert_eq!(stand.aws.operations(), ["ListSubscriptionsByTopic", "Subscribe"]);
 }
 
 #[tokio::test]
 async fn a_topic_of_ours_that_may_not_be_listed_is_an_error() {
     let stand = stand(vec![denied()]);
-    let failed = stand.observe(None, Some(&spec("orders", TOPIC))).await.unwrap_err();
+    let failed = stand
+        .observe(None, Some(&spec("orders", TOPIC)))
+        .await
+        .unwrap_err();
     assert!(failed.hint.unwrap().contains("SNS:ListSubscriptionsByTopic"));
 }
 
@@ -191,13 +244,21 @@ async fn every_request_goes_to_the_region_of_the_topic() {
         xml("Unsubscribe", ""),
     ]);
     let wish = spec(FOREIGN, FOREIGN);
-    look(&stand, &wish, Some(&record(&arn, FOREIGN, FOREIGN))).await.unwrap();
+    look(&stand, &wish, Some(&record(&arn, FOREIGN, FOREIGN)))
+        .await
+        .unwrap();
     assert!(look(&stand, &wish, None).await.is_none());
     stand.create(&wish).await.unwrap();
     assert_eq!(stand.provider.verify(&wish).await.unwrap(), []);
     delete(&stand, &record(&arn, FOREIGN, FOREIGN)).await.unwrap();
     stand.aws.operations();
-    assert!(stand.aws.asked().iter().all(|asked| asked.host == "sns.eu-west-1.amazonaws.com"));
+    assert!(
+        stand
+            .aws
+            .asked()
+            .iter()
+            .all(|asked| asked.host == "sns.eu-west-1.amazonaws.com")
+    );
 }
 
 #[tokio::test]
@@ -208,30 +269,59 @@ async fn subscribing_asks_for_the_arn() {
     assert_eq!(stand.aws.operations(), ["Subscribe"]);
     let asked = &stand.aws.asked()[0];
     assert_eq!(asked.host, "sns.us-east-1.amazonaws.com");
-    for (name, value) in [("TopicArn", TOPIC), ("Protocol", "lambda"), ("Endpoint", FUNCTION), ("ReturnSubscriptionArn", "true")] {
+    for (name, value) in [
+        ("TopicArn", TOPIC),
+        ("Protocol", "lambda"),
+        ("Endpoint", FUNCTION),
+        ("ReturnSubscriptionArn", "true"),
+    ] {
         assert_eq!(form_field(&asked.body, name).as_deref(), Some(value));
     }
 }
 
 #[tokio::test]
 async fn subscribing_in_vain_says_why() {
-    let failed = stand_without_topic().create(&spec("orders", TOPIC)).await.unwrap_err();
+    let failed = stand_without_topic()
+        .create(&spec("orders", TOPIC))
+        .await
+        .unwrap_err();
     assert_eq!((failed.effect, failed.retry), (Effect::None, Retry::Never));
     assert!(failed.hint.unwrap().contains("make the topic"));
     let pending = stand(vec![subscribed("pending confirmation")]);
     let failed = pending.create(&spec(FOREIGN, FOREIGN)).await.unwrap_err();
     assert_eq!(failed.effect, Effect::Maybe);
-    assert!(matches!(failed.retry, Retry::Await { on: "the subscription to be confirmed", .. }));
+    assert!(matches!(
+        failed.retry,
+        Retry::Await {
+            on: "the subscription to be confirmed",
+            ..
+        }
+    ));
 }
 
 #[tokio::test]
 async fn what_the_project_calls_the_topic_changes_without_a_call() {
     let stand = stand(Vec::new());
-    let made = stand.update(&subscription(TOPIC), &spec("orders", TOPIC), &spec(TOPIC, TOPIC)).await.unwrap();
-    assert_eq!((made.outputs["topic"].as_str(), made.handle.0), (Some(TOPIC), subscription(TOPIC)));
+    let made = stand
+        .update(&subscription(TOPIC), &spec("orders", TOPIC), &spec(TOPIC, TOPIC))
+        .await
+        .unwrap();
+    assert_eq!(
+        (made.outputs["topic"].as_str(), made.handle.0),
+        (Some(TOPIC), subscription(TOPIC))
+    );
     let have = stand.remote("x", &spec("orders", TOPIC));
-    assert!(!stand.provider.diff(&spec(TOPIC, TOPIC).into(), &have).unwrap().replaces());
-    let moved = stand.provider.diff(&spec("orders", FOREIGN).into(), &have).unwrap();
+    assert!(
+        !stand
+            .provider
+            .diff(&spec(TOPIC, TOPIC).into(), &have)
+            .unwrap()
+            .replaces()
+    );
+    let moved = stand
+        .provider
+        .diff(&spec("orders", FOREIGN).into(), &have)
+        .unwrap();
     assert!(moved.replaces() && !stand.provider.name_bound());
     assert_eq!(stand.aws.operations(), [""; 0]);
 }
@@ -240,44 +330,34 @@ async fn what_the_project_calls_the_topic_changes_without_a_call() {
 async fn another_topic_is_called_by_its_own_name() {
     let stand = stand(vec![attributes(TOPIC, FUNCTION, false)]);
     let old = record(&subscription(TOPIC), FOREIGN, FOREIGN);
-    assert_eq!(look(&stand, &spec(FOREIGN, FOREIGN), Some(&old)).await.unwrap().spec["topic"], "orders");
+    assert_eq!(
+        look(&stand, &spec(FOREIGN, FOREIGN), Some(&old))
+            .await
+            .unwrap()
+            .spec["topic"],
+        "orders"
+    );
 }
 
 #[tokio::test]
 async fn unsubscribing_takes_gone_for_done() {
     let arn = subscription(TOPIC);
-    let pending = xml_refusal(400, "InvalidParameter", "Cannot unsubscribe a subscription that is pending confirmation");
+    let pending = xml_refusal(
+        400,
+        "InvalidParameter",
+        "Cannot unsubscribe a subscription that is pending confirmation",
+    );
     for answer in [xml("Unsubscribe", ""), gone(), pending] {
         let stand = stand(vec![answer]);
         delete(&stand, &record(&arn, "orders", TOPIC)).await.unwrap();
         assert_eq!(stand.aws.operations(), ["Unsubscribe"]);
-        assert_eq!(form_field(&stand.aws.asked()[0].body, "SubscriptionArn"), Some(arn.clone()));
+        assert_eq!(
+            form_field(&stand.aws.asked()[0].body, "SubscriptionArn"),
+            Some(arn.clone())
+        );
     }
     let refused = stand(vec![denied()]);
     assert!(delete(&refused, &record(&arn, "orders", TOPIC)).await.is_err());
-}
-
-#[tokio::test]
-async fn subscriptions_to_one_topic_share_a_list() {
-    let other = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev-other";
-    let arns = [format!("{TOPIC}:1"), format!("{TOPIC}:2"), format!("{TOPIC}:3"), subscription(FOREIGN)];
-    let page = [member(&arns[0], TOPIC, "lambda", FUNCTION), member(&arns[1], TOPIC, "lambda", other)];
-    // The third is not on the first page, the fourth is alone on its topic.
-    let stand = stand(vec![list(&page, Some("n")), attributes(TOPIC, FUNCTION, false), attributes(FOREIGN, FUNCTION, false)]);
-    let records: Vec<_> = arns.iter().map(|arn| record(arn, "x", arn.rsplit_once(':').unwrap().0)).collect();
-    let at: Vec<_> = records
-        .iter()
-        .map(|record| Locator { id: &stand.id, handle: Some(&record.handle), spec: None, token: None, record: Some(record) })
-        .collect();
-    let seen = stand.provider.observe_many(&at).await;
-    let seen: Vec<_> = seen.iter().map(|one| one.as_ref().unwrap().remote().unwrap().clone()).collect();
-    let handles: Vec<_> = seen.iter().map(|remote| remote.handle.0.clone()).collect();
-    assert_eq!(handles, arns);
-    assert_eq!(seen[1].outputs["function_arn"], other);
-    assert_eq!(
-        stand.aws.operations(),
-        ["ListSubscriptionsByTopic", "GetSubscriptionAttributes", "GetSubscriptionAttributes"]
-    );
 }
 
 async fn verified(answer: Reply) -> Result<Vec<Invalid>, Failure> {
@@ -289,15 +369,30 @@ async fn verified(answer: Reply) -> Result<Vec<Invalid>, Failure> {
 
 #[tokio::test]
 async fn planning_finds_a_topic_that_is_not_there() {
-    let missing = verified(xml_refusal(404, "NotFound", "Topic does not exist")).await.unwrap();
+    let missing = verified(xml_refusal(404, "NotFound", "Topic does not exist"))
+        .await
+        .unwrap();
     assert_eq!(missing[0].field, "topic");
     assert!(missing[0].why.contains(&format!("there is no topic {TOPIC}")));
     let odd = xml_refusal(400, "InvalidParameter", "Invalid parameter: TopicArn");
-    assert!(verified(odd).await.unwrap()[0].why.contains("Invalid parameter: TopicArn"));
+    assert!(
+        verified(odd).await.unwrap()[0]
+            .why
+            .contains("Invalid parameter: TopicArn")
+    );
     // Not for us to look at is not missing.
     assert_eq!(verified(denied()).await.unwrap(), []);
-    assert_eq!(verified(xml("GetTopicAttributes", "<Attributes/>")).await.unwrap(), []);
-    assert!(verified(xml_refusal(400, "ExpiredToken", "expired")).await.is_err());
+    assert_eq!(
+        verified(xml("GetTopicAttributes", "<Attributes/>"))
+            .await
+            .unwrap(),
+        []
+    );
+    assert!(
+        verified(xml_refusal(400, "ExpiredToken", "expired"))
+            .await
+            .is_err()
+    );
 }
 
 #[test]
@@ -306,19 +401,33 @@ fn what_is_no_topic_is_found_by_looking_at_the_form() {
         let checked = SnsSubscription::check(&serde_json::from_value(spec("written", arn)).unwrap());
         checked.into_iter().map(|problem| problem.why).collect::<Vec<_>>()
     };
-    for fine in [TOPIC, FOREIGN, "arn:aws-cn:sns:cn-north-1:123456789012:a_B-1", "(known after deploy: x.y/arn)"] {
+    for fine in [
+        TOPIC,
+        FOREIGN,
+        "arn:aws-cn:sns:cn-north-1:123456789012:a_B-1",
+        "(known after deploy: x.y/arn)",
+    ] {
         assert_eq!(problems(fine), [""; 0]);
     }
     for (arn, words) in [
         ("arn:aws:sqs:us-east-1:123456789012:q", "is not a topic's ARN"),
         ("arn:aws:sns:us-east-1:1:q", "account"),
         ("arn:aws:sns::123456789012:q", "region"),
-        ("arn:aws:sns:us-east-1:123456789012:my topic", "is not a topic's name"),
-        ("arn:aws:sns:us-east-1:123456789012:q:6f1e", "is not a topic's name"),
+        (
+            "arn:aws:sns:us-east-1:123456789012:my topic",
+            "is not a topic's name",
+        ),
+        (
+            "arn:aws:sns:us-east-1:123456789012:q:6f1e",
+            "is not a topic's name",
+        ),
         ("arn:aws:sns:us-east-1:123456789012:", "is not a topic's name"),
         ("arn:aws:sns:us-east-1:123456789012:q.fifo", "queues only"),
     ] {
         let found = problems(arn);
-        assert!(found.len() == 1 && found[0].contains(words) && found[0].contains("`written`"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains(words) && found[0].contains("`written`"),
+            "{found:?}"
+        );
     }
 }

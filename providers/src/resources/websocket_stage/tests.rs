@@ -130,7 +130,7 @@ async fn the_url_of_the_local_cloud_is_of_another_form() {
         record: Some(&record),
     };
     let seen = provider.observe(at).await.unwrap();
-    assert_eq!(seen.remote().unwrap().outputs["url"], json!("ws://w1.execute-api.localhost:4444/api/"));
+    assert_eq!(seen.remote().unwrap().outputs["url"], json!("ws://127.0.0.1:4444/_aws/execute-api/w1/api/"));
 }
 
 /// Chalice deploys a WebSocket API once and never again (`chalice-app.md` A.3, 10).

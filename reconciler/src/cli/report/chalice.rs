@@ -1,13 +1,16 @@
 //! Chalice's own words, to the letter, where its users and their scripts look for them (Chalice 1.34.0,
 //! `chalice/deploy/planner.py`, `sweeper.py` and `deployer.py`).
 
+mod connections;
+
 use grail_state::chalice::DeployedEntry;
 use serde_json::{Map, Value, json};
 
 use crate::plan::{Action, Step};
 
-/// What Chalice prints just before it makes the calls of a step. Nothing for the steps that it makes silently, or not at all.
-pub fn started(step: &Step) -> Vec<String> {
+/// What Chalice prints just before it makes the calls of a step, one of `steps`. Nothing for the steps that it makes silently,
+/// or not at all.
+pub fn started(step: &Step, steps: &[Step]) -> Vec<String> {
     let name = step.label.as_deref().unwrap_or(&step.resource.name);
     let handle = step.have.as_ref().map_or(name, |have| have.handle.0.as_str());
     match (step.resource.kind.as_str(), &step.action) {
@@ -25,10 +28,17 @@ pub fn started(step: &Step) -> Vec<String> {
         ("rest_api", Action::Create { .. }) => vec!["Creating Rest API".to_owned()],
         ("rest_api", Action::Update { .. }) => vec!["Updating rest API".to_owned()],
         ("rest_api", Action::Delete { .. }) => vec![format!("Deleting Rest API: {handle}")],
+        ("lambda_layer", Action::Create { replaces: None }) => vec![format!("Creating lambda layer: {name}")],
+        ("lambda_layer", Action::Create { .. }) => vec![format!("Updating lambda layer: {name}")],
+        ("lambda_layer", Action::Delete { replaced_by: None }) => {
+            vec![format!("Deleting layer version: {handle}")]
+        }
+        ("websocket_api", Action::Create { .. }) => vec![format!("Creating websocket api: {name}")],
+        ("websocket_api", Action::Delete { .. }) => vec![format!("Deleting Websocket API: {handle}")],
         ("log_group", Action::Delete { .. }) => {
             vec![format!("Deleting retention policy for log group: {handle}")]
         }
-        _ => Vec::new(),
+        _ => connections::started(step, steps),
     }
 }
 
@@ -177,10 +187,28 @@ mod tests {
             created(11, "log_group.a-log-group", json!({"name": "/aws/lambda/a"})),
             deleted(12, "log_group.a-log-group", "/aws/lambda/a"),
             created(13, "lambda_permission.api_handler/rest_api", json!({})),
+            created(
+                14,
+                "lambda_layer.managed-layer",
+                json!({"name": "shop-dev-managed-layer"}),
+            ),
+            replaced(created(
+                15,
+                "lambda_layer.managed-layer",
+                json!({"name": "shop-dev-managed-layer"}),
+            )),
+            deleted(16, "lambda_layer.managed-layer", "arn:layer:1"),
+            replaced(deleted(17, "lambda_layer.managed-layer", "arn:layer:1")),
+            created(
+                18,
+                "websocket_api.websocket_api",
+                json!({"name": "shop-dev-websocket-api"}),
+            ),
+            deleted(19, "websocket_api.websocket_api", "w1"),
         ];
         let lines: Vec<_> = steps
             .iter()
-            .map(|step| format!("{}: {}", step.id.0, started(step).join(" | ")))
+            .map(|step| format!("{}: {}", step.id.0, started(step, &steps).join(" | ")))
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
         0: Creating IAM role: shop-dev
@@ -196,7 +224,26 @@ mod tests {
         10: Deleting Rest API: abc123
         11: 
         12: Deleting retention policy for log group: /aws/lambda/a
-        13:
+        13: 
+        14: Creating lambda layer: shop-dev-managed-layer
+        15: Updating lambda layer: shop-dev-managed-layer
+        16: Deleting layer version: arn:layer:1
+        17: 
+        18: Creating websocket api: shop-dev-websocket-api
+        19: Deleting Websocket API: w1
         ");
+    }
+
+    /// The step as half of a replacement.
+    fn replaced(mut step: Step) -> Step {
+        step.action = match step.action {
+            Action::Delete { .. } => Action::Delete {
+                replaced_by: Some(step.id),
+            },
+            _ => Action::Create {
+                replaces: Some(step.id),
+            },
+        };
+        step
     }
 }

@@ -147,7 +147,7 @@ impl Terminal {
                 .insert((step.resource.clone(), have.handle.clone()));
         }
         if self.speaks() {
-            for line in chalice::started(step) {
+            for line in chalice::started(step, &self.steps) {
                 self.data(&line);
             }
         }

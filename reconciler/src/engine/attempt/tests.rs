@@ -236,3 +236,39 @@ async fn what_is_not_ours_is_refused_where_it_stands_in_the_way_and_left_where_i
         Move::Settled(Some(_))
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_broken_deletion_left_is_what_was_to_go_though_its_proof_went_first() {
+    let (book, limits) = (book(), Limits::default());
+    let (part, other) = (json!({"name": "g"}), json!({"name": "g", "retention_days": 1}));
+    for (form, proof, goes) in [
+        (part.clone(), Proof::NameOnly, true),
+        (group(7), Proof::NameOnly, false),
+        (other, Proof::NameOnly, false),
+        (
+            part,
+            Proof::Theirs {
+                owner: "other".into(),
+            },
+            false,
+        ),
+    ] {
+        let claim = Claim {
+            handles: BTreeSet::from([Handle("g".into())]),
+            proof: Some(Proof::Ours),
+            whole: Some(group(7)),
+            ..Claim::default()
+        };
+        let patience = Patience {
+            attempts: 3,
+            refusals: 0,
+        };
+        let there = Remote {
+            spec: form,
+            ..remote(7, proof)
+        };
+        let mut attempt = Attempt::looking(Target::NotBe, Look::default(), claim, patience);
+        let then = attempt.seen(Ok(Observed::Present(there.clone())), rules(&book), &limits, SOON);
+        assert_eq!(matches!(then, Move::Call(_)), goes, "{there:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grail_providers::port::{Failure, Retry, Rules};
+use grail_providers::port::{Diff, Failure, Retry, Rules};
 use grail_state::{Observed, Proof, Remote, Template};
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::refusal::{could_not_look, foreign, immutable, invalid};
 use super::{Attempt, Move, Next, Pause, Pending, Refusal, Target, Wish, same};
 use crate::engine::call::Call;
 use crate::engine::limits::{Limits, Time};
+use crate::engine::own::is_nothing;
 
 impl Attempt {
     pub(super) fn found(&mut self, remote: Remote, rules: &dyn Rules, limits: &Limits, now: Time) -> Move {
@@ -257,8 +258,18 @@ impl Attempt {
         let known = self.claim.handles.is_empty() || self.claim.handles.contains(&remote.handle);
         let marked = matches!(&remote.proof, Proof::Mark(token) if self.claim.tokens.contains(token));
         let same = self.claim.proof.as_ref();
-        let same = same.is_none_or(|proof| proof.continues_in(&remote.proof));
+        let same = same.is_none_or(|proof| proof.continues_in(&remote.proof)) || self.is_what_remains(remote);
         (known || marked) && same && self.is_ours(remote)
+    }
+
+    fn is_what_remains(&self, remote: &Remote) -> bool {
+        self.claim.whole.as_ref().is_some_and(|whole| {
+            let lacks = Diff::between(whole, &remote.spec, &[]).fields;
+            !lacks.is_empty()
+                && lacks
+                    .iter()
+                    .all(|field| field.have.as_ref().is_none_or(is_nothing))
+        })
     }
 
     pub(super) fn is_ours(&self, remote: &Remote) -> bool {

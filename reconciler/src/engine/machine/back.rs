@@ -82,11 +82,10 @@ impl Machine {
                 record: Some(made.clone()),
             };
             let claim = Claim {
-                proof: None,
                 handles: BTreeSet::from([made.handle.clone()]),
                 tokens: tokens.clone(),
-                form: None,
                 never: never.clone(),
+                ..Claim::default()
             };
             attempts.push_back(self.patiently(Target::NotBe, look, claim));
         }
@@ -103,11 +102,10 @@ impl Machine {
             };
             let known = touched.made.iter().map(|made| made.handle.clone());
             let claim = Claim {
-                proof: None,
-                handles: BTreeSet::new(),
                 tokens,
                 form: Some(spec),
                 never: never.into_iter().chain(known).collect(),
+                ..Claim::default()
             };
             attempts.push_back(self.patiently(Target::NotBe, look, claim));
         }
@@ -124,7 +122,7 @@ impl Machine {
     ) -> Attempt {
         let token = self.back_token(id, touched);
         let deleting = touched.open.as_ref().is_some_and(|open| open.spec.is_none());
-        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(deleting);
+        let own = OwnFields::of(&remote.spec, &touched.wants).and_what_is_gone(touched.unmade);
         let wish = Wish {
             form,
             token: token.clone(),
@@ -136,11 +134,11 @@ impl Machine {
         let mut tokens = self.txn.tokens_of(id);
         tokens.insert(token.clone());
         let claim = Claim {
-            proof: None,
             handles: BTreeSet::from([remote.handle.clone()]),
             tokens,
             form: Some(remote.spec.clone()),
             never: touched.made.iter().map(|made| made.handle.clone()).collect(),
+            ..Claim::default()
         };
         let latest = self
             .txn

@@ -59,6 +59,7 @@ impl Machine {
         let claim = Claim {
             handles: BTreeSet::from([thing.handle.clone()]),
             proof: nameable.then(|| thing.proof.clone()),
+            whole: Some(thing.spec.clone()),
             ..Claim::default()
         };
         let look = Look {

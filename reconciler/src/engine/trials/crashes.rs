@@ -41,8 +41,12 @@ async fn nexts(scene: &Scene) -> Vec<Next> {
 /// Goes on after a death with `next`, and sees that all is well.
 async fn go_on(ground: &Ground, next: &Next, case: &str) {
     let outcome = ground.run(&next.command).await.unwrap();
+    // A goal may want back what the transaction has replaced by something beside it, and whose name nothing else can have (a
+    // domain, a path of one). The plan does not see that it is still there, so the birth finds it and the run turns around:
+    // to the world that was wanted.
+    let went_back_there = next.name == "old" && matches!(outcome, Outcome::RolledBack { .. });
     assert!(
-        matches!(outcome, Outcome::Done | Outcome::Unchanged),
+        matches!(outcome, Outcome::Done | Outcome::Unchanged) || went_back_there,
         "{case}: ended as {outcome:?}"
     );
     ground.settle().await;
@@ -159,7 +163,7 @@ async fn run_to_death(ground: &Ground, command: &Command) {
 }
 
 async fn die_at_each_write(suite: &'static str, dropped_arrive: bool) {
-    let mut tally = Tally::new(suite);
+    let mut tally = Tally::sampled(suite, 16);
     for plan in plans() {
         let physics = Physics {
             dropped_arrive,
@@ -195,7 +199,7 @@ async fn death_at_each_write_with_requests_that_arrive_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn death_after_each_journal_write() {
-    let mut tally = Tally::new("death_after_each_journal_write");
+    let mut tally = Tally::sampled("death_after_each_journal_write", 10);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         let nexts = nexts(&scene).await;
@@ -237,7 +241,7 @@ async fn death_in_the_swap() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
-    let mut tally = Tally::new("a_full_disk");
+    let mut tally = Tally::sampled("a_full_disk", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         let whole = scene.ground.fork();
@@ -264,7 +268,7 @@ async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_death_on_the_way_back_changes_nothing() {
-    let mut tally = Tally::new("a_second_death_on_the_way_back");
+    let mut tally = Tally::sampled("a_second_death_on_the_way_back", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         if scene.plan.to.is_none() {

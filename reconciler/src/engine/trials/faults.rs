@@ -75,7 +75,7 @@ impl Scene {
 
 #[tokio::test(start_paused = true)]
 async fn each_write_fails_in_every_way() {
-    let mut tally = Tally::new("each_write_fails_in_every_way");
+    let mut tally = Tally::sampled("each_write_fails_in_every_way", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         for write in 0..scene.writes {
@@ -95,7 +95,7 @@ async fn each_write_fails_in_every_way() {
 
 #[tokio::test(start_paused = true)]
 async fn the_way_back_fails_in_every_way() {
-    let mut tally = Tally::new("the_way_back_fails_in_every_way");
+    let mut tally = Tally::sampled("the_way_back_fails_in_every_way", 3);
     let mut rng = ChaCha8Rng::seed_from_u64(2);
     for plan in plans() {
         let scene = Scene::of(plan).await;
@@ -125,7 +125,7 @@ async fn the_way_back_fails_in_every_way() {
 
 #[tokio::test(start_paused = true)]
 async fn each_call_comes_twice() {
-    let mut tally = Tally::new("each_call_comes_twice");
+    let mut tally = Tally::sampled("each_call_comes_twice", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         let counter = Twice::only([]);
@@ -154,7 +154,7 @@ async fn each_call_comes_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_passes() {
-    let mut tally = Tally::new("a_storm_passes");
+    let mut tally = Tally::sampled("a_storm_passes", 3);
     for plan in plans() {
         let scene = Scene::of(plan).await;
         for seed in 0..20 {

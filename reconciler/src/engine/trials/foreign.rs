@@ -180,12 +180,12 @@ async fn a_deletion_does_not_follow_a_name_to_what_others_made_there() {
 }
 
 fn told_of_strangers(events: &[Event]) -> Vec<&str> {
-    let told = |event| match event {
-        &Event::Said {
-            ref code, ref text, ..
-        } if code == "delete.foreign" => Some(text.as_str()),
-        _ => None,
-    };
+    fn told(event: &Event) -> Option<&str> {
+        match event {
+            Event::Said { code, text, .. } if code == "delete.foreign" => Some(text),
+            _ => None,
+        }
+    }
     events.iter().filter_map(told).collect()
 }
 

@@ -25,6 +25,7 @@ use crate::plan::Consent;
 
 /// The next command.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a few of them at a time, in tests")]
 pub(super) enum Command {
     Deploy(App),
     Delete,
@@ -166,6 +167,14 @@ impl Ground {
     pub(super) fn forgotten(&self) -> Self {
         Self {
             store: MemoryStore::new(stack()),
+            ..self.clone()
+        }
+    }
+
+    /// Another stack in the same account.
+    pub(super) fn neighbour(&self, app: &App) -> Self {
+        Self {
+            store: MemoryStore::new(app.desired().stack),
             ..self.clone()
         }
     }

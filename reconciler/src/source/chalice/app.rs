@@ -220,6 +220,9 @@ pub struct Analysis {
     pub statements: Vec<ServiceActions>,
     /// Services that the app calls and Chalice's table lacks.
     pub unsupported: Vec<String>,
+    /// What functions call besides, under decorators into which the analyser does not look.
+    #[serde(default)]
+    pub overlooked: Vec<ServiceActions>,
     /// What the analyser died of; then there are no statements.
     pub crash: Option<String>,
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use self::domain::Domain;
+pub use self::domain::{DOMAIN_KEYS, Domain};
 pub use self::function::{FunctionConfig, RoleChoice};
 use self::keys::kind_of;
 use self::position::{Located, Path, path};

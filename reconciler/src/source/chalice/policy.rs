@@ -164,7 +164,14 @@ pub fn doubts(app: &App) -> Vec<Problem> {
             .hint(hint)
             .at(place())
     });
-    crash.chain(unsupported).collect()
+    let overlooked = app.policy.overlooked.iter().map(|found| {
+        let told = format!(
+            "the generated policy does not grant {}: Chalice's analyser does not look into functions under on_cw_event, on_kinesis_record and on_dynamodb_record",
+            found.actions.join(", ")
+        );
+        Problem::warning("policy::overlooked", told).hint(hint).at(place())
+    });
+    crash.chain(unsupported).chain(overlooked).collect()
 }
 
 /// The id of a service's statement: `acm-pca` gives `AcmPca`. IAM takes letters and digits only.

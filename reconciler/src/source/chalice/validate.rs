@@ -56,6 +56,7 @@ pub fn validate(
     check.vpcs();
     check.queues();
     check.sources();
+    check.websockets();
     check.domains();
     check.configured_functions();
     judge(check.problems)
@@ -247,6 +248,22 @@ impl Check<'_> {
             );
             let at = self.line(source.place.as_ref());
             self.error("event::unknown", at, told);
+        }
+    }
+
+    /// Chalice wraps the handlers of the app itself only.
+    fn websockets(&mut self) {
+        let app = self.app;
+        let raw = |handler: &str| !handler.starts_with("app.");
+        for one in app.websocket_handlers.iter().filter(|one| raw(&one.handler)) {
+            let told = format!(
+                "`{}` is called with Lambda's own event and context: Chalice does not wrap the WebSocket handlers of blueprints",
+                one.handler
+            );
+            let hint = "register it on the app itself, or take two arguments";
+            let at = self.line(one.place.as_ref());
+            self.problems
+                .push(Problem::warning("websocket::raw", told).hint(hint).at(at));
         }
     }
 

@@ -72,10 +72,10 @@ impl Question {
 }
 
 /// A refusal of API Gateway.
-type Refused = Answer;
+type Refused = Box<Answer>;
 
 fn refuse(status: u16, code: &str, message: &str) -> Refused {
-    refusal("apigateway", status, code, message)
+    Box::new(refusal("apigateway", status, code, message))
 }
 
 impl Domains {
@@ -126,7 +126,7 @@ impl Domains {
                 &format!("the test proxy has no {other}"),
             )),
         };
-        answer.unwrap_or_else(|refused| refused)
+        answer.unwrap_or_else(|refused| *refused)
     }
 
     fn with(

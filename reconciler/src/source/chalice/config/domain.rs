@@ -17,7 +17,8 @@ use crate::source::chalice::names;
 const DEFAULT_TLS: &str = "TLS_1_2";
 /// The TLS versions that Chalice knows.
 const TLS: [&str; 3] = ["TLS_1_0", "TLS_1_1", "TLS_1_2"];
-const KEYS: [&str; 5] = [
+/// The keys of a custom domain that Chalice reads.
+pub const DOMAIN_KEYS: [&str; 5] = [
     "domain_name",
     "certificate_arn",
     "tls_version",
@@ -124,10 +125,10 @@ impl Check<'_> {
     fn entry(&self, name: &str, value: &Value) -> Option<Problem> {
         let at = self.below(&[name]);
         match (name, value) {
-            (name, _) if !KEYS.contains(&name) => {
+            (name, _) if !DOMAIN_KEYS.contains(&name) => {
                 let told = format!("unknown key `{name}` in `{}`", self.key);
                 let mut problem = Problem::warning("config::unknown-key", told).at(self.config.file.key(&at));
-                problem.hint = closest(name, KEYS).map(|near| format!("did you mean `{near}`?"));
+                problem.hint = closest(name, DOMAIN_KEYS).map(|near| format!("did you mean `{near}`?"));
                 Some(problem)
             }
             (_, Value::Null) => None,

@@ -284,9 +284,7 @@ fn every_doubt_about_a_domain_is_told_at_once() {
   "url_prefix": true,
   "tags": {"team": 1, "b": "c"}
 }}"#;
-    let at = |line: usize, told: &str| {
-        format!("{told}").replacen(" @ ", &format!(" .chalice/config.json:{line}:"), 1)
-    };
+    let at = |line: usize, told: &str| told.replacen(" @ ", &format!(" .chalice/config.json:{line}:"), 1);
     assert_eq!(
         told(text),
         [

@@ -294,3 +294,20 @@ async fn a_layer_without_a_byte_is_none() {
     project.world.write("vendor/empty/__init__.py", "1");
     assert!(project.package().await.layer.is_some());
 }
+
+/// Chalice's digest is of bytes alone, so that a renamed file leaves the old package in use.
+#[tokio::test]
+async fn package_hash_counts_names_and_modes() {
+    let project = Project::new("");
+    let file = project.world.write("chalicelib/a.py", "x = 1");
+    let first = project.package().await;
+    fs::rename(&file, file.with_file_name("b.py")).unwrap();
+    let renamed = project.package().await;
+    assert_ne!(renamed.code.content, first.code.content);
+    fs::set_permissions(
+        file.with_file_name("b.py"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    assert_ne!(project.package().await.code.content, renamed.code.content);
+}

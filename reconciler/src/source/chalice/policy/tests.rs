@@ -90,6 +90,25 @@ fn the_analysis_agrees_with_policy_from_source_code() {
     );
 }
 
+/// Both tools grant the same, so what is lacking is told and not granted.
+#[test]
+fn calls_under_decorators_that_the_analyser_overlooks_are_told() {
+    let analysed = analysed();
+    let overlooked = |name: &str| {
+        let found = analysed.iter().find(|(one, ..)| one == name).unwrap();
+        found.1.overlooked.clone()
+    };
+    let expected = json!([{"service": "iam", "actions": ["iam:ListRoles", "iam:ListUsers"]}]);
+    assert_eq!(json!(overlooked("10_every_decorator")), expected);
+    assert_eq!(overlooked("02_client_in_view"), []);
+    let mut app = app(json!({"unsupported": [], "crash": null, "statements": []}));
+    app.policy.overlooked = overlooked("10_every_decorator");
+    let told = doubts(&app);
+    assert!(
+        told[0].message.contains("iam:ListRoles, iam:ListUsers") && told[0].severity == Severity::Warning
+    );
+}
+
 /// Method names of every operation in Chalice's table against botocore's own. Operations that botocore has dropped have no
 /// method any more; an app cannot call them, so granting them or not is all the same.
 #[test]

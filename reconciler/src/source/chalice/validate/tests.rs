@@ -310,6 +310,14 @@ fn websocket(route_key: &str) -> Value {
 }
 
 #[test]
+fn a_websocket_handler_of_a_blueprint_is_not_wrapped() {
+    let mut raw = websocket("$default");
+    raw["handler"] = json!("chalicelib.chat.said");
+    let app = app(json!({"websocket_handlers": [raw, websocket("$connect")]}));
+    assert_eq!(told(&app, PLAIN), ["(websocket::raw app.py:4)"]);
+}
+
+#[test]
 fn an_event_source_of_an_unknown_class_is_refused() {
     let of = |decorator| app(json!({"event_sources": [event(decorator, "f", json!({}))]}));
     assert_eq!(told(&of("MyEventConfig"), PLAIN), ["event::unknown app.py:9"]);

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::super::refusal::Answer;
-use super::refuse;
+use super::{Refused, refuse};
 use crate::REGION;
 
 /// Every domain, by name.
@@ -84,7 +83,7 @@ impl Domain {
     }
 
     /// Whether a new mapping may have this key.
-    pub(super) fn takes(&self, second: bool, key: &str) -> Result<(), Answer> {
+    pub(super) fn takes(&self, second: bool, key: &str) -> Result<(), Refused> {
         let several = key.contains('/');
         if several && !second {
             let message = "API Gateway V1 doesn't support the slash character (/) in base path mappings. \
@@ -110,7 +109,7 @@ impl Domain {
     }
 
     /// The key of the mapping that a path names: by base path in version 1, by id in version 2.
-    pub(super) fn find(&self, second: bool, last: &str) -> Result<String, Answer> {
+    pub(super) fn find(&self, second: bool, last: &str) -> Result<String, Refused> {
         let found = self.mappings.iter().find(|(key, mapping)| match second {
             true => mapping.id == last,
             false => *key == last || (key.is_empty() && last == "(none)"),
