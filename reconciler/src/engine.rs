@@ -89,8 +89,8 @@ pub enum EngineError {
     /// What was approved is not what would be done now.
     #[error("the plan that was approved is no longer current: {}", .0.join("; "))]
     PlanChanged(Vec<String>),
-    /// The user was asked and said no.
-    #[error("not done: it was not agreed to")]
+    /// The user was asked and did not agree.
+    #[error("it was not agreed to, and nothing was changed")]
     Declined,
     /// A part cannot be planned while a transaction over all is open.
     #[error("an earlier command left a transaction open, and only a part was asked for")]

@@ -184,7 +184,7 @@ impl Plan {
     }
 
     /// The digest of all but the digest.
-    fn digested(&self) -> Digest {
+    pub(crate) fn digested(&self) -> Digest {
         let Self {
             build,
             sweep,
@@ -197,6 +197,11 @@ impl Plan {
         Digest::of_value(&json!({
             "build": build, "sweep": sweep, "unchanged": unchanged, "notes": notes, "base": base,
         }))
+    }
+
+    /// True if the digest is that of the rest, as it is of every plan that was made and not altered.
+    pub fn is_intact(&self) -> bool {
+        self.digest == self.digested()
     }
 
     /// The same as it is shown: without the forms that hold secrets in clear.

@@ -325,12 +325,19 @@ impl Session<'_> {
         };
         match planned {
             Ok(plan) => {
-                if let Some(approval) = approval {
-                    approval.approve(&plan)?;
-                }
                 self.unverified()
                     .iter()
                     .for_each(|event| ports.events.emit(event));
+                if let Some(approval) = approval {
+                    let agreed = tokio::select! {
+                        biased;
+                        agreed = approval.approve(&plan) => Ok(agreed?),
+                        why = stop.stopped() => Err(why),
+                    };
+                    if let Err(why) = agreed {
+                        return Ok(ended(self.stopped(why), ports));
+                    }
+                }
                 self.carry_out(plan, "deploy", on_failure, ports).await
             }
             Err(why) => Ok(ended(self.stopped(why), ports)),

@@ -27,7 +27,13 @@ async fn deploy(
         stop: StopSignal::never(),
     };
     session
-        .deploy(&app.desired(), &only(targets), OnFailure::Rollback, approval, &mut ports)
+        .deploy(
+            &app.desired(),
+            &only(targets),
+            OnFailure::Rollback,
+            approval,
+            &mut ports,
+        )
         .await
 }
 
@@ -41,7 +47,10 @@ fn only(targets: &[&str]) -> Consent {
 async fn planned(ground: &Ground, app: &App) -> Plan {
     let engine = ground.engine();
     let mut session = engine.read().await.unwrap();
-    session.preview(&app.desired(), &Consent::default()).await.unwrap()
+    session
+        .preview(&app.desired(), &Consent::default())
+        .await
+        .unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +63,12 @@ async fn a_target_is_done_with_what_it_needs_and_nothing_else() {
         app.fun("two").memory = 512;
         app.functions.insert("three".into(), super::app::Fun::plain());
     });
-    assert_eq!(deploy(&ground, &wanted, &["lambda_function.one"], None).await.unwrap(), Outcome::Done);
+    assert_eq!(
+        deploy(&ground, &wanted, &["lambda_function.one"], None)
+            .await
+            .unwrap(),
+        Outcome::Done
+    );
     let world = ground.cloud.world();
     assert_eq!(world.functions["app-dev-one"].config["memory"], 512);
     assert_eq!(world.roles[OWNER].policies["main"]["version"], 2, "what it needs");
@@ -62,7 +76,10 @@ async fn a_target_is_done_with_what_it_needs_and_nothing_else() {
     assert!(!world.functions.contains_key("app-dev-three"));
     check_recorded(&ground, "after a part");
     assert_eq!(ground.deploy(&wanted).await, Outcome::Done);
-    assert_eq!(ground.cloud.world().functions["app-dev-two"].config["memory"], 512);
+    assert_eq!(
+        ground.cloud.world().functions["app-dev-two"].config["memory"],
+        512
+    );
 
     let unknown = deploy(&ground, &wanted, &["four"], None).await;
     let Err(EngineError::Plan(problems)) = &unknown else {
@@ -93,7 +110,10 @@ async fn a_part_that_would_leave_others_wrong_is_refused_by_name() {
     assert_eq!(ground.cloud.writes(), writes);
     // By the name alone both are meant.
     let wanted = full().change(|app| app.http().version = 2);
-    assert_eq!(deploy(&ground, &wanted, &["rest_api"], None).await.unwrap(), Outcome::Done);
+    assert_eq!(
+        deploy(&ground, &wanted, &["rest_api"], None).await.unwrap(),
+        Outcome::Done
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,22 +135,87 @@ async fn an_approved_plan_is_refused_with_what_has_changed_since() {
         }
     };
     let other = wanted.clone().change(|app| app.fun("one").memory = 1024);
-    assert_eq!(refusal(&ground, &other).await, ["`lambda_function.one`: another change of `memory`"]);
+    assert_eq!(
+        refusal(&ground, &other).await,
+        ["`lambda_function.one`: another change of `memory`"]
+    );
     let more = wanted.clone().change(|app| app.policy = 2);
-    assert_eq!(refusal(&ground, &more).await, ["`iam_role.default-role` would be changed"]);
-    assert_eq!(refusal(&ground, &full()).await, ["`lambda_function.one` would no longer be changed"]);
+    assert_eq!(
+        refusal(&ground, &more).await,
+        ["`iam_role.default-role` would be changed"]
+    );
+    assert_eq!(
+        refusal(&ground, &full()).await,
+        ["`lambda_function.one` would no longer be changed"]
+    );
     let drifted = ground.fork();
     drifted.cloud.meddle(|world| {
         let function = world.functions.get_mut("app-dev-two").unwrap();
         function.config["memory"] = 256.into();
     });
-    assert_eq!(refusal(&drifted, &wanted).await, ["`lambda_function.two` would be changed"]);
+    assert_eq!(
+        refusal(&drifted, &wanted).await,
+        ["`lambda_function.two` would be changed"]
+    );
     assert_eq!(ground.cloud.writes(), writes);
 
     let mut agreed = approved.clone();
-    assert_eq!(deploy(&ground, &wanted, &[], Some(&mut agreed)).await.unwrap(), Outcome::Done);
+    assert_eq!(
+        deploy(&ground, &wanted, &[], Some(&mut agreed)).await.unwrap(),
+        Outcome::Done
+    );
     let changes = refusal(&ground, &wanted).await;
     assert_eq!(changes[0], "the state was written since");
+}
+
+/// What a person says, or nothing at all.
+struct Answer(Option<bool>);
+
+#[async_trait::async_trait]
+impl Approval for Answer {
+    async fn approve(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        assert!(!plan.is_empty());
+        match self.0 {
+            Some(true) => Ok(()),
+            Some(false) => Err(EngineError::Declined),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_yes_nothing_is_done() {
+    let ground = Ground::new();
+    let refused = deploy(&ground, &full(), &[], Some(&mut Answer(Some(false)))).await;
+    assert!(matches!(refused, Err(EngineError::Declined)), "{refused:?}");
+    // A request to stop ends the wait for an answer.
+    let (sender, stop) = StopSignal::new();
+    let engine = ground.engine();
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    let mut ports = Ports {
+        records: &mut NoProjection,
+        events: &mut NoEvents,
+        stop,
+    };
+    let (wanted, consent, mut silence) = (full().desired(), Consent::default(), Answer(None));
+    let asked = session.deploy(
+        &wanted,
+        &consent,
+        OnFailure::Rollback,
+        Some(&mut silence),
+        &mut ports,
+    );
+    let stopping = async {
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        sender.send(Some("stopped by SIGINT".into())).unwrap();
+    };
+    let (ended, ()) = tokio::join!(asked, stopping);
+    let why = "stopped by SIGINT".to_owned();
+    assert_eq!(ended.unwrap(), Outcome::Refused { why });
+    assert_eq!(ground.cloud.writes(), 0);
+    drop(session);
+    let agreed = deploy(&ground, &full(), &[], Some(&mut Answer(Some(true)))).await;
+    assert_eq!(agreed.unwrap(), Outcome::Done);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,9 +229,16 @@ async fn a_plan_without_a_look_makes_no_call() {
     session.without_looking();
     session.observe_recorded().await.unwrap();
     let wanted = full().change(|app| app.fun("one").memory = 512);
-    let plan = session.preview(&wanted.desired(), &Consent::default()).await.unwrap();
+    let plan = session
+        .preview(&wanted.desired(), &Consent::default())
+        .await
+        .unwrap();
     let steps: Vec<_> = plan.steps().map(|step| step.resource.to_string()).collect();
-    assert_eq!(steps, ["lambda_function.one"], "what is missing outside is not seen");
+    assert_eq!(
+        steps,
+        ["lambda_function.one"],
+        "what is missing outside is not seen"
+    );
     assert_eq!(ground.cloud.log().len(), calls);
 }
 
@@ -155,7 +247,11 @@ async fn a_forced_deletion_goes_on_past_what_this_build_does_not_know() {
     let ground = Ground::new();
     ground.deploy(&full()).await;
     let mut engine = ground.engine();
-    let all = engine.catalog.iter().filter(|one| one.kind().as_str() != "log_group").cloned();
+    let all = engine
+        .catalog
+        .iter()
+        .filter(|one| one.kind().as_str() != "log_group")
+        .cloned();
     engine.catalog = Arc::new(Catalog::new(all.collect::<Vec<_>>()));
     for force in [false, true] {
         let mut session = engine.open(holder(), Wait::No).await.unwrap();
