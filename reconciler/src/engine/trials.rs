@@ -13,6 +13,7 @@ mod ground;
 mod keeping;
 mod lifecycle;
 mod oracle;
+mod parts;
 mod refusals;
 mod strangers;
 mod tally;
