@@ -234,6 +234,8 @@ impl Resource for CustomDomain {
         "apigateway:PUT",
         // API Gateway makes the distribution of an edge-optimised domain in the caller's name.
         "cloudfront:UpdateDistribution",
+        // At the first domain of an account API Gateway makes itself a role, also in the caller's name.
+        "iam:CreateServiceLinkedRole",
     ];
     const READS: Cost = Cost {
         each: 1,

@@ -100,6 +100,8 @@ pub enum Command {
     Validate,
     /// Manage the local cloud by hand.
     LocalCloud(LocalCloudArgs),
+    /// Print the IAM policy of whoever deploys: the least that grail needs in the account.
+    Policy(PolicyArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -258,6 +260,14 @@ pub struct DeleteArgs {
     /// How many calls may be in flight at once.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub parallelism: u16,
+}
+
+/// `grail policy`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// For one application (`app_name`) and the stage alone; without it for any. `--region` narrows it to one region.
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
 }
 
 /// `grail local-cloud`.

@@ -13,7 +13,7 @@ const EDGE_CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/e
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/c1";
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(CustomDomain::new(cloud.context()), Arc::new(Digester::new([7; 32])))
+    erase(CustomDomain::new(cloud.context_of::<CustomDomain>()), Arc::new(Digester::new([7; 32])))
 }
 
 fn id(protocol: &str) -> ResourceId {
