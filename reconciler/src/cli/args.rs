@@ -127,6 +127,7 @@ impl Command {
             Self::Rollback => "rollback",
             Self::Validate => "validate",
             Self::LocalCloud(_) => "local-cloud",
+            Self::Policy(_) => "policy",
             Self::Completions { .. } => "completions",
             Self::Manual => "manual",
             Self::Chalice(_) => "chalice",
