@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bad_input;
+mod bulk;
 mod contract;
 mod counts;
 mod coverage;
