@@ -65,7 +65,8 @@ struct Exhaustive {
 
 fn main() -> ExitCode {
     let What::Exhaustive(wish) = CommandLine::parse().what;
-    let Some(binary) = wish.binary.clone().or_else(built) else {
+    let named = wish.binary.as_ref().and_then(|path| path.canonicalize().ok());
+    let Some(binary) = named.or_else(built) else {
         eprintln!("grail could not be built");
         return ExitCode::FAILURE;
     };
