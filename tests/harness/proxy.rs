@@ -153,6 +153,16 @@ impl Proxy {
         self.shared.faults.add(on, fault)
     }
 
+    /// Strikes the calls that `on` takes with one fault after the other, and then no more.
+    pub fn inject_in_turn(&self, on: On, faults: &[Fault]) -> Injected {
+        self.shared.faults.add_in_turn(on, faults)
+    }
+
+    /// From the `from`th call that `on` takes, strikes every call of whatever kind with `fault`.
+    pub fn inject_after(&self, on: On, from: usize, fault: Fault) -> Injected {
+        self.shared.faults.add_after(on, from, fault)
+    }
+
     /// Forgets every rule.
     pub fn heal(&self) {
         self.shared.faults.clear();
