@@ -18,6 +18,7 @@ use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod keeping;
 mod pass;
+mod report;
 mod sight;
 mod verify;
 
@@ -390,14 +391,16 @@ impl Session<'_> {
     /// # Errors
     /// As [`Session::deploy`].
     pub async fn plan_deletion(&mut self, consent: &Consent) -> Result<Plan, EngineError> {
-        if self.observed.is_empty() && self.failures.is_empty() {
-            match self.observe_recorded().await {
-                Err(EngineError::TwoLive { id, theirs, .. }) if consent.force => {
-                    self.spared.push((id, theirs))
-                }
-                other => other?,
-            }
+        let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
+        let mut looked = self.observe_wanted(&nothing).await;
+        while let Err(EngineError::TwoLive { id, theirs, .. }) = &looked
+            && consent.force
+        {
+            self.rivals.remove(id);
+            self.spared.push((id.clone(), theirs.clone()));
+            looked = self.observe_rivals().await;
         }
+        looked?;
         let mut observed = self.observed.clone();
         let recorded = self.recorded();
         for failed in self.failures.drain(..) {
@@ -405,7 +408,6 @@ impl Session<'_> {
                 observed.insert(failed.id, remembered(record));
             }
         }
-        let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
         self.plan_from(&nothing, consent, &observed)
     }
 }
