@@ -69,6 +69,9 @@ async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusa
     if matches!(line.command, Command::Manual) {
         return Ok(commands::manual::run());
     }
+    if let Command::Policy(args) = &line.command {
+        return Ok(commands::policy::run(&line.global, args));
+    }
     let debug = line.global.debug;
     let settings = Settings::resolve(line.command.name(), &line.global, environment)?;
     match line.command {
@@ -82,7 +85,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusa
         Command::Validate => commands::validate::run(&settings).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
         Command::Chalice(words) => commands::chalice::run(&settings, &words, debug).await,
-        Command::Completions { .. } | Command::Manual => Ok(Exit::Done),
+        Command::Completions { .. } | Command::Manual | Command::Policy(_) => Ok(Exit::Done),
     }
 }
 

@@ -102,6 +102,8 @@ pub enum Command {
     Validate,
     /// Manage the local cloud by hand.
     LocalCloud(LocalCloudArgs),
+    /// Print the IAM policy of whoever deploys: the least that grail needs in the account.
+    Policy(PolicyArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -128,6 +130,7 @@ impl Command {
             Self::History(_) => "history",
             Self::Validate => "validate",
             Self::LocalCloud(_) => "local-cloud",
+            Self::Policy(_) => "policy",
             Self::Completions { .. } => "completions",
             Self::Manual => "manual",
             Self::Chalice(_) => "chalice",
@@ -269,6 +272,14 @@ pub struct HistoryArgs {
     /// How many of the last commands to show.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
+}
+
+/// `grail policy`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// For one application (`app_name`) and the stage alone; without it for any. `--region` narrows it to one region.
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
 }
 
 /// `grail local-cloud`.

@@ -8,6 +8,7 @@ pub mod history;
 pub mod local_cloud;
 pub mod manual;
 pub mod plan;
+pub mod policy;
 pub mod rollback;
 pub mod status;
 pub mod url;

@@ -134,6 +134,8 @@ pub enum Fault {
     ServerError(Effect),
     /// The connection is closed without an answer.
     Drop(Effect),
+    /// The connection is torn down without an answer: the client's next read fails instead of finding an end.
+    Reset(Effect),
     /// The connection is closed without an answer; the request takes effect later.
     Late(Arrival),
     /// Answered, but this much later than it would be.
@@ -169,6 +171,8 @@ impl Fault {
             Fault::ServerError(Effect::Done) => "server error after effect",
             Fault::Drop(Effect::None) => "drop",
             Fault::Drop(Effect::Done) => "drop after effect",
+            Fault::Reset(Effect::None) => "reset",
+            Fault::Reset(Effect::Done) => "reset after effect",
             Fault::Late(_) => "late",
             Fault::Delay(_) => "delay",
             Fault::Silence(Effect::None) => "silence",

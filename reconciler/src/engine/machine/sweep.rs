@@ -1,4 +1,5 @@
-//! After the commit: deleting what cannot be taken back. Dependents first; a refusal does not stop the rest.
+//! After the commit: deleting what cannot be taken back. Dependents first; a refusal does not stop the rest, save for what
+//! would take what is left for the use of others and stay ([`Rules::spared_in_use`](grail_providers::port::Rules)).
 //!
 //! What this pass has not seen itself (what an earlier one left over, or was deleting when it died) is looked at first: a
 //! name that is free again may be somebody else's by now. What is there is deleted only if it bears what the doomed thing
@@ -93,6 +94,32 @@ impl Machine {
         self.plan.iter().flat_map(|plan| plan.steps()).any(is_it)
     }
 
+    pub(super) fn launch_sweep(&mut self, job: usize, out: &mut Vec<Output>) {
+        match self.still_used(job) {
+            Some(user) => {
+                let refusal = Refusal {
+                    why: format!("{user}, which uses it, could not be deleted"),
+                    hint: None,
+                    maybe: false,
+                };
+                self.refuse_sweep(job, &refusal, out);
+            }
+            None => self.act(job, out),
+        }
+    }
+
+    /// What of ours still stands on a thing that would outlive its deletion for that.
+    fn still_used(&self, job: usize) -> Option<ResourceId> {
+        let thing = self.jobs.get(job)?.doomed.as_ref()?;
+        let rules = self.rules.rules(&thing.id.kind)?;
+        let mut left = self.unswept.iter().map(|(id, _)| id);
+        let stands_on_it = |id: &&ResourceId| {
+            let mut things = self.txn.doomed().iter();
+            things.any(|other| other.id == **id && other.depends_on.contains(&thing.id))
+        };
+        left.find(stands_on_it).filter(|_| rules.spared_in_use()).cloned()
+    }
+
     pub(super) fn conclude_sweep(&mut self, job: usize) {
         if let Some(thing) = self.jobs.get(job).and_then(|job| job.doomed.clone()) {
             let swept = Entry::Swept {
@@ -105,10 +132,16 @@ impl Machine {
     }
 
     pub(super) fn refuse_sweep(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
-        let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
+        let Some(entry) = self.jobs.get(job) else {
             return;
         };
+        let (id, untried) = (entry.id.clone(), entry.blocked.is_some());
+        let stands_on = entry.doomed.as_ref().map(|thing| thing.depends_on.clone());
         self.unswept.push((id.clone(), refusal.why.clone()));
+        self.keep_under(&id, &stands_on.unwrap_or_default());
+        if untried {
+            return self.frontier.finish(job);
+        }
         let failed = Entry::Failed {
             id: id.clone(),
             maybe: refusal.maybe,
@@ -121,6 +154,18 @@ impl Machine {
             why: refusal.why.clone(),
             hint: refusal.hint.clone(),
         }));
+    }
+
+    /// What something stands on that could not be deleted stays with it. Some of it would be refused, some would leave a thing
+    /// of ours broken (a function without its role), and a domain that we still use would pass for one that others use, and be
+    /// forgotten.
+    fn keep_under(&mut self, stays: &ResourceId, stands_on: &BTreeSet<ResourceId>) {
+        for job in &mut self.jobs {
+            if job.id != *stays && stands_on.contains(&job.id) && job.started.is_none() {
+                job.blocked
+                    .get_or_insert_with(|| format!("{stays} stands on it and could not be deleted"));
+            }
+        }
     }
 
     pub(super) fn end_of_sweep(&mut self, out: &mut Vec<Output>) {
