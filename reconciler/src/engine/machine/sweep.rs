@@ -132,16 +132,10 @@ impl Machine {
     }
 
     pub(super) fn refuse_sweep(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
-        let Some(entry) = self.jobs.get(job) else {
+        let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
             return;
         };
-        let (id, untried) = (entry.id.clone(), entry.blocked.is_some());
-        let stands_on = entry.doomed.as_ref().map(|thing| thing.depends_on.clone());
         self.unswept.push((id.clone(), refusal.why.clone()));
-        self.keep_under(&id, &stands_on.unwrap_or_default());
-        if untried {
-            return self.frontier.finish(job);
-        }
         let failed = Entry::Failed {
             id: id.clone(),
             maybe: refusal.maybe,
@@ -154,18 +148,6 @@ impl Machine {
             why: refusal.why.clone(),
             hint: refusal.hint.clone(),
         }));
-    }
-
-    /// What something stands on that could not be deleted stays with it. Some of it would be refused, some would leave a thing
-    /// of ours broken (a function without its role), and a domain that we still use would pass for one that others use, and be
-    /// forgotten.
-    fn keep_under(&mut self, stays: &ResourceId, stands_on: &BTreeSet<ResourceId>) {
-        for job in &mut self.jobs {
-            if job.id != *stays && stands_on.contains(&job.id) && job.started.is_none() {
-                job.blocked
-                    .get_or_insert_with(|| format!("{stays} stands on it and could not be deleted"));
-            }
-        }
     }
 
     pub(super) fn end_of_sweep(&mut self, out: &mut Vec<Output>) {
