@@ -80,6 +80,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusa
         Command::Delete(args) => commands::delete::run(&settings, &args).await,
         Command::Rollback => commands::rollback::run(&settings).await,
         Command::Status => commands::status::run(&settings).await,
+        Command::History(args) => commands::history::run(&settings, &args).await,
         Command::Url => commands::url::run(&settings),
         Command::Validate => commands::validate::run(&settings).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,

@@ -72,6 +72,17 @@ pub struct Open {
     pub failed: Option<String>,
 }
 
+/// The beginning of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The command.
+    pub command: String,
+    /// Who ran it, where the journal says so.
+    pub by: Option<String>,
+    /// When, by their clock.
+    pub at: Timestamp,
+}
+
 /// How far the way back of one resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Back {
@@ -150,7 +161,7 @@ pub struct Txn {
     records: BTreeMap<ResourceId, Record>,
     doomed: Vec<Doomed>,
     touched: BTreeMap<ResourceId, Touched>,
-    command: Option<String>,
+    begun: Option<Begun>,
     cause: Option<String>,
     sign_of_life: Option<Timestamp>,
     entries: usize,
@@ -177,7 +188,7 @@ impl Txn {
             doomed: base.doomed.clone(),
             snapshot: base,
             touched: BTreeMap::new(),
-            command: None,
+            begun: None,
             cause: None,
             sign_of_life: None,
             entries: 0,
@@ -210,12 +221,12 @@ impl Txn {
         &self.touched
     }
 
-    /// The command that began the last pass.
-    pub fn command(&self) -> Option<&str> {
-        self.command.as_deref()
+    /// How the last pass began; `None` if none has since the last commit.
+    pub fn begun(&self) -> Option<&Begun> {
+        self.begun.as_ref()
     }
 
-    /// Why the way back began.
+    /// Why the way back began; before that, what the last pass failed at.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }

@@ -7,6 +7,7 @@
     reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
 )]
 
+mod approval;
 mod architecture;
 mod bad_input;
 mod bulk;

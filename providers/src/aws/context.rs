@@ -88,6 +88,7 @@ pub struct Context {
     pub clients: Clients,
     /// The seam below them, for plain downloads.
     pub seam: Seam,
+    pacer: Pacer,
     /// The application and stage.
     pub stack: StackId,
     /// The account: twelve digits.
@@ -241,6 +242,7 @@ impl Context {
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,
+            pacer,
             seam,
             stack,
             account,
@@ -252,6 +254,11 @@ impl Context {
             local: settings.local,
             code_bucket: settings.code_bucket,
         })
+    }
+
+    /// What keeps the rates. Without rates it lets everything go.
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
     }
 
     /// The counter of requests.
@@ -284,6 +291,7 @@ impl Context {
         let config = config.build();
         Self {
             clients: Clients::new(&config),
+            pacer: Pacer::default(),
             seam,
             stack,
             account: "123456789012".to_owned(),

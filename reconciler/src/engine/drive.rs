@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use grail_providers::port::{Catalog, Create, Delete, Effect, Failure, Provider, Retry, Secured, Update};
+use grail_providers::port::{
+    Catalog, Create, Delete, Effect, Failure, Provider, Retry, Secured, Update, urgency,
+};
 use grail_state::journal::Sealed;
 use grail_state::seal::Sealer;
 use grail_state::store::{Lease, StateStore};
@@ -58,14 +60,33 @@ pub(crate) async fn run(
                     *next += entries.len() as Seq;
                     inbox.push(Box::pin(append(outside, seq, entries)));
                 }
-                Output::Secure { ticket, id, have } => {
-                    inbox.push(Box::pin(secure(outside, Arc::clone(&readers), ticket, id, have)));
+                Output::Secure {
+                    ticket,
+                    id,
+                    have,
+                    urgency,
+                } => {
+                    let secured = secure(outside, Arc::clone(&readers), ticket, id, have);
+                    inbox.push(Box::pin(urgency::with(urgency, secured)));
                 }
-                Output::Call { ticket, id, call } => {
-                    inbox.push(Box::pin(make(outside, ticket, id, call)));
+                Output::Call {
+                    ticket,
+                    id,
+                    call,
+                    urgency,
+                } => {
+                    inbox.push(Box::pin(urgency::with(urgency, make(outside, ticket, id, call))));
                 }
-                Output::Look { ticket, id, look } => {
-                    inbox.push(Box::pin(look_at(outside, ticket, id, look)));
+                Output::Look {
+                    ticket,
+                    id,
+                    look,
+                    urgency,
+                } => {
+                    inbox.push(Box::pin(urgency::with(
+                        urgency,
+                        look_at(outside, ticket, id, look),
+                    )));
                 }
                 Output::Project => {
                     if let Err(error) = ports.records.write(&machine.txn().existing()) {

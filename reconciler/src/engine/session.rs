@@ -18,6 +18,7 @@ use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod keeping;
 mod pass;
+mod report;
 mod sight;
 mod verify;
 
@@ -391,10 +392,15 @@ impl Session<'_> {
     /// As [`Session::deploy`].
     pub async fn plan_deletion(&mut self, consent: &Consent) -> Result<Plan, EngineError> {
         let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
-        match self.observe_wanted(&nothing).await {
-            Err(EngineError::TwoLive { id, theirs, .. }) if consent.force => self.spared.push((id, theirs)),
-            other => other?,
+        let mut looked = self.observe_wanted(&nothing).await;
+        while let Err(EngineError::TwoLive { id, theirs, .. }) = &looked
+            && consent.force
+        {
+            self.rivals.remove(id);
+            self.spared.push((id.clone(), theirs.clone()));
+            looked = self.observe_rivals().await;
         }
+        looked?;
         let mut observed = self.observed.clone();
         let recorded = self.recorded();
         for failed in self.failures.drain(..) {

@@ -18,6 +18,7 @@ mod parts;
 mod refusals;
 mod strangers;
 mod tally;
+mod telling;
 mod timing;
 mod unsound;
 mod verifying;

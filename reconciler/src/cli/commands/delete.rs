@@ -28,7 +28,7 @@ pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
-        stop: signals::listen(),
+        stop: signals::listen(&connected.cloud.context),
     };
     let consent = Consent {
         force: args.force,

@@ -63,7 +63,7 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
-        stop: signals::listen(),
+        stop: signals::listen(&connected.cloud.context),
     };
     let on_failure = match args.on_failure {
         OnFailure::Rollback => engine::OnFailure::Rollback,

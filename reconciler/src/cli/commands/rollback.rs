@@ -25,7 +25,7 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
-        stop: signals::listen(),
+        stop: signals::listen(&connected.cloud.context),
     };
     let outcome = pass.session.rollback(&mut ports).await?;
     drop(events);

@@ -83,6 +83,7 @@ impl Machine {
                     ticket: Ticket { run, job },
                     id: step.resource.clone(),
                     have: have.clone(),
+                    urgency: self.frontier.urgency(job),
                 });
             }
         }
