@@ -329,6 +329,7 @@ impl Shared {
                 code,
                 message,
             } => Ok(refusal::refusal(service, status, &code, &message)),
+            Fault::Answer(text) => Ok(refusal::success(&text)),
             Fault::Throttle => Ok(refusal::throttling(service)),
             Fault::ServerError(_) => Ok(refusal::server_error(service)),
             Fault::Drop(_) => Err(Dropped::Closed),

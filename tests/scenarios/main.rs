@@ -28,6 +28,7 @@ mod layers;
 mod local_cloud;
 mod local_ground;
 mod oracle;
+mod privileges;
 mod rollback;
 mod stand;
 mod state_file;

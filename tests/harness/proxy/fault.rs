@@ -128,6 +128,8 @@ pub enum Fault {
         /// The message beside it.
         message: String,
     },
+    /// Answered with success and this JSON text, without effect: what no emulator can be brought to say.
+    Answer(String),
     /// Throttled, without effect, with the status and code that this service uses.
     Throttle,
     /// Answered with status 500.
@@ -169,6 +171,7 @@ impl Fault {
     pub fn name(&self) -> &'static str {
         match self {
             Fault::Refuse { .. } => "refuse",
+            Fault::Answer(_) => "answer",
             Fault::Throttle => "throttle",
             Fault::ServerError(Effect::None) => "server error",
             Fault::ServerError(Effect::Done) => "server error after effect",
