@@ -15,6 +15,7 @@ mod crash;
 mod defects;
 mod events;
 mod examples;
+mod exhaustive;
 mod ground;
 mod harness_chalice;
 mod harness_emulators;
