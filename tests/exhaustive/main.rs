@@ -21,8 +21,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 use grail_tests::exhaustive::{Case, Chapter, Pattern, SUBJECTS, Story, Subject};
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
 
 use tally::Tally;
 
@@ -98,12 +96,10 @@ impl Exhaustive {
         let mut cases = Case::all(story);
         cases.retain(|case| self.patterns.is_empty() || taken(&self.patterns, case));
         cases.retain(|case| !taken(&self.skip, case));
-        if let Some(most) = self.sample {
-            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
-            cases.shuffle(&mut random);
-            cases.truncate(most);
+        match self.sample {
+            Some(most) => Case::drawn(cases, most, self.seed),
+            None => cases,
         }
-        cases
     }
 
     /// Plays the cases of a story.

@@ -18,6 +18,7 @@ mod crash;
 mod defects;
 mod events;
 mod examples;
+mod exhaustive;
 mod ground;
 mod harness_chalice;
 mod harness_emulators;

@@ -11,116 +11,16 @@ use serde_json::json;
 
 use crate::ground::{Ground, assert_as_before, grow};
 
-/// How many writes `grail deploy` makes, one after the other, and what comes of it.
-fn rehearse(prepare: impl FnOnce(&Ground)) -> (usize, World) {
+/// What comes of a first deployment that nothing disturbs.
+fn undisturbed() -> World {
     let ground = Ground::shop();
-    prepare(&ground);
-    ground.proxy.forget_calls();
-    ground.run(&["deploy", "--parallelism", "1"]).expect_success();
-    (ground.proxy.calls().writes().len(), ground.world())
-}
-
-fn first(_: &Ground) {}
-
-fn update(ground: &Ground) {
     ground.deploy();
-    grow(&ground.project);
-}
-
-/// Refuses each write of a deploy in turn; each time all must be as it was before.
-fn refuse_each(prepare: impl Fn(&Ground)) {
-    let (writes, wanted) = rehearse(&prepare);
-    assert!(writes > 3, "a story of only {writes} writes shows nothing");
-    let ground = Ground::shop();
-    prepare(&ground);
-    let (before, record) = (ground.world(), ground.project.deployed_text("dev"));
-    for n in 1..=writes {
-        // Alone, so that each write has its turn; together, so that others are in flight when one is refused.
-        let width = if n % 3 == 0 { "32" } else { "1" };
-        let refusal = ground.proxy.inject(On::writes().nth(n), Fault::access_denied());
-        let run = ground.run(&["deploy", "--parallelism", width]).expect_code(3);
-        ground.proxy.heal();
-        assert_eq!(refusal.struck(), 1, "write {n} was never made");
-        assert!(run.stderr.contains("not authorized"), "no cause is told: {run}");
-        assert_as_before(&ground.world(), &before);
-        assert_eq!(ground.project.deployed_text("dev"), record, "write {n}: {run}");
-        assert_eq!(ground.journal(), Vec::<String>::new(), "write {n}: {run}");
-        ground.run(&["status"]).expect_success();
-    }
-    ground.deploy();
-    ground
-        .world()
-        .assert_same_as(&wanted, ("after all refusals", "undisturbed"));
-    ground.assert_at_rest();
-}
-
-#[test]
-fn each_write_of_a_first_deploy_is_refused_and_nothing_is_there() {
-    refuse_each(first);
-}
-
-#[test]
-fn each_write_of_an_update_is_refused_and_all_is_as_before() {
-    refuse_each(update);
-}
-
-/// Each write in turn takes effect and its answer is lost, one way or another.
-fn lose_each(prepare: impl Fn(&Ground)) {
-    let (writes, wanted) = rehearse(&prepare);
-    for n in 1..=writes {
-        let ground = Ground::shop();
-        prepare(&ground);
-        let fault = if n % 2 == 0 {
-            Fault::Drop(Effect::Done)
-        } else {
-            Fault::ServerError(Effect::Done)
-        };
-        let lost = ground.proxy.inject(On::writes().nth(n), fault.clone());
-        ground.run(&["deploy", "--parallelism", "1"]).expect_success();
-        assert_eq!(lost.struck(), 1);
-        ground.proxy.heal();
-        ground
-            .world()
-            .assert_same_as(&wanted, (&format!("write {n}: {fault:?}"), "undisturbed"));
-        ground.assert_at_rest();
-    }
-}
-
-#[test]
-fn a_lost_answer_of_a_first_deploy_is_no_failure() {
-    lose_each(first);
-}
-
-#[test]
-fn a_lost_answer_of_an_update_is_no_failure() {
-    lose_each(update);
-}
-
-/// Every first answer of every operation is lost in one run.
-#[test]
-fn every_answer_is_lost_once_and_nothing_is_made_twice() {
-    let (_, wanted) = rehearse(first);
-    for fault in [Fault::Drop(Effect::Done), Fault::ServerError(Effect::Done)] {
-        let rehearsal = Ground::shop();
-        let operations = rehearsal.deploy().writes().counts();
-        let ground = Ground::shop();
-        let lost: Vec<_> = operations
-            .keys()
-            .map(|name| ground.proxy.inject(On::operation(name).nth(1), fault.clone()))
-            .collect();
-        ground.run(&["deploy"]).expect_success();
-        assert!(lost.iter().all(|rule| rule.struck() == 1), "{operations:?}");
-        ground.proxy.heal();
-        ground
-            .world()
-            .assert_same_as(&wanted, (&format!("{fault:?}"), "undisturbed"));
-        ground.assert_at_rest();
-    }
+    ground.world()
 }
 
 #[test]
 fn a_storm_of_throttling_passes() {
-    let (_, wanted) = rehearse(first);
+    let wanted = undisturbed();
     let ground = Ground::shop();
     let storm = ground.proxy.inject(On::everything(), Fault::Throttle);
     let running = struck_at_least(&storm, 2, ground.grail().start(&["deploy"]));
@@ -161,7 +61,7 @@ fn kept() -> (Ground, Run) {
 
 #[test]
 fn a_failure_that_is_kept_is_shown_and_finished() {
-    let (_, wanted) = rehearse(first);
+    let wanted = undisturbed();
     let (ground, _) = kept();
     assert_eq!(functions(&ground), ["shop-dev", "shop-dev-door"]);
     let shown = ground.run(&["status"]).expect_code(6).stdout;
@@ -223,7 +123,7 @@ fn an_update_that_is_kept_goes_back_to_the_last_commit_and_not_to_the_last_try()
 
 #[test]
 fn ctrl_c_waits_for_what_is_in_flight_and_no_longer() {
-    let (_, wanted) = rehearse(first);
+    let wanted = undisturbed();
     for effect in [Effect::None, Effect::Done] {
         let ground = Ground::shop();
         ground

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::site::Site;
 use super::story::{Chapter, Story};
@@ -44,18 +44,18 @@ pub(super) fn as_desired(site: &Site, story: &Story) -> Result<(), String> {
 
 /// Everything is as it was before the story, and nothing is open.
 pub(super) fn as_before(site: &Site, story: &Story) -> Result<(), String> {
-    same(site, "before", &story.before)?;
-    let (was, is) = (lasting(&story.before.world), lasting(&site.world()));
+    let now = same_but_for_logs(site, "before", &story.before)?;
+    let (was, is) = (lasting(&story.before.world), lasting(&now.world));
     expect_same("ids that last, before", &was, &is)
 }
 
 /// The account is what the deployed subject was, whatever happened between.
 pub(super) fn as_deployed(site: &Site, story: &Story) -> Result<(), String> {
-    same(site, "deployed", &story.before)?;
+    same_but_for_logs(site, "deployed", &story.before)?;
     is_at_rest(site, &["deploy"])
 }
 
-/// Nothing is left of the subject. A log group stays for its logs, without its retention.
+/// Nothing is left of the subject.
 pub(super) fn nothing_is_left(site: &Site, story: &Story) -> Result<(), String> {
     let (before, mut now) = (story.bare.comparable(), site.world().comparable());
     let kept = now["log_groups"].as_object().cloned().unwrap_or_default();
@@ -91,19 +91,35 @@ fn is_at_rest(site: &Site, words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+/// An account without the log groups that were not there before and have no retention: a group stays for its logs.
+fn without_kept_logs(before: &Value, mut now: Value) -> Value {
+    if let Some(groups) = now["log_groups"].as_object_mut() {
+        groups.retain(|name, group| {
+            !before["log_groups"][name].is_null() || !group["retention_days"].is_null()
+        });
+    }
+    now
+}
+
 fn same(site: &Site, whose: &str, wanted: &Kept) -> Result<(), String> {
     let now = Kept::at(site);
     expect_same(whose, &wanted.world.comparable(), &now.world.comparable())?;
-    if now.record != wanted.record {
-        let [wanted, now] = [&wanted.record, &now.record].map(|text| text.clone().unwrap_or_default());
-        return Err(format!("Chalice's file, {whose}:\n{wanted}\nnow:\n{now}"));
-    }
-    if now.names != wanted.names {
-        return Err(format!(
-            "recorded, {whose}:\n{:#?}\nnow:\n{:#?}",
-            wanted.names, now.names
-        ));
-    }
+    same_memory(site, whose, wanted, &now)
+}
+
+fn same_but_for_logs(site: &Site, whose: &str, wanted: &Kept) -> Result<Kept, String> {
+    let now = Kept::at(site);
+    let world = wanted.world.comparable();
+    let is = without_kept_logs(&world, now.world.comparable());
+    expect_same(whose, &world, &is)?;
+    same_memory(site, whose, wanted, &now)?;
+    Ok(now)
+}
+
+fn same_memory(site: &Site, whose: &str, wanted: &Kept, now: &Kept) -> Result<(), String> {
+    let texts = [&wanted.record, &now.record].map(|text| json!({ "Chalice's file": text }));
+    expect_same(whose, &texts[0], &texts[1])?;
+    expect_same(whose, &json!(wanted.names), &json!(now.names))?;
     let (snapshot, journal) = site.memory();
     if journal != 0 {
         return Err(format!("the journal has {journal} lines"));
@@ -129,21 +145,22 @@ fn recorded_is_there(snapshot: &Value, world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Handles by resource, without what the server chose.
 fn names(snapshot: &Value, world: &World) -> BTreeMap<String, String> {
     let spoken = handles(snapshot).into_iter().map(|(id, handle)| {
         let words = world.in_words(&handle);
-        let parts = words.split_inclusive(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
-        let bare: String = parts
-            .map(|part| {
-                let end = part.trim_end_matches(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
-                if is_uuid(end) {
-                    part.replace(end, "<uuid>")
-                } else {
-                    part.to_owned()
+        let parts = words.split_inclusive([':', '/']).map(|part| {
+            let bare = part.trim_end_matches([':', '/']);
+            match bare.rsplit_once('-') {
+                _ if is_uuid(bare) => part.replace(bare, "<uuid>"),
+                // The statement of an API's permission is named after the API's id.
+                Some((name, digest)) if bare.starts_with("grail-") && is_hexadecimal(digest) => {
+                    format!("{name}-<digest>")
                 }
-            })
-            .collect();
-        (id, bare)
+                _ => part.to_owned(),
+            }
+        });
+        (id, parts.collect())
     });
     spoken.collect()
 }
@@ -159,7 +176,11 @@ fn handles(snapshot: &Value) -> BTreeMap<String, String> {
 
 fn is_uuid(text: &str) -> bool {
     let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.chars().all(|sign| sign == '-' || sign.is_ascii_hexdigit())
+    lengths == [8, 4, 4, 4, 12] && text.split('-').all(is_hexadecimal)
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    text.chars().all(|sign| sign.is_ascii_hexdigit())
 }
 
 /// Ids that no way back may change, because what has them can never be made again as it was: APIs, versions of layers,
