@@ -9,7 +9,6 @@
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,10 +24,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Me
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use futures::future::BoxFuture;
 use tracing::Instrument;
 
 use super::transport::{BundleError, Transport};
+pub use crate::pace::{Access, Answered, NotSent, Operation, Pace};
 
 /// A request must be answered within this time, with few exceptions, and [`PER_MEGABYTE`] for what it carries.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,32 +39,6 @@ const WHOLE_API: [&str; 3] = ["CreateDeployment", "ImportRestApi", "PutRestApi"]
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// What each started megabyte of a request's body adds to its deadline.
 const PER_MEGABYTE: Duration = Duration::from_secs(1);
-
-/// Whether a client reads or writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Access {
-    /// Changes nothing; the SDK may repeat it.
-    Read,
-    /// May change something; sent once.
-    Write,
-}
-
-/// Which operation a request belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Operation {
-    /// The service as the SDK calls it: `Lambda`, `API Gateway`, `CloudWatch Logs`.
-    pub service: String,
-    /// The operation: `CreateFunction`.
-    pub name: String,
-    /// By which kind of client.
-    pub access: Access,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.service, self.name)
-    }
-}
 
 /// How many requests were sent, by operation. Each attempt counts.
 #[derive(Debug, Default)]
@@ -92,53 +65,17 @@ impl Calls {
     }
 }
 
-/// Why a request was held back: it certainly had no effect.
-#[derive(Debug, thiserror::Error)]
-pub enum NotSent {
-    /// Only loopback endpoints may be spoken to, and this is none.
-    #[error("`{0}` is not on this machine, and only loopback endpoints are allowed here")]
-    NotLoopback(String),
-    /// The pace did not let it go.
-    #[error("the request was held back: {0}")]
-    HeldBack(String),
-}
-
-/// Keeps rates. Asked before each request is sent and told each answer.
-pub trait Pace: Send + Sync + fmt::Debug {
-    /// Waits until a request of `operation` may be sent.
-    ///
-    /// # Errors
-    /// [`NotSent`] where it must not be sent any more.
-    fn permit(&self, operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>>;
-
-    /// Learns from an answer.
-    fn answered(&self, operation: &Operation, answer: Answered);
-}
-
-/// What an answer says of the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
-    /// There were too many requests; `pause` is what `Retry-After` asks for.
-    Throttled {
-        /// Nothing may be sent for this long.
-        pause: Option<Duration>,
-    },
-    /// Anything else.
-    Served,
-}
-
-impl Answered {
-    /// Some services throttle with status 400 and say so in a header. (IAM says it in the body alone: not seen here.)
-    fn of(answer: &HttpResponse) -> Self {
-        let kind = answer.headers().get("x-amzn-errortype").unwrap_or_default();
-        let throttled = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
-        if answer.status().as_u16() == 429 || throttled.iter().any(|word| kind.contains(word)) {
-            Self::Throttled {
-                pause: retry_after(answer),
-            }
-        } else {
-            Self::Served
+/// What an answer says of the rate. Some services throttle with status 400 and say so in a header. (IAM says it in the body
+/// alone: not seen here.)
+fn rate_told_by(answer: &HttpResponse) -> Answered {
+    let kind = answer.headers().get("x-amzn-errortype").unwrap_or_default();
+    let throttled = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
+    if answer.status().as_u16() == 429 || throttled.iter().any(|word| kind.contains(word)) {
+        Answered::Throttled {
+            pause: retry_after(answer),
         }
+    } else {
+        Answered::Served
     }
 }
 
@@ -304,7 +241,7 @@ impl HttpConnector for Through {
             }
             span.in_scope(|| tracing::debug!("answered"));
             if let Some(pace) = &inner.pace {
-                pace.answered(&operation, Answered::of(&answer));
+                pace.answered(&operation, rate_told_by(&answer));
             }
             Ok(answer)
         })

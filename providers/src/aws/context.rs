@@ -28,8 +28,8 @@ use super::arn::{Partition, partition_of};
 use super::clients::Clients;
 use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
-use super::pace::Pacer;
 use super::transport::BundleError;
+use crate::pace::Pacer;
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);

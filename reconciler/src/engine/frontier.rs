@@ -171,6 +171,11 @@ impl Frontier {
         self.unfinished == 0
     }
 
+    /// What a step costs, and the longest chain that waits for it.
+    pub fn remaining(&self, step: usize) -> u64 {
+        self.chain.get(step).copied().unwrap_or(0)
+    }
+
     /// The steps that were never launched.
     pub fn unlaunched(&self) -> impl Iterator<Item = usize> + '_ {
         self.states
@@ -196,7 +201,7 @@ impl Frontier {
     }
 
     fn rank(&self, step: usize) -> Rank {
-        (Reverse(self.chain.get(step).copied().unwrap_or(0)), step)
+        (Reverse(self.remaining(step)), step)
     }
 }
 

@@ -130,6 +130,15 @@ impl Machine {
         self.txn
     }
 
+    /// How urgent a call is: what stands behind it on the longest chain of steps that wait for it.
+    pub fn urgency(&self, ticket: Ticket) -> u64 {
+        if ticket.run == self.run {
+            self.frontier.remaining(ticket.job)
+        } else {
+            0
+        }
+    }
+
     /// When [`Input::Tick`] is due.
     pub fn wakes_at(&self) -> Option<Time> {
         if self.halted.is_some() || self.turning.is_some() {

@@ -1,3 +1,5 @@
+use futures::future::BoxFuture;
+
 use super::*;
 use crate::aws::testing::{Canned, Reply, reply};
 use crate::aws::{Context, Outcome};

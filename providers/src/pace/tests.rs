@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::aws::Access;
 
 fn operation(service: &str, name: &str) -> Operation {
     Operation {
