@@ -24,6 +24,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Me
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use super::transport::{BundleError, Transport};
@@ -93,6 +94,8 @@ struct Inner {
     transport: Transport,
     calls: Arc<Calls>,
     pace: Option<Arc<dyn Pace>>,
+    /// One for each request that may be in flight.
+    slots: Option<Arc<Semaphore>>,
     loopback_only: bool,
 }
 
@@ -115,18 +118,21 @@ impl Seam {
             transport,
             calls: Arc::default(),
             pace: None,
+            slots: None,
             loopback_only,
         }))
     }
 
-    /// The same seam, paced. To be called before the seam is handed to a client.
+    /// The same seam, paced, with at most `in_flight` requests under way at once (at least one). To be called before the seam
+    /// is handed to a client.
     #[must_use]
-    pub fn paced(self, pace: Arc<dyn Pace>) -> Self {
+    pub fn paced(self, pace: Arc<dyn Pace>, in_flight: usize) -> Self {
         let inner = &self.0;
         Self(Arc::new(Inner {
             transport: inner.transport.afresh(),
             calls: Arc::clone(&inner.calls),
             pace: Some(pace),
+            slots: Some(Arc::new(Semaphore::new(in_flight.max(1)))),
             loopback_only: inner.loopback_only,
         }))
     }
@@ -228,6 +234,16 @@ impl HttpConnector for Through {
                     .await
                     .map_err(|error| ConnectorError::user(error.into()))?;
             }
+            // After the pace, so that what waits for a slow rate takes nobody's place.
+            let _slot = match &inner.slots {
+                Some(slots) => Some(
+                    slots
+                        .acquire()
+                        .await
+                        .map_err(|closed| ConnectorError::other(closed.into(), None))?,
+                ),
+                None => None,
+            };
             inner.calls.count(&operation);
             let span = tracing::debug_span!("aws", %operation, access = ?operation.access, status = tracing::field::Empty, request_id = tracing::field::Empty);
             let deadline = deadline(&operation, &request);

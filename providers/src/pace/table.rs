@@ -7,7 +7,7 @@ use super::Operation;
 use super::bucket::Rate;
 
 /// The name of a bucket, unique in an account and region.
-pub type Name = String;
+pub(super) type Name = String;
 
 const fn per_second(requests: u32, burst: u32) -> Rate {
     Rate {
@@ -24,7 +24,7 @@ const fn one_in(seconds: u64) -> Rate {
 }
 
 /// The buckets, by name, that a request of `operation` takes from, the narrowest first. Empty for what needs no pace.
-pub fn buckets(operation: &Operation) -> Vec<(Name, Rate)> {
+pub fn buckets(operation: &Operation) -> Vec<(String, Rate)> {
     let name = operation.name.as_str();
     match operation.service.as_str() {
         "Lambda" => vec![lambda(name)],

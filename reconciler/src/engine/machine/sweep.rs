@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use grail_state::journal::Doomed;
 use grail_state::{Entry, Handle, ResourceId};
 
-use super::job::{Job, Lanes, Stage};
+use super::job::{Job, Lanes, Pools, Stage};
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target};
 use crate::engine::call::{Call, Look};
@@ -24,11 +24,12 @@ impl Machine {
         for (place, thing) in doomed.iter().enumerate() {
             places.entry(&thing.id).or_default().push(place);
         }
-        let mut lanes = Lanes::default();
+        let (mut lanes, mut pools) = (Lanes::default(), Pools::default());
         let mut nodes: Vec<Node> = doomed
             .iter()
             .map(|thing| Node {
                 lane: lanes.number(&*self.rules, &thing.id.kind, Some(&thing.spec)),
+                pool: pools.number(&self.limits, &thing.id.kind),
                 ..Node::costing(1)
             })
             .collect();
@@ -40,7 +41,7 @@ impl Machine {
                 }
             }
         }
-        let limit = self.limits.parallelism;
+        let limit = self.limits.steps();
         // Records of several goals may name a circle; then the order is left to the retries.
         let frontier = Frontier::new(&nodes, limit)
             .or_else(|| Frontier::new(&free, limit))

@@ -6,8 +6,9 @@ use grail_providers::fake::Physics;
 use grail_providers::pace::Pacer;
 use tokio::time::Instant;
 
-use super::graphs::{Graph, app, bound, chain, fan, layered};
+use super::graphs::{Graph, app, bound, bound_of_looks, chain, fan, layered};
 use super::ground::Ground;
+use crate::engine::Limits;
 use crate::event::Outcome;
 
 /// How much longer than its bound a deployment may take.
@@ -16,6 +17,7 @@ const GOAL: f64 = 1.10;
 /// An empty account whose services count calls, and a caller who paces them.
 fn paced(physics: Physics) -> Ground {
     let mut ground = Ground::with(physics);
+    ground.limits = Limits::paced(ground.limits.parallelism);
     ground.cloud = ground.cloud.with_quotas().paced(Pacer::default());
     ground
 }
@@ -58,4 +60,20 @@ async fn five_hundred_functions_are_never_throttled_though_requests_overtake_eac
     let (ratio, throttled) = deployed(&app(500), &physics).await;
     assert_eq!(throttled, 0);
     assert!(ratio <= GOAL, "{ratio:.3}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unchanged_deploy_of_five_hundred_functions_takes_as_long_as_its_looks() {
+    let physics = Physics::default();
+    let (graph, ground) = (app(500), paced(physics.clone()));
+    ground.deploy_desired(&graph.desired).await;
+    // Whatever was used up is there again.
+    ground.settle().await;
+    let (begun, calls) = (Instant::now(), ground.cloud.log().len());
+    assert_eq!(ground.deploy_desired(&graph.desired).await, Outcome::Unchanged);
+    let ratio = begun.elapsed().as_secs_f64() / bound_of_looks(&graph, &physics).as_secs_f64();
+    assert!((0.999..=GOAL).contains(&ratio), "{ratio:.3}");
+    assert_eq!(ground.cloud.throttled(), 0);
+    // One for each resource, and one list of log groups.
+    assert_eq!(ground.cloud.log().len() - calls, 1 + 3 * 500 + 1);
 }
