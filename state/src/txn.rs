@@ -6,7 +6,7 @@
 //!
 //! The order of the way back ([`Txn::restore_order`]) stands in `txn/order.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -159,7 +159,8 @@ pub struct Txn {
     phase: Phase,
     snapshot: Snapshot,
     records: BTreeMap<ResourceId, Record>,
-    doomed: Vec<Doomed>,
+    /// Things go in about this order: taking one out near the front is cheap.
+    doomed: VecDeque<Doomed>,
     touched: BTreeMap<ResourceId, Touched>,
     begun: Option<Begun>,
     cause: Option<String>,
@@ -185,7 +186,7 @@ impl Txn {
         Self {
             phase: Phase::Idle,
             records: base.records.clone(),
-            doomed: base.doomed.clone(),
+            doomed: base.doomed.iter().cloned().collect(),
             snapshot: base,
             touched: BTreeMap::new(),
             begun: None,
@@ -212,7 +213,7 @@ impl Txn {
 
     /// What is to be deleted once committed: leftovers of the last commit and replaced things; after the commit, what is
     /// still left of what it named.
-    pub fn doomed(&self) -> &[Doomed] {
+    pub fn doomed(&self) -> &VecDeque<Doomed> {
         &self.doomed
     }
 
@@ -296,7 +297,7 @@ impl Txn {
         }
         let mut next = self.snapshot.clone();
         next.records = self.records.clone();
-        next.doomed = self.doomed.clone();
+        next.doomed = self.doomed.iter().cloned().collect();
         if self.phase == Phase::Sweeping {
             next.committed = Some(at);
         }

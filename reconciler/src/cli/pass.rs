@@ -58,15 +58,21 @@ impl Connected {
             None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
             port => port,
         };
-        let cloud = stage.connect(settings.aws(port, how.timeout)).await?;
+        let mut aws = settings.aws(port, how.timeout);
+        let parallelism = how.parallelism.map_or(Limits::default().parallelism, usize::from);
+        let paced = aws
+            .rates
+            .as_mut()
+            .map(|rates| rates.in_flight = parallelism)
+            .is_some();
+        let cloud = stage.connect(aws).await?;
         let mut limits = if settings.is_loopback() {
             Limits::loopback()
         } else {
             Limits::default()
         };
-        if let Some(parallelism) = how.parallelism {
-            limits.parallelism = usize::from(parallelism);
-        }
+        limits.parallelism = parallelism;
+        limits.steps_of_a_kind = Limits::paced(parallelism).steps_of_a_kind.filter(|_| paced);
         let engine = Engine {
             catalog: Arc::new(cloud.catalog.clone()),
             store: Arc::clone(&stage.store) as _,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::args::{Global, Output};
 use super::environment::Environment;
 use super::refusal::Refusal;
+use crate::engine::Limits;
 
 /// The region of the local cloud where none is named: every region is the same there.
 const LOCAL_REGION: &str = "us-east-1";
@@ -175,6 +176,7 @@ impl Settings {
             rates: (!self.is_loopback() || env.get("GRAIL_PACE").is_some()).then(|| aws::Rates {
                 folder: self.cache.join("rates"),
                 now: Timestamp::now().into(),
+                in_flight: Limits::default().parallelism,
             }),
         }
     }

@@ -13,6 +13,10 @@ pub type Time = Duration;
 pub struct Limits {
     /// How many calls may be in flight at once (`--parallelism`).
     pub parallelism: usize,
+    /// Where rates are kept: how many steps of one kind may be under way at once, most of them waiting for their turn or for
+    /// what they made to become usable. (Calls in flight are bound where they are sent.) `None` where no rates are kept: then
+    /// `parallelism` binds the steps of all kinds together.
+    pub steps_of_a_kind: Option<usize>,
     /// How many calls one step may make that fail and are worth another try.
     pub attempts: u32,
     /// How many looks in a row may fail.
@@ -43,6 +47,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             parallelism: 32,
+            steps_of_a_kind: None,
             attempts: 8,
             looks: 8,
             refusals_back: 5,
@@ -58,7 +63,25 @@ impl Default for Limits {
     }
 }
 
+/// Steps of one kind for each call that may be in flight, where rates are kept: enough for Lambda's 15 creations a second to
+/// go on while each new function is not usable for a quarter of a minute.
+const STEPS_FOR_A_CALL: usize = 8;
+
 impl Limits {
+    /// The limits for an account whose rates are kept, with so many calls in flight.
+    pub fn paced(parallelism: usize) -> Self {
+        Self {
+            parallelism,
+            steps_of_a_kind: Some(parallelism.saturating_mul(STEPS_FOR_A_CALL)),
+            ..Self::default()
+        }
+    }
+
+    /// How many steps that share their slots may be under way at once.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps_of_a_kind.unwrap_or(self.parallelism)
+    }
+
     /// The limits for an endpoint on this machine: a request is there at once or never.
     pub fn loopback() -> Self {
         Self {

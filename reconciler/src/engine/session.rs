@@ -259,7 +259,7 @@ impl<'e> Session<'e> {
         let mut consent = consent.clone();
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
-        let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
+        let doomed: Vec<Doomed> = self.txn.doomed().iter().chain(&self.seconds).cloned().collect();
         let placed = |problems| EngineError::Plan(PlanProblem::placed(problems, desired));
         let scope = match consent.only.is_empty() {
             true => None,

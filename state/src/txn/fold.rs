@@ -188,27 +188,25 @@ impl Txn {
                 self.records.remove(&doomed.id);
             }
         }
-        self.doomed = sweep.to_vec();
+        self.doomed = sweep.iter().cloned().collect();
         self.phase = Phase::Sweeping;
         Ok(())
     }
 
     fn swept(&mut self, id: &ResourceId, handle: &Handle) -> Result<(), String> {
         self.expect(Phase::Sweeping, "a thing is swept")?;
-        let before = self.doomed.len();
-        self.doomed
-            .retain(|doomed| doomed.id != *id || doomed.handle != *handle);
-        if self.doomed.len() == before {
-            return Err(format!("{id} ({handle}) is not to be swept"));
-        }
-        Ok(())
+        let is_it = |doomed: &Doomed| doomed.id == *id && doomed.handle == *handle;
+        let place = self.doomed.iter().position(is_it);
+        let gone = place.and_then(|place| self.doomed.remove(place));
+        gone.map(drop)
+            .ok_or_else(|| format!("{id} ({handle}) is not to be swept"))
     }
 
     fn abort(&mut self, why: &str) -> Result<(), String> {
         self.expect(Phase::Building, "the way back begins")?;
         self.phase = Phase::Aborting;
         self.cause = Some(why.to_owned());
-        self.doomed = self.snapshot.doomed.clone();
+        self.doomed = self.snapshot.doomed.iter().cloned().collect();
         Ok(())
     }
 

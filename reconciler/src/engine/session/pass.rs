@@ -70,10 +70,7 @@ impl Session<'_> {
         };
         if !entries.is_empty() {
             self.append(&entries).await?;
-            ports
-                .records
-                .write(&self.txn.existing())
-                .map_err(EngineError::Projection)?;
+            ports.records.write(&self.txn).map_err(EngineError::Projection)?;
             self.forget_looks();
         }
         Ok(None)
@@ -228,7 +225,7 @@ impl Session<'_> {
 
     async fn close(&mut self, mut next: Snapshot, ports: &mut Ports<'_>) -> Result<(), EngineError> {
         let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
-        let shown = Txn::new(next.clone()).existing();
+        let shown = Txn::new(next.clone());
         let digest = ports.records.write(&shown).map_err(EngineError::Projection)?;
         if let Some(digest) = digest {
             next.remember_projection(digest);

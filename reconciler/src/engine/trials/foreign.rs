@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use grail_providers::fake::{Fault, Function, OWNER_TAG, Role, World};
+use grail_state::txn::Txn;
 use grail_state::{Digest, Handle, Record, ResourceId};
 use serde_json::{Value, json};
 
@@ -488,11 +489,8 @@ async fn of_two_records_the_other_does_not_count_because_ours_could_not_be_looke
 struct Shown(Vec<BTreeSet<ResourceId>>);
 
 impl RecordSink for Shown {
-    fn write(
-        &mut self,
-        existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
-        self.0.push(existing.keys().cloned().collect());
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+        self.0.push(txn.existing().into_keys().collect());
         Ok(None)
     }
 }

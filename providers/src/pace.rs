@@ -10,6 +10,7 @@
 
 mod bucket;
 mod debt;
+mod request;
 mod table;
 
 use std::cmp::Reverse;
@@ -23,9 +24,14 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::bucket::{Bucket, Rate};
+#[cfg(feature = "fake")]
+pub(crate) use self::bucket::Bucket;
+#[cfg(not(feature = "fake"))]
+use self::bucket::Bucket;
+pub use self::bucket::Rate;
 use self::debt::Debts;
-use super::connector::{Answered, NotSent, Operation, Pace};
+pub use self::request::{Access, Answered, NotSent, Operation, Pace};
+pub use self::table::buckets;
 use crate::port::urgency;
 
 /// The rates of one account in one region.
