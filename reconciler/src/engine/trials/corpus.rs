@@ -7,6 +7,7 @@ mod gateways;
 
 pub(super) use events::everything;
 
+#[derive(Clone)]
 pub(super) struct Plan {
     pub(super) name: &'static str,
     pub(super) from: Option<App>,
@@ -41,10 +42,13 @@ pub(super) fn mixed() -> App {
     })
 }
 
+/// All plans, the largest first: so no thread is left alone with one.
 pub(super) fn plans() -> Vec<Plan> {
     let mut plans = core_plans();
     plans.extend(events::plans());
     plans.extend(gateways::plans());
+    let size = |app: &Option<App>| app.as_ref().map_or(0, |app| app.desired().resources.len());
+    plans.sort_by_cached_key(|plan| std::cmp::Reverse(size(&plan.from) + size(&plan.to)));
     plans
 }
 

@@ -8,7 +8,7 @@ use super::corpus::{full, mixed, plans, small};
 use super::faults::Scene;
 use super::ground::{Command, Ground};
 use super::oracle::{Worlds, assert_same, check_recorded, check_still, towards, undisturbed};
-use super::tally::Tally;
+use super::tally::{Tally, suite};
 use crate::engine::StopSignal;
 use crate::event::{Event, Outcome};
 use grail_providers::fake::Physics;
@@ -162,9 +162,8 @@ async fn run_to_death(ground: &Ground, command: &Command) {
     }
 }
 
-async fn die_at_each_write(suite: &'static str, dropped_arrive: bool) {
-    let mut tally = Tally::sampled(suite, 16);
-    for plan in plans() {
+fn die_at_each_write(name: &'static str, dropped_arrive: bool) {
+    suite(name, 64, &plans(), async |plan, tally| {
         let physics = Physics {
             dropped_arrive,
             ..Physics::default()
@@ -180,50 +179,51 @@ async fn die_at_each_write(suite: &'static str, dropped_arrive: bool) {
                     ground
                 };
                 let death = format!("died {} write {write}", if after { "after" } else { "before" });
-                after_death(die, &scene, &nexts, &mut tally, &death).await;
+                after_death(die, &scene, &nexts, tally, &death).await;
             }
         }
-    }
-    tally.close();
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn death_at_each_write_before_and_after_its_effect() {
-    die_at_each_write("death_at_each_write", false).await;
+#[test]
+fn death_at_each_write_before_and_after_its_effect() {
+    die_at_each_write("death_at_each_write_before", false);
 }
 
-#[tokio::test(start_paused = true)]
-async fn death_at_each_write_with_requests_that_arrive_afterwards() {
-    die_at_each_write("requests_that_arrive_afterwards", true).await;
+#[test]
+fn death_at_each_write_with_requests_that_arrive_afterwards() {
+    die_at_each_write("requests_that_arrive_afterwards", true);
 }
 
-#[tokio::test(start_paused = true)]
-async fn death_after_each_journal_write() {
-    let mut tally = Tally::sampled("death_after_each_journal_write", 10);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
-        let nexts = nexts(&scene).await;
-        let whole = scene.ground.fork();
-        whole.run(&scene.command).await.unwrap();
-        for appends in 1..=whole.store.appends() {
-            let die = async || {
-                let ground = scene.ground.fork();
-                ground.store.freeze_after(appends);
-                let outcome = ground.run(&scene.command).await;
-                assert!(matches!(outcome, Ok(Outcome::Open { .. })), "{outcome:?}");
-                ground
-            };
-            let death = format!("died after append {appends}");
-            after_death(die, &scene, &nexts, &mut tally, &death).await;
-        }
-    }
-    tally.close();
+#[test]
+fn death_after_each_journal_write() {
+    suite(
+        "death_after_each_journal_write",
+        40,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            let nexts = nexts(&scene).await;
+            let whole = scene.ground.fork();
+            whole.run(&scene.command).await.unwrap();
+            for appends in 1..=whole.store.appends() {
+                let die = async || {
+                    let ground = scene.ground.fork();
+                    ground.store.freeze_after(appends);
+                    let outcome = ground.run(&scene.command).await;
+                    assert!(matches!(outcome, Ok(Outcome::Open { .. })), "{outcome:?}");
+                    ground
+                };
+                let death = format!("died after append {appends}");
+                after_death(die, &scene, &nexts, tally, &death).await;
+            }
+        },
+    );
 }
 
-#[tokio::test(start_paused = true)]
-async fn death_in_the_swap() {
-    let mut tally = Tally::new("death_in_the_swap");
-    for plan in plans() {
+#[test]
+fn death_in_the_swap() {
+    suite("death_in_the_swap", 1, &plans(), async |plan, tally| {
         let scene = Scene::of(plan).await;
         let case = scene.plan.name.to_owned();
         let trial = async {
@@ -235,14 +235,12 @@ async fn death_in_the_swap() {
             check_still(&ground, &scene.command, &case).await;
         };
         tally.case(case.clone(), trial).await;
-    }
-    tally.close();
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
-    let mut tally = Tally::sampled("a_full_disk", 3);
-    for plan in plans() {
+#[test]
+fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
+    suite("a_full_disk", 12, &plans(), async |plan, tally| {
         let scene = Scene::of(plan).await;
         let whole = scene.ground.fork();
         whole.run(&scene.command).await.unwrap();
@@ -262,48 +260,50 @@ async fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
             };
             tally.case(case.clone(), trial).await;
         }
-    }
-    tally.close();
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_second_death_on_the_way_back_changes_nothing() {
-    let mut tally = Tally::sampled("a_second_death_on_the_way_back", 3);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
-        if scene.plan.to.is_none() {
-            continue;
-        }
-        let die = async || {
-            let ground = scene.ground.fork();
-            ground.cloud.die_at(scene.writes.saturating_sub(2), true);
-            run_to_death(&ground, &scene.command).await;
-            ground.revived()
-        };
-        let first = die().await;
-        if committed(&first) {
-            continue;
-        }
-        let before = first.cloud.writes();
-        first.run(&Command::Rollback).await.unwrap();
-        for write in 0..first.cloud.writes() - before {
-            for after in [false, true] {
-                let when = if after { "after" } else { "before" };
-                let case = format!(
-                    "{} died again {when} write {write} of the way back",
-                    scene.plan.name
-                );
-                let trial = async {
-                    let ground = die().await;
-                    ground.cloud.die_in(write, after);
-                    run_to_death(&ground, &Command::Rollback).await;
-                    go_back(&ground.revived(), &scene, &case).await;
-                };
-                tally.case(case.clone(), trial).await;
+#[test]
+fn a_second_death_on_the_way_back_changes_nothing() {
+    suite(
+        "a_second_death_on_the_way_back",
+        12,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            if scene.plan.to.is_none() {
+                return;
             }
-        }
-    }
-    tally.close();
+            let die = async || {
+                let ground = scene.ground.fork();
+                ground.cloud.die_at(scene.writes.saturating_sub(2), true);
+                run_to_death(&ground, &scene.command).await;
+                ground.revived()
+            };
+            let first = die().await;
+            if committed(&first) {
+                return;
+            }
+            let before = first.cloud.writes();
+            first.run(&Command::Rollback).await.unwrap();
+            for write in 0..first.cloud.writes() - before {
+                for after in [false, true] {
+                    let when = if after { "after" } else { "before" };
+                    let case = format!(
+                        "{} died again {when} write {write} of the way back",
+                        scene.plan.name
+                    );
+                    let trial = async {
+                        let ground = die().await;
+                        ground.cloud.die_in(write, after);
+                        run_to_death(&ground, &Command::Rollback).await;
+                        go_back(&ground.revived(), &scene, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,11 @@
 //! Each write fails in every way, alone and with a second failure on the way back; each call comes twice; storms.
 
 use grail_providers::fake::{Fault, Physics, Twice};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::corpus::{Plan, plans};
 use super::ground::{Command, Ground};
 use super::oracle::{Worlds, check, check_still, towards, undisturbed};
-use super::tally::Tally;
+use super::tally::{draw, suite};
 use crate::event::Outcome;
 
 /// A plan with everything that its cases need.
@@ -23,11 +21,11 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) async fn of(plan: Plan) -> Self {
+    pub(super) async fn of(plan: &Plan) -> Self {
         Self::on(plan, Physics::default()).await
     }
 
-    pub(super) async fn on(plan: Plan, physics: Physics) -> Self {
+    pub(super) async fn on(plan: &Plan, physics: Physics) -> Self {
         let ground = Ground::with(physics);
         if let Some(from) = &plan.from {
             assert_eq!(ground.deploy(from).await, Outcome::Done);
@@ -43,7 +41,7 @@ impl Scene {
         Self {
             back: towards(plan.from.as_ref()),
             writes: fork.cloud.writes(),
-            plan,
+            plan: plan.clone(),
             ground,
             command,
             worlds,
@@ -73,60 +71,61 @@ impl Scene {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_write_fails_in_every_way() {
-    let mut tally = Tally::sampled("each_write_fails_in_every_way", 3);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
-        for write in 0..scene.writes {
-            for fault in Fault::ALL {
-                let case = format!("{} write {write} {fault:?}", scene.plan.name);
-                let trial = async {
-                    let ground = scene.ground.fork();
-                    ground.cloud.fail(write, fault);
-                    scene.try_on(&ground, &case).await;
-                };
-                tally.case(case.clone(), trial).await;
-            }
-        }
-    }
-    tally.close();
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_way_back_fails_in_every_way() {
-    let mut tally = Tally::sampled("the_way_back_fails_in_every_way", 3);
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
-        for refused in 0..scene.writes {
-            for later in 1..=scene.writes {
-                // All pairs of small plans; of the larger ones, one in eight, chosen by a fixed seed.
-                if scene.writes > 6 && rng.random_range(0..8) > 0 {
-                    continue;
+#[test]
+fn each_write_fails_in_every_way() {
+    suite(
+        "each_write_fails_in_every_way",
+        12,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for write in 0..scene.writes {
+                for fault in Fault::ALL {
+                    let case = format!("{} write {write} {fault:?}", scene.plan.name);
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail(write, fault);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
                 }
-                let second = Fault::ALL[rng.random_range(0..Fault::ALL.len())];
-                let case = format!(
-                    "{} write {refused} refused, {later} later {second:?}",
-                    scene.plan.name
-                );
-                let trial = async {
-                    let ground = scene.ground.fork();
-                    ground.cloud.fail(refused, Fault::Refuse);
-                    ground.cloud.fail(refused + later, second);
-                    scene.try_on(&ground, &case).await;
-                };
-                tally.case(case.clone(), trial).await;
             }
-        }
-    }
-    tally.close();
+        },
+    );
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_call_comes_twice() {
-    let mut tally = Tally::sampled("each_call_comes_twice", 3);
-    for plan in plans() {
+#[test]
+fn the_way_back_fails_in_every_way() {
+    suite(
+        "the_way_back_fails_in_every_way",
+        40,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for refused in 0..scene.writes {
+                for later in 1..=scene.writes {
+                    let pair = format!("{} {refused} {later}", scene.plan.name);
+                    let second = Fault::ALL[draw(0, &pair) as usize % Fault::ALL.len()];
+                    let case = format!(
+                        "{} write {refused} refused, {later} later {second:?}",
+                        scene.plan.name
+                    );
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail(refused, Fault::Refuse);
+                        ground.cloud.fail(refused + later, second);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn each_call_comes_twice() {
+    suite("each_call_comes_twice", 12, &plans(), async |plan, tally| {
         let scene = Scene::of(plan).await;
         let counter = Twice::only([]);
         let counted = scene.ground.fork().doubling(&counter);
@@ -148,14 +147,12 @@ async fn each_call_comes_twice() {
                 tally.case(case.clone(), trial).await;
             }
         }
-    }
-    tally.close();
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_storm_passes() {
-    let mut tally = Tally::sampled("a_storm_passes", 3);
-    for plan in plans() {
+#[test]
+fn a_storm_passes() {
+    suite("a_storm_passes", 6, &plans(), async |plan, tally| {
         let scene = Scene::of(plan).await;
         for seed in 0..20 {
             let case = format!("{} storm {seed}", scene.plan.name);
@@ -171,6 +168,5 @@ async fn a_storm_passes() {
             };
             tally.case(case.clone(), trial).await;
         }
-    }
-    tally.close();
+    });
 }

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use super::app::{App, queue_arn, stack, stream_arn, topic_arn};
 use super::beside::ChaliceFile;
+use super::tally::count_command;
 use crate::engine::{
     Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
 };
@@ -94,6 +95,7 @@ impl Ground {
         events: &mut Vec<Event>,
         stop: StopSignal,
     ) -> Result<Outcome, EngineError> {
+        count_command();
         let engine = self.engine();
         let mut session = engine.open(holder(), Wait::No).await?;
         let mut beside = self.beside.clone();

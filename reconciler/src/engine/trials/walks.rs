@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::app::{App, Fun, Http};
 use super::ground::{Command, Ground};
 use super::oracle::{assert_same, check_recorded, check_still};
-use super::tally::Tally;
+use super::tally::suite;
 use crate::event::Outcome;
 use grail_providers::fake::{Fault, Physics};
 
@@ -123,11 +123,10 @@ fn walks() -> u64 {
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(WALKS)
 }
 
-#[tokio::test(start_paused = true)]
-async fn random_walks_arrive() {
-    let mut tally = Tally::new("random_walks_arrive");
-    for seed in (0..walks()).chain(ASTRAY) {
-        tally.case(format!("seed {seed}."), walk(seed)).await;
-    }
-    tally.close();
+#[test]
+fn random_walks_arrive() {
+    let seeds: Vec<u64> = (0..walks()).chain(ASTRAY).collect();
+    suite("random_walks_arrive", 1, &seeds, async |seed, tally| {
+        tally.case(format!("seed {seed}."), walk(*seed)).await;
+    });
 }
