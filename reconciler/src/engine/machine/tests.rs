@@ -398,6 +398,7 @@ fn explore(nodes: &[Node], faults: usize, deaths: usize, stops: usize) -> usize 
                     };
                 }
                 Ended::Died => {
+                    run.stopped = false;
                     let txn = replay(snapshot.clone(), &run.journal).unwrap();
                     course = match next_course(&txn, "died") {
                         Some(course) => course,
