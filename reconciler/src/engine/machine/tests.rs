@@ -469,9 +469,12 @@ fn a_stop_at_any_moment_leaves_what_can_be_taken_up() {
     let chain = [node("a", None, Some(1), &[]), node("b", None, Some(1), &["a"])];
     let mixed = [node("b", Some(1), Some(2), &[]), node("a", Some(1), None, &[])];
     for nodes in [chain, mixed] {
-        println!("{} runs", explore(&nodes, 1, 0, 1));
-        println!("{} runs", explore(&nodes, 0, 1, 1));
+        println!("{} runs", explore(&nodes, 0, 0, 1));
     }
+    // With a fault or a death before or after it, the orders of two are too many.
+    let alone = [node("a", None, Some(1), &[])];
+    println!("{} runs", explore(&alone, 1, 0, 1));
+    println!("{} runs", explore(&alone, 0, 1, 1));
 }
 
 #[test]
