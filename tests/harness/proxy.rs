@@ -341,11 +341,6 @@ impl Shared {
                 tokio::spawn(Arc::clone(self).arrive_late(arrival, now, asked, own));
                 Err(Dropped)
             }
-            Fault::Twice => {
-                let answer = self.forward(asked.clone(), own).await;
-                self.forward(asked, own).await;
-                Ok(answer)
-            }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
                 Ok(self.forward(asked, own).await)

@@ -7,6 +7,7 @@ use grail::engine::{
 };
 use grail::event::Outcome;
 use grail::plan::Consent;
+use grail_providers::fake::{Twice, twice};
 use grail_state::StackId;
 use grail_state::artifacts::MemoryArtifacts;
 use grail_state::seal::Keys;
@@ -49,8 +50,21 @@ impl Stage {
 
     /// Deploys the project, or with none deletes what there is.
     pub(crate) fn bring(&self, to: Option<&Mall>) -> Result<Outcome, EngineError> {
+        self.bring_by(&self.engine, to)
+    }
+
+    /// The same with steps that come twice.
+    pub(crate) fn bring_doubling(&self, to: Option<&Mall>, which: &Twice) -> Result<Outcome, EngineError> {
+        let doubled = Engine {
+            catalog: Arc::new(twice(&self.engine.catalog, which)),
+            ..self.engine.clone()
+        };
+        self.bring_by(&doubled, to)
+    }
+
+    fn bring_by(&self, engine: &Engine, to: Option<&Mall>) -> Result<Outcome, EngineError> {
         runtime::shared().block_on(async {
-            let mut session = self.engine.open(holder(), Wait::No).await?;
+            let mut session = engine.open(holder(), Wait::No).await?;
             let mut ports = Ports {
                 records: &mut NoProjection,
                 events: &mut NoEvents,
