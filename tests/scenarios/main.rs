@@ -7,14 +7,18 @@
     reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
 )]
 
+mod approval;
 mod architecture;
 mod bad_input;
+mod bulk;
+mod contract;
 mod counts;
 mod coverage;
 mod crash;
 mod defects;
 mod events;
 mod examples;
+mod exhaustive;
 mod ground;
 mod harness_chalice;
 mod harness_emulators;

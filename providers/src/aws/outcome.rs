@@ -30,8 +30,8 @@ use crate::port::{Effect, Failure, Retry};
 const AFTER_MAYBE: Duration = Duration::from_secs(1);
 /// After throttling without a word on how long.
 const AFTER_THROTTLE: Duration = Duration::from_secs(1);
-/// Between looks at what propagates.
-const AFTER_AWAIT: Duration = Duration::from_millis(500);
+/// Before the first look at what propagates; the next ones come ever later.
+const AFTER_AWAIT: Duration = Duration::from_millis(250);
 
 /// A call that failed: which, and as its source what was said.
 #[derive(Debug, thiserror::Error)]

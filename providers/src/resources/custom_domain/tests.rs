@@ -247,6 +247,7 @@ async fn a_domain_is_found_by_its_record_and_then_by_its_name() {
     let provider = provider(&cloud);
     assert!(provider.diff(&Template::from_value(spec("rest")), &found).unwrap().replaces());
     assert!(!provider.name_bound() && provider.undelete() == Undelete::Never);
+    assert!(provider.spared_in_use());
 
     let cloud = Canned::new([absent(), reply(200, first(json!({})))]);
     assert_eq!(seen(&cloud, Some(&spec("rest")), Some(&old)).await.unwrap().handle.0, NAME);

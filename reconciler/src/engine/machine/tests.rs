@@ -196,7 +196,7 @@ impl Run<'_> {
                 match output {
                     Output::Note(entries) => asked.push(Asked::Note(entries)),
                     Output::Secure { ticket, .. } => asked.push(Asked::Secure(ticket)),
-                    Output::Call { ticket, id, call } => {
+                    Output::Call { ticket, id, call, .. } => {
                         self.check_call(&id, &call);
                         asked.push(Asked::Call(ticket, id, Box::new(call)));
                     }
@@ -329,6 +329,7 @@ fn machine(txn: Txn, course: Course) -> Machine {
         unseal: Arc::new(Things),
         limits: Limits::default(),
         keep_on_failure: false,
+        by: "ann on build-7".to_owned(),
         nonce: "nonce".to_owned(),
         epoch: Timestamp::UNIX_EPOCH,
         quiet: Time::ZERO,
