@@ -15,6 +15,7 @@
 //! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
 //! | the same, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
+//! | AddPermission | adds a second statement of the same id | ResourceConflictException |
 //! | CreateEventSourceMapping | takes a second mapping of one source to one function; a missing source is a missing resource | ResourceConflictException; InvalidParameterValueException |
 //! | ListEventSourceMappings | finds a function only in the form in which the mapping was made | by name and by ARN |
 //! | every answer with a mapping | no `MaximumBatchingWindowInSeconds` where none was sent | 0 |
@@ -32,6 +33,7 @@ mod functions;
 mod layers;
 mod memory;
 mod notifications;
+mod permissions;
 mod rest_apis;
 mod websockets;
 
@@ -105,6 +107,7 @@ impl MotoGaps {
             }
             "PublishLayerVersion" => layers::publish(&self.code, upstream, asked, own).await,
             "GetLayerVersion" | "GetLayerVersionByArn" => layers::show(upstream, asked, own).await,
+            "AddPermission" => permissions::add(upstream, asked).await,
             "CreateEventSourceMapping" => event_sources::create(upstream, asked).await,
             "ListEventSourceMappings" => event_sources::list(upstream, asked).await,
             "GetEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping" => {
