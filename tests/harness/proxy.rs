@@ -15,11 +15,13 @@ mod operation;
 mod refusal;
 mod swagger;
 mod upstream;
+mod wire;
 
 pub use call::{Call, Calls};
 pub use fault::{Arrival, Effect, Fault, Injected, On};
 pub use gate::Gate;
 pub use operation::{Access, Operation};
+pub use wire::Wire;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -76,23 +78,28 @@ struct Log {
 impl Proxy {
     /// Before an emulator that is taken as it is.
     pub fn before(endpoint: &str) -> Proxy {
-        Proxy::start(endpoint, None)
+        Proxy::start(Upstream::new(endpoint), None)
+    }
+
+    /// Before nothing: `play` gives status and body for each call.
+    pub fn playing(play: impl Fn(&Call) -> (u16, String) + Send + Sync + 'static) -> Proxy {
+        Proxy::start(Upstream::played(play), None)
     }
 
     /// Before a moto server, whose gaps it fills (see the module `moto`).
     pub fn before_moto(endpoint: &str) -> Proxy {
-        Proxy::start(endpoint, Some(MotoGaps::default()))
+        Proxy::start(Upstream::new(endpoint), Some(MotoGaps::default()))
     }
 
     /// Before a copy of this one's emulator: it keeps in mind what this one does. Records, rules and delays are its own.
     #[must_use]
     pub fn twin(&self, endpoint: &str) -> Proxy {
-        Proxy::start(endpoint, self.shared.gaps.clone())
+        Proxy::start(Upstream::new(endpoint), self.shared.gaps.clone())
     }
 
-    fn start(endpoint: &str, gaps: Option<MotoGaps>) -> Proxy {
+    fn start(upstream: Upstream, gaps: Option<MotoGaps>) -> Proxy {
         let shared = Arc::new(Shared {
-            upstream: Upstream::new(endpoint),
+            upstream,
             gaps,
             log: Mutex::default(),
             faults: fault::Faults::default(),
@@ -119,6 +126,11 @@ impl Proxy {
     /// The address for the test itself: not recorded, never failed.
     pub fn quiet_endpoint(&self) -> String {
         format!("http://{}", self.quiet)
+    }
+
+    /// The way in for an SDK in this process, as [`Proxy::endpoint`] is for others.
+    pub fn wire(&self) -> Wire {
+        Wire::into(&self.shared, self.quiet)
     }
 
     /// Every call since the start or the last [`Proxy::forget_calls`].
@@ -317,6 +329,7 @@ impl Shared {
                 code,
                 message,
             } => Ok(refusal::refusal(service, status, &code, &message)),
+            Fault::Answer(text) => Ok(refusal::success(&text)),
             Fault::Throttle => Ok(refusal::throttling(service)),
             Fault::ServerError(_) => Ok(refusal::server_error(service)),
             Fault::Drop(_) => Err(Dropped::Closed),
@@ -325,6 +338,11 @@ impl Shared {
                 let now = (*self.arrived.borrow(), *self.released.borrow());
                 tokio::spawn(Arc::clone(self).arrive_late(arrival, now, asked, own));
                 Err(Dropped::Closed)
+            }
+            Fault::Twice => {
+                let answer = self.forward(asked.clone(), own).await;
+                self.forward(asked, own).await;
+                Ok(answer)
             }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
@@ -374,26 +392,8 @@ impl Shared {
     }
 
     fn begin(&self, asked: &Asked) -> Call {
-        let parts = &asked.parts;
-        let kind = parts
-            .headers
-            .get("content-type")
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
         let mut log = self.log();
-        let call = Call {
-            operation: operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body),
-            method: parts.method.to_string(),
-            path: parts.uri.path().to_owned(),
-            query: call::fields(parts.uri.query().unwrap_or_default()),
-            body: call::value_of(&asked.body, kind),
-            raw: asked.body.clone(),
-            started: log.ticks,
-            ended: None,
-            status: None,
-            answer: Bytes::new(),
-            fault: None,
-        };
+        let call = call::read(asked, log.ticks);
         log.ticks += 1;
         log.calls.push(call.clone());
         drop(log);

@@ -7,8 +7,11 @@
     reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
 )]
 
+mod approval;
 mod architecture;
 mod bad_input;
+mod bulk;
+mod contract;
 mod counts;
 mod coverage;
 mod crash;
@@ -26,6 +29,7 @@ mod layers;
 mod local_cloud;
 mod local_ground;
 mod oracle;
+mod privileges;
 mod rollback;
 mod stand;
 mod state_file;

@@ -66,7 +66,8 @@ fn a_failure_that_is_kept_is_shown_and_finished() {
     assert_eq!(functions(&ground), ["shop-dev", "shop-dev-door"]);
     let shown = ground.run(&["status"]).expect_code(6).stdout;
     for word in [
-        "open since `grail deploy`",
+        "open since `grail deploy` by ",
+        "failed: rest_api.rest_api: ",
         "lambda_function.api_handler",
         "rest_api.rest_api",
         "grail rollback",
@@ -150,6 +151,62 @@ fn ctrl_c_waits_for_what_is_in_flight_and_no_longer() {
             .assert_same_as(&wanted, ("finished later", "undisturbed"));
         ground.assert_at_rest();
     }
+}
+
+/// Who asks again does not even wait for what is in flight.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let ground = Ground::shop();
+    ground
+        .proxy
+        .inject(On::operation("CreateFunction"), Fault::Silence(Effect::Done));
+    let mut running = ground.grail().start(&["deploy"]);
+    assert!(
+        ground
+            .proxy
+            .wait_for("silence after effect", || running.has_ended())
+    );
+    while !running.has_ended() {
+        running.interrupt();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let run = running.wait().expect_code(6);
+    assert!(
+        run.stderr.contains("stopped at once; the next `grail deploy`"),
+        "{run}"
+    );
+    ground.proxy.heal();
+    ground.run(&["rollback"]).expect_success();
+    let left = ground.world().names();
+    assert!(left.values().all(Vec::is_empty), "{left:?}");
+}
+
+/// An API may be deleted once in 30 s. The next process knows what this one has used up, and a signal ends its wait.
+#[test]
+fn a_signal_ends_a_wait_for_a_rate() {
+    let ground = Ground::shop();
+    let cache = ground.project.beside("cache");
+    let paced = ground
+        .grail()
+        .env("GRAIL_CACHE_DIR", cache)
+        .env("GRAIL_PACE", "1");
+    paced.run(&["deploy"]).expect_success();
+    paced.run(&["delete"]).expect_success();
+    paced.run(&["deploy"]).expect_success();
+    ground.proxy.forget_calls();
+    let mut running = paced.start(&["delete"]);
+    while ground.proxy.calls().named("DeleteStage").is_empty() {
+        assert!(!running.has_ended(), "it ended before it came to the stage");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.interrupt();
+    let run = running.wait().expect_code(6);
+    assert!(run.stderr.contains("run `grail delete` to go on"), "{run}");
+    let calls = ground.proxy.calls();
+    assert!(calls.named("DeleteRestApi").is_empty(), "{:?}", calls.names());
+    ground.run(&["delete"]).expect_success();
+    let left = ground.world().names();
+    assert!(left.values().all(Vec::is_empty), "{left:?}");
 }
 
 /// Calls that end in time are awaited: the journal then knows of all that was done.

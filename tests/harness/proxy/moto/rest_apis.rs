@@ -196,6 +196,17 @@ fn endpoint_configuration(document: &Value) -> &Value {
         .unwrap_or(&document[KEY])
 }
 
+/// Deletes an API, where there is one.
+pub(super) async fn delete(upstream: &Upstream, asked: Asked) -> Answer {
+    let there = upstream
+        .ask(&asked, Method::GET, asked.parts.uri.path(), Bytes::new())
+        .await;
+    if there.status().as_u16() == 404 {
+        return there;
+    }
+    upstream.send(asked).await
+}
+
 fn id_in(answer: &Answer) -> Option<String> {
     let body: Value = serde_json::from_slice(answer.body()).ok()?;
     answer
