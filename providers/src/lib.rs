@@ -6,6 +6,7 @@
 //!
 //! This package knows no planner, no engine, and no source of wishes.
 
+pub mod pace;
 pub mod package;
 pub mod policy;
 pub mod port;
@@ -16,5 +17,7 @@ pub mod aws;
 pub mod contract;
 #[cfg(feature = "fake")]
 pub mod fake;
+#[cfg(feature = "aws")]
+pub mod privileges;
 #[cfg(feature = "aws")]
 pub mod resources;

@@ -26,6 +26,7 @@ pub use wire::Wire;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -102,6 +103,12 @@ impl Proxy {
         Proxy::start(Upstream::new(endpoint), Some(MotoGaps::default()))
     }
 
+    /// Before a copy of this one's emulator: it keeps in mind what this one does. Records, rules and delays are its own.
+    #[must_use]
+    pub fn twin(&self, endpoint: &str) -> Proxy {
+        Proxy::start(Upstream::new(endpoint), self.shared.gaps.clone())
+    }
+
     fn start(upstream: Upstream, gaps: Option<MotoGaps>) -> Proxy {
         let shared = Arc::new(Shared {
             upstream,
@@ -171,6 +178,16 @@ impl Proxy {
         *lock(&self.shared.beside) = None;
     }
 
+    /// Strikes the calls that `on` takes with one fault after the other, and then no more.
+    pub fn inject_in_turn(&self, on: On, faults: &[Fault]) -> Injected {
+        self.shared.faults.add_in_turn(on, faults)
+    }
+
+    /// From the `from`th call that `on` takes, strikes every call of whatever kind with `fault`.
+    pub fn inject_after(&self, on: On, from: usize, fault: Fault) -> Injected {
+        self.shared.faults.add_after(on, from, fault)
+    }
+
     /// Forgets every rule.
     pub fn heal(&self) {
         self.shared.faults.clear();
@@ -218,7 +235,12 @@ impl Drop for Proxy {
 
 /// The connection is to be closed without an answer.
 #[derive(Debug)]
-struct Dropped;
+enum Dropped {
+    /// In order.
+    Closed,
+    /// By a reset.
+    Reset,
+}
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -250,12 +272,14 @@ fn listen(shared: &Arc<Shared>, recorded: bool) -> (SocketAddr, JoinHandle<Infal
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded: bool) {
+    let torn = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
+        let torn = &torn;
         async move {
             let (parts, body) = request.into_parts();
             let Ok(body) = body.collect().await else {
-                return Err(Dropped);
+                return Err(Dropped::Closed);
             };
             let asked = Asked {
                 parts,
@@ -263,14 +287,19 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded
             };
             // A task of its own: the emulator finishes what it was asked even where the client goes away.
             let answer = tokio::spawn(async move { shared.answer(asked, own, recorded).await });
-            let answer = answer.await.unwrap_or_else(|_| Err(Dropped))?;
-            Ok::<_, Dropped>(answer.map(Full::new))
+            let answer = answer.await.unwrap_or(Err(Dropped::Closed));
+            torn.store(matches!(answer, Err(Dropped::Reset)), Ordering::Relaxed);
+            answer.map(|answer| answer.map(Full::new))
         }
     });
+    let mut connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // An error here is a connection that broke, by a rule or by the client; both are the test's to see.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = (&mut connection).await;
+    if torn.load(Ordering::Relaxed) {
+        // Without anything to linger for, closing is a reset.
+        let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    }
 }
 
 impl Shared {
@@ -323,7 +352,10 @@ impl Shared {
         let service = call.operation.service.as_str();
         if matches!(
             fault,
-            Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done) | Fault::Silence(Effect::Done)
+            Fault::ServerError(Effect::Done)
+                | Fault::Drop(Effect::Done)
+                | Fault::Reset(Effect::Done)
+                | Fault::Silence(Effect::Done)
         ) {
             self.forward(asked.clone(), own).await;
         }
@@ -333,13 +365,15 @@ impl Shared {
                 code,
                 message,
             } => Ok(refusal::refusal(service, status, &code, &message)),
+            Fault::Answer(text) => Ok(refusal::success(&text)),
             Fault::Throttle => Ok(refusal::throttling(service)),
             Fault::ServerError(_) => Ok(refusal::server_error(service)),
-            Fault::Drop(_) => Err(Dropped),
+            Fault::Drop(_) => Err(Dropped::Closed),
+            Fault::Reset(_) => Err(Dropped::Reset),
             Fault::Late(arrival) => {
                 let now = (*self.arrived.borrow(), *self.released.borrow());
                 tokio::spawn(Arc::clone(self).arrive_late(arrival, now, asked, own));
-                Err(Dropped)
+                Err(Dropped::Closed)
             }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;

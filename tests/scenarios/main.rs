@@ -7,6 +7,7 @@
     reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
 )]
 
+mod approval;
 mod architecture;
 mod bad_input;
 mod bulk;
@@ -18,6 +19,7 @@ mod defects;
 mod emulated;
 mod events;
 mod examples;
+mod exhaustive;
 mod faults;
 mod ground;
 mod harness_chalice;
@@ -31,6 +33,7 @@ mod local_cloud;
 mod local_ground;
 mod mall;
 mod oracle;
+mod privileges;
 mod rollback;
 mod stand;
 mod state_file;

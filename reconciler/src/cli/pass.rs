@@ -58,15 +58,21 @@ impl Connected {
             None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
             port => port,
         };
-        let cloud = stage.connect(settings.aws(port, how.timeout)).await?;
+        let mut aws = settings.aws(port, how.timeout);
+        let parallelism = how.parallelism.map_or(Limits::default().parallelism, usize::from);
+        let paced = aws
+            .rates
+            .as_mut()
+            .map(|rates| rates.in_flight = parallelism)
+            .is_some();
+        let cloud = stage.connect(aws).await?;
         let mut limits = if settings.is_loopback() {
             Limits::loopback()
         } else {
             Limits::default()
         };
-        if let Some(parallelism) = how.parallelism {
-            limits.parallelism = usize::from(parallelism);
-        }
+        limits.parallelism = parallelism;
+        limits.steps_of_a_kind = Limits::paced(parallelism).steps_of_a_kind.filter(|_| paced);
         let engine = Engine {
             catalog: Arc::new(cloud.catalog.clone()),
             store: Arc::clone(&stage.store) as _,
@@ -83,13 +89,8 @@ impl Connected {
     ///
     /// # Errors
     /// Somebody else holds the lock; a damaged state or file; another account or region.
-    pub async fn lock(
-        &self,
-        settings: &Settings,
-        command: &str,
-        remarks: &Remarks,
-    ) -> Result<Pass<'_>, Refusal> {
-        let holder = stage::holder(settings, command);
+    pub async fn lock(&self, settings: &Settings, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+        let holder = stage::holder(settings, settings.command);
         let session = self.engine.open(holder, Wait::No).await?;
         self.pass(session, remarks).await
     }
@@ -183,6 +184,14 @@ impl From<EngineError> for Refusal {
             EngineError::Lock(lock) => lock.into(),
             EngineError::Store(store) => store.into(),
             EngineError::Plan(problems) => problems.into(),
+            EngineError::PlanChanged(changes) => {
+                let mut refusal = Self::new("the plan that was approved is no longer current");
+                if let Some(fault) = refusal.faults.first_mut() {
+                    fault.causes = changes;
+                    fault.hint = hint;
+                }
+                refusal
+            }
             EngineError::Look(failures) => {
                 let fault = |failed: crate::engine::look::LookFailure| Fault {
                     what: format!("could not see what is there of `{}`", failed.id),

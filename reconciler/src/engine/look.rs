@@ -60,7 +60,7 @@ pub(crate) async fn observe(
     subjects: Vec<Subject>,
     known: &Observations,
 ) -> Seen {
-    let slots = Arc::new(Semaphore::new(limits.parallelism.max(1)));
+    let mut slots = Slots::new(limits);
     let mut queue = Queue::new(subjects, known);
     let mut seen = Seen {
         observed: known.clone(),
@@ -73,7 +73,7 @@ pub(crate) async fn observe(
         }
         for (kind, group) in queue.take_ready(&seen.observed) {
             match catalog.provider(&kind) {
-                Some(provider) => launch(provider, group, limits, &slots, &mut in_flight),
+                Some(provider) => launch(provider, group, limits, &slots.of(&kind), &mut in_flight),
                 None => {
                     for (id, _) in group {
                         queue.answered(&id);
@@ -100,6 +100,30 @@ pub(crate) async fn observe(
     }
     seen.observed.retain(|id, _| !known.contains_key(id));
     seen
+}
+
+/// Slots for looks: as many for each kind where rates are kept, so that those that wait for a slow one keep nobody else from
+/// looking; else for all together.
+struct Slots {
+    of_each: bool,
+    many: usize,
+    shared: BTreeMap<Option<Kind>, Arc<Semaphore>>,
+}
+
+impl Slots {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            of_each: limits.steps_of_a_kind.is_some(),
+            many: limits.steps().max(1),
+            shared: BTreeMap::new(),
+        }
+    }
+
+    fn of(&mut self, kind: &Kind) -> Arc<Semaphore> {
+        let whose = self.of_each.then(|| kind.clone());
+        let slots = self.shared.entry(whose);
+        Arc::clone(slots.or_insert_with(|| Arc::new(Semaphore::new(self.many))))
+    }
 }
 
 /// What is still to be looked at, and what each waits for.

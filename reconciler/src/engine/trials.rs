@@ -4,18 +4,23 @@
 //! A failing case prints its name; `GRAIL_CASE=<part of the name>` runs only the cases that contain it.
 
 mod app;
+mod beside;
 mod corpus;
 mod crashes;
 mod ends;
 mod faults;
 mod foreign;
+mod graphs;
 mod ground;
 mod keeping;
 mod lifecycle;
+mod makespan;
 mod oracle;
+mod parts;
 mod refusals;
 mod strangers;
 mod tally;
+mod telling;
 mod timing;
 mod unsound;
 mod verifying;

@@ -57,7 +57,7 @@ pub(super) fn retire(
         }
         match still_there(inputs, ownership, id, record) {
             None => drop(retired.forgotten.insert(id.clone())),
-            Some(_) if inputs.rules.rules(&id.kind).is_none() => drop(unknown.insert(id.clone())),
+            Some(_) if is_beyond_us(inputs, id) => drop(unknown.insert(id.clone())),
             Some(have) => {
                 let key = (id.clone(), have.handle.clone());
                 retired
@@ -110,6 +110,11 @@ fn going(inputs: &Inputs<'_>, id: &ResourceId, have: Remote, record: &Record, wh
     }
 }
 
+/// A kind that this grail does not know cannot be deleted. Who forces it goes on without: the sweep then tells what is left.
+fn is_beyond_us(inputs: &Inputs<'_>, id: &ResourceId) -> bool {
+    inputs.rules.rules(&id.kind).is_none() && !inputs.consent.force
+}
+
 fn is_exact(inputs: &Inputs<'_>, id: &ResourceId) -> bool {
     let rules = inputs.rules.rules(&id.kind);
     rules.is_some_and(|rules| rules.undelete() == Undelete::Exact)
@@ -146,7 +151,7 @@ fn left_over(
         if ownership.is_wanted(&doomed.id.kind, &doomed.handle) {
             continue;
         }
-        if inputs.rules.rules(&doomed.id.kind).is_none() {
+        if is_beyond_us(inputs, &doomed.id) {
             unknown.insert(doomed.id.clone());
             continue;
         }
@@ -175,17 +180,21 @@ fn left_over(
 
 /// Moves to the sweep what things in the sweep stand on.
 fn hold_back(inputs: &Inputs<'_>, retired: &mut Retired) {
-    let all = inputs.desired.resources.is_empty();
-    let mut standing: Vec<ResourceId> = Vec::new();
-    for going in retired.going.values_mut() {
-        going.sweep |= all;
-        if going.sweep {
-            standing.extend(going.depends_on.iter().cloned());
-        }
+    if inputs.desired.resources.is_empty() {
+        retired.going.values_mut().for_each(|going| going.sweep = true);
+        return;
     }
+    let swept = retired.going.values().filter(|going| going.sweep);
+    let mut standing: Vec<ResourceId> = swept.flat_map(|going| going.depends_on.iter().cloned()).collect();
+    let mut held = BTreeSet::new();
     while let Some(id) = standing.pop() {
-        for ((other, _), going) in &mut retired.going {
-            if *other == id && !going.sweep {
+        if !held.insert(id.clone()) {
+            continue;
+        }
+        let first = (id.clone(), Handle(String::new()));
+        let namesakes = retired.going.range_mut(first..);
+        for (_, going) in namesakes.take_while(|((other, _), _)| *other == id) {
+            if !going.sweep {
                 going.sweep = true;
                 standing.extend(going.depends_on.iter().cloned());
             }

@@ -32,6 +32,7 @@ mod domains;
 mod event_sources;
 mod functions;
 mod layers;
+mod memory;
 mod notifications;
 mod rest_apis;
 mod websockets;
@@ -47,7 +48,7 @@ use super::refusal::Answer;
 use super::upstream::{Asked, Upstream};
 
 /// What the proxy remembers on behalf of one moto server.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct MotoGaps {
     rest_apis: rest_apis::RestApis,
     deployments: deployments::Deployments,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use grail_state::journal::Doomed;
-use grail_state::{Entry, Handle, Keep, Kind};
+use grail_state::{Entry, Handle, Keep, Kind, ResourceId};
 
-use super::job::{Job, Lanes, Stage};
+use super::job::{Job, Lanes, Pools, Stage};
 use super::prepare::{Prepared, record_of};
 use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::Refusal;
@@ -24,7 +24,7 @@ impl Machine {
             .enumerate()
             .map(|(index, step)| (step.id, index))
             .collect();
-        let mut lanes = Lanes::default();
+        let (mut lanes, mut pools) = (Lanes::default(), Pools::default());
         let mut nodes = Vec::new();
         let mut jobs = Vec::new();
         for (index, step) in plan.build.iter().enumerate() {
@@ -42,13 +42,14 @@ impl Machine {
                 after: after.into_iter().collect(),
                 cost: self.limits.weights.get(&step.resource.kind).copied().unwrap_or(1),
                 lane,
+                pool: pools.number(&self.limits, &step.resource.kind),
             });
             let mut job = Job::new(step.resource.clone());
             job.index = index;
             job.step = Some(step.id);
             jobs.push(job);
         }
-        let Some(frontier) = Frontier::new(&nodes, self.limits.parallelism) else {
+        let Some(frontier) = Frontier::new(&nodes, self.limits.steps()) else {
             self.halted = Some("the steps of the plan wait for each other".to_owned());
             return;
         };
@@ -83,6 +84,7 @@ impl Machine {
                     ticket: Ticket { run, job },
                     id: step.resource.clone(),
                     have: have.clone(),
+                    urgency: self.frontier.urgency(job),
                 });
             }
         }
@@ -224,9 +226,17 @@ impl Machine {
         notes.retain(|id, note| self.txn.records().get(id) != note.as_ref());
         let alive = self.wanted_things(plan);
         let postponed = plan.build.iter().filter(|step| self.postponed.contains(&step.id));
-        let sweep = postponed
-            .chain(&plan.sweep)
-            .filter_map(doomed_by)
+        let steps: Vec<_> = postponed.chain(&plan.sweep).collect();
+        let mut later: BTreeMap<StepId, Vec<&ResourceId>> = BTreeMap::new();
+        for step in &steps {
+            for first in &step.after {
+                later.entry(*first).or_default().push(&step.resource);
+            }
+        }
+        let later = |step: &Step| later.get(&step.id).into_iter().flatten().copied();
+        let sweep = steps
+            .iter()
+            .filter_map(|step| doomed_by(step, later(step)))
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
         self.stage = Stage::Commit;
@@ -279,14 +289,17 @@ impl Machine {
     }
 }
 
-fn doomed_by(step: &Step) -> Option<Doomed> {
+/// What a deletion after the commit is to delete. What the plan sweeps `later` counts as what it stands on: of what Chalice
+/// has recorded, nothing but the order is known.
+fn doomed_by<'a>(step: &'a Step, later: impl Iterator<Item = &'a ResourceId>) -> Option<Doomed> {
     let have = step.have.as_ref()?;
+    let later = later.filter(|id| **id != step.resource);
     Some(Doomed {
         id: step.resource.clone(),
         handle: have.handle.clone(),
         spec: have.spec.clone(),
         outputs: have.outputs.clone(),
-        depends_on: step.depends_on.clone(),
+        depends_on: step.depends_on.iter().chain(later).cloned().collect(),
         rank: step.rank,
         proof: have.proof.clone(),
     })

@@ -7,6 +7,7 @@ use grail_providers::fake::Fault;
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
 use grail_state::store::{LockError, Wait};
+use grail_state::txn::Txn;
 use grail_state::{Digest, Record, ResourceId};
 
 use super::app::App;
@@ -151,11 +152,11 @@ async fn a_preview_writes_nothing_and_what_was_approved_is_what_is_done() {
                 &mixed().desired(),
                 &consent,
                 OnFailure::Rollback,
-                Some(&plan.digest),
+                Some(&mut plan.clone()),
                 &mut ports,
             )
             .await;
-        assert!(matches!(refused, Err(EngineError::PlanChanged)), "{refused:?}");
+        assert!(matches!(refused, Err(EngineError::PlanChanged(_))), "{refused:?}");
     }
     let mut session = engine.open(holder(), Wait::No).await.unwrap();
     let outcome = session
@@ -163,7 +164,7 @@ async fn a_preview_writes_nothing_and_what_was_approved_is_what_is_done() {
             &desired,
             &consent,
             OnFailure::Rollback,
-            Some(&plan.digest),
+            Some(&mut plan.clone()),
             &mut ports,
         )
         .await
@@ -232,16 +233,15 @@ struct Reluctant {
 }
 
 impl RecordSink for Reluctant {
-    fn write(
-        &mut self,
-        existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+        let existing = txn.existing();
         if self.left == 0 {
             return Err("no space left".into());
         }
         self.left -= 1;
-        self.seen.push(existing.clone());
-        Ok(Some(Digest::of(format!("{:?}", existing.keys()).as_bytes())))
+        let digest = Digest::of(format!("{:?}", existing.keys()).as_bytes());
+        self.seen.push(existing);
+        Ok(Some(digest))
     }
 }
 

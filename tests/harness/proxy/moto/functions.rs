@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use hyper::Method;
@@ -13,18 +12,19 @@ use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
 use super::code::{self, Code};
+use super::memory::Memory;
 use super::rewritten;
 
 /// What updates may carry and moto keeps from creations alone.
 const FORGOTTEN: [&str; 2] = ["TracingConfig", "Architectures"];
 
 /// What the proxy remembers of functions.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Functions {
     /// By function name, then by field.
-    updated: Mutex<BTreeMap<String, BTreeMap<&'static str, Value>>>,
+    updated: Memory<BTreeMap<String, BTreeMap<&'static str, Value>>>,
     /// Functions that may not run at all: their reserved concurrency is 0.
-    stopped: Mutex<BTreeSet<String>>,
+    stopped: Memory<BTreeSet<String>>,
 }
 
 impl Functions {

@@ -10,6 +10,7 @@
 
 mod bucket;
 mod debt;
+mod request;
 mod table;
 
 use std::cmp::Reverse;
@@ -23,9 +24,14 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::bucket::{Bucket, Rate};
+#[cfg(feature = "fake")]
+pub(crate) use self::bucket::Bucket;
+#[cfg(not(feature = "fake"))]
+use self::bucket::Bucket;
+pub use self::bucket::Rate;
 use self::debt::Debts;
-use super::connector::{Answered, NotSent, Operation, Pace};
+pub use self::request::{Access, Answered, NotSent, Operation, Pace};
+pub use self::table::buckets;
 use crate::port::urgency;
 
 /// The rates of one account in one region.
@@ -53,7 +59,7 @@ struct State {
     /// Who waits for which bucket: the most urgent first, then the first that came.
     waiting: BTreeMap<String, BTreeSet<Place>>,
     arrivals: u64,
-    /// Nothing is let go any more, and why.
+    /// Nothing waits any more, and why.
     stopped: Option<String>,
 }
 
@@ -98,7 +104,8 @@ impl Pacer {
         });
     }
 
-    /// Lets nothing go any more: what still waits is answered "not sent".
+    /// Lets nothing wait any more: what would have to is answered "not sent". What can go at once still goes, so that calls
+    /// that are under way (of several requests, or looking until their resource is usable) end as well as they can.
     pub fn stop(&self, why: &str) {
         self.state().stopped = Some(why.to_owned());
         self.0.changed.notify_waiters();
@@ -133,17 +140,16 @@ impl Pacer {
     fn try_pass(&self, queued: &Queued, rate: Rate) -> Result<Turn, NotSent> {
         let now = self.now();
         let mut state = self.state();
-        if let Some(why) = &state.stopped {
-            return Err(NotSent::HeldBack(why.clone()));
-        }
+        let stopped = state.stopped.clone();
+        let or_not_at_all = |turn| stopped.map_or(Ok(turn), |why| Err(NotSent::HeldBack(why)));
         let first = state.waiting.get(&queued.name).and_then(BTreeSet::first);
         if first != Some(&queued.place) {
-            return Ok(Turn::Behind);
+            return or_not_at_all(Turn::Behind);
         }
         let bucket = state.bucket(&queued.name, rate);
         let wait = bucket.wait(now);
         if !wait.is_zero() {
-            return Ok(Turn::Wait(wait));
+            return or_not_at_all(Turn::Wait(wait));
         }
         bucket.take(now);
         let debt = bucket.debt(now);
