@@ -167,6 +167,16 @@ impl Proxy {
         self.shared.faults.add(on, fault)
     }
 
+    /// Strikes the calls that `on` takes with one fault after the other, and then no more.
+    pub fn inject_in_turn(&self, on: On, faults: &[Fault]) -> Injected {
+        self.shared.faults.add_in_turn(on, faults)
+    }
+
+    /// From the `from`th call that `on` takes, strikes every call of whatever kind with `fault`.
+    pub fn inject_after(&self, on: On, from: usize, fault: Fault) -> Injected {
+        self.shared.faults.add_after(on, from, fault)
+    }
+
     /// Lets somebody else act right before each call that is recorded. From now on one call is answered after the other:
     /// what `visit` does lies between two of them. It finds the account at [`Proxy::quiet_endpoint`].
     pub fn beside(&self, visit: impl FnMut(&Call) + Send + 'static) {
@@ -176,16 +186,6 @@ impl Proxy {
     /// Nobody else acts any more.
     pub fn alone(&self) {
         *lock(&self.shared.beside) = None;
-    }
-
-    /// Strikes the calls that `on` takes with one fault after the other, and then no more.
-    pub fn inject_in_turn(&self, on: On, faults: &[Fault]) -> Injected {
-        self.shared.faults.add_in_turn(on, faults)
-    }
-
-    /// From the `from`th call that `on` takes, strikes every call of whatever kind with `fault`.
-    pub fn inject_after(&self, on: On, from: usize, fault: Fault) -> Injected {
-        self.shared.faults.add_after(on, from, fault)
     }
 
     /// Forgets every rule.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use grail_tests::python::repository;
 use grail_tests::sources::{self, Source};
 
 /// Code that must not see the outside: it gives the same answer to the same question, always.
@@ -350,4 +351,41 @@ fn every_test_that_a_promise_names_is_there() {
         .map(|name| format!("`{name}` is in no file"))
         .collect();
     assert_none("the table of promises names what is not there", &missing);
+}
+
+/// The table of Chalice's defects names a test for each, and each is there: a function, or a module of scenarios.
+#[test]
+fn every_defect_in_the_table_names_its_test() {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("| Chalice | Here | Shown by (test) |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let sources = sources::all();
+    let is_there = |name: &str| {
+        let parts: Vec<&str> = name.split("::").collect();
+        let (last, above) = parts.split_last().unwrap();
+        sources.iter().any(|source| {
+            let inside = above.iter().all(|part| source.path.contains(part));
+            inside
+                && (source.text.contains(&format!("fn {last}("))
+                    || source.text.contains(&format!("mod {last};")))
+        })
+    };
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let shown = row.trim_end_matches(['|', ' ']).rsplit_once('|').unwrap().1;
+        let names: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            missing.push(format!("no test: {row}"));
+        }
+        missing.extend(
+            names
+                .iter()
+                .filter(|name| !is_there(name))
+                .map(|name| format!("{name}: {row}")),
+        );
+    }
+    assert!(count > 40, "only {count} defects were read");
+    assert_none("the table of defects names what is not there", &missing);
 }
