@@ -18,6 +18,8 @@
 //! difference here.
 
 mod pattern;
+#[cfg(test)]
+mod properties;
 mod reading;
 pub mod schedule;
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //! statement before it removes the old one.
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

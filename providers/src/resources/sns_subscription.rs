@@ -12,6 +12,8 @@
 //! A subscription that its owner has not confirmed counts as there. What the project calls the topic is not to be had from
 //! SNS and stands in the outputs alone, so a change of it makes no call.
 
+#[cfg(test)]
+mod properties;
 mod sought;
 #[cfg(test)]
 mod tests;
@@ -136,11 +138,12 @@ impl SnsSubscription {
     async fn by_pair(&self, topic_arn: &str, function: &str) -> Result<Option<There>, Failure> {
         let mut next = None;
         loop {
-            let page = self.page(topic_arn, next).await?;
-            if let Some(found) = page.there.into_iter().find(|one| one.function == function) {
+            let page = self.page(topic_arn, next.take()).await?;
+            let following = page.next.clone();
+            if let Some(found) = page.of(function) {
                 return Ok(Some(found));
             }
-            match page.next {
+            match following {
                 Some(token) => next = Some(token),
                 None => return Ok(None),
             }

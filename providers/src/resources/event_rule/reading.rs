@@ -78,7 +78,7 @@ pub(super) fn our_target(targets: &[Target]) -> Option<&str> {
 }
 
 /// The targets of others, in words.
-fn other_targets(targets: &[Target]) -> Vec<String> {
+pub(super) fn other_targets(targets: &[Target]) -> Vec<String> {
     let others = targets.iter().filter(|target| target.id != TARGET);
     others
         .map(|target| format!("target {} ({})", target.id, target.arn))

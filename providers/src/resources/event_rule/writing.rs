@@ -118,12 +118,12 @@ impl EventRule {
             return Ok(());
         };
         let known = request.spec.get("function").and_then(Value::as_str);
-        let ours = our_target(&targets).filter(|target| known.is_none_or(|known| known == *target));
+        let (target, rule) = taken(&targets, known);
         let mut requests = Sequence::default();
-        if ours.is_some() {
+        if target {
             requests.step(self.remove_target(name).await)?;
         }
-        if targets.len() > usize::from(ours.is_some()) {
+        if !rule {
             return Ok(());
         }
         requests.step(self.delete_rule(name).await)
@@ -137,6 +137,13 @@ impl EventRule {
             Err(error) => Err(unmanaged("events:DeleteRule", error)),
         }
     }
+}
+
+/// What a deletion takes of a rule with these targets: whether our target, and whether the rule. `known` is the function that
+/// we know as our target; one that somebody has pointed elsewhere is theirs.
+pub(super) fn taken(targets: &[Target], known: Option<&str>) -> (bool, bool) {
+    let ours = our_target(targets).is_some_and(|target| known.is_none_or(|known| known == target));
+    (ours, targets.len() == usize::from(ours))
 }
 
 /// True if EventBridge keeps a rule because of its targets.

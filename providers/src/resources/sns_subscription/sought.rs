@@ -44,6 +44,13 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
+impl Page {
+    /// The subscription of `function` on this page.
+    pub(super) fn of(self, function: &str) -> Option<There> {
+        self.there.into_iter().find(|one| one.function == function)
+    }
+}
+
 /// What a look is for, as far as it is known.
 pub(super) struct Sought {
     /// The subscription.
