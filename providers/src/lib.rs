@@ -18,4 +18,6 @@ pub mod contract;
 #[cfg(feature = "fake")]
 pub mod fake;
 #[cfg(feature = "aws")]
+pub mod privileges;
+#[cfg(feature = "aws")]
 pub mod resources;

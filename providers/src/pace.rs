@@ -57,7 +57,7 @@ struct State {
     /// Who waits for which bucket: the most urgent first, then the first that came.
     waiting: BTreeMap<String, BTreeMap<Place, Arc<Notify>>>,
     arrivals: u64,
-    /// Nothing is let go any more, and why.
+    /// Nothing waits any more, and why.
     stopped: Option<String>,
 }
 
@@ -101,7 +101,8 @@ impl Pacer {
         });
     }
 
-    /// Lets nothing go any more: what still waits is answered "not sent".
+    /// Lets nothing wait any more: what would have to is answered "not sent". What can go at once still goes, so that calls
+    /// that are under way (of several requests, or looking until their resource is usable) end as well as they can.
     pub fn stop(&self, why: &str) {
         let mut state = self.state();
         state.stopped = Some(why.to_owned());
@@ -136,20 +137,17 @@ impl Pacer {
     fn try_pass(&self, queued: &Queued, rate: Rate) -> Result<Turn, NotSent> {
         let now = self.now();
         let mut state = self.state();
-        if let Some(why) = &state.stopped {
-            return Err(NotSent::HeldBack(why.clone()));
-        }
-        let first = state
-            .waiting
-            .get(&queued.name)
-            .and_then(BTreeMap::first_key_value);
+        let stopped = state.stopped.clone();
+        let or_not_at_all = |turn| stopped.map_or(Ok(turn), |why| Err(NotSent::HeldBack(why)));
+        let waiting = state.waiting.get(&queued.name);
+        let first = waiting.and_then(BTreeMap::first_key_value);
         if first.map(|(place, _)| place) != Some(&queued.place) {
-            return Ok(Turn::Behind);
+            return or_not_at_all(Turn::Behind);
         }
         let bucket = state.bucket(&queued.name, rate);
         let wait = bucket.wait(now);
         if !wait.is_zero() {
-            return Ok(Turn::Wait(wait));
+            return or_not_at_all(Turn::Wait(wait));
         }
         bucket.take(now);
         let debt = bucket.debt(now);

@@ -32,6 +32,9 @@ pub enum Entry {
         goal: Digest,
         /// What was asked for (`deploy`, `delete`, `rollback`), for people.
         command: String,
+        /// Who asked, for people. Older journals do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// When, by this machine's clock.
         at: Timestamp,
     },

@@ -72,6 +72,17 @@ pub struct Open {
     pub failed: Option<String>,
 }
 
+/// The beginning of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The command.
+    pub command: String,
+    /// Who ran it, where the journal says so.
+    pub by: Option<String>,
+    /// When, by their clock.
+    pub at: Timestamp,
+}
+
 /// How far the way back of one resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Back {
@@ -151,7 +162,7 @@ pub struct Txn {
     /// Things go in about this order: taking one out near the front is cheap.
     doomed: VecDeque<Doomed>,
     touched: BTreeMap<ResourceId, Touched>,
-    command: Option<String>,
+    begun: Option<Begun>,
     cause: Option<String>,
     sign_of_life: Option<Timestamp>,
     entries: usize,
@@ -178,7 +189,7 @@ impl Txn {
             doomed: base.doomed.iter().cloned().collect(),
             snapshot: base,
             touched: BTreeMap::new(),
-            command: None,
+            begun: None,
             cause: None,
             sign_of_life: None,
             entries: 0,
@@ -211,12 +222,12 @@ impl Txn {
         &self.touched
     }
 
-    /// The command that began the last pass.
-    pub fn command(&self) -> Option<&str> {
-        self.command.as_deref()
+    /// How the last pass began; `None` if none has since the last commit.
+    pub fn begun(&self) -> Option<&Begun> {
+        self.begun.as_ref()
     }
 
-    /// Why the way back began.
+    /// Why the way back began; before that, what the last pass failed at.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }

@@ -150,9 +150,8 @@ fn the_record_of_an_old_chalice_is_taken_over() {
 fn entries_of_other_kinds_are_kept_as_they_are() {
     const STRANGE: &str = r#"    {
       "name": "chat",
-      "resource_type": "websocket_api",
-      "websocket_api_url": "wss://abc.execute-api.us-east-1.amazonaws.com/api/",
-      "websocket_api_id": "abc"
+      "resource_type": "state_machine",
+      "state_machine_arn": "arn:aws:states:us-east-1:123456789012:stateMachine:chat"
     },
 "#;
     let Deployed { ground, record, .. } = deployed();

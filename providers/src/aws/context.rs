@@ -90,6 +90,7 @@ pub struct Context {
     pub clients: Clients,
     /// The seam below them, for plain downloads.
     pub seam: Seam,
+    pacer: Pacer,
     /// The application and stage.
     pub stack: StackId,
     /// The account: twelve digits.
@@ -243,6 +244,7 @@ impl Context {
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,
+            pacer,
             seam,
             stack,
             account,
@@ -256,6 +258,11 @@ impl Context {
         })
     }
 
+    /// What keeps the rates. Without rates it lets everything go.
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
+    }
+
     /// The counter of requests.
     pub fn calls(&self) -> &Arc<Calls> {
         self.seam.calls()
@@ -263,14 +270,30 @@ impl Context {
 
     /// A context with everything given: for tests that answer for AWS. Works in account `123456789012`, `us-east-1`.
     pub fn given(seam: Seam, stack: StackId, artifacts: Arc<dyn Artifacts>) -> Self {
-        let config = SdkConfig::builder()
+        Self::without_asking(seam, stack, artifacts, None)
+    }
+
+    /// The same, where an emulator answers at `endpoint_url` for all services.
+    pub fn emulated(seam: Seam, stack: StackId, artifacts: Arc<dyn Artifacts>, endpoint_url: &str) -> Self {
+        Self::without_asking(seam, stack, artifacts, Some(endpoint_url))
+    }
+
+    fn without_asking(
+        seam: Seam,
+        stack: StackId,
+        artifacts: Arc<dyn Artifacts>,
+        endpoint_url: Option<&str>,
+    ) -> Self {
+        let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(made_up())
-            .http_client(seam.clone())
-            .build();
+            .http_client(seam.clone());
+        config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned));
+        let config = config.build();
         Self {
             clients: Clients::new(&config),
+            pacer: Pacer::default(),
             seam,
             stack,
             account: "123456789012".to_owned(),

@@ -196,7 +196,7 @@ fn await_role(failed: Failure) -> Failure {
     Failure {
         effect: failed.effect,
         unanswered: failed.unanswered,
-        ..Failure::awaiting(failed.source, std::time::Duration::from_millis(500), "the role to become visible")
+        ..Failure::awaiting(failed.source, std::time::Duration::from_millis(250), "the role to become visible")
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use grail_providers::aws::ContextError;
-use grail_state::chalice::{OtherHome, ReadError};
+use grail_state::chalice::{OtherApp, OtherHome, ReadError};
 use grail_state::seal::KeyError;
 use grail_state::store::{LockError, StoreError};
 
@@ -138,6 +138,11 @@ refuses! {
     LocalError => LocalError::hint,
     PackageError => PackageError::hint,
     PythonError => PythonError::hint,
+    OtherApp => |_| Some(
+        "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was renamed, give \
+         it back its old `app_name`, `grail delete`, and rename it then; nothing was changed"
+            .to_owned(),
+    ),
     OtherHome => |_| Some("name the right `--profile` and `--region`, or another `--stage`; nothing was changed".to_owned()),
 }
 
@@ -179,6 +184,10 @@ impl From<StoreError> for Refusal {
             StoreError::Io { .. } => {
                 Some("check that the folder exists, can be written, and that the disk is not full")
             }
+            StoreError::OtherStack { .. } => Some(
+                "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was \
+                 renamed, give it back its old `app_name`, `grail delete`, and rename it then",
+            ),
             StoreError::TooNew { .. } => Some("use the newer grail that wrote it"),
             _ => None,
         };

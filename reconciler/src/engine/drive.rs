@@ -62,17 +62,33 @@ pub(crate) async fn run(
                     *next += entries.len() as Seq;
                     inbox.push(Box::pin(append(outside, seq, entries)));
                 }
-                Output::Secure { ticket, id, have } => {
+                Output::Secure {
+                    ticket,
+                    id,
+                    have,
+                    urgency,
+                } => {
                     let secured = secure(outside, Arc::clone(&readers), ticket, id, have);
-                    inbox.push(Box::pin(urgency::with(machine.urgency(ticket), secured)));
+                    inbox.push(Box::pin(urgency::with(urgency, secured)));
                 }
-                Output::Call { ticket, id, call } => {
-                    let made = make(outside, ticket, id, call);
-                    inbox.push(Box::pin(urgency::with(machine.urgency(ticket), made)));
+                Output::Call {
+                    ticket,
+                    id,
+                    call,
+                    urgency,
+                } => {
+                    inbox.push(Box::pin(urgency::with(urgency, make(outside, ticket, id, call))));
                 }
-                Output::Look { ticket, id, look } => {
-                    let seen = look_at(outside, ticket, id, look);
-                    inbox.push(Box::pin(urgency::with(machine.urgency(ticket), seen)));
+                Output::Look {
+                    ticket,
+                    id,
+                    look,
+                    urgency,
+                } => {
+                    inbox.push(Box::pin(urgency::with(
+                        urgency,
+                        look_at(outside, ticket, id, look),
+                    )));
                 }
                 Output::Project => unshown = true,
                 Output::Emit(event) => ports.events.emit(&event),

@@ -197,18 +197,10 @@ impl Frontier {
         self.unfinished == 0
     }
 
-    /// What a step costs, and the longest chain that waits for it.
-    pub fn remaining(&self, step: usize) -> u64 {
+    /// How urgent a step is: what it costs, and the longest chain that waits for it. In each rate bucket the most urgent request
+    /// goes first.
+    pub fn urgency(&self, step: usize) -> u64 {
         self.chain.get(step).copied().unwrap_or(0)
-    }
-
-    /// The steps that were never launched.
-    pub fn unlaunched(&self) -> impl Iterator<Item = usize> + '_ {
-        self.states
-            .iter()
-            .enumerate()
-            .filter(|(_, state)| matches!(state, State::Blocked | State::Ready))
-            .map(|(step, _)| step)
     }
 
     fn make_ready(&mut self, step: usize) {
@@ -243,7 +235,7 @@ impl Frontier {
     }
 
     fn rank(&self, step: usize) -> Rank {
-        (Reverse(self.remaining(step)), step)
+        (Reverse(self.urgency(step)), step)
     }
 }
 

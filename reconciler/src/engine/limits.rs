@@ -23,6 +23,9 @@ pub struct Limits {
     pub looks: u32,
     /// How many refusals in a row one resource may meet on the way back before it counts as stuck.
     pub refusals_back: u32,
+    /// The longest pause between two looks at something that is not ready yet. The first comes after what the answer asked for
+    /// (0.25 s for a fresh role).
+    pub probe: Duration,
     /// How long a step may wait for something that is not ready yet (the worst case of a fresh role, `field-notes.md` 1).
     pub propagation: Duration,
     /// How long after its sending a request without an answer may still arrive: the longest deadline, half a minute for a
@@ -48,6 +51,7 @@ impl Default for Limits {
             attempts: 8,
             looks: 8,
             refusals_back: 5,
+            probe: Duration::from_secs(4),
             propagation: Duration::from_secs(15 * 60),
             late: Duration::from_secs(32),
             grace: Duration::from_secs(1),
@@ -85,6 +89,12 @@ impl Limits {
             grace: Duration::ZERO,
             ..Self::default()
         }
+    }
+
+    /// The pause before look number `looks + 1` at something that is not ready yet: what was asked for, then ever longer.
+    pub fn probe_after(&self, looks: u32, asked: Duration) -> Duration {
+        let grown = asked.mul_f64(1.5_f64.powi(i32::try_from(looks.min(32)).unwrap_or(32)));
+        grown.min(self.probe.max(asked))
     }
 
     /// The pause before try number `failed + 1`, at least what the answer asked for.

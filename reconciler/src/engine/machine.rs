@@ -47,6 +47,7 @@ pub struct Machine {
     unseal: Arc<dyn Unseal>,
     limits: Limits,
     keep_on_failure: bool,
+    by: String,
     nonce: String,
     epoch: Timestamp,
     now: Time,
@@ -95,6 +96,7 @@ impl Machine {
             unseal: setup.unseal,
             limits: setup.limits,
             keep_on_failure: setup.keep_on_failure,
+            by: setup.by,
             nonce: setup.nonce,
             epoch: setup.epoch,
             now: Time::ZERO,
@@ -128,15 +130,6 @@ impl Machine {
     /// The transaction, when the machine has done its work.
     pub fn into_txn(self) -> Txn {
         self.txn
-    }
-
-    /// How urgent a call is: what stands behind it on the longest chain of steps that wait for it.
-    pub fn urgency(&self, ticket: Ticket) -> u64 {
-        if ticket.run == self.run {
-            self.frontier.remaining(ticket.job)
-        } else {
-            0
-        }
     }
 
     /// When [`Input::Tick`] is due.
@@ -173,6 +166,9 @@ impl Machine {
             Input::Seen { ticket, result } => self.seen(ticket, result, out),
             Input::Tick => {}
             Input::Stop { why } => {
+                if self.in_flight > 0 {
+                    out.push(Output::Emit(stopping(&why, &self.limits)));
+                }
                 self.halted.get_or_insert(why);
             }
             Input::Broken { why } => {
@@ -190,6 +186,7 @@ impl Machine {
                 let begin = Entry::Begin {
                     goal: plan.digest.clone(),
                     command,
+                    by: Some(self.by.clone()),
                     at: self.wall(),
                 };
                 self.note(begin, Then::Nothing);
@@ -242,7 +239,8 @@ impl Machine {
     fn launch(&mut self, job: usize, out: &mut Vec<Output>) {
         match self.stage {
             Stage::Build => self.launch_build(job, out),
-            Stage::Sweep | Stage::Restore => self.act(job, out),
+            Stage::Sweep => self.launch_sweep(job, out),
+            Stage::Restore => self.act(job, out),
             Stage::Abort | Stage::Commit | Stage::Over => {}
         }
     }
@@ -276,14 +274,25 @@ impl Machine {
         };
         let id = entry.id.clone();
         let ticket = Ticket { run: self.run, job };
+        let urgency = self.frontier.urgency(job);
         match step {
             Move::Call(call) => {
                 self.in_flight += 1;
-                out.push(Output::Call { ticket, id, call });
+                out.push(Output::Call {
+                    ticket,
+                    id,
+                    call,
+                    urgency,
+                });
             }
             Move::Look(look) => {
                 self.in_flight += 1;
-                out.push(Output::Look { ticket, id, look });
+                out.push(Output::Look {
+                    ticket,
+                    id,
+                    look,
+                    urgency,
+                });
             }
             Move::Wait { until, why } => {
                 self.waking.insert((until, job));
@@ -461,6 +470,17 @@ impl Machine {
     fn wall(&self) -> Timestamp {
         let since = SignedDuration::try_from(self.now).unwrap_or(SignedDuration::MAX);
         self.epoch.checked_add(since).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn stopping(why: &str, limits: &Limits) -> Event {
+    let seconds = limits.stop.as_secs();
+    Event::Said {
+        code: "stopping".to_owned(),
+        text: format!(
+            "{why}: nothing more is started; what is in flight is awaited, for {seconds} s at most (ask again to stop at once)"
+        ),
+        warning: false,
     }
 }
 

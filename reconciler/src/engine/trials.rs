@@ -4,6 +4,7 @@
 //! A failing case prints its name; `GRAIL_CASE=<part of the name>` runs only the cases that contain it.
 
 mod app;
+mod beside;
 mod corpus;
 mod crashes;
 mod ends;
@@ -15,9 +16,11 @@ mod keeping;
 mod lifecycle;
 mod makespan;
 mod oracle;
+mod parts;
 mod refusals;
 mod strangers;
 mod tally;
+mod telling;
 mod timing;
 mod unsound;
 mod verifying;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Back, Open, Phase, Touched, Txn};
+use super::{Back, Begun, Open, Phase, Touched, Txn};
 use crate::id::{Handle, ResourceId};
 use crate::journal::{Doomed, Entry, PreImage};
 use crate::record::Record;
@@ -10,7 +10,11 @@ use crate::record::Record;
 impl Txn {
     pub(super) fn fold(&mut self, entry: &Entry) -> Result<(), String> {
         match entry {
-            Entry::Begin { command, .. } => self.begin(command),
+            Entry::Begin { command, by, at, .. } => self.begin(Begun {
+                command: command.clone(),
+                by: by.clone(),
+                at: *at,
+            }),
             Entry::Intent { .. } => self.intend(entry),
             Entry::Done { id, record, .. } => self.done(id, record),
             Entry::Gone { id, .. } => self.gone(id),
@@ -24,7 +28,7 @@ impl Txn {
         .map(|()| self.sign_of_life = self.sign_of_life.max(entry.at()))
     }
 
-    fn begin(&mut self, command: &str) -> Result<(), String> {
+    fn begin(&mut self, begun: Begun) -> Result<(), String> {
         match self.phase {
             Phase::Idle | Phase::Building => {}
             other => return Err(format!("a pass cannot begin while {}", other.as_str())),
@@ -33,7 +37,8 @@ impl Txn {
             return Err(format!("a pass cannot begin before the write to {id} is settled"));
         }
         self.phase = Phase::Building;
-        self.command = Some(command.to_owned());
+        self.begun = Some(begun);
+        self.cause = None;
         Ok(())
     }
 
@@ -153,6 +158,7 @@ impl Txn {
                 if let Some(open) = &mut announced(&mut self.touched, id)?.open {
                     open.failed = Some(why.to_owned());
                 }
+                self.cause = Some(format!("{id}: {why}"));
                 Ok(())
             }
             Phase::Sweeping if self.doomed.iter().any(|doomed| doomed.id == *id) => Ok(()),

@@ -137,15 +137,27 @@ fn a_mapped_domain_that_nobody_records_is_taken_over() {
     after_a_failure(fixtures::DOMAINS, "prod", On::operation("CreateApi"), &left);
 }
 
-/// A version of a layer bears no mark of Chalice's, and a name alone is no proof: the one that nobody records is left as it is.
 #[test]
-fn a_layer_that_nobody_records_is_left_alone() {
+fn a_layer_that_a_function_of_ours_uses_is_taken_over() {
+    let left = [("layers", "post-dev-managed-layer")];
+    after_a_failure(
+        fixtures::LAYERED,
+        "dev",
+        On::operation("CreateFunction").nth(2),
+        &left,
+    );
+}
+
+/// A version of a layer bears no mark of Chalice's, and a name alone is no proof: the one that nothing of ours uses is left as
+/// it is.
+#[test]
+fn a_layer_that_nobody_records_or_uses_is_left_alone() {
     let stand = Stand::new(fixtures::LAYERED, "dev");
-    stand.fails_in_chalice(On::operation("CreateFunction").nth(2));
+    stand.fails_in_chalice(On::operation("CreateFunction").nth(1));
     let versions = || stand.world().exact()["layers"]["post-dev-managed-layer"]["versions"].clone();
     let left = versions();
     assert_eq!(left.as_array().map(Vec::len), Some(1), "{left:#}");
-    stand.writes_of(&["deploy"]);
+    stand.writes_of(&["deploy", "--adopt", "default-role"]);
     assert_eq!(
         (&versions()[0], versions().as_array().map(Vec::len)),
         (&left[0], Some(2))

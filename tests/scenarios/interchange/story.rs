@@ -330,7 +330,7 @@ pub(super) const EVERYTHING: Story = Story {
     settled: REST.settled,
     followed: REST.settled,
     edit: |project| project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(176)),
-    edited: &["UpdateFunctionConfiguration x23"],
+    edited: &["UpdateFunctionConfiguration x21"],
 };
 
 impl Story {

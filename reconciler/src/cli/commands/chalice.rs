@@ -36,6 +36,7 @@ pub async fn run(settings: &Settings, words: &[String], debug: bool) -> Result<E
             "url",
             "status",
             "rollback",
+            "history",
             "validate",
             "local-cloud",
         ]);

@@ -69,6 +69,8 @@ pub enum Output {
         id: ResourceId,
         /// What is there.
         have: Remote,
+        /// How urgent it is: the longer the chain of steps behind it, the more.
+        urgency: u64,
     },
     /// Make this call; then [`Input::Answered`].
     Call {
@@ -78,6 +80,8 @@ pub enum Output {
         id: ResourceId,
         /// The call.
         call: Call,
+        /// As for [`Output::Secure`].
+        urgency: u64,
     },
     /// Look here; then [`Input::Seen`].
     Look {
@@ -87,6 +91,8 @@ pub enum Output {
         id: ResourceId,
         /// Where.
         look: Look,
+        /// As for [`Output::Secure`].
+        urgency: u64,
     },
     /// What exists has changed: write Chalice's file.
     Project,
@@ -145,6 +151,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Leave the transaction open when a step fails, instead of turning around.
     pub keep_on_failure: bool,
+    /// Who asked for it, for people.
+    pub by: String,
     /// What makes the attempts of this pass different from those of every other.
     pub nonce: String,
     /// The wall clock at [`Time`] zero.

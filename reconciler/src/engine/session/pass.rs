@@ -6,6 +6,7 @@ use grail_providers::port::RuleBook;
 use grail_state::txn::{Phase, Txn};
 use grail_state::{Entry, Snapshot};
 
+use super::report::Chronicle;
 use super::{OnFailure, Session};
 use crate::engine::drive::{Opener, Outside, chain, run};
 use crate::engine::machine::{Course, Machine, Setup};
@@ -158,6 +159,7 @@ impl Session<'_> {
             unseal: Arc::new(Opener(Arc::clone(&engine.sealer))),
             limits: engine.limits.clone(),
             keep_on_failure: on_failure == OnFailure::Keep,
+            by: format!("{} on {}", lease.holder.who, lease.holder.host),
             nonce: format!("{}/{}/{}", lease.epoch, self.passes, engine.clock.wall()),
             epoch: engine.clock.epoch(),
             quiet: self.quiet,
@@ -170,15 +172,31 @@ impl Session<'_> {
             limits: &engine.limits,
             clock: &engine.clock,
         };
-        let outcome = run(&mut machine, &outside, &mut self.next, ports).await;
+        let mut chronicle = Chronicle::beside(&mut *ports.events);
+        let mut heard = Ports {
+            records: &mut *ports.records,
+            events: &mut chronicle,
+            stop: ports.stop.clone(),
+        };
+        let outcome = run(&mut machine, &outside, &mut self.next, &mut heard).await;
+        let changes = chronicle.into_changes();
         self.txn = machine.into_txn();
-        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
-            return Ok(outcome);
+        let outcome = self.concluded(outcome, ports).await;
+        if let Some(lease) = &self.lease {
+            self.remember(lease, &outcome, changes).await;
         }
-        let Some(next) = self.txn.finished(engine.clock.wall()) else {
-            return Ok(Outcome::Open {
+        Ok(outcome)
+    }
+
+    /// Ends the transaction where the pass came to an end of it.
+    async fn concluded(&mut self, outcome: Outcome, ports: &mut Ports<'_>) -> Outcome {
+        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
+            return outcome;
+        }
+        let Some(next) = self.txn.finished(self.engine.clock.wall()) else {
+            return Outcome::Open {
                 why: "the transaction is not complete".to_owned(),
-            });
+            };
         };
         let (before, committed) = (self.stored.clone(), self.txn.phase() == Phase::Sweeping);
         match self.close(next, ports).await {
@@ -186,10 +204,10 @@ impl Session<'_> {
                 if committed {
                     self.sweep_artifacts(&before, ports);
                 }
-                Ok(outcome)
+                outcome
             }
             // All is done and journalled: the next command closes it.
-            Err(error) => Ok(Outcome::Open { why: chain(&error) }),
+            Err(error) => Outcome::Open { why: chain(&error) },
         }
     }
 

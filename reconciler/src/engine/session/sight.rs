@@ -11,47 +11,43 @@ use crate::engine::EngineError;
 use crate::engine::look::{Observations, Seen, Subject, observe};
 
 impl Session<'_> {
-    /// Looks at everything that the state records. Needs no wish, so that it can run while the wish is still being found.
+    /// Looks at what the state records. Needs no wish, so that it can run while the wish is still being found. What another
+    /// tool recorded waits for it: where no form is known yet, only the wish says what of a thing (its tags) is ours.
     ///
     /// # Errors
     /// [`EngineError::TwoLive`]. What could not be seen is no error yet: `delete` does without.
     pub async fn observe_recorded(&mut self) -> Result<(), EngineError> {
+        if self.blind {
+            return Ok(());
+        }
         let records = self.recorded();
         let subjects = records
             .iter()
+            .filter(|(_, record)| !record.spec.is_null())
             .map(|(id, record)| self.subject(id, Some(record), None))
             .collect();
         self.look(subjects).await;
         self.observe_rivals().await
     }
 
-    /// Looks at what is wanted and was not looked at yet.
+    /// Looks at what is recorded or wanted and was not looked at yet.
     pub(super) async fn observe_wanted(&mut self, desired: &DesiredState) -> Result<(), EngineError> {
-        if self.observed.is_empty() && self.failures.is_empty() {
-            let records = self.recorded();
-            let wanted = |id: &ResourceId| desired.resources.get(id);
-            let mut subjects: Vec<_> = records
-                .iter()
-                .map(|(id, record)| self.subject(id, Some(record), wanted(id)))
-                .collect();
-            subjects.extend(
-                desired
-                    .resources
-                    .values()
-                    .filter(|wish| !records.contains_key(&wish.id))
-                    .map(|wish| self.subject(&wish.id, None, Some(wish))),
-            );
-            self.look(subjects).await;
-            return self.observe_rivals().await;
+        if self.blind {
+            return Ok(());
         }
+        let first = self.observed.is_empty() && self.failures.is_empty();
         let failed: BTreeSet<_> = self.failures.iter().map(|failed| failed.id.clone()).collect();
-        let missing = desired
-            .resources
-            .values()
-            .filter(|wish| !self.observed.contains_key(&wish.id) && !failed.contains(&wish.id))
-            .map(|wish| self.subject(&wish.id, None, Some(wish)))
+        let records = self.recorded();
+        let all: BTreeSet<_> = records.keys().chain(desired.resources.keys()).collect();
+        let missing = all
+            .into_iter()
+            .filter(|id| !self.observed.contains_key(*id) && !failed.contains(*id))
+            .map(|id| self.subject(id, records.get(id), desired.resources.get(id)))
             .collect();
         self.look(missing).await;
+        if first {
+            self.observe_rivals().await?;
+        }
         Ok(())
     }
 
@@ -66,7 +62,7 @@ impl Session<'_> {
     /// Where another tool names another thing than we do, looks at both. Where both exist, ours stands if theirs bears our
     /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
     /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
-    async fn observe_rivals(&mut self) -> Result<(), EngineError> {
+    pub(super) async fn observe_rivals(&mut self) -> Result<(), EngineError> {
         // Whether ours is alive is not known where the look at it failed: nothing may follow from that.
         let unseen: BTreeSet<_> = self.failures.iter().map(|failed| &failed.id).collect();
         let rivals: Vec<_> = self

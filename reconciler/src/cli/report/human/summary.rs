@@ -70,9 +70,13 @@ pub(super) fn of(outcome: &Outcome, facts: &Facts<'_>) -> String {
             )
         }
         Outcome::Open { why } => {
-            let next = next(
-                "run `grail deploy` to go on, or `grail rollback` to go back; `grail status` shows where it stands",
-            );
+            let next = next(&match command {
+                "deploy" => {
+                    "run `grail deploy` to go on, or `grail rollback` to go back; `grail status` shows where it stands"
+                        .to_owned()
+                }
+                other => format!("run `grail {other}` to go on; `grail status` shows where it stands"),
+            });
             format!(
                 "{} {}\n{next}",
                 paint.change("Stopped in the middle:"),

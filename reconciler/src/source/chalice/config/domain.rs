@@ -119,7 +119,38 @@ impl Check<'_> {
             });
         let entries = self.entries.iter();
         let entries = entries.filter_map(|(name, value)| self.entry(name, value));
-        missing.chain(entries).chain(self.tags()).collect()
+        missing
+            .chain(entries)
+            .chain(self.levels())
+            .chain(self.tags())
+            .collect()
+    }
+
+    /// A prefix of several parts needs a regional domain and TLS 1.2 (API Gateway, "API mappings with multiple levels").
+    fn levels(&self) -> Option<Problem> {
+        let domain = self.config.domain(self.key)?;
+        let regional =
+            self.key == names::WEBSOCKET_DOMAIN || self.config.api_gateway_endpoint_type() != "EDGE";
+        let why = if !domain.prefix.contains('/') {
+            return None;
+        } else if !regional {
+            "an edge-optimised domain"
+        } else if domain.tls_version != DEFAULT_TLS {
+            "a domain that takes older TLS than 1.2"
+        } else {
+            return None;
+        };
+        let told = format!(
+            "`url_prefix` of `{}` is `{}`: {why} takes no prefix of several parts",
+            self.key, domain.prefix
+        );
+        let hint = "use one part, or a domain that is `REGIONAL` (`api_gateway_endpoint_type`) with TLS_1_2";
+        let at = self.below(&["url_prefix"]);
+        Some(
+            Problem::error("config::domain", told)
+                .hint(hint)
+                .at(self.config.file.at(&at)),
+        )
     }
 
     fn entry(&self, name: &str, value: &Value) -> Option<Problem> {
