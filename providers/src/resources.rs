@@ -70,7 +70,7 @@ mod tests {
     /// id for ever. Beside it, whether the thing is found again by a name that others may take.
     #[test]
     fn deletions_are_held_by_class() {
-        let context = Arc::new(Canned::new([]).context());
+        let context = Canned::new([]).context();
         let catalog = catalog(context, Arc::new(Digester::new([0; 32])));
         let stands: BTreeMap<_, _> = catalog
             .iter()
