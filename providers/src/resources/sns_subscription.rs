@@ -9,6 +9,9 @@
 //! and subscribing again changes nothing. Chalice compares a topic's name with what the project says, which may be an ARN,
 //! and then subscribes at every deploy (`chalice-deployer.md` 3.7); here ARNs are compared.
 //!
+//! The subscription to a topic of another account may likewise be hidden from us although it is ours: then it counts as
+//! there, as recorded. Should it be gone, that is seen by nobody but the topic's owner.
+//!
 //! A subscription that its owner has not confirmed counts as there. What the project calls the topic is not to be had from
 //! SNS and stands in the outputs alone, so a change of it makes no call.
 
@@ -76,14 +79,24 @@ impl SnsSubscription {
         self.context.clients.sns.read()
     }
 
-    /// The subscription of this ARN, if it is one of a function.
-    async fn by_arn(&self, arn: &str) -> Result<Option<There>, Failure> {
+    /// True if `arn` is of our own account.
+    fn is_in_our_account(&self, arn: &str) -> bool {
+        Arn::parse(arn).is_some_and(|arn| arn.account == self.context.account)
+    }
+
+    /// The subscription of this ARN, if it is one of a function. One of another account that is not for us to look at is
+    /// there as `recorded`.
+    async fn by_arn(&self, arn: &str, recorded: Option<There>) -> Result<Option<There>, Failure> {
         let request = self
             .read()
             .get_subscription_attributes()
             .subscription_arn(arn)
             .customize();
         let answer = request.config_override(region_of(arn)).send().await;
+        let denied = matches!(&answer, Err(error) if verdict(error) == Verdict::Denied);
+        if denied && !self.is_in_our_account(arn) {
+            return Ok(recorded);
+        }
         let Some(attributes) = answer
             .found("sns:GetSubscriptionAttributes")?
             .and_then(|answer| answer.attributes)
@@ -116,11 +129,8 @@ impl SnsSubscription {
             .set_next_token(next)
             .customize();
         let answer = request.config_override(region_of(topic_arn)).send().await;
-        let owner = Arn::parse(topic_arn).map(|arn| arn.account);
         match answer {
-            Err(error)
-                if verdict(&error) == Verdict::Denied && owner != Some(self.context.account.as_str()) =>
-            {
+            Err(error) if verdict(&error) == Verdict::Denied && !self.is_in_our_account(topic_arn) => {
                 Ok(Page::default())
             }
             answer => Ok(answer
@@ -149,7 +159,7 @@ impl SnsSubscription {
 
     async fn look(&self, sought: &Sought) -> Result<Sight<Spec>, Failure> {
         if let Some(arn) = &sought.arn
-            && let Some(there) = self.by_arn(arn).await?
+            && let Some(there) = self.by_arn(arn, sought.recorded.clone()).await?
         {
             return Ok(Some(sought.seen(there)));
         }

@@ -123,20 +123,44 @@ impl EventRule {
         if ours.is_some() {
             requests.step(self.remove_target(name).await)?;
         }
-        if targets.len() > usize::from(ours.is_some()) {
+        if has_others(&targets, known) {
             return Ok(());
         }
-        requests.step(self.delete_rule(name).await)
+        let deleted = requests.step(self.delete_rule(name).await)?;
+        match deleted {
+            true => Ok(()),
+            false => requests.look(self.kept_for_others(name, known).await),
+        }
     }
 
-    /// A rule that got another target meanwhile stays.
-    async fn delete_rule(&self, name: &str) -> Result<(), Failure> {
+    /// False if EventBridge keeps the rule because of its targets.
+    async fn delete_rule(&self, name: &str) -> Result<bool, Failure> {
         match self.write().delete_rule().name(name).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if verdict(&error) == Verdict::NotFound || has_targets(&error) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if verdict(&error) == Verdict::NotFound => Ok(true),
+            Err(error) if has_targets(&error) => Ok(false),
             Err(error) => Err(unmanaged("events:DeleteRule", error)),
         }
     }
+
+    /// A rule that got another target meanwhile stays, and that is done. Else it is ours that EventBridge still sees: it
+    /// agrees with itself only after a while.
+    async fn kept_for_others(&self, name: &str, known: Option<&str>) -> Result<(), Failure> {
+        match self.targets(name).await? {
+            Some(targets) if !has_others(&targets, known) => Err(Failure::awaiting(
+                format!("the rule {name} cannot be deleted: EventBridge still sees its target"),
+                AFTER,
+                "the target of the rule to be gone",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// True if not all targets are ours, which is `known` where that is known.
+fn has_others(targets: &[Target], known: Option<&str>) -> bool {
+    let ours = |target: &Target| target.id == TARGET && known.is_none_or(|known| known == target.arn);
+    !targets.iter().all(ours)
 }
 
 /// True if EventBridge keeps a rule because of its targets.

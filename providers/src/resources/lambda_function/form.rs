@@ -149,11 +149,12 @@ impl Spec {
             "layers",
             format!("a function has at most 5 layers, not {}", self.layers.len()),
         );
-        let environment: usize = self.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        // Lambda measures the JSON text, with its quotes and escapes.
+        let environment = serde_json::to_string(&self.environment).map_or(0, |text| text.len());
         demand(
             environment <= 4096,
             "environment",
-            format!("{environment} bytes are more than the 4096 that Lambda takes"),
+            format!("{environment} bytes of JSON are more than the 4096 that Lambda takes"),
         );
         if let Some(vpc) = &self.vpc {
             demand(

@@ -504,4 +504,10 @@ fn limits_are_told_before_anything_is_sent() {
     let fields: Vec<_> = provider.check(&bad.into()).unwrap_err().into_iter().map(|one| one.field).collect();
     assert_eq!(fields, ["name", "memory", "timeout", "layers", "environment", "vpc"]);
     assert!(provider.check(&spec().into()).is_ok());
+    // `{"A":"..."}` has eight bytes besides the value, and a quote in it counts twice.
+    let filled = |value: String| provider.check(&with(json!({"environment": {"A": value}})).into());
+    assert!(filled("x".repeat(4088)).is_ok());
+    let problems = filled("x".repeat(4089)).unwrap_err();
+    assert!(problems.len() == 1 && !problems[0].to_string().contains("xx"), "{problems:?}");
+    assert!(filled("\"".repeat(2045)).is_err());
 }

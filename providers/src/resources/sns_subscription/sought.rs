@@ -50,6 +50,8 @@ pub(super) struct Sought {
     pub(super) arn: Option<String>,
     pub(super) topic_arn: Option<String>,
     pub(super) function: Option<String>,
+    /// The subscription as recorded.
+    pub(super) recorded: Option<There>,
     /// What the project calls its topics, by their ARNs: first as recorded, then as wished.
     names: Vec<(Option<String>, String)>,
 }
@@ -63,7 +65,16 @@ impl Sought {
         };
         let wished = |name: &str| at.spec.and_then(|spec| spec.get(name)).and_then(Value::as_str);
         let known = |text: Option<&str>| text.filter(|text| !has_stand_in(text)).map(ToOwned::to_owned);
+        let recorded = at.record.filter(|record| is_subscription(&record.handle.0));
+        let recorded = recorded.and_then(|record| {
+            Some(There {
+                arn: record.handle.0.clone(),
+                topic_arn: known(output("topic_arn"))?,
+                function: known(output("function_arn"))?,
+            })
+        });
         Self {
+            recorded,
             arn: at
                 .handle
                 .map(|handle| handle.0.clone())

@@ -223,6 +223,32 @@ async fn a_topic_of_another_account_that_may_not_be_listed_is_subscribed_to() {
     assert_eq!(stand.aws.operations(), ["ListSubscriptionsByTopic", "Subscribe"]);
 }
 
+/// SNS shows a subscription to who owns the topic; ours to a topic of others it may not show.
+#[tokio::test]
+async fn a_subscription_to_a_topic_of_another_account_that_may_not_be_seen_is_there_as_recorded() {
+    let arn = subscription(FOREIGN);
+    let wish = spec(FOREIGN, FOREIGN);
+    let hidden = stand(vec![denied()]);
+    let seen = look(&hidden, &wish, Some(&record(&arn, FOREIGN, FOREIGN)))
+        .await
+        .unwrap();
+    assert_eq!((&seen.handle.0, &seen.proof), (&arn, &Proof::Ours));
+    assert!(hidden.provider.diff(&wish.clone().into(), &seen).unwrap().is_empty());
+    assert_eq!(hidden.aws.operations(), ["GetSubscriptionAttributes"]);
+    // Without a record it is sought under its topic.
+    let unknown = stand(vec![denied(), denied()]);
+    let seen = unknown.observe(Some(&arn), Some(&wish)).await.unwrap();
+    assert_eq!(seen, Observed::Absent);
+    assert_eq!(
+        unknown.aws.operations(),
+        ["GetSubscriptionAttributes", "ListSubscriptionsByTopic"]
+    );
+    // One to a topic of our own lacks a right.
+    let ours = stand(vec![denied()]);
+    let failed = ours.observe(Some(&subscription(TOPIC)), None).await.unwrap_err();
+    assert!(failed.hint.is_some());
+}
+
 #[tokio::test]
 async fn a_topic_of_ours_that_may_not_be_listed_is_an_error() {
     let stand = stand(vec![denied()]);
