@@ -7,7 +7,7 @@
 //! | throttled | none | after what the answer says |
 //! | changed meanwhile, or a deletion that IAM does not see through yet | none | after |
 //! | 5xx | maybe | after |
-//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use, a function that S3 may not call yet | none | await |
+//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use | none | await |
 //! | exists already | none | never; whoever creates then looks |
 //! | any other 4xx | none | never |
 //!
@@ -196,8 +196,8 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
                 None
             }
         }
-        // It quotes names, and a name may hold any of the words below.
-        "ResourceConflictException" if text.contains("already exist") => None,
+        // It quotes names, and a name may hold any of the words below. A function that has failed stays so.
+        "ResourceConflictException" if text.contains("already exist") || text.contains("state: failed") => None,
         "ResourceConflictException"
             if text.contains("in progress")
                 || text.contains("concurrent update")
@@ -208,9 +208,6 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         }
         "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
             Some("another change of the API to end")
-        }
-        "InvalidArgument" if text.contains("unable to validate the following destination") => {
-            Some("S3 to be let into the function")
         }
         "EntityTemporarilyUnmodifiable" | "EntityTemporarilyUnmodifiableException" => {
             Some("the role to become modifiable")

@@ -12,6 +12,9 @@
 //! The subscription to a topic of another account may likewise be hidden from us although it is ours: then it counts as
 //! there, as recorded. Should it be gone, that is seen by nobody but the topic's owner.
 //!
+//! What others have set on it (a filter, a queue for what could not be delivered) stays and is told; where it was deleted,
+//! the way back has it.
+//!
 //! A subscription that its owner has not confirmed counts as there. What the project calls the topic is not to be had from
 //! SNS and stands in the outputs alone, so a change of it makes no call.
 
@@ -19,23 +22,25 @@ mod sought;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sns::config::{Builder, Region};
 use aws_sdk_sns::error::ProvideErrorMetadata;
+use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
 use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::sought::{Page, Sought, There, is_subscription, seen};
 use crate::aws::arn::{Arn, function_name};
 use crate::aws::outcome::{Verdict, verdict};
 use crate::aws::{Context, Outcome};
 use crate::port::{
-    Birth, Change, Cost, Effect, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
+    Birth, Change, Cost, Effect, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
 };
 
 /// The protocol of a subscription of a function.
@@ -51,6 +56,9 @@ pub struct Spec {
     pub topic_arn: String,
     /// The function's ARN.
     pub function: String,
+    /// Attributes that others have set, by SNS's names. No wish has any; set where a subscription is brought back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// The resource type.
@@ -116,6 +124,7 @@ impl SnsSubscription {
                 arn: arn.to_owned(),
                 topic_arn,
                 function,
+                attributes: sought::additions(&attributes),
             });
         Ok(there.filter(|_| attribute("Protocol").as_deref() == Some(PROTOCOL)))
     }
@@ -173,6 +182,7 @@ impl SnsSubscription {
     }
 
     async fn subscribe(&self, spec: &Spec) -> Result<String, Failure> {
+        let attributes: HashMap<_, _> = spec.attributes.clone().into_iter().collect();
         let request = self
             .context
             .clients
@@ -182,6 +192,7 @@ impl SnsSubscription {
             .topic_arn(&spec.topic_arn)
             .protocol(PROTOCOL)
             .endpoint(&spec.function)
+            .set_attributes((!attributes.is_empty()).then_some(attributes))
             .return_subscription_arn(true)
             .customize();
         let answer = request.config_override(region_of(&spec.topic_arn)).send().await;
@@ -285,6 +296,10 @@ impl Resource for SnsSubscription {
         problems
     }
 
+    fn project(spec: &Spec, _: &Digester) -> Value {
+        json!({"topic": spec.topic, "topic_arn": spec.topic_arn, "function": spec.function})
+    }
+
     fn label(spec: &Value) -> Option<String> {
         let field = |name: &str| spec.get(name).and_then(Value::as_str);
         Some(format!(
@@ -322,6 +337,16 @@ impl Resource for SnsSubscription {
             Some(there) => self.unsubscribe(&there.arn).await,
             None => Ok(()),
         }
+    }
+
+    /// The attributes besides, which the projected form leaves out.
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        Ok(Some(Secured {
+            spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
+            artifacts: Vec::new(),
+            secret: false,
+            lost: Vec::new(),
+        }))
     }
 
     /// A topic that may not be looked at may still be subscribed to.

@@ -211,11 +211,6 @@ async fn what_time_cures_is_awaited() {
             "Cannot update the event source mapping because it is in use.",
             "the event source mapping to become free",
         ),
-        (
-            "InvalidArgument",
-            "Unable to validate the following destination configurations",
-            "S3 to be let into the function",
-        ),
     ] {
         let failed = after(refusal(400, code, message)).await;
         assert_eq!(
@@ -247,10 +242,11 @@ async fn the_environment_that_lambda_quotes_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_name_that_holds_the_word_is_not_waited_for() {
+async fn what_time_does_not_cure_is_not_waited_for() {
     for message in [
         "The statement id (grail-pending-orders-1a2b3c) provided already exists.",
         "Function already exist: shop-dev-update-in progress",
+        "The operation cannot be performed at this time. The function is currently in the following state: Failed",
     ] {
         let failed = after(refusal(409, "ResourceConflictException", message)).await;
         assert_eq!(stands(&failed), (Effect::None, Retry::Never, false), "{message}");

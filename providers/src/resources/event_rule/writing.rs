@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchevents::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchevents::operation::put_rule::builders::PutRuleFluentBuilder;
+use aws_sdk_cloudwatchevents::types::builders::TargetBuilder;
 use aws_sdk_cloudwatchevents::types::{RuleState, Tag, Target};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use grail_state::{Proof, StepToken};
@@ -53,6 +54,11 @@ impl EventRule {
     pub(super) async fn send_rule(&self, rule: &Rule, spec: &Spec, diff: &Diff) -> Result<(), Failure> {
         let described = spec.schedule.is_some() || spec.description.is_some() || diff.touches("description");
         let request = self.put_rule(spec, described).set_role_arn(rule.role.clone());
+        // One of several states in which it fires.
+        let request = match &rule.state {
+            Some(state) if spec.enabled && rule.is_enabled() => request.state(state.clone()),
+            _ => request,
+        };
         let answer = request.send().await;
         answer
             .map(|_| ())
@@ -76,10 +82,14 @@ impl EventRule {
             .state(state)
     }
 
-    /// Makes `function` the target `1`.
-    pub(super) async fn send_target(&self, rule: &str, function: &str) -> Result<(), Failure> {
-        let target = Target::builder().id(TARGET).arn(function).build();
-        let target = target.map_err(|error| Failure::refused(error.to_string()))?;
+    /// Makes the function of `spec` the target `1`.
+    pub(super) async fn send_target(&self, rule: &str, spec: &Spec) -> Result<(), Failure> {
+        let plain = Target::builder().id(TARGET).arn(&spec.function);
+        let target = match &spec.target {
+            Some(details) => details.on(plain),
+            None => Ok(plain),
+        };
+        let target = target.and_then(TargetBuilder::build).map_err(|error| Failure::refused(error.to_string()))?;
         let answer = self.write().put_targets().rule(rule).targets(target).send().await;
         let answer = answer.map_err(|error| unmanaged("events:PutTargets", error))?;
         match answer.failed_entries.unwrap_or_default().first() {
@@ -118,7 +128,7 @@ impl EventRule {
             return Ok(());
         };
         let known = request.spec.get("function").and_then(Value::as_str);
-        let ours = our_target(&targets).filter(|target| known.is_none_or(|known| known == *target));
+        let ours = our_target(&targets).filter(|target| known.is_none_or(|known| known == target.arn));
         let mut requests = Sequence::default();
         if ours.is_some() {
             requests.step(self.remove_target(name).await)?;

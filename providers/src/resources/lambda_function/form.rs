@@ -52,6 +52,9 @@ pub struct Spec {
     pub reserved_concurrency: Option<u32>,
     /// Its code.
     pub code: Code,
+    /// Why Lambda could not make or change it, as it says: no wish has that, and the next update sends all of it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// A processor.
@@ -203,6 +206,7 @@ impl Spec {
             "tracing": self.tracing,
             "reserved_concurrency": self.reserved_concurrency,
             "code": self.code.content,
+            "failed": self.failed,
         })
     }
 
