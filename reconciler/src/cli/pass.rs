@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::commands::local_cloud;
 use super::exit::Exit;
-use super::refusal::{Fault, Refusal};
+use super::refusal::{DAMAGED, Fault, Refusal};
 use super::settings::Settings;
 use super::stage::{self, Beside, ChaliceFile, Cloud, Stage};
 use super::wish::{Remark, Remarks};
@@ -205,6 +205,7 @@ impl From<EngineError> for Refusal {
                     problems: None,
                 }
             }
+            damaged @ EngineError::Corrupt(_) => Self::of(&damaged).hint(DAMAGED),
             other => {
                 let refusal = Self::of(&other);
                 match hint {

@@ -195,7 +195,7 @@ impl Settings {
     /// # Errors
     /// Where the key is malformed, readable by others, or cannot be made.
     pub fn keys(&self) -> Result<Keys, Refusal> {
-        let master = match self.environment.text("GRAIL_SEAL_KEY") {
+        let master = match self.environment.seal_key() {
             Some(text) => seal::parse_key(&text, "GRAIL_SEAL_KEY")?,
             None => seal::load_or_create_key(&self.key_file()?)?,
         };

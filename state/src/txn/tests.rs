@@ -57,6 +57,7 @@ fn begin() -> Entry {
         goal: Digest::default(),
         command: "deploy".into(),
         by: Some("ann on build-7".into()),
+            home: None,
         at: Timestamp::UNIX_EPOCH,
     }
 }

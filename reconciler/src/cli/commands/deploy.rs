@@ -39,7 +39,8 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     let goal = Goal::begin(settings, &terms, how, &remarks).await?;
     let Goal { connected, .. } = &goal;
     if let Some(saved) = &saved {
-        saved.check(&connected.stage.stack, &connected.cloud.home())?;
+        let stage = &connected.stage;
+        saved.check(&stage.stack, &connected.cloud.home(), stage.keys.sealer.key_id())?;
     }
     let mut pass = connected.lock(settings, &remarks).await?;
     let desired = goal.read(&mut pass, settings, &remarks).await?;

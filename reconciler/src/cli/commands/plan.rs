@@ -45,8 +45,9 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
         .iter()
         .for_each(|event| events.emit(event));
     if let Some(path) = &args.out {
-        let home = goal.connected.cloud.home();
-        SavedPlan::write(path, &goal.connected.stage.stack, home, &terms, &plan)?;
+        let (stage, home) = (&goal.connected.stage, goal.connected.cloud.home());
+        let key_id = stage.keys.sealer.key_id();
+        SavedPlan::write(path, &stage.stack, home, key_id, &terms, &plan)?;
     }
     show(settings, args.format, &plan);
     Ok(if args.detailed_exitcode && !plan.is_empty() {

@@ -330,6 +330,7 @@ fn machine(txn: Txn, course: Course) -> Machine {
         limits: Limits::default(),
         keep_on_failure: false,
         by: "ann on build-7".to_owned(),
+        home: None,
         nonce: "nonce".to_owned(),
         epoch: Timestamp::UNIX_EPOCH,
         quiet: Time::ZERO,

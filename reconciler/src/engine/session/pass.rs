@@ -160,6 +160,7 @@ impl Session<'_> {
             limits: engine.limits.clone(),
             keep_on_failure: on_failure == OnFailure::Keep,
             by: format!("{} on {}", lease.holder.who, lease.holder.host),
+            home: engine.home.clone(),
             nonce: format!("{}/{}/{}", lease.epoch, self.passes, engine.clock.wall()),
             epoch: engine.clock.epoch(),
             quiet: self.quiet,
