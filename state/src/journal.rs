@@ -40,6 +40,10 @@ pub enum Entry {
         /// do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         home: Option<Home>,
+        /// True if there was no file of records (Chalice's) when the transaction began: where nothing is left of it, there is to
+        /// be none again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        new_file: bool,
         /// When, by this machine's clock.
         at: Timestamp,
     },

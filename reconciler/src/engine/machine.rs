@@ -50,6 +50,7 @@ pub struct Machine {
     keep_on_failure: bool,
     by: String,
     home: Option<Home>,
+    new_file: bool,
     nonce: String,
     epoch: Timestamp,
     now: Time,
@@ -100,6 +101,7 @@ impl Machine {
             keep_on_failure: setup.keep_on_failure,
             by: setup.by,
             home: setup.home,
+            new_file: setup.new_file,
             nonce: setup.nonce,
             epoch: setup.epoch,
             now: Time::ZERO,
@@ -191,6 +193,7 @@ impl Machine {
                     command,
                     by: Some(self.by.clone()),
                     home: self.home.clone(),
+                    new_file: self.new_file,
                     at: self.wall(),
                 };
                 self.note(begin, Then::Nothing);

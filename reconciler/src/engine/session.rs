@@ -150,6 +150,12 @@ impl<'e> Session<'e> {
         &self.txn
     }
 
+    /// How many passes this session has run, what it took up of earlier commands included. Where there are any, something may
+    /// have been changed although the command itself failed.
+    pub fn passes(&self) -> u32 {
+        self.passes
+    }
+
     /// The last commit.
     pub fn snapshot(&self) -> &Snapshot {
         self.txn.snapshot()

@@ -69,6 +69,7 @@ pub(crate) fn entry(number: usize) -> Entry {
             command: "deploy".into(),
             by: Some("ann on build-7".into()),
             home: None,
+            new_file: false,
             at: Timestamp::UNIX_EPOCH,
         },
         1 => Entry::Done {

@@ -156,6 +156,8 @@ pub struct Setup {
     pub by: String,
     /// The account and region in which it works, where known: part of what a pass writes down first.
     pub home: Option<Home>,
+    /// Whether there is no file of records yet: likewise.
+    pub new_file: bool,
     /// What makes the attempts of this pass different from those of every other.
     pub nonce: String,
     /// The wall clock at [`Time`] zero.

@@ -8,7 +8,7 @@ use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
 use grail_state::store::{LockError, Wait};
 use grail_state::txn::Txn;
-use grail_state::{Digest, Record, ResourceId};
+use grail_state::{Digest, Entry, Record, ResourceId};
 
 use super::app::App;
 use super::corpus::{full, mixed, small};
@@ -238,7 +238,11 @@ async fn the_first_transaction_has_a_home_before_it_is_committed() {
     };
     let mut engine = ground.engine();
     engine.home = home("eu-west-1");
-    let (mut records, mut events) = (NoProjection, NoEvents);
+    let mut records = Reluctant {
+        left: usize::MAX,
+        seen: Vec::new(),
+    };
+    let mut events = NoEvents;
     let mut ports = Ports {
         records: &mut records,
         events: &mut events,
@@ -256,6 +260,8 @@ async fn the_first_transaction_has_a_home_before_it_is_committed() {
     let ground = ground.revived();
     let mut engine = ground.engine();
     let before = (ground.store.content(), ground.cloud.log().len());
+    let begun = before.0.live().into_iter().next();
+    assert!(matches!(begun, Some(Entry::Begin { new_file: true, .. })), "{begun:?}");
     engine.home = home("us-east-1");
     let refused = [
         engine.open(holder(), Wait::No).await.err(),
@@ -282,6 +288,10 @@ struct Reluctant {
 }
 
 impl RecordSink for Reluctant {
+    fn is_new(&self) -> bool {
+        true
+    }
+
     fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
         let existing = txn.existing();
         if self.left == 0 {
