@@ -55,11 +55,15 @@ fn an_import_ends_with_the_command_that_is_stopped() {
     stand.project.write("app.py", BUSY);
     for command in ["validate", "plan", "deploy"] {
         let mut running = stand.grail.start(&[command]);
-        until("an import", || (stand.project.has("pid") || running.has_ended()).then_some(()));
+        until("an import", || {
+            (stand.project.has("pid") || running.has_ended()).then_some(())
+        });
         let pid = stand.project.read("pid");
         stand.project.remove("pid");
         running.interrupt();
-        let run = running.wait_at_most(Duration::from_secs(60)).unwrap_or_else(|run| panic!("{run}"));
+        let run = running
+            .wait_at_most(Duration::from_secs(60))
+            .unwrap_or_else(|run| panic!("{run}"));
         assert!(run.expect_code(1).stderr.contains("stopped by SIGINT"));
         // Of one that has ended and that nobody has asked after, no command line is left.
         let gone = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty());

@@ -106,9 +106,7 @@ impl Environment {
 }
 
 /// The variables that others may see, and the key.
-fn parted(
-    mut variables: BTreeMap<OsString, OsString>,
-) -> (BTreeMap<OsString, OsString>, Option<OsString>) {
+fn parted(mut variables: BTreeMap<OsString, OsString>) -> (BTreeMap<OsString, OsString>, Option<OsString>) {
     let key = variables.remove(OsStr::new(SEAL_KEY));
     (variables, key)
 }

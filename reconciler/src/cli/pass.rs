@@ -274,11 +274,17 @@ mod tests {
         assert_eq!(ended(Phase::Idle, 0), (Exit::Failed, Some("mend it".to_owned())));
         let (exit, hint) = ended(Phase::Idle, 1);
         assert_eq!(exit, Exit::RolledBack);
-        assert!(hint.unwrap().starts_with("mend it; what an earlier command had left open"));
+        assert!(
+            hint.unwrap()
+                .starts_with("mend it; what an earlier command had left open")
+        );
         for phase in [Phase::Building, Phase::Sweeping, Phase::Aborting] {
             let (exit, hint) = ended(phase, 0);
             assert_eq!(exit, Exit::Open);
-            assert!(hint.unwrap().starts_with("mend it; a transaction is open: `grail "));
+            assert!(
+                hint.unwrap()
+                    .starts_with("mend it; a transaction is open: `grail ")
+            );
         }
     }
 
@@ -314,6 +320,9 @@ mod tests {
         assert_eq!((refusal.exit, refusal.faults.len()), (Exit::Open, 1));
         assert!(refusal.problems.is_some());
         let locked = Refusal::new("locked").exit(Exit::Locked);
-        assert_eq!(ended_early(locked, Phase::Building, 0, "deploy").exit, Exit::Locked);
+        assert_eq!(
+            ended_early(locked, Phase::Building, 0, "deploy").exit,
+            Exit::Locked
+        );
     }
 }

@@ -260,7 +260,10 @@ mod tests {
             why: "a pass cannot begin while sweeping".into(),
         };
         for hint in [hint(damaged), hint(EngineError::from(impossible))] {
-            assert!(hint.contains("`state.json`") && hint.contains("`journal.ndjson`"), "{hint}");
+            assert!(
+                hint.contains("`state.json`") && hint.contains("`journal.ndjson`"),
+                "{hint}"
+            );
         }
     }
 }

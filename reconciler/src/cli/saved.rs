@@ -183,7 +183,10 @@ mod tests {
         let mut saved = SavedPlan::read(&written(folder.path())).unwrap();
         let refused = saved.check(&stack("dev"), &home(), "key2").unwrap_err();
         let fault = &refused.faults[0];
-        assert!(fault.what.contains("key1") && fault.what.contains("key2"), "{fault}");
+        assert!(
+            fault.what.contains("key1") && fault.what.contains("key2"),
+            "{fault}"
+        );
         assert!(fault.hint.as_deref().unwrap().contains("GRAIL_SEAL_KEY"));
         saved.key_id.clear();
         assert!(saved.check(&stack("dev"), &home(), "key2").is_ok());

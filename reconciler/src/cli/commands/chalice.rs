@@ -69,7 +69,12 @@ pub async fn run(settings: &Settings, words: &[String], debug: bool) -> Result<E
             .hint(hint)
             .exit(Exit::Usage));
     }
-    let words = &worded(words, &settings.stage, settings.profile(), settings.leads_elsewhere())?;
+    let words = &worded(
+        words,
+        &settings.stage,
+        settings.profile(),
+        settings.leads_elsewhere(),
+    )?;
     let surroundings = settings.environment.surroundings();
     let tell = |notice: python::Notice| words::words(&format!("{notice}\n"));
     let found = python::project_python(&settings.project, &surroundings, &settings.cache, &tell).await?;
@@ -116,7 +121,10 @@ fn worded(
     }
     let mut handed = vec![verb.clone()];
     let stage = Some(stage).filter(|stage| *stage != DEFAULT_STAGE);
-    let given = [("--stage", stage, &STAGED[..]), ("--profile", profile, &PROFILED[..])];
+    let given = [
+        ("--stage", stage, &STAGED[..]),
+        ("--profile", profile, &PROFILED[..]),
+    ];
     for (flag, value, takers) in given {
         match value {
             Some(_) if !takers.contains(&verb.as_str()) => return Err(refused(flag)),
@@ -135,7 +143,8 @@ fn code(status: ExitStatus) -> u8 {
     #[cfg(not(unix))]
     let signal: Option<i32> = None;
     let code = status.code().or_else(|| signal.map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Failed as u8)
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(Exit::Failed as u8)
 }
 
 #[cfg(test)]
@@ -154,7 +163,10 @@ mod tests {
             handed("logs --stage beta", "prod", Some("ann")),
             words("logs --stage prod --profile ann --stage beta")
         );
-        assert_eq!(handed("new-project x", "dev", Some("ann")), words("new-project --profile ann x"));
+        assert_eq!(
+            handed("new-project x", "dev", Some("ann")),
+            words("new-project --profile ann x")
+        );
     }
 
     #[test]
@@ -166,7 +178,10 @@ mod tests {
         ] {
             let refused = worded(&words(text), stage, profile, elsewhere).unwrap_err();
             assert_eq!(refused.exit, Exit::Usage);
-            assert!(refused.faults[0].what.ends_with(&format!("`{flag}`")), "{refused:?}");
+            assert!(
+                refused.faults[0].what.ends_with(&format!("`{flag}`")),
+                "{refused:?}"
+            );
         }
     }
 
@@ -175,6 +190,9 @@ mod tests {
     fn it_ends_as_chalice_ends() {
         use std::os::unix::process::ExitStatusExt as _;
         let ended = |raw| code(ExitStatus::from_raw(raw));
-        assert_eq!([ended(0), ended(2 << 8), ended(255 << 8), ended(15)], [0, 2, 255, 143]);
+        assert_eq!(
+            [ended(0), ended(2 << 8), ended(255 << 8), ended(15)],
+            [0, 2, 255, 143]
+        );
     }
 }

@@ -124,7 +124,10 @@ mod tests {
         for phase in [Phase::Building, Phase::Sweeping, Phase::Aborting] {
             assert!(would_change(&nothing, phase));
             let told = left_open(phase);
-            assert!(matches!(told, Some(Event::Said { warning: true, .. })), "{told:?}");
+            assert!(
+                matches!(told, Some(Event::Said { warning: true, .. })),
+                "{told:?}"
+            );
         }
     }
 }

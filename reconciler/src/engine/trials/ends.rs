@@ -156,7 +156,9 @@ async fn a_statement_that_cannot_be_taken_back_does_not_keep_the_others_of_its_f
     rehearsal.deploy_desired(&many_statements()).await;
     let log = rehearsal.cloud.log().into_iter();
     let mut written = log.filter(|call| call.write);
-    let first = written.position(|call| call.operation == "RemovePermission").unwrap();
+    let first = written
+        .position(|call| call.operation == "RemovePermission")
+        .unwrap();
     ground.cloud.fail(last, Fault::Refuse);
     ground.cloud.fail(first, Fault::Refuse);
     let outcome = ground.deploy_desired(&many_statements()).await;

@@ -261,7 +261,10 @@ async fn the_first_transaction_has_a_home_before_it_is_committed() {
     let mut engine = ground.engine();
     let before = (ground.store.content(), ground.cloud.log().len());
     let begun = before.0.live().into_iter().next();
-    assert!(matches!(begun, Some(Entry::Begin { new_file: true, .. })), "{begun:?}");
+    assert!(
+        matches!(begun, Some(Entry::Begin { new_file: true, .. })),
+        "{begun:?}"
+    );
     engine.home = home("us-east-1");
     let refused = [
         engine.open(holder(), Wait::No).await.err(),
@@ -274,7 +277,10 @@ async fn the_first_transaction_has_a_home_before_it_is_committed() {
         assert_eq!(recorded.region, "eu-west-1");
     }
     let after = ground.store.content();
-    assert_eq!((after.live(), ground.cloud.log().len()), (before.0.live(), before.1));
+    assert_eq!(
+        (after.live(), ground.cloud.log().len()),
+        (before.0.live(), before.1)
+    );
     engine.home = home("eu-west-1");
     let mut session = engine.open(holder(), Wait::No).await.unwrap();
     let outcome = session.rollback(&mut ports).await.unwrap();

@@ -175,10 +175,12 @@ impl Check<'_> {
         let [key] = at.as_slice() else {
             return false;
         };
-        let stage = self.file.value.get("stages").and_then(|stages| stages.get(self.stage));
-        stage
-            .and_then(|stage| stage.get(key)?.get(element))
-            .is_some()
+        let stage = self
+            .file
+            .value
+            .get("stages")
+            .and_then(|stages| stages.get(self.stage));
+        stage.and_then(|stage| stage.get(key)?.get(element)).is_some()
     }
 
     fn out_of_scope(&mut self, key: &Key, at: &Path) {

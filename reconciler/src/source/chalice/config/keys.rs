@@ -157,7 +157,9 @@ impl Form {
 
     fn counting(self, value: &Value, as_what: &str) -> Misfit {
         let (expected, found) = (self.words(), kind_of(value));
-        Misfit::Doubtful(format!("expected {expected}, found {found}, which counts as {as_what}"))
+        Misfit::Doubtful(format!(
+            "expected {expected}, found {found}, which counts as {as_what}"
+        ))
     }
 
     fn words(self) -> &'static str {

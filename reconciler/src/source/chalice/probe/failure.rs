@@ -425,7 +425,10 @@ mod tests {
         let hidden = hide("dev s3cr3t-key s3cr3t-key-and-more", &configured);
         assert_eq!(hidden, "<STAGE> <KEY> <LONG>");
         let hidden = hide("developer on_dev dev's /dev/ (47:1) 47:12 é47:1 on", &configured);
-        assert_eq!(hidden, "developer on_dev <STAGE>'s /<STAGE>/ (<PIN>) 47:12 é47:1 on");
+        assert_eq!(
+            hidden,
+            "developer on_dev <STAGE>'s /<STAGE>/ (<PIN>) 47:12 é47:1 on"
+        );
     }
 
     #[test]

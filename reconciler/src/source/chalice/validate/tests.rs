@@ -442,7 +442,10 @@ fn a_domain_of_an_api_that_the_app_lacks_stops_nobody() {
         told(&routes(&[route("/", "GET", 1)]), config),
         [rest.to_owned(), format!("({socket})")]
     );
-    assert_eq!(told(&app(json!({})), config), [format!("({rest})"), format!("({socket})")]);
+    assert_eq!(
+        told(&app(json!({})), config),
+        [format!("({rest})"), format!("({socket})")]
+    );
 }
 
 #[test]
