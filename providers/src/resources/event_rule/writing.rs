@@ -170,7 +170,7 @@ impl EventRule {
 /// What a deletion takes of a rule with these targets: whether our target, and whether the rule. `known` is the function that
 /// we know as our target; one that somebody has pointed elsewhere is theirs.
 pub(super) fn taken(targets: &[Target], known: Option<&str>) -> (bool, bool) {
-    let ours = our_target(targets).is_some_and(|target| known.is_none_or(|known| known == target));
+    let ours = our_target(targets).is_some_and(|target| known.is_none_or(|known| known == target.arn));
     (ours, targets.len() == usize::from(ours))
 }
 

@@ -345,6 +345,8 @@ fn machine(txn: Txn, course: Course) -> Machine {
         limits: Limits::default(),
         keep_on_failure: false,
         by: "ann on build-7".to_owned(),
+        home: None,
+        new_file: false,
         nonce: "nonce".to_owned(),
         epoch: Timestamp::UNIX_EPOCH,
         quiet: Time::ZERO,

@@ -1,7 +1,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::source::chalice::diagnostic::Severity;
 use crate::source::chalice::test_python::{empty_app, stage_of};
 
 fn route(path: &str, method: &str, line: usize) -> Value {
@@ -427,4 +426,39 @@ fn all_problems_come_at_once_and_show_the_line() {
         drawn.contains("@app.route('/a/')") && drawn.contains("[app.py:2:1]"),
         "{drawn}"
     );
+}
+
+#[test]
+fn a_domain_of_an_api_that_the_app_lacks_stops_nobody() {
+    let config = r#"{"app_name": "a",
+ "api_gateway_custom_domain": {"domain_name": "d"},
+ "websocket_api_custom_domain": {"domain_name": "e", "certificate_arn": "c", "tls_version": "TLS_1_0",
+  "url_prefix": "a/b"}}"#;
+    let (rest, socket) = (
+        "config::domain .chalice/config.json:2:31",
+        "config::domain .chalice/config.json:4:17",
+    );
+    assert_eq!(
+        told(&routes(&[route("/", "GET", 1)]), config),
+        [rest.to_owned(), format!("({socket})")]
+    );
+    assert_eq!(
+        told(&app(json!({})), config),
+        [format!("({rest})"), format!("({socket})")]
+    );
+}
+
+#[test]
+fn policy_files_are_read_before_anything_is_built() {
+    let own = r#"{"app_name": "a", "autogen_policy": false, "api_gateway_policy_file": "api.json"}"#;
+    let unreadable = told(&routes(&[route("/", "GET", 1)]), own);
+    assert_eq!(
+        unreadable,
+        [
+            "policy::unreadable .chalice/config.json:1:37",
+            "policy::unreadable .chalice/config.json:1:71"
+        ]
+    );
+    // Without a route nobody asks for them.
+    assert_eq!(told(&app(json!({})), own), [""; 0]);
 }
