@@ -251,7 +251,8 @@ mod tests {
         };
         assert_eq!(
             hint(other),
-            "set `app_name` back to `shop` and run `grail delete`, or use another stage"
+            "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was renamed, \
+             set `app_name` back to `shop`, `grail delete`, and rename it then"
         );
     }
 
