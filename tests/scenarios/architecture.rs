@@ -316,6 +316,43 @@ fn no_path_of_one_machine_and_no_registry_stands_in_the_repository() {
     assert_none("the repository names a place of its making", &found);
 }
 
+/// The table of promises names a test for each: one that was renamed or dropped would leave a promise that nobody checks.
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let sources = sources::all();
+    let page = sources.iter().find(|source| source.path == "ARCHITECTURE.md");
+    let page = &page.expect("the page on the architecture").text;
+    let (_, table) = page
+        .split_once("| Rule | Shown by |")
+        .expect("the table of promises");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let shown = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let named: Vec<&str> = shown
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(named.len() > 50, "only {} names were found", named.len());
+    let rust: Vec<_> = sources
+        .iter()
+        .filter(|source| source.path.ends_with(".rs"))
+        .collect();
+    let exists = |name: &str| {
+        let (start, whole) = match name.strip_suffix('*') {
+            Some(start) => (start, false),
+            None => (name, true),
+        };
+        let function = format!("fn {start}{}", if whole { "(" } else { "" });
+        let file = format!("/{start}.rs");
+        rust.iter()
+            .any(|source| source.text.contains(&function) || source.path.ends_with(&file))
+    };
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| !exists(name.rsplit("::").next().unwrap_or(name)))
+        .map(|name| format!("`{name}` is in no file"))
+        .collect();
+    assert_none("the table of promises names what is not there", &missing);
+}
+
 /// The table of Chalice's defects names a test for each, and each is there: a function, or a module of scenarios.
 #[test]
 fn every_defect_in_the_table_names_its_test() {
