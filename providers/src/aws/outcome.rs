@@ -197,7 +197,9 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
             }
         }
         // It quotes names, and a name may hold any of the words below. A function that has failed stays so.
-        "ResourceConflictException" if text.contains("already exist") || text.contains("state: failed") => None,
+        "ResourceConflictException" if text.contains("already exist") || text.contains("state: failed") => {
+            None
+        }
         "ResourceConflictException"
             if text.contains("in progress")
                 || text.contains("concurrent update")

@@ -251,14 +251,24 @@ async fn what_time_does_not_cure_is_not_waited_for() {
         let failed = after(refusal(409, "ResourceConflictException", message)).await;
         assert_eq!(stands(&failed), (Effect::None, Retry::Never, false), "{message}");
     }
-    let other = after(refusal(409, "ResourceConflictException", "shop-dev-pending-orders is odd")).await;
+    let other = after(refusal(
+        409,
+        "ResourceConflictException",
+        "shop-dev-pending-orders is odd",
+    ))
+    .await;
     assert_eq!(other.retry, Retry::Never);
 }
 
 #[tokio::test]
 async fn a_role_that_iam_still_sees_a_policy_of_is_tried_again() {
     for code in ["DeleteConflict", "DeleteConflictException"] {
-        let failed = after(refusal(409, code, "Cannot delete entity, must delete policies first.")).await;
+        let failed = after(refusal(
+            409,
+            code,
+            "Cannot delete entity, must delete policies first.",
+        ))
+        .await;
         let again = Retry::After(AFTER_MAYBE);
         assert_eq!(stands(&failed), (Effect::None, again, false), "{code}");
     }
