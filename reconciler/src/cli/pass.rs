@@ -108,6 +108,7 @@ impl Connected {
         let found = self.stage.deployed()?;
         if let Some(found) = &found {
             found.deployed.check_home(&self.cloud.home())?;
+            found.deployed.check_owner(&self.stage.stack)?;
         }
         let wires = self.cloud.catalog.wires();
         let projections = &session.snapshot().projections;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use grail_providers::aws::ContextError;
-use grail_state::chalice::{OtherHome, ReadError};
+use grail_state::chalice::{OtherApp, OtherHome, ReadError};
 use grail_state::seal::KeyError;
 use grail_state::store::{LockError, StoreError};
 
@@ -138,6 +138,11 @@ refuses! {
     LocalError => LocalError::hint,
     PackageError => PackageError::hint,
     PythonError => PythonError::hint,
+    OtherApp => |_| Some(
+        "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was renamed, give \
+         it back its old `app_name`, `grail delete`, and rename it then; nothing was changed"
+            .to_owned(),
+    ),
     OtherHome => |_| Some("name the right `--profile` and `--region`, or another `--stage`; nothing was changed".to_owned()),
 }
 
@@ -181,11 +186,12 @@ impl From<StoreError> for Refusal {
             StoreError::Io { .. } => {
                 Some("check that the folder exists, can be written, and that the disk is not full".to_owned())
             }
-            StoreError::TooNew { .. } => Some("use the newer grail that wrote it".to_owned()),
             StoreError::OtherStack { found, .. } => Some(format!(
-                "set `app_name` back to `{}` and run `grail delete`, or use another stage",
+                "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was \
+                 renamed, set `app_name` back to `{}`, `grail delete`, and rename it then",
                 found.app
             )),
+            StoreError::TooNew { .. } => Some("use the newer grail that wrote it".to_owned()),
             StoreError::Conflict => None,
         };
         Self::of(&error).hinted(hint)

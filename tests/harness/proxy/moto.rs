@@ -17,6 +17,7 @@
 //! | Lambda AddPermission | adds a second statement of the same id | ResourceConflictException |
 //! | Lambda GetFunction, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
+//! | AddPermission | adds a second statement of the same id | ResourceConflictException |
 //! | CreateEventSourceMapping | takes a second mapping of one source to one function; a missing source is a missing resource | ResourceConflictException; InvalidParameterValueException |
 //! | ListEventSourceMappings | finds a function only in the form in which the mapping was made | by name and by ARN |
 //! | every answer with a mapping | no `MaximumBatchingWindowInSeconds` where none was sent | 0 |
@@ -34,6 +35,7 @@ mod functions;
 mod layers;
 mod memory;
 mod notifications;
+mod permissions;
 mod rest_apis;
 mod websockets;
 
@@ -106,9 +108,9 @@ impl MotoGaps {
             "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
                 self.functions.reserve(upstream, asked).await
             }
-            "AddPermission" => functions::permit(upstream, asked).await,
             "PublishLayerVersion" => layers::publish(&self.code, upstream, asked, own).await,
             "GetLayerVersion" | "GetLayerVersionByArn" => layers::show(upstream, asked, own).await,
+            "AddPermission" => permissions::add(upstream, asked).await,
             "CreateEventSourceMapping" => event_sources::create(upstream, asked).await,
             "ListEventSourceMappings" => event_sources::list(upstream, asked).await,
             "GetEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping" => {

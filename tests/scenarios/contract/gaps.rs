@@ -2,7 +2,7 @@
 
 use grail_providers::contract::Rule;
 
-use super::account::Emulator;
+use crate::emulated::Emulator;
 
 /// A rule that cannot be kept on an emulator, and why that is the emulator's doing.
 #[derive(Debug)]
@@ -58,6 +58,11 @@ pub(super) const SILENT: &[(&str, &[Rule], &str)] = &[
         "websocket_stage",
         NO_CHANGE,
         "API, name and contents are all there is of it",
+    ),
+    (
+        "websocket_stage",
+        &[Rule::SecureRestore],
+        "it goes after the commit alone, and never comes back",
     ),
     ("websocket_stage", NOBODY_ELSE, "it is part of an API of ours"),
     ("api_stage", NOBODY_ELSE, "it is part of an API of ours"),

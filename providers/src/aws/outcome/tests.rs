@@ -211,11 +211,6 @@ async fn what_time_cures_is_awaited() {
             "Cannot update the event source mapping because it is in use.",
             "the event source mapping to become free",
         ),
-        (
-            "InvalidArgument",
-            "Unable to validate the following destination configurations",
-            "S3 to be let into the function",
-        ),
     ] {
         let failed = after(refusal(400, code, message)).await;
         assert_eq!(
@@ -230,6 +225,42 @@ async fn what_time_cures_is_awaited() {
             )
         );
         assert!(failed.chain().contains(message) && failed.chain().contains("(request id req-1)"));
+    }
+}
+
+/// Lambda's own words, with what it puts behind them.
+#[tokio::test]
+async fn the_environment_that_lambda_quotes_is_not_repeated() {
+    let message = "Lambda was unable to configure your environment variables because the environment variables you have \
+                   provided exceeded the 4KB limit. String measured: {\"DB_PASSWORD\":\"hunter2\",\"MODE\":\"fast\"}";
+    let failed = after(refusal(400, "InvalidParameterValueException", message)).await;
+    assert_eq!(stands(&failed), (Effect::None, Retry::Never, false));
+    for told in [failed.chain(), format!("{failed:?}")] {
+        assert!(told.contains("exceeded the 4KB limit."), "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("fast"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_time_does_not_cure_is_not_waited_for() {
+    for message in [
+        "The statement id (grail-pending-orders-1a2b3c) provided already exists.",
+        "Function already exist: shop-dev-update-in progress",
+        "The operation cannot be performed at this time. The function is currently in the following state: Failed",
+    ] {
+        let failed = after(refusal(409, "ResourceConflictException", message)).await;
+        assert_eq!(stands(&failed), (Effect::None, Retry::Never, false), "{message}");
+    }
+    let other = after(refusal(409, "ResourceConflictException", "shop-dev-pending-orders is odd")).await;
+    assert_eq!(other.retry, Retry::Never);
+}
+
+#[tokio::test]
+async fn a_role_that_iam_still_sees_a_policy_of_is_tried_again() {
+    for code in ["DeleteConflict", "DeleteConflictException"] {
+        let failed = after(refusal(409, code, "Cannot delete entity, must delete policies first.")).await;
+        let again = Retry::After(AFTER_MAYBE);
+        assert_eq!(stands(&failed), (Effect::None, again, false), "{code}");
     }
 }
 

@@ -1,6 +1,7 @@
 use grail_state::{Observed, Record};
 use sha2::Digest as _;
 
+use super::document::Rule;
 use super::*;
 use crate::aws::testing::{Reply, Stand, reply};
 use crate::port::{Delete, Effect, Retry, Update};
@@ -425,21 +426,12 @@ async fn who_is_overwritten_again_and_again_says_so() {
 }
 
 #[tokio::test]
-async fn a_permission_that_does_not_count_yet_is_awaited() {
+async fn a_destination_that_s3_may_not_call_is_tried_again_and_counted() {
     let said = "Unable to validate the following destination configurations";
     let stand = stand(vec![there(&[]), refusal(400, "InvalidArgument", said)]);
     let failed = stand.create(&one("")).await.unwrap_err();
     assert_eq!(failed.effect, Effect::None);
-    assert!(
-        matches!(
-            failed.retry,
-            Retry::Await {
-                on: "S3 to be let into the function",
-                ..
-            }
-        ),
-        "{failed:?}"
-    );
+    assert!(matches!(failed.retry, Retry::After(_)), "{failed:?}");
     assert!(
         failed
             .hint
@@ -682,13 +674,32 @@ async fn planning_finds_a_notification_of_others_that_overlaps() {
     );
     let other = verified(there(&[&live("x", OTHER, "ObjectCreated:*", "a/b")]), &one("a/")).await;
     assert!(other[0].1.contains(OTHER), "{other:?}");
-    // A handler's old name goes in the same write.
-    let renamed = verified(there(&[&live("1", B, "ObjectCreated:*", "a/")]), &one("a/")).await;
-    assert_eq!(renamed, []);
     assert_eq!(
         verified(there(&[queue]), &spec(&[("a", entry(A, "ObjectRemoved:*", ""))])).await,
         []
     );
+}
+
+/// A handler's old name goes in the same write. A name tells less than the tag: `shop-dev-b` may be `b` of the stage `dev`,
+/// and the only function of a stage `dev-b`.
+#[tokio::test]
+async fn a_function_with_our_prefix_is_ours_unless_its_tag_says_otherwise() {
+    let tagged = |tag: &str| reply(200, json!({"Tags": {"aws-chalice": tag}}));
+    let ours = tagged("version=1.34.0:stage=dev:app=shop");
+    let theirs = tagged("version=1.34.0:stage=dev-b:app=shop");
+    let refused = crate::aws::testing::refusal;
+    let gone = refused(404, "ResourceNotFoundException", "Function not found");
+    let denied = refused(403, "AccessDeniedException", "no");
+    for (answer, count) in [(ours, 0), (theirs, 1), (gone, 0), (denied, 0)] {
+        let stand = stand(vec![there(&[&live("1", B, "ObjectCreated:*", "a/")]), answer]);
+        let found = stand.provider.verify(&one("a/")).await.unwrap();
+        assert_eq!(found.len(), count, "{found:?}");
+        assert_eq!(stand.aws.operations(), [GET, "ListTags"]);
+    }
+    // Nobody is asked about what is in nobody's way.
+    let apart = stand(vec![there(&[&live("1", B, "ObjectCreated:*", "b/")])]);
+    assert_eq!(apart.provider.verify(&one("a/")).await.unwrap(), []);
+    assert_eq!(apart.aws.operations(), [GET]);
 }
 
 #[test]
