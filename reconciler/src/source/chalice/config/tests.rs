@@ -23,7 +23,7 @@ fn told(text: &str) -> Vec<String> {
             Ok((config, mut warnings)) => {
                 let keys = [names::REST_DOMAIN, names::WEBSOCKET_DOMAIN];
                 warnings.extend(keys.iter().flat_map(|key| config.domain_problems(key)));
-                warnings
+                judge(warnings).unwrap_or_else(|problems| problems.0)
             }
         },
     };

@@ -35,6 +35,9 @@ fn app(parts: Value) -> App {
 /// What is told, as `code place`, warnings in brackets.
 fn told(app: &App, config: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join(".chalice/policy-dev.json");
+    std::fs::create_dir(policy.parent().unwrap()).unwrap();
+    std::fs::write(policy, r#"{"Statement": []}"#).unwrap();
     let problems = match validate(app, &stage_of(config), (3, 12), folder.path()) {
         Ok(warnings) => warnings,
         Err(problems) => problems.0,
@@ -450,13 +453,13 @@ fn a_domain_of_an_api_that_the_app_lacks_stops_nobody() {
 
 #[test]
 fn policy_files_are_read_before_anything_is_built() {
-    let own = r#"{"app_name": "a", "autogen_policy": false, "api_gateway_policy_file": "api.json"}"#;
+    let own = r#"{"app_name": "a", "autogen_policy": false, "iam_policy_file": "mine.json", "api_gateway_policy_file": "api.json"}"#;
     let unreadable = told(&routes(&[route("/", "GET", 1)]), own);
     assert_eq!(
         unreadable,
         [
-            "policy::unreadable .chalice/config.json:1:37",
-            "policy::unreadable .chalice/config.json:1:71"
+            "policy::unreadable .chalice/config.json:1:63",
+            "policy::unreadable .chalice/config.json:1:103"
         ]
     );
     // Without a route nobody asks for them.

@@ -103,7 +103,7 @@ fn merged_values_are_judged_as_they_are_merged() {
     assert_eq!(codes(r#"{"PIN": "1"}"#), ["warning config::wrong-type", ignored]);
     assert_eq!(
         codes(r#"{"PIN": 3}"#),
-        ["error config::wrong-type", ignored, "error config::wrong-type"]
+        ["warning config::wrong-type", ignored, "error config::wrong-type"]
     );
 }
 
