@@ -40,7 +40,6 @@ impl Tale {
 
 static EVERYTHING: Tale = Tale::of("everything", Cloud::Moto);
 static SHOP: Tale = Tale::of("shop", Cloud::Moto);
-static LOCAL_SHOP: Tale = Tale::of("shop", Cloud::MiniStack);
 
 /// Plays so many of the cases that `wanted` takes.
 fn sample(story: &Story, most: usize, wanted: impl Fn(&Blow) -> bool) {
@@ -160,11 +159,4 @@ fn a_write_that_is_never_answered_does_not_hang_grail() {
             }
         )
     });
-}
-
-#[test]
-fn deaths_on_ministack() {
-    for chapter in Chapter::ALL {
-        sample(LOCAL_SHOP.chapter(chapter), 1, Blow::is_kill);
-    }
 }

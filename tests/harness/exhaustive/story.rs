@@ -78,7 +78,7 @@ impl Story {
         must(&rehearsal, &[chapter.words(), &["--parallelism", "1"]].concat());
         let writes = rehearsal.proxy.calls().writes();
         assert!(
-            writes.len() > 3,
+            writes.len() > 1,
             "a story of only {} writes shows nothing",
             writes.len()
         );
