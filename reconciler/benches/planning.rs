@@ -244,6 +244,7 @@ fn carried_out(from: Snapshot, plan: Plan, rules: &Arc<Catalog>) -> Txn {
         unseal: Arc::new(NothingSealed),
         limits: Limits::paced(32),
         keep_on_failure: false,
+        by: "bench".to_owned(),
         nonce: "1".to_owned(),
         epoch: Timestamp::UNIX_EPOCH,
         quiet: Duration::ZERO,
@@ -259,7 +260,7 @@ fn carried_out(from: Snapshot, plan: Plan, rules: &Arc<Catalog>) -> Txn {
                     ticket,
                     keep: Keep::Nothing,
                 }),
-                Output::Call { ticket, id, call } => inputs.push_back(Input::Answered {
+                Output::Call { ticket, id, call, .. } => inputs.push_back(Input::Answered {
                     ticket,
                     result: Ok(made(&id, call, rules)),
                 }),
