@@ -43,10 +43,10 @@ pub(super) fn as_desired(site: &Site, story: &Story) -> Result<(), String> {
     is_at_rest(site, words)
 }
 
-/// Everything is as it was before the story, and nothing is open.
-pub(super) fn as_before(site: &Site, story: &Story) -> Result<(), String> {
-    let now = same_but_for_logs(site, "before", &story.before)?;
-    let (was, is) = (lasting(&story.before.world), lasting(&now.world));
+/// Everything is as it was `before` the story, and nothing is open.
+pub(super) fn as_before(site: &Site, before: &Kept) -> Result<(), String> {
+    let now = same_but_for_logs(site, "before", before)?;
+    let (was, is) = (lasting(&before.world), lasting(&now.world));
     expect_same("ids that last, before", &was, &is)
 }
 

@@ -14,10 +14,8 @@
 //! | every operation of domain names, base path mappings and API mappings | two registries that do not know of each other; no updates, no hosted zone, no tags; deleting a mapped domain fails | one registry of its own, seen through both versions, see [`domains`] |
 //! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
 //! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
-//! | Lambda AddPermission | adds a second statement of the same id | ResourceConflictException |
 //! | Lambda GetFunction, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
-//! | AddPermission | adds a second statement of the same id | ResourceConflictException |
 //! | CreateEventSourceMapping | takes a second mapping of one source to one function; a missing source is a missing resource | ResourceConflictException; InvalidParameterValueException |
 //! | ListEventSourceMappings | finds a function only in the form in which the mapping was made | by name and by ARN |
 //! | every answer with a mapping | no `MaximumBatchingWindowInSeconds` where none was sent | 0 |
@@ -35,7 +33,6 @@ mod functions;
 mod layers;
 mod memory;
 mod notifications;
-mod permissions;
 mod rest_apis;
 mod websockets;
 
@@ -108,10 +105,8 @@ impl MotoGaps {
             "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
                 self.functions.reserve(upstream, asked).await
             }
-            "AddPermission" => functions::permit(upstream, asked).await,
             "PublishLayerVersion" => layers::publish(&self.code, upstream, asked, own).await,
             "GetLayerVersion" | "GetLayerVersionByArn" => layers::show(upstream, asked, own).await,
-            "AddPermission" => permissions::add(upstream, asked).await,
             "CreateEventSourceMapping" => event_sources::create(upstream, asked).await,
             "ListEventSourceMappings" => event_sources::list(upstream, asked).await,
             "GetEventSourceMapping" | "UpdateEventSourceMapping" | "DeleteEventSourceMapping" => {

@@ -345,6 +345,8 @@ fn machine(txn: Txn, course: Course) -> Machine {
         limits: Limits::default(),
         keep_on_failure: false,
         by: "ann on build-7".to_owned(),
+        home: None,
+        new_file: false,
         nonce: "nonce".to_owned(),
         epoch: Timestamp::UNIX_EPOCH,
         quiet: Time::ZERO,
@@ -398,6 +400,7 @@ fn explore(nodes: &[Node], faults: usize, deaths: usize, stops: usize) -> usize 
                     };
                 }
                 Ended::Died => {
+                    run.stopped = false;
                     let txn = replay(snapshot.clone(), &run.journal).unwrap();
                     course = match next_course(&txn, "died") {
                         Some(course) => course,
@@ -468,9 +471,12 @@ fn a_stop_at_any_moment_leaves_what_can_be_taken_up() {
     let chain = [node("a", None, Some(1), &[]), node("b", None, Some(1), &["a"])];
     let mixed = [node("b", Some(1), Some(2), &[]), node("a", Some(1), None, &[])];
     for nodes in [chain, mixed] {
-        println!("{} runs", explore(&nodes, 1, 0, 1));
-        println!("{} runs", explore(&nodes, 0, 1, 1));
+        println!("{} runs", explore(&nodes, 0, 0, 1));
     }
+    // With a fault or a death before or after it, the orders of two are too many.
+    let alone = [node("a", None, Some(1), &[])];
+    println!("{} runs", explore(&alone, 1, 0, 1));
+    println!("{} runs", explore(&alone, 0, 1, 1));
 }
 
 #[test]
