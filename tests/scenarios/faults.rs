@@ -12,7 +12,6 @@
 
 use std::collections::BTreeSet;
 
-use grail::engine::EngineError;
 use grail::event::Outcome;
 use grail_providers::fake::Twice;
 use grail_providers::resources;
@@ -26,7 +25,7 @@ use serde_json::Value;
 
 use crate::emulated::{Cloud, Emulator};
 use crate::ground::without_tokens;
-use crate::inside::Stage;
+use crate::inside::{Ended, Stage};
 use crate::mall::{EVERYTHING, Mall, Part, certify, prepare};
 
 /// How a call goes wrong.
@@ -228,7 +227,7 @@ fn carry_out(plan: &Plan, case: Case, undisturbed: &Undisturbed) {
 
 impl Scene {
     /// The plan with what goes wrong, and how that ended.
-    fn suffer(&self, case: Case, to: Option<&Mall>, told: &str) -> Result<Outcome, EngineError> {
+    fn suffer(&self, case: Case, to: Option<&Mall>, told: &str) -> Ended {
         let proxy = &self.cloud.proxy;
         let (on, mode) = match case {
             Case::StepTwice(step) => return self.stage.bring_doubling(to, &Twice::only([step - 1])),

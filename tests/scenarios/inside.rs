@@ -19,6 +19,9 @@ use jiff::Timestamp;
 use crate::emulated::Cloud;
 use crate::mall::Mall;
 
+/// How a command ended; an error where nothing was begun.
+pub(crate) type Ended = Result<Outcome, Box<EngineError>>;
+
 /// What one stage knows.
 pub(crate) struct Stage {
     pub(crate) store: MemoryStore,
@@ -49,12 +52,12 @@ impl Stage {
     }
 
     /// Deploys the project, or with none deletes what there is.
-    pub(crate) fn bring(&self, to: Option<&Mall>) -> Result<Outcome, EngineError> {
+    pub(crate) fn bring(&self, to: Option<&Mall>) -> Ended {
         self.bring_by(&self.engine, to)
     }
 
     /// The same with steps that come twice.
-    pub(crate) fn bring_doubling(&self, to: Option<&Mall>, which: &Twice) -> Result<Outcome, EngineError> {
+    pub(crate) fn bring_doubling(&self, to: Option<&Mall>, which: &Twice) -> Ended {
         let doubled = Engine {
             catalog: Arc::new(twice(&self.engine.catalog, which)),
             ..self.engine.clone()
@@ -62,8 +65,8 @@ impl Stage {
         self.bring_by(&doubled, to)
     }
 
-    fn bring_by(&self, engine: &Engine, to: Option<&Mall>) -> Result<Outcome, EngineError> {
-        runtime::shared().block_on(async {
+    fn bring_by(&self, engine: &Engine, to: Option<&Mall>) -> Ended {
+        let ended = runtime::shared().block_on(async {
             let mut session = engine.open(holder(), Wait::No).await?;
             let mut ports = Ports {
                 records: &mut NoProjection,
@@ -82,7 +85,8 @@ impl Stage {
                 }
                 None => session.delete(&consent, &mut ports).await,
             }
-        })
+        });
+        ended.map_err(Box::new)
     }
 
     /// The same where nothing goes wrong.
