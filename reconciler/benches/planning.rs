@@ -11,6 +11,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run says why and ends")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::process::Command;

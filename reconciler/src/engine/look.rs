@@ -197,12 +197,8 @@ impl Queue {
     }
 
     /// What is ready, by kind; and the answers that are known already, because the question was guessed.
-    fn take_ready(
-        &mut self,
-        observed: &Observations,
-        guesses: &mut Guesses,
-    ) -> (BTreeMap<Kind, Vec<(ResourceId, Look)>>, Vec<Answer>) {
-        let mut groups: BTreeMap<Kind, Vec<_>> = BTreeMap::new();
+    fn take_ready(&mut self, observed: &Observations, guesses: &mut Guesses) -> (Groups, Vec<Answer>) {
+        let mut groups = Groups::new();
         let mut guessed = Vec::new();
         for id in std::mem::take(&mut self.ready) {
             if let Some(subject) = self.subjects.remove(&id) {
@@ -217,12 +213,15 @@ impl Queue {
     }
 }
 
+/// Looks that go out together, by kind.
+type Groups = BTreeMap<Kind, Vec<(ResourceId, Look)>>;
+
 /// Looks that were made before it was known what to ask, with what came of them.
 type Guesses = BTreeMap<ResourceId, (Look, Result<Observed, Failure>)>;
 
 /// Looks at everything as if nothing were there.
 async fn guess(catalog: &Catalog, limits: &Limits, subjects: &[Subject], slots: &mut Slots) -> Guesses {
-    let mut groups: BTreeMap<Kind, Vec<(ResourceId, Look)>> = BTreeMap::new();
+    let mut groups = Groups::new();
     for subject in subjects {
         let look = look_of(subject, &Observations::new());
         let group = groups.entry(subject.id.kind.clone()).or_default();
