@@ -78,7 +78,7 @@ mod tests {
             .collect();
         let expected = [
             ("api_mapping", (Exact, false)),
-            ("api_stage", (Never, false)),
+            ("api_stage", (Exact, false)),
             ("custom_domain", (Never, false)),
             ("event_rule", (Exact, true)),
             ("event_source_mapping", (Never, false)),
@@ -91,7 +91,7 @@ mod tests {
             ("s3_notification", (Exact, true)),
             ("sns_subscription", (Exact, false)),
             ("websocket_api", (Never, false)),
-            ("websocket_stage", (Never, false)),
+            ("websocket_stage", (Exact, false)),
         ];
         assert_eq!(
             stands,

@@ -455,11 +455,7 @@ async fn every_model_kind_keeps_every_rule() {
             [&no_change[..], &[Rule::SecureRestore, Rule::Foreign]].concat(),
         ),
         ("sns_subscription", [&no_change[..], &[Rule::Foreign]].concat()),
-        // The same, and it is deleted only when nothing will be taken back.
-        (
-            "websocket_stage",
-            [&no_change[..], &[Rule::SecureRestore, Rule::Foreign]].concat(),
-        ),
+        ("websocket_stage", [&no_change[..], &[Rule::Foreign]].concat()),
         // Nobody else's can stand in their place.
         ("api_stage", vec![Rule::Foreign]),
         ("event_source_mapping", vec![Rule::Foreign]),

@@ -85,7 +85,7 @@ pub(super) struct Spec {
 impl<P: Protocol> Resource for ModelStage<P> {
     const KIND: Kind = P::KIND;
     const IMMUTABLE: &'static [&'static str] = &["api", "stage"];
-    const UNDELETE: Undelete = Undelete::Never;
+    const UNDELETE: Undelete = Undelete::Exact;
     const NAME_BOUND: bool = false;
     const ACTIONS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &["deployment_id"];

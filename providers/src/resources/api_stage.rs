@@ -14,8 +14,8 @@
 //! **Way back.** What restoring needs is the id of the deployment that the stage pointed to: one call, exact, nothing is
 //! uploaded. A spec that names a deployment is pointed there and never makes one.
 //!
-//! **Deletion.** After the commit: a stage that is made again has none of what others have set on it (variables, throttling,
-//! logs, a cache), and callers would be without the API before it is certain that it goes.
+//! **Given up.** A stage that is deleted and made again on a way back has none of what others had set on it (variables,
+//! throttling, logs, a cache).
 //!
 //! **Old deployments.** After each change the deployments with our mark are retired but for the [`KEPT`] newest and the one
 //! that the stage came from: a transaction may go back over several attempts. Chalice's stay, as it never removes any.
@@ -255,7 +255,7 @@ fn place(at: &Locator<'_>) -> Option<(String, String)> {
 impl Resource for ApiStage {
     const KIND: Kind = Kind::new("api_stage");
     const IMMUTABLE: &'static [&'static str] = &["api", "stage"];
-    const UNDELETE: Undelete = Undelete::Never;
+    const UNDELETE: Undelete = Undelete::Exact;
     const NAME_BOUND: bool = false;
     const VOLATILE: &'static [&'static str] = &["deployment_id"];
     const ACTIONS: &'static [&'static str] = &[

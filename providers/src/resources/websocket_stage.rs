@@ -254,7 +254,7 @@ fn place(at: &Locator<'_>) -> Option<(String, String)> {
 impl Resource for WebsocketStage {
     const KIND: Kind = Kind::new("websocket_stage");
     const IMMUTABLE: &'static [&'static str] = &["api", "stage"];
-    const UNDELETE: Undelete = Undelete::Never;
+    const UNDELETE: Undelete = Undelete::Exact;
     const NAME_BOUND: bool = false;
     const VOLATILE: &'static [&'static str] = &["deployment_id"];
     const ACTIONS: &'static [&'static str] = &[

@@ -59,11 +59,6 @@ pub(super) const SILENT: &[(&str, &[Rule], &str)] = &[
         NO_CHANGE,
         "API, name and contents are all there is of it",
     ),
-    (
-        "websocket_stage",
-        &[Rule::SecureRestore],
-        "it goes after the commit alone, and never comes back",
-    ),
     ("websocket_stage", NOBODY_ELSE, "it is part of an API of ours"),
     ("api_stage", NOBODY_ELSE, "it is part of an API of ours"),
     (

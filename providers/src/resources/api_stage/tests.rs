@@ -276,12 +276,6 @@ async fn an_older_deployment_of_the_definition_is_not_pointed_to() {
     }
 }
 
-/// What others have set on a stage is lost with it, and callers are without it at once.
-#[test]
-fn a_stage_is_deleted_after_the_commit() {
-    assert_eq!(provider(&Canned::new([])).undelete(), Undelete::Never);
-}
-
 #[tokio::test]
 async fn tracing_that_ends_with_a_new_definition_is_turned_off() {
     let mut before = remote("d1", &digest('a'));
