@@ -105,6 +105,7 @@ impl MotoGaps {
             "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
                 self.functions.reserve(upstream, asked).await
             }
+            "AddPermission" => functions::permit(upstream, asked).await,
             "PublishLayerVersion" => layers::publish(&self.code, upstream, asked, own).await,
             "GetLayerVersion" | "GetLayerVersionByArn" => layers::show(upstream, asked, own).await,
             "CreateEventSourceMapping" => event_sources::create(upstream, asked).await,

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use hyper::Method;
 use serde_json::{Value, json};
 
-use super::super::refusal::Answer;
+use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
 use super::code::{self, Code};
@@ -100,6 +102,26 @@ impl Functions {
             }
         })
     }
+}
+
+/// Adds a statement to a function's policy, unless it has one of that id.
+pub(super) async fn permit(upstream: &Upstream, asked: Asked) -> Answer {
+    let sent: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let there = upstream
+        .ask(&asked, Method::GET, asked.parts.uri.path(), Bytes::new())
+        .await;
+    let there: Value = serde_json::from_slice(there.body()).unwrap_or_default();
+    let policy: Value =
+        serde_json::from_str(there["Policy"].as_str().unwrap_or_default()).unwrap_or_default();
+    let mut statements = policy["Statement"].as_array().into_iter().flatten();
+    if statements.any(|statement| statement["Sid"] == sent["StatementId"]) {
+        let message = format!(
+            "The statement id ({}) provided already exists. Please provide a new statement id, or remove the existing statement.",
+            sent["StatementId"].as_str().unwrap_or_default()
+        );
+        return refusal("lambda", 409, "ResourceConflictException", &message);
+    }
+    upstream.send(asked).await
 }
 
 /// The function's name in a path: alone, or at the end of an ARN.
