@@ -204,7 +204,8 @@ fn carry_out(plan: &Plan, case: Case, undisturbed: &Undisturbed) {
         Ok(Outcome::Done | Outcome::Unchanged) => {}
         // A look that failed: nothing was begun.
         Ok(Outcome::RolledBack { .. } | Outcome::Refused { .. }) | Err(_) => {
-            assert_same(("before", "now"), &facts(&scene.before), &facts(&scene.world()));
+            let (before, now) = (format!("before {told}"), format!("after it ended with {outcome:?}"));
+            assert_same((&before, &now), &facts(&scene.before), &facts(&scene.world()));
         }
         Ok(other) => panic!("{told}: {other:?}"),
     }

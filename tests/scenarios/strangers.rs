@@ -4,7 +4,7 @@
 //! The stranger does what the one of the model kinds does, in fewer cases. One loss is S3's and not ours: what is written
 //! into a bucket between our read and our put. The stranger writes there too, and counts what is lost so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use grail::event::Outcome;
@@ -131,6 +131,10 @@ struct Stranger {
     left: Theirs,
     /// Whether it wrote into the bucket since we read it last.
     between: bool,
+    /// The rules that it aimed since we read their targets last.
+    aimed: BTreeSet<String>,
+    /// Whether a rule that has targets can be deleted: MiniStack lets it go, where EventBridge refuses (so does moto).
+    rules_go_with_targets: bool,
     visits: usize,
     lost: usize,
     /// What of its own was not as it had left it. From then on it stays away.
@@ -138,9 +142,11 @@ struct Stranger {
 }
 
 impl Stranger {
-    fn new(seed: u64, account: &Account) -> Stranger {
+    fn new(seed: u64, account: &Account, emulator: Emulator) -> Stranger {
         Stranger {
             left: Theirs::of(account),
+            aimed: BTreeSet::new(),
+            rules_go_with_targets: emulator == Emulator::MiniStack,
             account: account.clone(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             between: false,
@@ -161,9 +167,16 @@ impl Stranger {
             self.left = Theirs::of(&self.account);
             self.visits += 1;
         }
-        if call.name() == "GetBucketNotificationConfiguration" {
-            self.see_that_all_stays(call.name());
-            self.between = false;
+        match call.name() {
+            "GetBucketNotificationConfiguration" => {
+                self.see_that_all_stays(call.name());
+                self.between = false;
+            }
+            "ListTargetsByRule" => {
+                self.see_that_all_stays(call.name());
+                self.aimed.remove(call.body["Rule"].as_str().unwrap_or_default());
+            }
+            _ => {}
         }
     }
 
@@ -173,6 +186,11 @@ impl Stranger {
         self.left
             .statements
             .retain(|function, _| there.contains(function));
+        if self.rules_go_with_targets {
+            let rules = rules(&self.account);
+            let stays = |rule: &String| rules.contains(rule) || !self.aimed.contains(rule);
+            self.left.targets.retain(|rule, _| stays(rule));
+        }
         let now = Theirs::of(&self.account);
         if now.entries != self.left.entries && self.between {
             self.lost += 1;
@@ -237,6 +255,7 @@ impl Stranger {
             block_on(events.remove_targets().rule(&rule).ids("theirs").send()).unwrap();
             return;
         }
+        self.aimed.insert(rule.clone());
         let input = json!({"by": "theirs", "visit": mark}).to_string();
         let target = Target::builder()
             .id("theirs")
@@ -349,7 +368,7 @@ fn strangers_keep_what_is_theirs(emulator: Emulator) {
         let cloud = Cloud::start(emulator);
         prepare(&cloud.account);
         let stage = Stage::of(first.stack(), &cloud);
-        let stranger = Arc::new(Mutex::new(Stranger::new(seed, &cloud.account)));
+        let stranger = Arc::new(Mutex::new(Stranger::new(seed, &cloud.account, emulator)));
         let legs = [
             ("the first deploy", Some(first.clone())),
             ("a change", Some(first.clone().changed().moved())),
