@@ -81,6 +81,8 @@ pub struct Begun {
     pub by: Option<String>,
     /// When, by their clock.
     pub at: Timestamp,
+    /// True if there was no file of records when the transaction began.
+    pub new_file: bool,
 }
 
 /// How far the way back of one resource is.

@@ -106,15 +106,19 @@ fn a_plan_without_a_look_asks_for_the_account_alone() {
         .expect_code(64);
 }
 
+/// The shop without its routes: its API goes, and with it its address.
+fn close(stand: &Stand) {
+    stand.project.write(
+        "app.py",
+        "from chalice import Chalice\n\napp = Chalice(app_name='shop')\n\n\n\
+         @app.lambda_function()\ndef count(event, context):\n    return 2\n",
+    );
+}
+
 #[test]
-fn on_a_terminal_a_replacement_is_asked_about() {
+fn on_a_terminal_what_nobody_could_bring_back_is_asked_about() {
     let stand = Stand::with_the_shop_open();
-    stand
-        .project
-        .configure(|config| config["stages"]["dev"]["api_gateway_stage"] = "v2".into());
-    // Nobody is there to be asked.
-    let run = stand.grail.run(&["deploy"]).expect_code(1);
-    assert!(run.stderr.contains("--allow-replace"), "{run}");
+    close(&stand);
     for (answer, code) in [("no\r", 1), ("\u{3}", 1), ("yes\r", 0)] {
         stand.proxy.forget_calls();
         let run = stand
@@ -122,20 +126,27 @@ fn on_a_terminal_a_replacement_is_asked_about() {
             .on_terminal(&["deploy"], "[y/N]", answer)
             .expect_code(code);
         assert!(
-            run.stdout.contains("unavailable meanwhile: api_stage.rest_api"),
+            run.stdout
+                .contains("nothing can bring it back as it is: rest_api.rest_api (shop)"),
             "{run}"
         );
         assert_eq!(stand.proxy.calls().writes().is_empty(), code == 1, "{run}");
     }
-    // With `--yes` it is as where nobody is there.
-    stand
-        .project
-        .configure(|config| config["stages"]["dev"]["api_gateway_stage"] = "v3".into());
-    let run = stand
-        .grail
-        .on_terminal(&["deploy", "--yes"], "[y/N]", "yes\r")
-        .expect_code(1);
-    assert!(run.stdout.contains("--allow-replace"), "{run}");
+    // With `--yes`, and where nobody is there, nothing is asked.
+    for answered in [true, false] {
+        let stand = Stand::with_the_shop_open();
+        close(&stand);
+        let run = if answered {
+            stand.grail.on_terminal(&["deploy", "--yes"], "[y/N]", "no\r")
+        } else {
+            stand.grail.run(&["deploy"])
+        };
+        let run = run.expect_success();
+        assert!(
+            !run.stdout.contains("[y/N]") && !run.stderr.contains("[y/N]"),
+            "{run}"
+        );
+    }
 }
 
 #[track_caller]

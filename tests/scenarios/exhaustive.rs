@@ -6,19 +6,21 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use grail_tests::exhaustive::{Blow, Case, Chapter, How, Story, Subject};
+use grail_tests::exhaustive::{Blow, Case, Chapter, Cloud, How, Story, Subject};
 use grail_tests::proxy::Effect;
 
 /// A project and its three chapters, each prepared when it is first asked for.
 struct Tale {
     subject: &'static str,
+    cloud: Cloud,
     chapters: [OnceLock<Story>; 3],
 }
 
 impl Tale {
-    const fn of(subject: &'static str) -> Tale {
+    const fn of(subject: &'static str, cloud: Cloud) -> Tale {
         Tale {
             subject,
+            cloud,
             chapters: [const { OnceLock::new() }; 3],
         }
     }
@@ -32,12 +34,12 @@ impl Tale {
         };
         let subject = Subject::named(self.subject).expect("a subject of this name");
         let binary = Path::new(env!("CARGO_BIN_EXE_grail"));
-        told.get_or_init(|| Story::rehearsed(subject, chapter, binary))
+        told.get_or_init(|| Story::rehearsed(subject, chapter, self.cloud, binary))
     }
 }
 
-static EVERYTHING: Tale = Tale::of("everything");
-static SHOP: Tale = Tale::of("shop");
+static EVERYTHING: Tale = Tale::of("everything", Cloud::Moto);
+static SHOP: Tale = Tale::of("shop", Cloud::Moto);
 
 /// Plays so many of the cases that `wanted` takes.
 fn sample(story: &Story, most: usize, wanted: impl Fn(&Blow) -> bool) {

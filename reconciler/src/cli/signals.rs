@@ -8,17 +8,34 @@ use grail_providers::aws::Context;
 use crate::engine::StopSignal;
 
 use super::exit::Exit;
+use super::refusal::Refusal;
 use super::words;
 
+/// Does what writes nothing, to its end or to the first SIGINT or SIGTERM. Where it is stopped, what it has started (the
+/// interpreter that imports the app, which has a process group of its own) is ended with it.
+///
+/// # Errors
+/// Its own, and that it was stopped.
+pub async fn unless_stopped<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let mut stop = listen(None);
+    tokio::select! {
+        biased;
+        why = stop.stopped() => Err(Refusal::new(why)),
+        done = work => done,
+    }
+}
+
 /// A signal that comes with the first SIGINT or SIGTERM. From then on no request of `context` waits for its rate any more.
-pub fn listen(context: &Context) -> StopSignal {
+pub fn listen(context: Option<&Context>) -> StopSignal {
     let (sender, stop) = StopSignal::new();
-    let pacer = context.pacer().clone();
+    let pacer = context.map(|context| context.pacer().clone());
     tokio::spawn(async move {
         let Some(mut signals) = Signals::new() else { return };
         let Some(name) = signals.next().await else { return };
         let why = format!("stopped by {name}");
-        pacer.stop(&why);
+        if let Some(pacer) = pacer {
+            pacer.stop(&why);
+        }
         let _gone = sender.send(Some(why));
         if signals.next().await.is_some() {
             // A bar that is being drawn stays as it is otherwise, without an end of its line.

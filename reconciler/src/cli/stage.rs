@@ -250,6 +250,10 @@ impl ChaliceFile {
 }
 
 impl RecordSink for ChaliceFile {
+    fn is_new(&self) -> bool {
+        self.never_was
+    }
+
     fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn std::error::Error + Send + Sync>> {
         let deployed = self.project(&txn.existing());
         if self.written.as_ref() == Some(&deployed) {

@@ -40,6 +40,7 @@ enum State {
     Running,
     Paused,
     Finished,
+    Abandoned,
 }
 
 /// Longest remaining chain first; equal ones in the plan's order.
@@ -166,21 +167,10 @@ impl Frontier {
 
     /// Finishes a running or paused step: frees its slot and lane, and makes ready whatever waited for it alone.
     pub fn finish(&mut self, step: usize) {
-        match self.states.get(step) {
-            Some(State::Running) => self.free_slot(step),
-            Some(State::Paused) => {
-                let rank = self.rank(step);
-                if let Some(pool) = self.pool(step) {
-                    pool.ready.remove(&rank);
-                }
-            }
-            _ => return,
+        if !self.leave(step, State::Finished) {
+            return;
         }
-        self.set(step, State::Finished);
         self.unfinished -= 1;
-        if let Some(waiting) = self.lane(step).and_then(|lane| self.held.remove(&lane)) {
-            waiting.into_iter().for_each(|rank| self.queue(rank));
-        }
         for follower in self.followers.get(step).cloned().unwrap_or_default() {
             let left = self.missing.get_mut(follower).map(|missing| {
                 *missing -= 1;
@@ -190,6 +180,30 @@ impl Frontier {
                 self.make_ready(follower);
             }
         }
+    }
+
+    /// Gives up a running or paused step for good: frees its slot and lane. It never finishes, so whatever waits for it stays.
+    pub fn abandon(&mut self, step: usize) {
+        self.leave(step, State::Abandoned);
+    }
+
+    /// Takes a step out of its slot and lane. False where it has none.
+    fn leave(&mut self, step: usize, state: State) -> bool {
+        match self.states.get(step) {
+            Some(State::Running) => self.free_slot(step),
+            Some(State::Paused) => {
+                let rank = self.rank(step);
+                if let Some(pool) = self.pool(step) {
+                    pool.ready.remove(&rank);
+                }
+            }
+            _ => return false,
+        }
+        self.set(step, state);
+        if let Some(waiting) = self.lane(step).and_then(|lane| self.held.remove(&lane)) {
+            waiting.into_iter().for_each(|rank| self.queue(rank));
+        }
+        true
     }
 
     /// True if every step is finished.
@@ -336,6 +350,25 @@ mod tests {
         frontier.resume(0);
         frontier.finish(0);
         assert_eq!(launched(&mut frontier), [1]);
+    }
+
+    #[test]
+    fn a_step_that_is_given_up_frees_its_lane_and_keeps_its_followers() {
+        let mut nodes = vec![node(&[]), node(&[]), node(&[0]), node(&[])];
+        nodes[0].lane = Some(0);
+        nodes[1].lane = Some(0);
+        nodes[3].lane = Some(0);
+        let mut frontier = Frontier::new(&nodes, 1).unwrap();
+        assert_eq!(frontier.launch(), Some(0));
+        frontier.abandon(0);
+        frontier.resume(0);
+        assert_eq!(launched(&mut frontier), [1]);
+        frontier.pause(1);
+        frontier.abandon(1);
+        assert_eq!(launched(&mut frontier), [3]);
+        frontier.finish(3);
+        assert_eq!(launched(&mut frontier), [] as [usize; 0]);
+        assert!(!frontier.is_done());
     }
 
     #[test]

@@ -63,6 +63,10 @@ impl Default for Limits {
     }
 }
 
+/// Looks at something that is not ready before they grow apart: at 0.25 s, the quarter of a minute within which a fresh role is
+/// usually known everywhere (`field-notes.md` 1). What they lose of such a wait is a pause and no share of it.
+const STEADY_LOOKS: u32 = 60;
+
 /// Steps of one kind for each call that may be in flight, where rates are kept: enough for Lambda's 15 creations a second to
 /// go on while each new function is not usable for a quarter of a minute.
 const STEPS_FOR_A_CALL: usize = 8;
@@ -91,9 +95,11 @@ impl Limits {
         }
     }
 
-    /// The pause before look number `looks + 1` at something that is not ready yet: what was asked for, then ever longer.
+    /// The pause before look number `looks + 1` at something that is not ready yet: what was asked for, and after
+    /// [`STEADY_LOOKS`] of them ever longer.
     pub fn probe_after(&self, looks: u32, asked: Duration) -> Duration {
-        let grown = asked.mul_f64(1.5_f64.powi(i32::try_from(looks.min(32)).unwrap_or(32)));
+        let growing = looks.saturating_sub(STEADY_LOOKS).min(32);
+        let grown = asked.mul_f64(1.5_f64.powi(i32::try_from(growing).unwrap_or(32)));
         grown.min(self.probe.max(asked))
     }
 

@@ -4,6 +4,9 @@
 //! What has a handle is looked at right away. What has none is found by its natural key, which may lie in a reference (the
 //! function of a permission), so it waits until what it refers to was seen. There are no rounds: a look starts when the
 //! last thing that it waits for was seen. A reference that stays unknown is a stand-in text.
+//!
+//! Where nothing at all is recorded, it is likely that nothing is there. Then everything is looked at in one go, as if every
+//! reference were to stay unknown, and what turns out to have been asked rightly is not asked again ([`Guesses`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -61,6 +64,11 @@ pub(crate) async fn observe(
     known: &Observations,
 ) -> Seen {
     let mut slots = Slots::new(limits);
+    let mut guesses = if known.is_empty() && subjects.iter().all(|subject| subject.record.is_none()) {
+        guess(catalog, limits, &subjects, &mut slots).await
+    } else {
+        Guesses::new()
+    };
     let mut queue = Queue::new(subjects, known);
     let mut seen = Seen {
         observed: known.clone(),
@@ -71,7 +79,8 @@ pub(crate) async fn observe(
         if in_flight.is_empty() && queue.ready.is_empty() {
             queue.free_all();
         }
-        for (kind, group) in queue.take_ready(&seen.observed) {
+        let (groups, guessed) = queue.take_ready(&seen.observed, &mut guesses);
+        for (kind, group) in groups {
             match catalog.provider(&kind) {
                 Some(provider) => launch(provider, group, limits, &slots.of(&kind), &mut in_flight),
                 None => {
@@ -82,7 +91,11 @@ pub(crate) async fn observe(
                 }
             }
         }
-        let Some(answers) = in_flight.next().await else {
+        let answers = match guessed.is_empty() {
+            false => Some(guessed),
+            true => in_flight.next().await,
+        };
+        let Some(answers) = answers else {
             if queue.is_empty() {
                 break;
             }
@@ -183,16 +196,49 @@ impl Queue {
         self.ready = self.subjects.keys().cloned().collect();
     }
 
-    fn take_ready(&mut self, observed: &Observations) -> BTreeMap<Kind, Vec<(ResourceId, Look)>> {
-        let mut groups: BTreeMap<Kind, Vec<_>> = BTreeMap::new();
+    /// What is ready, by kind; and the answers that are known already, because the question was guessed.
+    fn take_ready(&mut self, observed: &Observations, guesses: &mut Guesses) -> (Groups, Vec<Answer>) {
+        let mut groups = Groups::new();
+        let mut guessed = Vec::new();
         for id in std::mem::take(&mut self.ready) {
             if let Some(subject) = self.subjects.remove(&id) {
                 let look = look_of(&subject, observed);
-                groups.entry(id.kind.clone()).or_default().push((id, look));
+                match guesses.remove(&id) {
+                    Some((asked, answer)) if asked == look => guessed.push((id, answer)),
+                    _ => groups.entry(id.kind.clone()).or_default().push((id, look)),
+                }
             }
         }
-        groups
+        (groups, guessed)
     }
+}
+
+/// Looks that go out together, by kind.
+type Groups = BTreeMap<Kind, Vec<(ResourceId, Look)>>;
+
+/// Looks that were made before it was known what to ask, with what came of them.
+type Guesses = BTreeMap<ResourceId, (Look, Result<Observed, Failure>)>;
+
+/// Looks at everything as if nothing were there.
+async fn guess(catalog: &Catalog, limits: &Limits, subjects: &[Subject], slots: &mut Slots) -> Guesses {
+    let mut groups = Groups::new();
+    for subject in subjects {
+        let look = look_of(subject, &Observations::new());
+        let group = groups.entry(subject.id.kind.clone()).or_default();
+        group.push((subject.id.clone(), look));
+    }
+    let mut asked: BTreeMap<ResourceId, Look> = groups.values().flatten().cloned().collect();
+    let mut in_flight = FuturesUnordered::new();
+    for (kind, group) in groups {
+        if let Some(provider) = catalog.provider(&kind) {
+            launch(provider, group, limits, &slots.of(&kind), &mut in_flight);
+        }
+    }
+    let answers: Vec<Vec<Answer>> = in_flight.collect().await;
+    let answers = answers.into_iter().flatten();
+    answers
+        .filter_map(|(id, answer)| Some((id.clone(), (asked.remove(&id)?, answer))))
+        .collect()
 }
 
 fn references(subject: &Subject) -> BTreeSet<ResourceId> {

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook, Rules};
+use grail_state::snapshot::Home;
 use grail_state::txn::{Phase, Txn};
 use grail_state::{Entry, Handle, Observed, Record, Remote, ResourceId};
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +49,8 @@ pub struct Machine {
     limits: Limits,
     keep_on_failure: bool,
     by: String,
+    home: Option<Home>,
+    new_file: bool,
     nonce: String,
     epoch: Timestamp,
     now: Time,
@@ -97,6 +100,8 @@ impl Machine {
             limits: setup.limits,
             keep_on_failure: setup.keep_on_failure,
             by: setup.by,
+            home: setup.home,
+            new_file: setup.new_file,
             nonce: setup.nonce,
             epoch: setup.epoch,
             now: Time::ZERO,
@@ -187,6 +192,8 @@ impl Machine {
                     goal: plan.digest.clone(),
                     command,
                     by: Some(self.by.clone()),
+                    home: self.home.clone(),
+                    new_file: self.new_file,
                     at: self.wall(),
                 };
                 self.note(begin, Then::Nothing);

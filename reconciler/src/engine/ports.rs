@@ -17,6 +17,12 @@ pub trait RecordSink: Send {
     /// # Errors
     /// Where it could not be written: the pass then stops, and can be resumed.
     fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>>;
+
+    /// True if at the last commit there was nothing of the kind: part of what a pass writes down first, so that a later one
+    /// knows what to leave behind where nothing exists.
+    fn is_new(&self) -> bool {
+        false
+    }
 }
 
 /// Shows nothing.

@@ -68,6 +68,8 @@ pub(crate) fn entry(number: usize) -> Entry {
             goal: Digest(format!("goal {number}")),
             command: "deploy".into(),
             by: Some("ann on build-7".into()),
+            home: None,
+            new_file: false,
             at: Timestamp::UNIX_EPOCH,
         },
         1 => Entry::Done {

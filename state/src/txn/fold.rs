@@ -10,10 +10,17 @@ use crate::record::Record;
 impl Txn {
     pub(super) fn fold(&mut self, entry: &Entry) -> Result<(), String> {
         match entry {
-            Entry::Begin { command, by, at, .. } => self.begin(Begun {
+            Entry::Begin {
+                command,
+                by,
+                at,
+                new_file,
+                ..
+            } => self.begin(Begun {
                 command: command.clone(),
                 by: by.clone(),
                 at: *at,
+                new_file: *new_file,
             }),
             Entry::Intent { .. } => self.intend(entry),
             Entry::Done { id, record, .. } => self.done(id, record),

@@ -57,6 +57,8 @@ fn begin() -> Entry {
         goal: Digest::default(),
         command: "deploy".into(),
         by: Some("ann on build-7".into()),
+        home: None,
+        new_file: false,
         at: Timestamp::UNIX_EPOCH,
     }
 }

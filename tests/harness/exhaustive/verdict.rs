@@ -1,6 +1,6 @@
 //! What must hold when a case is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::world::World;
 #[derive(Debug)]
 pub(super) struct Kept {
     world: World,
+    /// Chalice's file, ids replaced by words.
     record: Option<String>,
     /// The handle of each resource that is recorded, ids replaced by words.
     names: BTreeMap<String, String>,
@@ -25,7 +26,7 @@ impl Kept {
         let (snapshot, _) = site.memory();
         Kept {
             names: names(&snapshot, &world),
-            record: site.record(),
+            record: site.record().map(|text| world.in_words(&text)),
             world,
         }
     }
@@ -42,10 +43,10 @@ pub(super) fn as_desired(site: &Site, story: &Story) -> Result<(), String> {
     is_at_rest(site, words)
 }
 
-/// Everything is as it was before the story, and nothing is open.
-pub(super) fn as_before(site: &Site, story: &Story) -> Result<(), String> {
-    let now = same_but_for_logs(site, "before", &story.before)?;
-    let (was, is) = (lasting(&story.before.world), lasting(&now.world));
+/// Everything is as it was `before` the story, and nothing is open.
+pub(super) fn as_before(site: &Site, before: &Kept) -> Result<(), String> {
+    let now = same_but_for_logs(site, "before", before)?;
+    let (was, is) = (lasting(&before.world), lasting(&now.world));
     expect_same("ids that last, before", &was, &is)
 }
 
@@ -91,6 +92,22 @@ fn is_at_rest(site: &Site, words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+fn forget_ages(world: &mut Value) {
+    for api in world["websocket_apis"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|apis| apis.values_mut())
+    {
+        for stage in api["stages"]
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|stages| stages.values_mut())
+        {
+            stage["serves"] = Value::Null;
+        }
+    }
+}
+
 /// An account without the log groups that were not there before and have no retention: a group stays for its logs.
 fn without_kept_logs(before: &Value, mut now: Value) -> Value {
     if let Some(groups) = now["log_groups"].as_object_mut() {
@@ -109,8 +126,11 @@ fn same(site: &Site, whose: &str, wanted: &Kept) -> Result<(), String> {
 
 fn same_but_for_logs(site: &Site, whose: &str, wanted: &Kept) -> Result<Kept, String> {
     let now = Kept::at(site);
-    let world = wanted.world.comparable();
-    let is = without_kept_logs(&world, now.world.comparable());
+    let (mut world, mut is) = (wanted.world.comparable(), now.world.comparable());
+    // A deployment that nobody is shown any more may stay: which one is shown is compared by its id.
+    forget_ages(&mut world);
+    forget_ages(&mut is);
+    let is = without_kept_logs(&world, is);
     expect_same(whose, &world, &is)?;
     same_memory(site, whose, wanted, &now)?;
     Ok(now)
@@ -183,8 +203,8 @@ fn is_hexadecimal(text: &str) -> bool {
     text.chars().all(|sign| sign.is_ascii_hexdigit())
 }
 
-/// Ids that no way back may change, because what has them can never be made again as it was: APIs, versions of layers,
-/// names under which domains are reached, positions in streams.
+/// Ids that no way back may change, because what has them can never be made again as it was: those of APIs and of the
+/// deployments that they show, versions of layers, names under which domains are reached, positions in streams.
 fn lasting(world: &World) -> Value {
     let mut ids = serde_json::Map::new();
     for section in [
@@ -196,29 +216,21 @@ fn lasting(world: &World) -> Value {
     ] {
         let things = world.exact()[section].as_object().into_iter().flatten();
         for (name, thing) in things.filter(|(name, _)| !name.contains(":sqs:")) {
-            let mut found = BTreeSet::new();
-            collect_ids(thing, &mut found);
-            ids.insert(format!("{section} {name}"), found.into_iter().collect());
+            let identity = |thing: &Value| -> Value {
+                let kept = thing["identity"].as_object().into_iter().flatten();
+                let kept =
+                    kept.filter(|(key, _)| !["description", "deployments", "mark"].contains(&key.as_str()));
+                kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+            };
+            let parts = ["stages", "versions"].map(|part| match &thing[part] {
+                Value::Object(parts) => parts.values().map(identity).collect(),
+                Value::Array(parts) => parts.iter().map(identity).collect(),
+                _ => Value::Null,
+            });
+            ids.insert(format!("{section} {name}"), json!([identity(thing), parts]));
         }
     }
     Value::Object(ids)
-}
-
-fn collect_ids(thing: &Value, found: &mut BTreeSet<String>) {
-    const IDS: [&str; 5] = ["id", "uuid", "arn", "target", "distribution"];
-    match thing {
-        Value::Object(fields) => {
-            let identity = fields.get("identity").and_then(Value::as_object);
-            for (key, value) in identity.into_iter().flatten() {
-                if let (true, Some(text)) = (IDS.contains(&key.as_str()), value.as_str()) {
-                    found.insert(format!("{key} {text}"));
-                }
-            }
-            fields.values().for_each(|inner| collect_ids(inner, found));
-        }
-        Value::Array(items) => items.iter().for_each(|inner| collect_ids(inner, found)),
-        _ => {}
-    }
 }
 
 fn expect_same(whose: &str, wanted: &Value, now: &Value) -> Result<(), String> {

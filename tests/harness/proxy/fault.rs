@@ -140,8 +140,6 @@ pub enum Fault {
     Reset(Effect),
     /// The connection is closed without an answer; the request takes effect later.
     Late(Arrival),
-    /// Arrives twice, one time after the other; answered as the first.
-    Twice,
     /// Answered, but this much later than it would be.
     Delay(Duration),
     /// Never answered: the connection stays open until the client gives up or dies.
@@ -180,7 +178,6 @@ impl Fault {
             Fault::Reset(Effect::None) => "reset",
             Fault::Reset(Effect::Done) => "reset after effect",
             Fault::Late(_) => "late",
-            Fault::Twice => "twice",
             Fault::Delay(_) => "delay",
             Fault::Silence(Effect::None) => "silence",
             Fault::Silence(Effect::Done) => "silence after effect",

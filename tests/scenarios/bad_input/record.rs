@@ -61,13 +61,13 @@ fn a_damaged_record_is_kept_as_it_is() {
             STATE,
             &half(STATE),
             &[command],
-            &["state.json", "is damaged", "left as it is"],
+            &["state.json", "is damaged", "left as they are"],
         );
         shop.with_file(
             JOURNAL,
             "no entry\nno entry\n",
             &[command],
-            &["journal.ndjson", "is damaged", "left as it is"],
+            &["journal.ndjson", "is damaged", "left as they are"],
         );
     }
     shop.with_file(STATE, &half(STATE), &["status"], &["state.json", "is damaged"]);

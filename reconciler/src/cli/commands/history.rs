@@ -15,7 +15,6 @@ use crate::cli::report::human::seconds;
 use crate::cli::settings::{Settings, Verbosity};
 use crate::cli::stage::Stage;
 use crate::cli::{is_human, wish, words};
-use crate::source::chalice::config::Overrides;
 
 /// Up to so many resources are named on a line, unless `--verbose` asks for all.
 const NAMED: usize = 4;
@@ -25,8 +24,8 @@ const NAMED: usize = 4;
 /// # Errors
 /// Where the history cannot be read.
 pub async fn run(settings: &Settings, args: &HistoryArgs) -> Result<Exit, Refusal> {
-    let config = wish::configuration(settings, &Overrides::default(), &remarks(settings))?;
-    let stage = Stage::look_at(settings, config.app_name())?;
+    let app = wish::app_name(settings, &remarks(settings))?;
+    let stage = Stage::look_at(settings, &app)?;
     let reports = stage.store.reports().await?;
     let newest = reports.iter().rev().take(args.limit);
     if !is_human(settings) {

@@ -13,7 +13,6 @@ use crate::cli::settings::Settings;
 use crate::cli::stage::Stage;
 use crate::cli::{is_human, wish, words};
 use crate::engine::{EngineError, Status};
-use crate::source::chalice::config::Overrides;
 
 /// Shows it.
 ///
@@ -21,8 +20,8 @@ use crate::source::chalice::config::Overrides;
 /// Where the state cannot be read.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let remarks = remarks(settings);
-    let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
-    let stage = Stage::look_at(settings, config.app_name())?;
+    let app = wish::app_name(settings, &remarks)?;
+    let stage = Stage::look_at(settings, &app)?;
     let store = Arc::clone(&stage.store);
     let loaded = store.load().await?;
     let txn =
@@ -64,7 +63,7 @@ fn exit(txn: &grail_state::txn::Txn) -> Exit {
 }
 
 /// What leads on from here.
-fn next(phase: Phase, command: &str) -> String {
+pub fn next(phase: Phase, command: &str) -> String {
     match phase {
         // Settled, so that a deletion goes on as one.
         Phase::Idle | Phase::Building => "`grail deploy` goes on, `grail rollback` goes back".to_owned(),

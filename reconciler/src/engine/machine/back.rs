@@ -215,8 +215,8 @@ impl Machine {
             at: Some(self.wall()),
         };
         self.note(stuck, Then::Nothing);
-        // It never finishes, so that what waits for it stays; its slot is for the others.
-        self.frontier.pause(job);
+        // It never finishes, so that what waits for it stays; its slot and its lane are for the others.
+        self.frontier.abandon(job);
         out.push(Output::Emit(Event::Stuck { id, why }));
     }
 

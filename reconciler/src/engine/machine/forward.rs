@@ -274,9 +274,10 @@ impl Machine {
         self.frontier.finish(job);
     }
 
-    /// A clear end before anything was written is a refusal; after that the words are other.
+    /// A clear end of a way forward before anything was written is a refusal; after that the words are other. So they are where
+    /// the way back is what was asked for: it was gone to its end.
     pub(super) fn went_back(&self, why: String) -> Outcome {
-        if self.txn.touched().is_empty() {
+        if self.plan.is_some() && self.txn.touched().is_empty() {
             Outcome::Refused { why }
         } else {
             Outcome::RolledBack { why }

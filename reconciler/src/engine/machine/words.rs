@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook};
 use grail_state::journal::Sealed;
+use grail_state::snapshot::Home;
 use grail_state::txn::Txn;
 use grail_state::{Entry, Keep, Observed, Remote, ResourceId};
 use jiff::Timestamp;
@@ -153,6 +154,10 @@ pub struct Setup {
     pub keep_on_failure: bool,
     /// Who asked for it, for people.
     pub by: String,
+    /// The account and region in which it works, where known: part of what a pass writes down first.
+    pub home: Option<Home>,
+    /// Whether there is no file of records yet: likewise.
+    pub new_file: bool,
     /// What makes the attempts of this pass different from those of every other.
     pub nonce: String,
     /// The wall clock at [`Time`] zero.

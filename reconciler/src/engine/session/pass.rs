@@ -160,6 +160,8 @@ impl Session<'_> {
             limits: engine.limits.clone(),
             keep_on_failure: on_failure == OnFailure::Keep,
             by: format!("{} on {}", lease.holder.who, lease.holder.host),
+            home: engine.home.clone(),
+            new_file: ports.records.is_new(),
             nonce: format!("{}/{}/{}", lease.epoch, self.passes, engine.clock.wall()),
             epoch: engine.clock.epoch(),
             quiet: self.quiet,

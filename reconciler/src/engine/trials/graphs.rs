@@ -255,13 +255,15 @@ struct Under {
 
 /// The bound of making `graph` where nothing is.
 pub(crate) fn bound(graph: &Graph, physics: &Physics, with_rates: bool) -> Bound {
-    // What is looked at waits for what it refers to; the graph's `after` means nothing to a look.
-    let refers = |wish: &Desired| {
-        let mut refs = Vec::new();
-        wish.spec.refs(&mut refs);
-        refs.into_iter().map(|output| output.of).collect()
-    };
-    let looks = times(graph, physics, with_rates, &look, &refers, Duration::ZERO);
+    // Where nothing is, no look needs to wait for another.
+    let looks = times(
+        graph,
+        physics,
+        with_rates,
+        &look,
+        &|_| BTreeSet::new(),
+        Duration::ZERO,
+    );
     let steps = times(
         graph,
         physics,

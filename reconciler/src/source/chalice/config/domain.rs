@@ -73,20 +73,20 @@ impl StageConfig {
         })
     }
 
-    /// What is wrong with the domains that count for this stage.
-    pub(super) fn check_domains(&self, problems: &mut Vec<Problem>) {
-        for key in [names::REST_DOMAIN, names::WEBSOCKET_DOMAIN] {
-            if let Some((Value::Object(entries), Source::File(at))) = self.look_up(key, None)
-                && !entries.is_empty()
-            {
+    /// What is wrong with the domain that `key` describes, as it counts for this stage. Chalice reads it only where the app has
+    /// the API that it leads to.
+    pub fn domain_problems(&self, key: &str) -> Vec<Problem> {
+        match self.look_up(key, None) {
+            Some((Value::Object(entries), Source::File(at))) if !entries.is_empty() => {
                 let check = Check {
                     config: self,
                     key,
                     at,
                     entries: &entries,
                 };
-                problems.extend(check.problems());
+                check.problems()
             }
+            _ => Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::source::chalice::diagnostic::Severity;
+use crate::source::chalice::names;
 
 mod domains;
 mod oracle;
@@ -20,7 +20,11 @@ fn told(text: &str) -> Vec<String> {
         Err(problems) => problems.0,
         Ok(config) => match config.stage("dev", &Overrides::default()) {
             Err(problems) => problems.0,
-            Ok((_, warnings)) => warnings,
+            Ok((config, mut warnings)) => {
+                let keys = [names::REST_DOMAIN, names::WEBSOCKET_DOMAIN];
+                warnings.extend(keys.iter().flat_map(|key| config.domain_problems(key)));
+                judge(warnings).unwrap_or_else(|problems| problems.0)
+            }
         },
     };
     let one = |problem: &Problem| {

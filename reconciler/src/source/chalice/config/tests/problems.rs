@@ -27,7 +27,7 @@ fn every_problem_of_a_file_is_told_at_once_with_its_place() {
             "error config::wrong-type .chalice/config.json:7:40 `PIN` in `environment_variables`: expected a string, found a number",
             "error config::wrong-type .chalice/config.json:9:44 `layers`: expected a list of strings, found a string",
             "warning config::ignored-key .chalice/config.json:9:51 `automatic_layer` has no effect here -> Chalice reads it at the top level and in a stage only",
-            "warning config::wrong-type .chalice/config.json:11:22 `xray`: expected true or false, found a string",
+            "warning config::doubtful-value .chalice/config.json:11:22 `xray`: expected true or false, found a string, which counts as true",
             "warning config::ignored-key .chalice/config.json:11:29 `app_name` has no effect here -> Chalice reads it at the top level only",
         ]
     );
@@ -51,6 +51,59 @@ fn versions_up_to_two_are_read() {
     assert_eq!(
         told(r#"{"app_name": "a", "version": "two"}"#),
         ["error config::unknown-version .chalice/config.json:1:30 `version` is not a number"]
+    );
+}
+
+#[test]
+fn the_name_of_the_application_can_be_had_of_a_file_that_is_wrong_elsewhere() {
+    let wrong = r#"{"app_name": "shop", "lambda_timeout": "sixty"}"#;
+    let (name, problems) = ProjectConfig::parse(wrong).unwrap().app_name("dev").unwrap();
+    assert_eq!((name.as_str(), problems.len()), ("shop", 1));
+    assert_eq!(problems[0].severity, Severity::Warning);
+    for nameless in [r#"{"app_name": ""}"#, r#"{"app_name": 5}"#, "{}"] {
+        let project = ProjectConfig::parse(nameless).unwrap();
+        assert!(project.app_name("dev").is_err(), "{nameless}");
+    }
+}
+
+#[test]
+fn what_chalice_takes_by_its_truth_is_only_doubted() {
+    assert_eq!(
+        told(r#"{"app_name": "a", "xray": 1, "automatic_layer": "true", "autogen_policy": ""}"#),
+        [
+            "warning config::doubtful-value .chalice/config.json:1:27 `xray`: expected true or false, found a number, which counts as true",
+            "warning config::doubtful-value .chalice/config.json:1:49 `automatic_layer`: expected true or false, found a string, which counts as true",
+            "warning config::doubtful-value .chalice/config.json:1:75 `autogen_policy`: expected true or false, found a string, which counts as false",
+        ]
+    );
+    assert_eq!(
+        told(r#"{"app_name": "a", "environment_variables": []}"#),
+        [
+            "warning config::doubtful-value .chalice/config.json:1:44 `environment_variables`: expected an object of strings, found a list, which counts as none"
+        ]
+    );
+}
+
+#[test]
+fn merged_values_are_judged_as_they_are_merged() {
+    let text = |stage: &str| {
+        format!(
+            r#"{{"app_name": "a", "environment_variables": {{"PIN": 1}},
+ "lambda_functions": {{"f": {{"environment_variables": {{"PIN": 2}}}}}},
+ "stages": {{"dev": {{"environment_variables": {stage}}}}}}}"#
+        )
+    };
+    let codes = |stage: &str| {
+        let told = told(&text(stage)).into_iter();
+        told.map(|told| told.split(" .chalice").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let ignored = "warning config::ignored-key";
+    assert_eq!(codes("{}"), ["error config::wrong-type", ignored]);
+    assert_eq!(codes(r#"{"PIN": "1"}"#), ["warning config::wrong-type", ignored]);
+    assert_eq!(
+        codes(r#"{"PIN": 3}"#),
+        ["warning config::wrong-type", ignored, "error config::wrong-type"]
     );
 }
 
