@@ -13,6 +13,15 @@ pub(super) struct Plan {
     pub(super) from: Option<App>,
     /// `None` is `delete`.
     pub(super) to: Option<App>,
+    /// What was there before is known to Chalice's file alone.
+    pub(super) by_chalice: bool,
+}
+
+impl Plan {
+    fn by_chalice(mut self) -> Self {
+        self.by_chalice = true;
+        self
+    }
 }
 
 pub(super) fn small() -> App {
@@ -47,6 +56,7 @@ pub(super) fn plans() -> Vec<Plan> {
     let mut plans = core_plans();
     plans.extend(events::plans());
     plans.extend(gateways::plans());
+    plans.extend(chalice_plans());
     let size = |app: &Option<App>| app.as_ref().map_or(0, |app| app.desired().resources.len());
     plans.sort_by_cached_key(|plan| std::cmp::Reverse(size(&plan.from) + size(&plan.to)));
     plans
@@ -57,7 +67,16 @@ fn plan(name: &'static str, from: impl Into<Option<App>>, to: impl Into<Option<A
         name,
         from: from.into(),
         to: to.into(),
+        by_chalice: false,
     }
+}
+
+/// On a stage that Chalice has made.
+fn chalice_plans() -> Vec<Plan> {
+    vec![
+        plan("chalice-mixed", Some(full()), Some(mixed())).by_chalice(),
+        plan("chalice-delete", everything(), None).by_chalice(),
+    ]
 }
 
 fn core_plans() -> Vec<Plan> {

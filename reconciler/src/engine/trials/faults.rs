@@ -1,4 +1,5 @@
-//! Each write fails in every way, alone and with a second failure on the way back; each call comes twice; storms.
+//! Each write and each read fails in every way, alone and with a second failure on the way back; each call comes twice;
+//! storms.
 
 use grail_providers::fake::{Fault, Physics, Twice};
 
@@ -18,6 +19,8 @@ pub(super) struct Scene {
     pub(super) worlds: Worlds,
     /// How many writes it takes when nothing goes wrong.
     pub(super) writes: usize,
+    /// How many reads.
+    pub(super) reads: usize,
 }
 
 impl Scene {
@@ -31,6 +34,12 @@ impl Scene {
             assert_eq!(ground.deploy(from).await, Outcome::Done);
         }
         ground.settle().await;
+        let ground = match plan.by_chalice {
+            true => ground.made_by_chalice(),
+            false => ground,
+        };
+        // Reads and writes are counted from here.
+        let ground = ground.fork();
         let command = towards(plan.to.as_ref());
         let worlds = Worlds {
             old: ground.cloud.world().facts(true),
@@ -41,6 +50,7 @@ impl Scene {
         Self {
             back: towards(plan.from.as_ref()),
             writes: fork.cloud.writes(),
+            reads: fork.cloud.reads(),
             plan: plan.clone(),
             ground,
             command,
@@ -50,7 +60,7 @@ impl Scene {
 
     /// Runs the command on a ground where something will go wrong, and then sees that all is well.
     async fn try_on(&self, ground: &Ground, case: &str) {
-        let mut outcome = ground.run(&self.command).await.unwrap();
+        let mut outcome = ground.try_run(&self.command).await;
         ground.settle().await;
         ground.cloud.calm();
         if let Outcome::Unswept { .. } = outcome {
@@ -75,7 +85,7 @@ impl Scene {
 fn each_write_fails_in_every_way() {
     suite(
         "each_write_fails_in_every_way",
-        12,
+        24,
         &plans(),
         async |plan, tally| {
             let scene = Scene::of(plan).await;
@@ -95,10 +105,88 @@ fn each_write_fails_in_every_way() {
 }
 
 #[test]
+fn each_read_fails_in_every_way() {
+    suite(
+        "each_read_fails_in_every_way",
+        40,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for read in 0..scene.reads {
+                for fault in Fault::READS {
+                    let case = format!("{} read {read} {fault:?}", scene.plan.name);
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail_read(read, fault);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn reads_of_the_way_back_fail_in_every_way() {
+    suite(
+        "reads_of_the_way_back_fail_in_every_way",
+        150,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for refused in 0..scene.writes {
+                for later in 0..scene.reads {
+                    let pair = format!("{} {refused} {later}", scene.plan.name);
+                    let fault = Fault::READS[draw(0, &pair) as usize % Fault::READS.len()];
+                    let case = format!(
+                        "{} write {refused} refused, read {later} {fault:?}",
+                        scene.plan.name
+                    );
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail(refused, Fault::Refuse);
+                        ground.cloud.fail_read(scene.reads / 2 + later, fault);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
+}
+
+/// Fresh roles take their time, reads are old.
+#[test]
+fn each_write_fails_in_the_field() {
+    suite(
+        "each_write_fails_in_the_field",
+        80,
+        &plans(),
+        async |plan, tally| {
+            for seed in 0..3 {
+                let scene = Scene::on(plan, Physics::of_the_field(seed)).await;
+                for write in 0..scene.writes {
+                    for fault in Fault::ALL {
+                        let case = format!("{} field {seed} write {write} {fault:?}", scene.plan.name);
+                        let trial = async {
+                            let ground = scene.ground.fork();
+                            ground.cloud.fail(write, fault);
+                            scene.try_on(&ground, &case).await;
+                        };
+                        tally.case(case.clone(), trial).await;
+                    }
+                }
+            }
+        },
+    );
+}
+
+#[test]
 fn the_way_back_fails_in_every_way() {
     suite(
         "the_way_back_fails_in_every_way",
-        40,
+        100,
         &plans(),
         async |plan, tally| {
             let scene = Scene::of(plan).await;
@@ -152,10 +240,19 @@ fn each_call_comes_twice() {
 
 #[test]
 fn a_storm_passes() {
-    suite("a_storm_passes", 6, &plans(), async |plan, tally| {
-        let scene = Scene::of(plan).await;
+    storms("a_storm_passes", 6, Physics::default());
+}
+
+#[test]
+fn a_storm_in_the_field_passes() {
+    storms("a_storm_in_the_field_passes", 12, Physics::of_the_field(0));
+}
+
+fn storms(name: &'static str, one_in: u64, physics: Physics) {
+    suite(name, one_in, &plans(), async |plan, tally| {
+        let scene = Scene::on(plan, physics.clone()).await;
         for seed in 0..20 {
-            let case = format!("{} storm {seed}", scene.plan.name);
+            let case = format!("{} {name} {seed}", scene.plan.name);
             let trial = async {
                 let ground = scene.ground.fork();
                 ground.cloud.storm(0.25, seed);

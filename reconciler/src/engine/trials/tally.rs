@@ -1,7 +1,8 @@
 //! Runs cases on all cores, counts them, and says of each that fails how to run it alone.
 //!
 //! A suite with more cases than a change should wait for draws some of them by a seed that it prints: `GRAIL_SEED=<number>`
-//! draws others, `GRAIL_TRIALS=all` runs all, and `GRAIL_CASE=<part of a name>` those alone whose names contain it.
+//! draws others, `GRAIL_TRIALS=<number>` runs so many times as many, `GRAIL_TRIALS=all` all, and `GRAIL_CASE=<part of a name>`
+//! those alone whose names contain it.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -29,6 +30,8 @@ pub(super) fn count_command() {
 pub(super) struct Tally {
     suite: &'static str,
     only: Option<String>,
+    /// How many random walks were asked for.
+    walks: Option<String>,
     /// One case in so many is run.
     one_in: u64,
     seed: u64,
@@ -73,13 +76,18 @@ impl Tally {
         reason = "which cases to run is asked of whoever runs the tests"
     )]
     fn new(suite: &'static str, one_in: u64) -> Self {
-        let all = std::env::var("GRAIL_TRIALS").is_ok_and(|wish| wish == "all");
+        let times = match std::env::var("GRAIL_TRIALS").as_deref() {
+            Ok("all") => u64::MAX,
+            Ok(times) => times.parse().unwrap(),
+            Err(_) => 1,
+        };
         let only = std::env::var("GRAIL_CASE").ok();
         let seed = std::env::var("GRAIL_SEED").ok();
         Self {
             suite,
-            one_in: if all || only.is_some() { 1 } else { one_in },
+            one_in: if only.is_some() { 1 } else { one_in.div_ceil(times) },
             only,
+            walks: std::env::var("GRAIL_WALKS").ok(),
             seed: seed.and_then(|text| text.parse().ok()).unwrap_or(20_260_101),
             cases: 0,
             commands: 0,
@@ -130,9 +138,11 @@ impl Tally {
         self.failed.sort();
         if let Some((first, why)) = self.failed.first() {
             let names: Vec<_> = self.failed.iter().map(|(name, _)| name.as_str()).collect();
+            let walks = self.walks.iter().map(|many| format!("GRAIL_WALKS={many} "));
+            let walks: String = walks.collect();
             panic!(
-                "{} of {} cases failed:\n  {}\nThe first says:\n{why}\nReplay it: GRAIL_CASE='{first}' cargo test -p grail \
-                 --no-default-features --lib {} -- --nocapture",
+                "{} of {} cases failed:\n  {}\nThe first says:\n{why}\nReplay it: {walks}GRAIL_CASE='{first}' cargo test -p \
+                 grail --no-default-features --profile sim --lib {} -- --nocapture",
                 self.failed.len(),
                 self.cases,
                 names.join("\n  "),
@@ -152,7 +162,8 @@ pub(super) fn draw(seed: u64, name: &str) -> u64 {
     number.unwrap_or_default()
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(super) fn said(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<String>()
         .cloned()
