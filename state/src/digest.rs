@@ -35,6 +35,13 @@ impl fmt::Display for Digest {
     }
 }
 
+/// Sixteen digits that show whether `bytes` are what they were when they were written. They keep no forger out.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    let mut digest = Digest::of(bytes).0;
+    digest.truncate(16);
+    digest
+}
+
 /// JSON text with sorted keys and no blanks: equal values have equal texts, whatever map type serde_json was built with.
 pub fn canonical(value: &Value) -> String {
     let mut text = String::new();

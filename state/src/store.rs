@@ -19,8 +19,10 @@ use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::report::Report;
 use crate::snapshot::{Snapshot, Version};
+use crate::txn::Corrupt;
 
 pub mod file;
+mod line;
 pub mod memory;
 
 #[cfg(test)]
@@ -181,6 +183,15 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Corrupt`] and [`StoreError::TooNew`] leave everything as it is.
     async fn load(&self) -> Result<Loaded, StoreError>;
+
+    /// The error of an entry of a journal that [`load`](Self::load) gave, and that cannot stand where it stands. A store that knows
+    /// more of its place than its number says it.
+    async fn misplaced(&self, entry: &Corrupt) -> StoreError {
+        StoreError::Corrupt {
+            what: "the journal".to_owned(),
+            why: entry.to_string(),
+        }
+    }
 
     /// Appends entries, the first of them with number `seq`: all of them or none. Durable when it returns.
     ///

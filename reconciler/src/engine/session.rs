@@ -87,7 +87,10 @@ impl Engine {
         let loaded = self.store.load().await?;
         self.at_home(&loaded.snapshot, &loaded.journal)?;
         let stored = loaded.snapshot.clone();
-        let txn = replay(loaded.snapshot, &loaded.journal)?;
+        let txn = match replay(loaded.snapshot, &loaded.journal) {
+            Ok(txn) => txn,
+            Err(corrupt) => return Err(self.store.misplaced(&corrupt).await.into()),
+        };
         let quiet = self.quiet_from(&txn);
         Ok(Session {
             engine: self,
