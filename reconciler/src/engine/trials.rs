@@ -12,6 +12,7 @@ mod faults;
 mod foreign;
 mod graphs;
 mod ground;
+mod journals;
 mod keeping;
 mod lifecycle;
 mod makespan;

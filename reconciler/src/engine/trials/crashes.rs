@@ -15,13 +15,13 @@ use grail_providers::fake::Physics;
 use grail_state::store::memory::MemoryStore;
 
 /// What comes after a death, with the world that it must lead to (ids apart).
-struct Next {
-    name: &'static str,
-    command: Command,
-    world: serde_json::Value,
+pub(super) struct Next {
+    pub(super) name: &'static str,
+    pub(super) command: Command,
+    pub(super) world: serde_json::Value,
 }
 
-async fn nexts(scene: &Scene) -> Vec<Next> {
+pub(super) async fn nexts(scene: &Scene) -> Vec<Next> {
     let other: App = match &scene.plan.to {
         Some(to) if *to == mixed() => small(),
         _ => mixed(),
@@ -83,7 +83,7 @@ async fn go_back(ground: &Ground, scene: &Scene, case: &str) {
 }
 
 /// True if the journal, or the snapshot, holds the commit of the new state.
-fn committed(ground: &Ground) -> bool {
+pub(super) fn committed(ground: &Ground) -> bool {
     use grail_state::Entry;
     let content = ground.store.content();
     let journal = content.live();
@@ -95,7 +95,7 @@ fn committed(ground: &Ground) -> bool {
 }
 
 /// Dies anew for each next command, and goes on with it.
-async fn after_death(
+pub(super) async fn after_death(
     die: impl AsyncFn() -> Ground,
     scene: &Scene,
     nexts: &[Next],
@@ -155,7 +155,7 @@ async fn after_a_long_sweep_what_was_sent_last_is_waited_for() {
 }
 
 /// Runs `command` until death comes.
-async fn run_to_death(ground: &Ground, command: &Command) {
+pub(super) async fn run_to_death(ground: &Ground, command: &Command) {
     tokio::select! {
         biased;
         () = ground.cloud.death() => {}
