@@ -97,7 +97,7 @@ async fn resume_every_beginning(scene: &Scene, tally: &mut Tally) {
     let nexts = nexts(scene).await;
     for past in Past::all(scene) {
         let history = format!("{} {past:?}", scene.plan.name);
-        if !is_drawn(scene.plan.name, &history, 40) {
+        if !is_drawn(scene.plan.name, &history, 80) {
             continue;
         }
         let (_, whole) = past.lived(scene, None).await;
@@ -111,7 +111,7 @@ async fn resume_every_beginning(scene: &Scene, tally: &mut Tally) {
 
 #[tokio::test(start_paused = true)]
 async fn every_beginning_of_every_journal_is_resumed() {
-    let mut tally = Tally::sampled("every_beginning_of_every_journal", 12);
+    let mut tally = Tally::sampled("every_beginning_of_every_journal", 20);
     for plan in plans() {
         resume_every_beginning(&Scene::of(plan).await, &mut tally).await;
     }

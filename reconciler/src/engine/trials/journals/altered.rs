@@ -3,7 +3,8 @@
 //! Whatever is wrong with them: every command is refused with a sentence that names the file and the line, the files stay as
 //! they are, and the account hears of nothing. With the right files back the next command goes on.
 //!
-//! `GRAIL_FLIPS=<number>` flips so many bits of each file, `GRAIL_FLIPS=all` each of them, one after the other.
+//! `GRAIL_FLIPS=<number>` flips so many bits of each file, and displaces and tears so many lines, drawn by `GRAIL_SEED`;
+//! `GRAIL_FLIPS=all` takes every bit and every line, one after the other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ use crate::engine::trials::tally::Tally;
 use crate::engine::{Engine, EngineError};
 use crate::event::Outcome;
 
-/// How many bits of each file are flipped if `GRAIL_FLIPS` does not say otherwise.
-const FLIPS: usize = 12;
+/// How many bits of each file are flipped if `GRAIL_FLIPS` does not say otherwise. Lines are fewer, and more can become of them.
+const FLIPS: usize = 8;
 
 /// What it is to be refused as.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,54 +77,42 @@ fn lines(text: &[u8]) -> Vec<&[u8]> {
     text.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-/// Which bits are flipped: byte and bit.
+/// Numbers below `of`: all, or so many of them as there are to be.
 #[expect(
     clippy::disallowed_methods,
     reason = "how many is asked of whoever runs the tests"
 )]
-fn flips(of: &[u8], name: &str) -> Vec<(usize, u8)> {
-    let all = (0..of.len()).flat_map(|at| (0..8).map(move |bit| (at, bit)));
+fn places(of: usize, share: usize, name: &str) -> Vec<usize> {
     let wish = std::env::var("GRAIL_FLIPS").unwrap_or_default();
     if wish == "all" {
-        return all.collect();
+        return (0..of).collect();
     }
     let seed = std::env::var("GRAIL_SEED").unwrap_or_default();
     let mut rng = ChaCha8Rng::seed_from_u64(drawn(&format!("{seed} {name}")));
-    (0..wish.parse().unwrap_or(FLIPS))
-        .map(|_| (rng.random_range(0..of.len()), rng.random_range(0..8)))
-        .collect()
+    let many = wish.parse().unwrap_or(FLIPS).div_ceil(share);
+    (0..many).map(|_| rng.random_range(0..of)).collect()
 }
 
-/// What may become of the file at `path`, as `whole` a text as it may be.
-fn flipped(path: &Path, text: &[u8], name: &str) -> Vec<Altered> {
+/// The file at `path` with one bit flipped, over and over.
+fn flipped<'a>(path: &'a Path, text: &'a [u8], name: &str) -> impl Iterator<Item = Altered> + 'a {
     let of_lines = path.ends_with("journal.ndjson");
-    flips(text, name)
-        .into_iter()
-        .map(|(at, bit)| {
-            let mut content = text.to_vec();
-            content[at] ^= 1 << bit;
-            let line = lines(&text[..at])
-                .iter()
-                .filter(|line| line.ends_with(b"\n"))
-                .count()
-                + 1;
-            Altered {
-                how: format!("bit {bit} of byte {at} flipped"),
-                path: path.to_owned(),
-                content: Some(content),
-                refused: As::Damaged,
-                says: if of_lines {
-                    format!("line {line} ")
-                } else {
-                    String::new()
-                },
-            }
-        })
-        .collect()
+    places(text.len() * 8, 1, name).into_iter().map(move |place| {
+        let (at, bit) = (place / 8, place % 8);
+        let mut content = text.to_vec();
+        content[at] ^= 1 << bit;
+        let line = 1 + text[..at].iter().filter(|byte| **byte == b'\n').count();
+        Altered {
+            how: format!("bit {bit} of byte {at} flipped"),
+            path: path.to_owned(),
+            content: Some(content),
+            refused: As::Damaged,
+            says: of_lines.then(|| format!("line {line} ")).unwrap_or_default(),
+        }
+    })
 }
 
 /// A journal of which lines are torn, missing, doubled, or in each other's place.
-fn shuffled(path: &Path, text: &[u8]) -> Vec<Altered> {
+fn shuffled(path: &Path, text: &[u8], name: &str) -> Vec<Altered> {
     let lines = lines(text);
     let mut all = Vec::new();
     let mut add = |how: String, order: Vec<&[u8]>, line: usize| {
@@ -135,12 +124,13 @@ fn shuffled(path: &Path, text: &[u8]) -> Vec<Altered> {
             says: format!("line {line} "),
         });
     };
-    for at in 0..lines.len() {
+    for at in places(lines.len(), 4, name) {
         let mut doubled = lines.clone();
         doubled.insert(at, lines[at]);
         add(format!("line {} twice", at + 1), doubled, at + 2);
         if at + 1 == lines.len() {
-            break;
+            // Without its last line, or with a part of it, it is what a crash would have left.
+            continue;
         }
         let mut missing = lines.clone();
         missing.remove(at);
@@ -222,9 +212,12 @@ fn replaced(path: &Path, text: &[u8]) -> Vec<Altered> {
 
 /// Both ways to begin, with the lock and without.
 async fn refusals(engine: &Engine) -> [EngineError; 2] {
-    let open = engine.open(holder(), Wait::No).await.map(drop).unwrap_err();
-    let read = engine.read().await.map(drop).unwrap_err();
-    [open, read]
+    tried(engine).await.map(Result::unwrap_err)
+}
+
+async fn tried(engine: &Engine) -> [Result<(), EngineError>; 2] {
+    let open = engine.open(holder(), Wait::No).await.map(drop);
+    [open, engine.read().await.map(drop)]
 }
 
 fn cause(refusal: &EngineError) -> &StoreError {
@@ -243,59 +236,57 @@ async fn check_refused(left: &Filed, altered: &Altered) {
     let wrong = left.content();
     let calls = left.ground.cloud.log().len();
     let engine = left.engine(Arc::new(left.files.clone()));
+    let tried = tried(&engine).await;
+    let kept = left.content() == wrong;
+    for (path, content) in [left.state_path(), left.journal_path()].iter().zip(&right) {
+        if let Some(content) = content {
+            fs::write(path, content).unwrap();
+        }
+    }
+    let how = &altered.how;
+    assert!(kept, "{how}: the files were changed");
+    assert_eq!(
+        left.ground.cloud.log().len(),
+        calls,
+        "{how}: the account was called"
+    );
     let name = altered.path.file_name().unwrap().to_str().unwrap();
-    for refusal in refusals(&engine).await {
+    for refusal in tried {
+        let Err(refusal) = refusal else {
+            panic!("{how}: it was taken for what was written");
+        };
         let error = cause(&refusal);
         let refused = match error {
             StoreError::Corrupt { .. } => As::Damaged,
             StoreError::TooNew { .. } => As::Newer,
             StoreError::OtherStack { .. } => As::Others,
-            other => panic!("{other:?}"),
+            other => panic!("{how}: {other:?}"),
         };
         let said = error.to_string();
-        assert_eq!(refused, altered.refused, "{}: {said}", altered.how);
+        assert_eq!(refused, altered.refused, "{how}: {said}");
         let named = altered.content.is_none() || said.contains(name);
-        assert!(named && said.contains(&altered.says), "{}: {said}", altered.how);
-    }
-    assert!(left.content() == wrong, "{}: the files were changed", altered.how);
-    assert_eq!(
-        left.ground.cloud.log().len(),
-        calls,
-        "{}: the account was called",
-        altered.how
-    );
-    for (path, content) in [left.state_path(), left.journal_path()].iter().zip(&right) {
-        if let Some(content) = content {
-            fs::write(path, content).unwrap();
-        }
+        assert!(named && said.contains(&altered.says), "{how}: {said}");
     }
 }
 
 async fn refuse_everything(scene: &Scene, left: &Filed, how: &str, tally: &mut Tally) {
     let [state, journal] = left.content();
     let journal = journal.unwrap();
-    let mut all = flipped(
-        &left.journal_path(),
-        &journal,
-        &format!("{} {how} journal", scene.plan.name),
-    );
-    all.extend(shuffled(&left.journal_path(), &journal));
-    if let Some(state) = &state {
-        all.extend(flipped(
-            &left.state_path(),
-            state,
-            &format!("{} {how} state", scene.plan.name),
-        ));
-        all.extend(replaced(&left.state_path(), state));
-    }
-    for altered in all {
+    let name = format!("{} {how}", scene.plan.name);
+    let (state_path, journal_path) = (left.state_path(), left.journal_path());
+    let of_journal = flipped(&journal_path, &journal, &name).chain(shuffled(&journal_path, &journal, &name));
+    let of_state = state.iter().flat_map(|state| {
+        let replaced = replaced(&state_path, state);
+        flipped(&state_path, state, &name).chain(replaced)
+    });
+    for altered in of_journal.chain(of_state) {
         let file = altered.path.file_name().unwrap().to_string_lossy();
-        let case = format!("{} {how} {file} {}", scene.plan.name, altered.how);
+        let case = format!("{name} {file} {}", altered.how);
         tally.case(case, check_refused(left, &altered)).await;
     }
-    let case = format!("{} {how} and then gone on", scene.plan.name);
+    let case = format!("{name} and then gone on");
     let trial = async {
-        assert!(left.content() == [state, Some(journal)], "{case}");
+        assert!(left.content() == [state.clone(), Some(journal.clone())], "{case}");
         assert_eq!(left.run(&scene.command).await.unwrap(), Outcome::Done);
         let ground = left.as_read().await;
         check_recorded(&ground, &case);

@@ -31,7 +31,7 @@ async fn tear_every_line(scene: &Scene, tally: &mut Tally) {
 
 #[tokio::test(start_paused = true)]
 async fn a_line_that_was_never_finished_was_never_written() {
-    let mut tally = Tally::sampled("a_line_that_was_never_finished", 80);
+    let mut tally = Tally::sampled("a_line_that_was_never_finished", 120);
     for plan in plans() {
         tear_every_line(&Scene::of(plan).await, &mut tally).await;
     }
