@@ -192,15 +192,7 @@ impl Session<'_> {
 
     /// Ends the transaction where the pass came to an end of it.
     async fn concluded(&mut self, outcome: Outcome, ports: &mut Ports<'_>) -> Outcome {
-        let outcome = match outcome {
-            // Its first line could not be written, or a stop came before it: nothing was begun.
-            Outcome::Open { why } if self.txn.phase() == Phase::Idle => Outcome::Refused { why },
-            other => other,
-        };
-        if matches!(
-            outcome,
-            Outcome::Open { .. } | Outcome::Stuck { .. } | Outcome::Refused { .. }
-        ) {
+        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
             return outcome;
         }
         let Some(next) = self.txn.finished(self.engine.clock.wall()) else {

@@ -14,19 +14,19 @@ use crate::event::Outcome;
 use grail_state::store::StoreError;
 
 /// The command on a disk with room for so many appends. It must end, and say why.
-async fn run_out_of_room(ground: &Ground, command: &Command, appends: usize) {
+async fn run_out_of_room(ground: &Ground, command: &Command, appends: usize) -> Outcome {
     let engine = Engine {
         store: Arc::new(Failing::full_after(appends, Arc::new(ground.store.clone()))),
         ..ground.engine()
     };
-    let begun = ground.store.content().live().len() + appends > 0;
     let why = match run(&engine, command).await {
-        Ok(Outcome::Open { why }) if begun => why,
-        Ok(Outcome::Refused { why }) if !begun => why,
+        Ok(Outcome::Open { why }) => why,
+        Ok(Outcome::Refused { why }) if appends == 0 => why,
         Err(EngineError::Store(error @ StoreError::Io { .. })) => crate::engine::drive::chain(&error),
         other => panic!("ended as {other:?}"),
     };
     assert!(why.contains("no storage space"), "{why}");
+    Outcome::Open { why }
 }
 
 async fn fill_the_disk(scene: &Scene, tally: &mut Tally) {
