@@ -83,7 +83,7 @@ async fn go_back(ground: &Ground, scene: &Scene, case: &str) {
 }
 
 /// True if the journal, or the snapshot, holds the commit of the new state.
-pub(super) fn committed(ground: &Ground) -> bool {
+fn committed(ground: &Ground) -> bool {
     use grail_state::Entry;
     let content = ground.store.content();
     let journal = content.live();

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use grail_state::store::file::FileStore;
 use grail_state::store::memory::{Content, MemoryStore, Numbered};
 use grail_state::store::{StateStore, Wait};
-use grail_state::{Snapshot, Version};
+use grail_state::{Entry, Snapshot, Version};
 use tempfile::TempDir;
 
 use super::failing::Failing;
 use crate::engine::trials::app::stack;
-use crate::engine::trials::crashes::{Next, committed};
+use crate::engine::trials::crashes::Next;
 use crate::engine::trials::faults::Scene;
 use crate::engine::trials::ground::{Command, Ground, holder};
 use crate::engine::trials::oracle::{assert_same, check_recorded, check_still};
@@ -80,9 +80,18 @@ impl Filed {
         ground
     }
 
+    /// True if the files hold the commit of the new state.
+    async fn is_committed(&self, scene: &Scene) -> bool {
+        let loaded = self.files.load().await.unwrap();
+        let before = scene.ground.store.content().snapshot;
+        let is_commit = |entry: &Entry| matches!(entry, Entry::Commit { .. });
+        loaded.journal.iter().any(is_commit)
+            || loaded.snapshot.committed != before.and_then(|snapshot| snapshot.committed)
+    }
+
     /// Goes on with `next`, or back where there is none, and sees that all is well.
     pub(super) async fn go_on(&self, scene: &Scene, next: Option<&Next>, case: &str) {
-        let committed = committed(&self.as_read().await);
+        let committed = self.is_committed(scene).await;
         let command = next.map_or(&Command::Rollback, |next| &next.command);
         let outcome = self.run(command).await.unwrap();
         self.ground.settle().await;

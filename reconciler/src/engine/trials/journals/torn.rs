@@ -1,7 +1,7 @@
 //! A process dies while it writes a line.
 
+use super::each_plan;
 use super::filed::Filed;
-use crate::engine::trials::corpus::plans;
 use crate::engine::trials::crashes::nexts;
 use crate::engine::trials::faults::Scene;
 use crate::engine::trials::tally::Tally;
@@ -29,11 +29,7 @@ async fn tear_every_line(scene: &Scene, tally: &mut Tally) {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_line_that_was_never_finished_was_never_written() {
-    let mut tally = Tally::sampled("a_line_that_was_never_finished", 120);
-    for plan in plans() {
-        tear_every_line(&Scene::of(plan).await, &mut tally).await;
-    }
-    tally.close();
+#[test]
+fn a_line_that_was_never_finished_was_never_written() {
+    each_plan("a_line_that_was_never_finished", 120, tear_every_line);
 }
