@@ -20,7 +20,9 @@ use crate::journal::{Entry, Seq};
 use crate::snapshot::{Snapshot, Version};
 
 pub mod file;
+mod line;
 pub mod memory;
+pub mod object;
 
 #[cfg(test)]
 mod conformance;
@@ -38,6 +40,19 @@ pub struct Holder {
     pub command: String,
     /// Since when, by the holder's clock.
     pub since: Timestamp,
+}
+
+impl Holder {
+    /// A holder of whom nothing is known.
+    fn unknown() -> Self {
+        Self {
+            who: "somebody".to_owned(),
+            host: "an unknown machine".to_owned(),
+            pid: 0,
+            command: "?".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
 }
 
 impl fmt::Display for Holder {
@@ -66,7 +81,6 @@ pub struct Lease {
     /// Who holds it.
     pub holder: Holder,
     /// What the store needs to keep (a locked file); dropping it releases the lock.
-    #[expect(dead_code, reason = "held for its drop")]
     guard: Box<dyn Any + Send + Sync>,
 }
 
@@ -134,6 +148,20 @@ pub enum StoreError {
         /// The stack that was asked for.
         expected: StackId,
     },
+    /// Others write it all the time; the next try may succeed.
+    #[error("the state is being written by others")]
+    Busy,
+    /// A shared store refused, or gave no certain answer for as long as it was tried.
+    #[error("could not {doing} {what}")]
+    Remote {
+        /// What was being attempted (`read`, `write`).
+        doing: &'static str,
+        /// Which object.
+        what: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The operating system refused.
     #[error("could not {doing} {path}", path = path.display())]
     Io {
@@ -168,6 +196,11 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// [`LockError::Held`] when it stays held for as long as `wait` allows.
     async fn acquire(&self, holder: Holder, wait: Wait) -> Result<Lease, LockError>;
+
+    /// Gives the lock back, durably. One that is only dropped may have to expire where others see it.
+    async fn release(&self, lease: Lease) {
+        drop(lease);
+    }
 
     /// Who holds the lock now, for `status`. Takes nothing.
     ///

@@ -95,9 +95,9 @@ async fn lease(store: &dyn StateStore) -> Lease {
     store.acquire(holder("ann"), Wait::No).await.unwrap()
 }
 
-/// A lease whose holder does not know that it has lost the lock.
-fn asleep(lease: Lease) -> Lease {
-    Lease::new(lease.epoch, lease.holder.clone(), Box::new(()))
+/// A lease whose holder does not know that it has lost the lock, or is about to.
+pub(crate) fn asleep(lease: Lease) -> Lease {
+    super::object::asleep(lease)
 }
 
 pub(crate) async fn appends_are_numbered_from_nought(one: &dyn StateStore, two: &dyn StateStore) {
@@ -155,13 +155,13 @@ pub(crate) async fn the_second_holder_is_told_of_the_first(one: &dyn StateStore,
     }
     assert_eq!(two.holder().await.unwrap(), Some(holder("ann")));
     assert_eq!(one.holder().await.unwrap(), Some(holder("ann")));
-    drop(lease);
+    one.release(lease).await;
     two.acquire(holder("bob"), Wait::No).await.unwrap();
 }
 
 pub(crate) async fn a_free_lock_has_no_holder(one: &dyn StateStore, two: &dyn StateStore) {
     assert_eq!(one.holder().await.unwrap(), None);
-    drop(lease(one).await);
+    one.release(lease(one).await).await;
     assert_eq!(two.holder().await.unwrap(), None);
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn a_released_lock_is_had_by_who_waits(one: &dyn StateStore, tw
     let first = lease(one).await;
     let release = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        drop(first);
+        one.release(first).await;
     };
     let waiting = two.acquire(holder("bob"), Wait::AtMost(Duration::from_secs(600)));
     let ((), second) = tokio::join!(release, waiting);
@@ -192,7 +192,7 @@ pub(crate) async fn an_epoch_is_closed_by_the_next(one: &dyn StateStore, two: &d
     two.append(&new, 0, &entries(2..3)).await.unwrap();
     // A whole foreign transaction later it is still refused.
     two.swap(&new, &base, &Snapshot::empty(stack())).await.unwrap();
-    drop(new);
+    two.release(new).await;
     conflict(one.append(&old, 2, &entries(2..3)).await);
     assert_eq!(one.load().await.unwrap().journal, []);
 }

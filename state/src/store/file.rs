@@ -21,7 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
+use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait, line};
 use crate::disk::{self, Readers};
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
@@ -223,7 +223,7 @@ impl Inner {
             return Ok(());
         }
         let path = self.journal_path();
-        let line = journal::line(epoch, seq, entries, &path.display().to_string())?;
+        let line = line::line(epoch, seq, entries, &path.display().to_string())?;
         // Forgotten on failure: the next append looks at what is really there.
         *known = None;
         cursor

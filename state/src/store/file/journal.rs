@@ -1,7 +1,6 @@
 //! The lines of the journal file.
 //!
-//! One append is one line, so that it is there whole or not at all. A line is a JSON object whose first member is a checksum
-//! over the rest of the line, byte for byte: nothing depends on how JSON is written twice.
+//! One append is one line, so that it is there whole or not at all.
 //!
 //! A crash in an append leaves the beginning of a line at the end of the file. That is dropped, and cut off by the next
 //! append. Anything else that does not fit its checksum, or is missing, is damage: it is named by its line, and the file is
@@ -11,55 +10,11 @@ use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use super::StoreError;
-use crate::digest::Digest;
 use crate::disk;
 use crate::journal::{Entry, Seq};
 use crate::snapshot::Folded;
-
-/// The schema version of a line. A line of a newer one is refused, not taken for damage.
-const SCHEMA: u32 = 1;
-/// How many digits of the SHA-256 a line carries.
-const SUM: usize = 16;
-const OPENING: &str = "{\"sum\":\"";
-
-#[derive(Serialize)]
-struct Written<'a> {
-    v: u32,
-    epoch: u64,
-    seq: Seq,
-    entries: &'a [Entry],
-}
-
-#[derive(Deserialize)]
-struct Read {
-    epoch: u64,
-    seq: Seq,
-    entries: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    v: u32,
-}
-
-/// The line of one append, with its line break.
-pub(super) fn line(epoch: u64, seq: Seq, entries: &[Entry], what: &str) -> Result<Vec<u8>, StoreError> {
-    let written = Written {
-        v: SCHEMA,
-        epoch,
-        seq,
-        entries,
-    };
-    let text = serde_json::to_string(&written).map_err(|error| StoreError::Corrupt {
-        what: what.to_owned(),
-        why: format!("an entry has no form in JSON: {error}"),
-    })?;
-    let rest = text.strip_prefix('{').unwrap_or(&text);
-    Ok(format!("{OPENING}{}\",{rest}\n", sum(rest.as_bytes())).into_bytes())
-}
+use crate::store::line::{Read, Unreadable, parse};
 
 /// Reads a journal: the entries that `folded` does not cover, and where the next goes.
 pub(super) fn read(text: &[u8], folded: Folded, what: &str) -> Result<(Vec<Entry>, Cursor), StoreError> {
@@ -96,36 +51,6 @@ pub(super) fn read(text: &[u8], folded: Folded, what: &str) -> Result<(Vec<Entry
     }
     cursor.length = text.len() as u64;
     Ok((live, cursor))
-}
-
-enum Unreadable {
-    Damaged,
-    TooNew(StoreError),
-}
-
-fn parse(line: &[u8], what: &str) -> Result<Read, Unreadable> {
-    let rest = line.strip_prefix(OPENING.as_bytes()).ok_or(Unreadable::Damaged)?;
-    let (found, rest) = rest.split_at_checked(SUM).ok_or(Unreadable::Damaged)?;
-    let rest = rest.strip_prefix(b"\",").ok_or(Unreadable::Damaged)?;
-    if found != sum(rest).as_bytes() {
-        return Err(Unreadable::Damaged);
-    }
-    let object = [b"{", rest].concat();
-    let versioned: Versioned = serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)?;
-    if versioned.v > SCHEMA {
-        return Err(Unreadable::TooNew(StoreError::TooNew {
-            what: what.to_owned(),
-            found: versioned.v,
-            known: SCHEMA,
-        }));
-    }
-    serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)
-}
-
-fn sum(bytes: &[u8]) -> String {
-    let mut digest = Digest::of(bytes).0;
-    digest.truncate(SUM);
-    digest
 }
 
 /// Where a journal ends.

@@ -335,7 +335,7 @@ proptest! {
         let mut text = Vec::new();
         let mut seq = 0;
         for size in sizes {
-            text.extend(journal::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
+            text.extend(line::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
             seq += size;
         }
         let at = at.index(text.len());
@@ -353,7 +353,7 @@ proptest! {
         let mut whole = vec![(0, 0)];
         let mut seq = 0;
         for size in sizes {
-            text.extend(journal::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
+            text.extend(line::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
             seq += size;
             // Without its line break a line is whole already.
             whole.push((text.len() - 1, seq));

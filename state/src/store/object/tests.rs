@@ -1,0 +1,217 @@
+//! What only objects can suffer. What every store must do is in `conformance`.
+
+mod histories;
+mod simulated;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::store::conformance::{self, asleep, entries, holder, stack};
+use simulated::{Simulated, Weather};
+
+conformance::conformance!(pair);
+
+/// The same in foul weather: slower, never otherwise.
+mod in_weather {
+    use super::*;
+
+    conformance::conformance!(pair);
+
+    fn pair() -> (ObjectStore, ObjectStore, Simulated) {
+        let objects = Simulated::new(1, weather());
+        (store(&objects), store(&objects), objects)
+    }
+}
+
+fn weather() -> Weather {
+    Weather {
+        lost: 4,
+        unanswered: 8,
+        late: 0,
+        twice: 5,
+        slow: 60,
+    }
+}
+
+fn store(objects: &Simulated) -> ObjectStore {
+    ObjectStore::new(
+        Arc::new(objects.clone()),
+        "team/shop/dev",
+        stack(),
+        Timing::default(),
+    )
+}
+
+fn pair() -> (ObjectStore, ObjectStore, Simulated) {
+    let objects = Simulated::new(0, Weather::default());
+    (store(&objects), store(&objects), objects)
+}
+
+/// A store with three appends of two entries each, and nobody holding its lock.
+async fn written() -> (ObjectStore, Simulated) {
+    let (store, _, objects) = pair();
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    for at in [0, 2, 4] {
+        store
+            .append(&lease, at as u64, &entries(at..at + 2))
+            .await
+            .unwrap();
+    }
+    store.release(lease).await;
+    (store, objects)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_holder_is_taken_over_within_half_a_minute() {
+    let (one, two, _) = pair();
+    let dead = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    one.append(&dead, 0, &entries(0..1)).await.unwrap();
+    let before = Instant::now();
+    let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    let took = before.elapsed();
+    assert!(
+        took >= Duration::from_secs(15) && took < Duration::from_secs(30),
+        "{took:?}"
+    );
+    assert_eq!(two.load().await.unwrap().journal, entries(0..1));
+    assert!(matches!(
+        one.append(&dead, 1, &entries(1..2)).await,
+        Err(StoreError::Conflict)
+    ));
+    two.append(&lease, 0, &entries(1..2)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_beats_keeps_the_lock() {
+    let (one, two, _) = pair();
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    let wait = Wait::AtMost(Duration::from_secs(3600));
+    let refused = two.acquire(holder("bob"), wait).await;
+    assert!(matches!(refused, Err(LockError::Held(_))), "{refused:?}");
+    one.append(&lease, 0, &entries(0..1)).await.unwrap();
+    one.swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_lock_is_free_and_its_holder_learns_of_it() {
+    let (one, two, _) = pair();
+    assert_eq!(two.unlock().await.unwrap(), None);
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    assert_eq!(two.unlock().await.unwrap(), Some(holder("ann")));
+    assert_eq!(two.holder().await.unwrap(), None);
+    sleep(Duration::from_secs(5)).await;
+    assert!(matches!(
+        one.append(&lease, 0, &entries(0..1)).await,
+        Err(StoreError::Conflict)
+    ));
+    let new = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    one.release(lease).await;
+    assert_eq!(two.holder().await.unwrap(), Some(holder("bob")));
+    two.append(&new, 0, &entries(0..1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn taking_the_lock_is_no_new_version() {
+    let (one, two, _) = pair();
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    let version = one
+        .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    one.release(lease).await;
+    let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert_eq!(two.load().await.unwrap().version, version);
+    two.swap(&lease, &version, &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixty_four_writers_for_one_number_are_one_entry() {
+    let (one, _, objects) = pair();
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    let stores: Vec<_> = (0..64).map(|_| store(&objects)).collect();
+    for round in 0..4 {
+        let tries = stores.iter().enumerate().map(|(number, store)| {
+            let entry = entries(100 + 3 * number..101 + 3 * number);
+            let lease = &lease;
+            async move { store.append(lease, round, &entry).await.map(|()| entry) }
+        });
+        let written: Vec<_> = join_all(tries).await.into_iter().flatten().collect();
+        assert_eq!(written.len(), 1, "round {round}");
+        assert_eq!(one.load().await.unwrap().journal[round as usize..], written[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_closes_an_epoch_outlives_the_swap_and_the_rest_does_not() {
+    let (one, two, objects) = pair();
+    let asleep = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    one.append(&asleep, 0, &entries(0..2)).await.unwrap();
+    one.append(&asleep, 2, &entries(2..3)).await.unwrap();
+    let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    two.append(&lease, 0, &entries(3..4)).await.unwrap();
+    let journal = || -> Vec<String> {
+        let keys = objects.keys().into_iter();
+        keys.filter(|key| key.contains("journal")).collect()
+    };
+    assert_eq!(journal().len(), 4);
+    two.swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    assert_eq!(
+        journal(),
+        ["team/shop/dev/journal/00000000000000000001/00000000000000000003"]
+    );
+    assert!(matches!(
+        one.append(&asleep, 3, &entries(3..4)).await,
+        Err(StoreError::Conflict)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_damaged_missing_or_newer_is_refused_and_left() {
+    const ENTRY: &str = "team/shop/dev/journal/00000000000000000001/00000000000000000002";
+    let (store, objects) = written().await;
+    let text = |error: StoreError| error.to_string();
+    let whole = objects.bytes(ENTRY);
+    for at in 0..whole.len() - 1 {
+        objects.meddle(ENTRY, |bytes| bytes[at] ^= 4);
+        let error = store.load().await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "byte {at}: {error}");
+        objects.meddle(ENTRY, |bytes| bytes.clone_from(&whole));
+    }
+    assert_eq!(store.load().await.unwrap().journal, entries(0..6));
+    objects.remove(ENTRY);
+    assert_eq!(
+        text(store.load().await.unwrap_err()),
+        "team/shop/dev/journal/00000000000000000001/00000000000000000004 is damaged: entry 2 of its epoch is expected there: \
+         objects are missing"
+    );
+    for (bytes, part) in [
+        (
+            &b"{\"v\":2,\"epoch\":1,\"nonce\":\"x\"}\n"[..],
+            "schema version 2",
+        ),
+        (
+            b"{\"v\":1,\"epoch\":1,\"nonce\":\"x\"}\n{\"schema\":9}",
+            "schema version 9",
+        ),
+        (b"{\"v\":1,\"epoch\":1,\"nonce\":\"x\"}\n{\"sch", "is damaged"),
+        (b"{\"v\":1", "is damaged"),
+        (b"", "is damaged"),
+    ] {
+        objects.meddle("team/shop/dev/state", |state| *state = bytes.to_vec());
+        let error = text(store.load().await.unwrap_err());
+        assert!(error.contains(part), "{error}");
+        let refused = store.acquire(holder("bob"), Wait::No).await;
+        assert!(matches!(refused, Err(LockError::Store(_))), "{refused:?}");
+        assert_eq!(objects.bytes("team/shop/dev/state"), bytes);
+    }
+}

@@ -1,0 +1,225 @@
+//! Random histories of several processes on one state, in every weather, with holders that sleep past their lease; and a
+//! checker of what must hold in each.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::sleep;
+
+use super::super::*;
+use super::simulated::{Dice, Effect, Simulated, Weather};
+use super::{asleep, entries, holder};
+use crate::digest::Digest;
+
+/// How many histories are tried; `GRAIL_HISTORIES` says otherwise.
+const CASES: u64 = 2000;
+
+/// What the processes have been told.
+#[derive(Debug, Default)]
+struct Told {
+    /// Epochs that were opened, with how many writes had taken effect by the time the holder knew.
+    opened: Vec<(u64, usize)>,
+    /// Marks of swaps that were answered, in order, and of those that may have happened.
+    swapped: Vec<String>,
+    maybe_swapped: Vec<String>,
+    /// Numbers of entries that were answered since the last answered swap, and of those that may be there.
+    appended: Vec<usize>,
+    maybe_appended: Vec<usize>,
+}
+
+struct History {
+    objects: Simulated,
+    told: Arc<Mutex<Told>>,
+    numbers: Arc<Mutex<usize>>,
+    seed: u64,
+}
+
+impl History {
+    fn number(&self) -> usize {
+        let mut numbers = self.numbers.lock().unwrap();
+        *numbers += 1;
+        *numbers
+    }
+
+    /// One process: takes the lock, writes, sleeps now and then, and commits or dies.
+    async fn process(&self, place: u64) {
+        let mut dice = Dice::new(self.seed * 31 + place);
+        let store = super::store(&self.objects);
+        for _ in 0..2 {
+            sleep(Duration::from_millis(dice.below(20_000))).await;
+            let wait = Wait::AtMost(Duration::from_secs(dice.below(60)));
+            let Ok(lease) = store.acquire(holder(&format!("process {place}")), wait).await else {
+                continue;
+            };
+            let effects = self.objects.effects().len();
+            self.told.lock().unwrap().opened.push((lease.epoch, effects));
+            self.work(&store, lease, &mut dice).await;
+        }
+    }
+
+    async fn work(&self, store: &ObjectStore, mut lease: Lease, dice: &mut Dice) {
+        let Ok(loaded) = store.load().await else { return };
+        self.check_journal(lease.epoch, &loaded);
+        let mut seq = 0;
+        for _ in 0..dice.below(4) {
+            if dice.chance(10) {
+                lease = asleep(lease);
+                sleep(Duration::from_millis(dice.below(90_000))).await;
+            }
+            let number = self.number();
+            match store.append(&lease, seq, &entries(number..number + 1)).await {
+                Ok(()) => self.told.lock().unwrap().appended.push(number),
+                Err(StoreError::Conflict) => return,
+                Err(_) => return self.told.lock().unwrap().maybe_appended.push(number),
+            }
+            seq += 1;
+        }
+        if dice.chance(25) {
+            // Dies: the lock is not given back, and nothing is committed.
+            return drop(asleep(lease));
+        }
+        let mark = format!("{}-{}", lease.epoch, self.number());
+        let mut next = loaded.snapshot.clone();
+        next.remember_projection(Digest(mark.clone()));
+        match store.swap(&lease, &loaded.version, &next).await {
+            Ok(_) => {
+                let mut told = self.told.lock().unwrap();
+                told.swapped.push(mark);
+                told.appended.clear();
+                told.maybe_appended.clear();
+            }
+            Err(StoreError::Conflict) => return,
+            Err(_) => return self.told.lock().unwrap().maybe_swapped.push(mark),
+        }
+        store.release(lease).await;
+    }
+
+    /// Nobody else writes now: everything that was answered is there, in its order, and nothing that nobody wrote.
+    fn check_journal(&self, epoch: u64, loaded: &Loaded) {
+        let told = self.told.lock().unwrap();
+        if !told.maybe_swapped.is_empty() || told.opened.iter().any(|(newer, _)| *newer > epoch) {
+            return;
+        }
+        let seed = self.seed;
+        let found: Vec<_> = loaded.journal.iter().collect();
+        let mut at = 0;
+        for number in &told.appended {
+            let entry = conformance_entry(*number);
+            match found[at..].iter().position(|there| **there == entry) {
+                Some(place) => at += place + 1,
+                None => panic!("seed {seed}: entry {number} was answered and is not there"),
+            }
+        }
+        let known = told.appended.len() + told.maybe_appended.len();
+        assert!(found.len() <= known, "seed {seed}: entries that nobody wrote");
+    }
+
+    fn check_fences(&self) {
+        let seed = self.seed;
+        let told = self.told.lock().unwrap();
+        let effects = self.objects.effects();
+        for (epoch, known) in &told.opened {
+            // A request that comes again, long after its first arrival was folded in, writes history: nobody reads that.
+            let again = |at: usize| effects[..at].contains(&effects[at]);
+            for at in (*known..effects.len()).filter(|at| !again(*at)) {
+                let effect = &effects[at];
+                if let Some(written) = fence_of(effect) {
+                    assert!(
+                        written >= *epoch,
+                        "seed {seed}: epoch {written} wrote {} after {epoch}",
+                        effect.key
+                    );
+                }
+            }
+        }
+        let mut epochs: Vec<_> = told.opened.iter().map(|(epoch, _)| *epoch).collect();
+        let count = epochs.len();
+        epochs.sort_unstable();
+        epochs.dedup();
+        assert_eq!(epochs.len(), count, "seed {seed}: two holders of one epoch");
+    }
+
+    fn check_updates(&self, snapshot: &Snapshot) {
+        let (told, seed) = (self.told.lock().unwrap(), self.seed);
+        let there: Vec<_> = snapshot
+            .projections
+            .iter()
+            .map(|digest| digest.0.clone())
+            .collect();
+        for mark in &told.swapped {
+            assert!(there.contains(mark), "seed {seed}: the update {mark} is lost");
+        }
+        for mark in &there {
+            let known = told.swapped.contains(mark) || told.maybe_swapped.contains(mark);
+            assert!(known, "seed {seed}: nobody wrote {mark}");
+        }
+    }
+}
+
+fn conformance_entry(number: usize) -> Entry {
+    crate::store::conformance::entry(number)
+}
+
+/// The epoch in whose name something was written: a state, or entries. What closes an epoch is its closer's.
+fn fence_of(effect: &Effect) -> Option<u64> {
+    let text = String::from_utf8_lossy(&effect.bytes).into_owned();
+    let line: serde_json::Value = serde_json::from_str(text.lines().next()?).ok()?;
+    if effect.key.ends_with("/lock") {
+        return None;
+    }
+    line["closed"].as_u64().or(line["epoch"].as_u64())
+}
+
+async fn history(seed: u64) -> usize {
+    let mut dice = Dice::new(seed);
+    let weather = Weather {
+        lost: dice.below(6),
+        unanswered: dice.below(10),
+        late: dice.below(5),
+        twice: dice.below(8),
+        slow: 1 + dice.below(400),
+    };
+    let history = History {
+        objects: Simulated::new(seed, weather),
+        told: Arc::default(),
+        numbers: Arc::default(),
+        seed,
+    };
+    join_all((0..3).map(|place| history.process(place))).await;
+    // Whatever was late has arrived by now.
+    sleep(Duration::from_secs(120)).await;
+    let store = super::store(&history.objects);
+    let loaded = loop {
+        if let Ok(loaded) = store.load().await {
+            break loaded;
+        }
+    };
+    history.check_fences();
+    history.check_updates(&loaded.snapshot);
+    let swaps = history.told.lock().unwrap().swapped.len();
+    swaps
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_history_has_an_old_fence_or_a_lost_update() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a longer run is asked for in the environment"
+    )]
+    let asked = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let (first, cases) = match asked("GRAIL_SEED") {
+        Some(seed) => (seed, 1),
+        None => (0, asked("GRAIL_HISTORIES").unwrap_or(CASES)),
+    };
+    let mut swaps = 0;
+    for seed in first..first + cases {
+        println!("GRAIL_SEED={seed}");
+        swaps += history(seed).await;
+    }
+    println!("{cases} histories with {swaps} commits: no old fence, no lost update");
+    assert!(
+        cases == 1 || swaps as u64 > cases,
+        "hardly anything was committed: {swaps}"
+    );
+}
