@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::{Kind, ResourceId};
@@ -47,6 +48,11 @@ pub trait Ground: Send + Sync {
     /// How many requests were made that change something.
     fn writes(&self) -> usize;
 
+    /// How long a call may be told that something is not ready before that counts as its answer.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
+
     /// What others have, in full: the rules see that it stays.
     async fn strangers(&self) -> Value;
 }
@@ -58,7 +64,7 @@ pub enum Rule {
     CreateCreate,
     /// What was made is seen, by its handle and without it.
     CreateRead,
-    /// What was changed is seen, under the same handle, and changing it again is harmless.
+    /// What was changed is seen, under the same handle (or one that a volatile output tells), and changing it again is harmless.
     UpdateRead,
     /// A change of what is gone does not succeed with nothing there.
     UpdateGone,

@@ -17,4 +17,6 @@ pub mod contract;
 #[cfg(feature = "fake")]
 pub mod fake;
 #[cfg(feature = "aws")]
+pub mod privileges;
+#[cfg(feature = "aws")]
 pub mod resources;

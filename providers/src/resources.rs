@@ -28,9 +28,9 @@ macro_rules! resources {
             BTreeMap::from([$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::READS),)+])
         }
 
-        /// The IAM actions that all of them need together.
-        pub fn actions() -> BTreeSet<&'static str> {
-            [$(<$module::$name as Resource>::ACTIONS,)+].into_iter().flatten().copied().collect()
+        /// The IAM actions that each of them needs.
+        pub fn actions_by_kind() -> BTreeMap<Kind, &'static [&'static str]> {
+            BTreeMap::from([$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::ACTIONS),)+])
         }
     };
 }
@@ -51,4 +51,9 @@ resources! {
     sns_subscription::SnsSubscription,
     websocket_api::WebsocketApi,
     websocket_stage::WebsocketStage,
+}
+
+/// The IAM actions that all of them need together.
+pub fn actions() -> BTreeSet<&'static str> {
+    actions_by_kind().into_values().flatten().copied().collect()
 }

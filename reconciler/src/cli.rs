@@ -11,8 +11,11 @@ pub mod refusal;
 pub mod report;
 pub mod settings;
 
+pub mod ask;
 pub mod commands;
+pub mod goal;
 pub mod pass;
+pub mod saved;
 pub mod signals;
 pub mod stage;
 pub mod trace;
@@ -33,11 +36,17 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     trace::start(line.global.debug);
+    let command = line.command.name();
     let (output, colour) = (line.global.output, environment.colours(line.global.no_color));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            words::refuse(&Refusal::new("could not start").because(error), output, colour);
+            words::refuse(
+                &Refusal::new("could not start").because(error),
+                command,
+                output,
+                colour,
+            );
             return Exit::Failed.into();
         }
     };
@@ -47,7 +56,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(exit) => exit.into(),
         Err(refusal) => {
-            words::refuse(&refusal, output, colour);
+            words::refuse(&refusal, command, output, colour);
             refusal.exit.into()
         }
     }
@@ -60,8 +69,11 @@ async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusa
     if matches!(line.command, Command::Manual) {
         return Ok(commands::manual::run());
     }
+    if let Command::Policy(args) = &line.command {
+        return Ok(commands::policy::run(&line.global, args));
+    }
     let debug = line.global.debug;
-    let settings = Settings::resolve(&line.global, environment)?;
+    let settings = Settings::resolve(line.command.name(), &line.global, environment)?;
     match line.command {
         Command::Plan(args) => commands::plan::run(&settings, &args).await,
         Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
@@ -72,7 +84,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusa
         Command::Validate => commands::validate::run(&settings).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
         Command::Chalice(words) => commands::chalice::run(&settings, &words, debug).await,
-        Command::Completions { .. } | Command::Manual => Ok(Exit::Done),
+        Command::Completions { .. } | Command::Manual | Command::Policy(_) => Ok(Exit::Done),
     }
 }
 

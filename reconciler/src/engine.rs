@@ -21,6 +21,7 @@ use grail_state::{Handle, ResourceId};
 
 use crate::plan::PlanProblem;
 
+mod approval;
 pub mod call;
 pub mod clock;
 pub mod frontier;
@@ -38,6 +39,7 @@ mod settle;
 #[cfg(test)]
 mod trials;
 
+pub use approval::Approval;
 pub use clock::Clock;
 pub use limits::Limits;
 pub use ports::{NoEvents, NoProjection, Ports, RecordSink, StopSignal};
@@ -85,8 +87,14 @@ pub enum EngineError {
     #[error("internal error: the plan breaks its own rules: {}", .0.join("; "))]
     Unsound(Vec<String>),
     /// What was approved is not what would be done now.
-    #[error("the plan that was approved is no longer current")]
-    PlanChanged,
+    #[error("the plan that was approved is no longer current: {}", .0.join("; "))]
+    PlanChanged(Vec<String>),
+    /// The user was asked and did not agree.
+    #[error("it was not agreed to, and nothing was changed")]
+    Declined,
+    /// A part cannot be planned while a transaction over all is open.
+    #[error("an earlier command left a transaction open, and only a part was asked for")]
+    OpenForTargets,
     /// Chalice's file and our state name two different things for one resource, and both exist.
     #[error("`{id}`: the state names {ours}, Chalice's file names {theirs}, and both exist")]
     TwoLive {
@@ -125,7 +133,11 @@ impl EngineError {
             Self::Unsound(_) => {
                 Some("this is a defect of grail, please report it; nothing was changed".to_owned())
             }
-            Self::PlanChanged => Some("make a new plan and approve that".to_owned()),
+            Self::OpenForTargets => Some(
+                "finish it with `grail deploy`, or take it back with `grail rollback`, then deploy the part"
+                    .to_owned(),
+            ),
+            Self::PlanChanged(_) => Some("make a new plan and approve that".to_owned()),
             Self::TwoLive { .. } => Some("delete the one that is not in use, and run again".to_owned()),
             Self::Elsewhere { .. } => {
                 Some("use the profile and region that it was deployed with, or another stage".to_owned())

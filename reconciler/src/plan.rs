@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 mod adopt;
 mod arrange;
 pub mod check;
+mod compare;
 mod decide;
 mod error;
 mod graph;
@@ -26,11 +27,14 @@ mod outlook;
 mod reason;
 mod replace;
 mod retire;
+mod scope;
 #[cfg(test)]
 mod tests;
 
 pub use check::check_plan;
 pub use error::{PlanError, PlanProblem};
+
+pub(crate) use scope::Scope;
 
 use adopt::Ownership;
 use decide::Fate;
@@ -180,7 +184,7 @@ impl Plan {
     }
 
     /// The digest of all but the digest.
-    fn digested(&self) -> Digest {
+    pub(crate) fn digested(&self) -> Digest {
         let Self {
             build,
             sweep,
@@ -193,6 +197,11 @@ impl Plan {
         Digest::of_value(&json!({
             "build": build, "sweep": sweep, "unchanged": unchanged, "notes": notes, "base": base,
         }))
+    }
+
+    /// True if the digest is that of the rest, as it is of every plan that was made and not altered.
+    pub fn is_intact(&self) -> bool {
+        self.digest == self.digested()
     }
 
     /// The same as it is shown: without the forms that hold secrets in clear.
@@ -237,6 +246,10 @@ pub struct Consent {
     pub adopt: BTreeSet<String>,
     /// Whether a resource bound to a fixed name may be deleted and created anew.
     pub replace: bool,
+    /// The resources that may be touched, with what they depend on: `kind.name`, or the name alone. Empty for all.
+    pub only: BTreeSet<String>,
+    /// Whether to go on past what this grail cannot delete, instead of deleting nothing.
+    pub force: bool,
     /// Marks of attempts that the journal knows: things that bear one are ours.
     pub tokens: BTreeSet<grail_state::StepToken>,
 }

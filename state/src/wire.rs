@@ -12,6 +12,10 @@ pub struct Wire {
     pub keys: &'static [(&'static str, &'static str)],
     /// The key whose value is our handle, where an entry of Chalice's making leads to a resource of this kind.
     pub handle: Option<&'static str>,
+    /// Where an entry of Chalice's making leads to a resource of this kind by way of what it lies beneath: the key with the
+    /// handle of that, and the key of a list whose first object has, as `key`, what comes behind it (`api.example.com` and
+    /// `/v1`).
+    pub beneath: Option<(&'static str, &'static str)>,
     /// An output and the text that it has where this wire is the one that counts: a mapping of a queue and one of a stream
     /// are one kind here and two types there.
     pub when: Option<(&'static str, &'static str)>,
@@ -38,6 +42,7 @@ impl Wire {
             resource_type,
             keys: &[],
             handle: None,
+            beneath: None,
             when: None,
             several: None,
         }

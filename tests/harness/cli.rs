@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -155,6 +156,21 @@ impl Running {
     pub fn wait(mut self) -> Run {
         let status = self.child.wait().expect("waiting for a program under test");
         self.ended(status)
+    }
+
+    /// Waits for its end, but no longer than this.
+    ///
+    /// # Errors
+    /// With what it said until then, where it had to be killed.
+    pub fn wait_at_most(mut self, patience: Duration) -> Result<Run, Run> {
+        const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+        for _ in 0..patience.as_millis() / BETWEEN_LOOKS.as_millis() {
+            if self.has_ended() {
+                return Ok(self.wait());
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        Err(self.kill())
     }
 
     /// Whether it has ended by itself.

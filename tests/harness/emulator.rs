@@ -19,7 +19,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
-/// Whether something answers a plain GET on this port with status 200.
+/// Whether something answers a plain GET on this port with a status of success.
 fn answers(port: u16, path: &str) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(5)) else {
@@ -31,7 +31,7 @@ fn answers(port: u16, path: &str) -> bool {
         .set_read_timeout(Some(Duration::from_secs(20)))
         .and_then(|()| stream.write_all(request.as_bytes()))
         .and_then(|()| stream.read_exact(&mut start));
-    exchanged.is_ok() && start.ends_with(b"200")
+    exchanged.is_ok() && start.starts_with(b"HTTP/1.1 2")
 }
 
 /// The last lines of a log, for a failure message.

@@ -23,6 +23,7 @@ pub mod decorators;
 pub mod difference;
 pub mod documents;
 pub mod emulator;
+pub mod exhaustive;
 pub mod fixtures;
 pub mod patience;
 pub mod project;

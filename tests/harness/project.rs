@@ -70,6 +70,18 @@ impl Project {
         Project { folder, root }
     }
 
+    /// A copy of all that is there: the project with what tools have left in it, and what lies beside it.
+    #[must_use]
+    pub fn twin(&self) -> Project {
+        let folder = tempfile::tempdir().expect("creating a folder for a project");
+        copy(self.folder.path(), folder.path());
+        let inside = self.root.strip_prefix(self.folder.path());
+        let root = folder
+            .path()
+            .join(inside.expect("a project lies in its own folder"));
+        Project { folder, root }
+    }
+
     /// The project's folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -194,6 +206,24 @@ impl Project {
                 Some((inside, fs::read(entry.path()).ok()?))
             });
         files.collect()
+    }
+}
+
+/// Copies files, folders and links as they are.
+fn copy(from: &Path, to: &Path) {
+    for entry in WalkDir::new(from).min_depth(1) {
+        let entry = entry.unwrap_or_else(|error| panic!("reading {}: {error}", from.display()));
+        let inside = entry.path().strip_prefix(from);
+        let target = to.join(inside.expect("an entry lies in its folder"));
+        let kind = entry.file_type();
+        let done = if kind.is_dir() {
+            fs::create_dir_all(&target)
+        } else if kind.is_symlink() {
+            fs::read_link(entry.path()).and_then(|leads_to| std::os::unix::fs::symlink(leads_to, &target))
+        } else {
+            fs::copy(entry.path(), &target).map(|_| ())
+        };
+        done.unwrap_or_else(|error| panic!("copying {}: {error}", entry.path().display()));
     }
 }
 

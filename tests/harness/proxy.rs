@@ -15,15 +15,18 @@ mod operation;
 mod refusal;
 mod swagger;
 mod upstream;
+mod wire;
 
 pub use call::{Call, Calls};
 pub use fault::{Arrival, Effect, Fault, Injected, On};
 pub use gate::Gate;
 pub use operation::{Access, Operation};
+pub use wire::Wire;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -75,17 +78,28 @@ struct Log {
 impl Proxy {
     /// Before an emulator that is taken as it is.
     pub fn before(endpoint: &str) -> Proxy {
-        Proxy::start(endpoint, None)
+        Proxy::start(Upstream::new(endpoint), None)
+    }
+
+    /// Before nothing: `play` gives status and body for each call.
+    pub fn playing(play: impl Fn(&Call) -> (u16, String) + Send + Sync + 'static) -> Proxy {
+        Proxy::start(Upstream::played(play), None)
     }
 
     /// Before a moto server, whose gaps it fills (see the module `moto`).
     pub fn before_moto(endpoint: &str) -> Proxy {
-        Proxy::start(endpoint, Some(MotoGaps::default()))
+        Proxy::start(Upstream::new(endpoint), Some(MotoGaps::default()))
     }
 
-    fn start(endpoint: &str, gaps: Option<MotoGaps>) -> Proxy {
+    /// Before a copy of this one's emulator: it keeps in mind what this one does. Records, rules and delays are its own.
+    #[must_use]
+    pub fn twin(&self, endpoint: &str) -> Proxy {
+        Proxy::start(Upstream::new(endpoint), self.shared.gaps.clone())
+    }
+
+    fn start(upstream: Upstream, gaps: Option<MotoGaps>) -> Proxy {
         let shared = Arc::new(Shared {
-            upstream: Upstream::new(endpoint),
+            upstream,
             gaps,
             log: Mutex::default(),
             faults: fault::Faults::default(),
@@ -114,6 +128,11 @@ impl Proxy {
         format!("http://{}", self.quiet)
     }
 
+    /// The way in for an SDK in this process, as [`Proxy::endpoint`] is for others.
+    pub fn wire(&self) -> Wire {
+        Wire::into(&self.shared, self.quiet)
+    }
+
     /// Every call since the start or the last [`Proxy::forget_calls`].
     pub fn calls(&self) -> Calls {
         Calls::new(self.shared.log().calls.clone())
@@ -132,6 +151,16 @@ impl Proxy {
     /// Strikes the calls that `on` takes with `fault`. Rules are counted from now on; the first that fits strikes.
     pub fn inject(&self, on: On, fault: Fault) -> Injected {
         self.shared.faults.add(on, fault)
+    }
+
+    /// Strikes the calls that `on` takes with one fault after the other, and then no more.
+    pub fn inject_in_turn(&self, on: On, faults: &[Fault]) -> Injected {
+        self.shared.faults.add_in_turn(on, faults)
+    }
+
+    /// From the `from`th call that `on` takes, strikes every call of whatever kind with `fault`.
+    pub fn inject_after(&self, on: On, from: usize, fault: Fault) -> Injected {
+        self.shared.faults.add_after(on, from, fault)
     }
 
     /// Forgets every rule.
@@ -181,7 +210,12 @@ impl Drop for Proxy {
 
 /// The connection is to be closed without an answer.
 #[derive(Debug)]
-struct Dropped;
+enum Dropped {
+    /// In order.
+    Closed,
+    /// By a reset.
+    Reset,
+}
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,12 +247,14 @@ fn listen(shared: &Arc<Shared>, recorded: bool) -> (SocketAddr, JoinHandle<Infal
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded: bool) {
+    let torn = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
+        let torn = &torn;
         async move {
             let (parts, body) = request.into_parts();
             let Ok(body) = body.collect().await else {
-                return Err(Dropped);
+                return Err(Dropped::Closed);
             };
             let asked = Asked {
                 parts,
@@ -226,14 +262,19 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, own: SocketAddr, recorded
             };
             // A task of its own: the emulator finishes what it was asked even where the client goes away.
             let answer = tokio::spawn(async move { shared.answer(asked, own, recorded).await });
-            let answer = answer.await.unwrap_or_else(|_| Err(Dropped))?;
-            Ok::<_, Dropped>(answer.map(Full::new))
+            let answer = answer.await.unwrap_or(Err(Dropped::Closed));
+            torn.store(matches!(answer, Err(Dropped::Reset)), Ordering::Relaxed);
+            answer.map(|answer| answer.map(Full::new))
         }
     });
+    let mut connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // An error here is a connection that broke, by a rule or by the client; both are the test's to see.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = (&mut connection).await;
+    if torn.load(Ordering::Relaxed) {
+        // Without anything to linger for, closing is a reset.
+        let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    }
 }
 
 impl Shared {
@@ -275,7 +316,10 @@ impl Shared {
         let service = call.operation.service.as_str();
         if matches!(
             fault,
-            Fault::ServerError(Effect::Done) | Fault::Drop(Effect::Done) | Fault::Silence(Effect::Done)
+            Fault::ServerError(Effect::Done)
+                | Fault::Drop(Effect::Done)
+                | Fault::Reset(Effect::Done)
+                | Fault::Silence(Effect::Done)
         ) {
             self.forward(asked.clone(), own).await;
         }
@@ -287,11 +331,17 @@ impl Shared {
             } => Ok(refusal::refusal(service, status, &code, &message)),
             Fault::Throttle => Ok(refusal::throttling(service)),
             Fault::ServerError(_) => Ok(refusal::server_error(service)),
-            Fault::Drop(_) => Err(Dropped),
+            Fault::Drop(_) => Err(Dropped::Closed),
+            Fault::Reset(_) => Err(Dropped::Reset),
             Fault::Late(arrival) => {
                 let now = (*self.arrived.borrow(), *self.released.borrow());
                 tokio::spawn(Arc::clone(self).arrive_late(arrival, now, asked, own));
-                Err(Dropped)
+                Err(Dropped::Closed)
+            }
+            Fault::Twice => {
+                let answer = self.forward(asked.clone(), own).await;
+                self.forward(asked, own).await;
+                Ok(answer)
             }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
@@ -341,26 +391,8 @@ impl Shared {
     }
 
     fn begin(&self, asked: &Asked) -> Call {
-        let parts = &asked.parts;
-        let kind = parts
-            .headers
-            .get("content-type")
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
         let mut log = self.log();
-        let call = Call {
-            operation: operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body),
-            method: parts.method.to_string(),
-            path: parts.uri.path().to_owned(),
-            query: call::fields(parts.uri.query().unwrap_or_default()),
-            body: call::value_of(&asked.body, kind),
-            raw: asked.body.clone(),
-            started: log.ticks,
-            ended: None,
-            status: None,
-            answer: Bytes::new(),
-            fault: None,
-        };
+        let call = call::read(asked, log.ticks);
         log.ticks += 1;
         log.calls.push(call.clone());
         drop(log);

@@ -102,6 +102,11 @@ impl World {
         named.collect()
     }
 
+    /// A text with the account's ids replaced by words, as in [`World::comparable`].
+    pub fn in_words(&self, text: &str) -> String {
+        spoken(text, &self.words)
+    }
+
     /// Fails with every difference, ids and marks apart.
     ///
     /// # Panics

@@ -230,7 +230,7 @@ fn a_plan_writes_nothing_anywhere_and_tells_by_its_code() {
     let path = out.display().to_string();
     stand.grail.run(&["plan", "--out", &path]).expect_success();
     let written: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
-    assert_eq!(written["digest"], plan["digest"]);
+    assert_eq!(written["plan"]["digest"], plan["digest"]);
 
     stand.deploy();
     let deployed = stand.project.files();

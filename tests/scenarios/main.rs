@@ -9,6 +9,8 @@
 
 mod architecture;
 mod bad_input;
+mod bulk;
+mod contract;
 mod counts;
 mod coverage;
 mod crash;

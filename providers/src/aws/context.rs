@@ -261,12 +261,27 @@ impl Context {
 
     /// A context with everything given: for tests that answer for AWS. Works in account `123456789012`, `us-east-1`.
     pub fn given(seam: Seam, stack: StackId, artifacts: Arc<dyn Artifacts>) -> Self {
-        let config = SdkConfig::builder()
+        Self::without_asking(seam, stack, artifacts, None)
+    }
+
+    /// The same, where an emulator answers at `endpoint_url` for all services.
+    pub fn emulated(seam: Seam, stack: StackId, artifacts: Arc<dyn Artifacts>, endpoint_url: &str) -> Self {
+        Self::without_asking(seam, stack, artifacts, Some(endpoint_url))
+    }
+
+    fn without_asking(
+        seam: Seam,
+        stack: StackId,
+        artifacts: Arc<dyn Artifacts>,
+        endpoint_url: Option<&str>,
+    ) -> Self {
+        let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(made_up())
-            .http_client(seam.clone())
-            .build();
+            .http_client(seam.clone());
+        config.set_endpoint_url(endpoint_url.map(ToOwned::to_owned));
+        let config = config.build();
         Self {
             clients: Clients::new(&config),
             seam,

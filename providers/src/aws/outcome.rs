@@ -288,6 +288,13 @@ where
     }
 }
 
+/// The way on where the credentials lack a right.
+pub(crate) fn lacking(action: &str) -> String {
+    format!(
+        "the credentials lack `{action}`: add it to their policy; `grail policy` prints the whole one (deploy/policy.json)"
+    )
+}
+
 fn hint(verdict: &Verdict, action: &str, said: &Said) -> Option<String> {
     let code = said.code.as_deref().unwrap_or_default();
     match verdict {
@@ -297,9 +304,7 @@ fn hint(verdict: &Verdict, action: &str, said: &Said) -> Option<String> {
                 .split_once("to perform: ")
                 .and_then(|(_, rest)| rest.split_whitespace().next())
                 .unwrap_or(action);
-            Some(format!(
-                "the credentials lack `{missing}`: add it to their policy"
-            ))
+            Some(lacking(missing))
         }
         Verdict::Refused if code.starts_with("ExpiredToken") || code == "RequestExpired" => {
             Some("the credentials have expired: sign in again".to_owned())

@@ -1,6 +1,6 @@
 //! Canned answers under the real clients, and a record of what was asked: shared by the tests of all AWS resource types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::connector::{Operation, Seam};
 use super::context::Context;
 use crate::port::{Create, Delete, Failure, Locator, Provider, Resource, Update, erase};
+use crate::privileges::action_of;
 
 /// One answer of the make-believe AWS.
 #[derive(Clone, Debug)]
@@ -55,14 +56,36 @@ pub(crate) struct Asked {
     pub(crate) body: String,
 }
 
-/// A make-believe AWS that gives its answers in order and remembers what it was asked.
+/// A make-believe AWS that gives its answers in order and remembers what it was asked. It refuses what the policy of grail
+/// does not allow to the resource type that asks, so that every test of a type is also one of its list of actions.
 #[derive(Clone, Debug)]
-pub(crate) struct Canned(Arc<Mutex<(std::collections::VecDeque<Reply>, Vec<Asked>)>>);
+pub(crate) struct Canned(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    replies: VecDeque<Reply>,
+    asked: Vec<Asked>,
+    allowed: Option<&'static [&'static str]>,
+}
 
 impl Canned {
     /// One that will give `replies` in order; a further request breaks.
     pub(crate) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self(Arc::new(Mutex::new((replies.into_iter().collect(), Vec::new()))))
+        Self(Arc::new(Mutex::new(Inner {
+            replies: replies.into_iter().collect(),
+            asked: Vec::new(),
+            allowed: None,
+        })))
+    }
+
+    /// A context over it for `R`, which may ask what its list of actions allows.
+    pub(crate) fn context_of<R: Resource>(&self) -> Arc<Context> {
+        self.allow::<R>();
+        self.context()
+    }
+
+    fn allow<R: Resource>(&self) {
+        self.0.lock().unwrap().allowed = Some(R::ACTIONS);
     }
 
     /// A context over it, for the stack `shop-dev`.
@@ -85,14 +108,15 @@ impl Canned {
 
     /// What was asked, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.0.lock().unwrap().1.clone()
+        self.0.lock().unwrap().asked.clone()
     }
 
     /// The operations asked, in order. Asserts that no answer is left over.
     pub(crate) fn operations(&self) -> Vec<String> {
-        let (left, asked) = &*self.0.lock().unwrap();
-        assert!(left.is_empty(), "{} answers were never asked for", left.len());
-        asked.iter().map(|one| one.operation.clone()).collect()
+        let inner = self.0.lock().unwrap();
+        let left = inner.replies.len();
+        assert!(left == 0, "{left} answers were never asked for");
+        inner.asked.iter().map(|one| one.operation.clone()).collect()
     }
 
     /// The body of the `n`th request as JSON.
@@ -108,10 +132,11 @@ impl HttpConnector for Canned {
             .splitn(4, '/')
             .nth(3)
             .map_or_else(String::new, |rest| format!("/{rest}"));
+        let operation = request.extension::<Operation>().cloned();
         let asked = Asked {
             host: uri.split('/').nth(2).unwrap_or_default().to_owned(),
-            operation: request
-                .extension::<Operation>()
+            operation: operation
+                .as_ref()
                 .map_or_else(String::new, |operation| operation.name.clone()),
             line: format!("{} {path}", request.method()),
             headers: request
@@ -122,8 +147,17 @@ impl HttpConnector for Canned {
             body: String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned(),
         };
         let mut inner = self.0.lock().unwrap();
-        inner.1.push(asked);
-        HttpConnectorFuture::ready(match inner.0.pop_front() {
+        if let (Some(allowed), Some(operation)) = (inner.allowed, operation)
+            && operation.service != "HTTP"
+        {
+            let action = action_of(&operation.service, &operation.name);
+            assert!(
+                allowed.contains(&action.as_str()),
+                "{operation} needs {action}, which `ACTIONS` does not name"
+            );
+        }
+        inner.asked.push(asked);
+        HttpConnectorFuture::ready(match inner.replies.pop_front() {
             Some(Reply::Answer(status, headers, body)) => {
                 let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
                 for (name, value) in headers {
@@ -174,6 +208,7 @@ impl Stand {
         new: impl FnOnce(Context) -> R,
     ) -> Self {
         let aws = Canned::new(replies);
+        aws.allow::<R>();
         let resource = new(aws.bare_context());
         Self {
             aws,

@@ -450,7 +450,10 @@ async fn every_model_kind_keeps_every_rule() {
     let no_change = [Rule::UpdateRead, Rule::UpdateGone];
     let expected = [
         // Identity and contents are all that there is of them.
-        ("lambda_layer", [&no_change[..], &[Rule::Foreign]].concat()),
+        (
+            "lambda_layer",
+            [&no_change[..], &[Rule::SecureRestore, Rule::Foreign]].concat(),
+        ),
         ("sns_subscription", [&no_change[..], &[Rule::Foreign]].concat()),
         ("websocket_stage", [&no_change[..], &[Rule::Foreign]].concat()),
         // Nobody else's can stand in their place.

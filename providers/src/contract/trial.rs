@@ -1,6 +1,7 @@
 //! One thing on trial: the calls that a rule makes, each with a sentence if it goes wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use grail_state::digest::canonical;
 use grail_state::{Digest, Handle, Observed, Record, Remote, StepToken, Template};
@@ -9,8 +10,8 @@ use serde_json::Value;
 use super::{Ground, Sample};
 use crate::port::{Create, Delete, Diff, Failure, Locator, Provider, Retry, Update};
 
-/// How often a call is tried again while the service says that something is not ready.
-const TRIES: usize = 200;
+/// The pause where a service does not say how long.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A provider, and a thing to try it on.
 pub(super) struct Trial<'a> {
@@ -47,10 +48,10 @@ impl<'a> Trial<'a> {
             spec,
             token,
         };
-        let mut tries = 0;
+        let mut waited = Duration::ZERO;
         loop {
             match self.provider.create(request).await {
-                Err(failure) if worth_another(&failure, &mut tries) => pause(&failure).await,
+                Err(failure) if self.waits(&failure, &mut waited).await => {}
                 other => return other,
             }
         }
@@ -75,10 +76,10 @@ impl<'a> Trial<'a> {
             diff,
             token: &self.token,
         };
-        let mut tries = 0;
+        let mut waited = Duration::ZERO;
         loop {
             match self.provider.update(request).await {
-                Err(failure) if worth_another(&failure, &mut tries) => pause(&failure).await,
+                Err(failure) if self.waits(&failure, &mut waited).await => {}
                 other => return other,
             }
         }
@@ -91,10 +92,10 @@ impl<'a> Trial<'a> {
             spec: &there.spec,
             outputs: &there.outputs,
         };
-        let mut tries = 0;
+        let mut waited = Duration::ZERO;
         loop {
             match self.provider.delete(request).await {
-                Err(failure) if worth_another(&failure, &mut tries) => pause(&failure).await,
+                Err(failure) if self.waits(&failure, &mut waited).await => {}
                 other => return other.map_err(|failure| format!("deleting it failed: {}", failure.chain())),
             }
         }
@@ -131,6 +132,20 @@ impl<'a> Trial<'a> {
         };
         let seen = self.provider.observe(at).await;
         seen.map_err(|failure| format!("looking at it failed: {}", failure.chain()))
+    }
+
+    /// Waits as a failure asks; false where it asks for nothing or for too much.
+    async fn waits(&self, failure: &Failure, waited: &mut Duration) -> bool {
+        let pause = match failure.retry {
+            Retry::Never => return false,
+            Retry::After(after) | Retry::Await { after, .. } => after.max(PAUSE),
+        };
+        *waited += pause;
+        if *waited > self.ground.patience() {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        true
     }
 
     pub(super) fn record(&self, there: &Remote) -> Record {
@@ -191,15 +206,4 @@ pub(super) fn same(one: &Remote, other: &Remote, when: &str) -> Result<(), Strin
 
 pub(super) fn verify(holds: bool, how: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(how()) }
-}
-
-fn worth_another(failure: &Failure, tries: &mut usize) -> bool {
-    *tries += 1;
-    failure.retry != Retry::Never && *tries < TRIES
-}
-
-async fn pause(failure: &Failure) {
-    if let Retry::After(after) | Retry::Await { after, .. } = failure.retry {
-        tokio::time::sleep(after).await;
-    }
 }

@@ -40,6 +40,7 @@ impl Resource for ModelDomain {
     const IMMUTABLE: &'static [&'static str] = &["name", "protocol"];
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
+    const SPARED_IN_USE: bool = true;
     const ACTIONS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &[
         "alias_domain_name",

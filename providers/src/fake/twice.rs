@@ -90,6 +90,10 @@ impl Rules for Doubled {
         self.inner.name_bound()
     }
 
+    fn spared_in_use(&self) -> bool {
+        self.inner.spared_in_use()
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         self.inner.volatile_outputs()
     }

@@ -96,6 +96,10 @@ impl<R: Resource> Rules for Erased<R> {
         R::NAME_BOUND
     }
 
+    fn spared_in_use(&self) -> bool {
+        R::SPARED_IN_USE
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         R::VOLATILE
     }

@@ -85,6 +85,8 @@ pub trait Resource: Send + Sync + 'static {
     const UNDELETE: Undelete = Undelete::Exact;
     /// True if the spec fixes the physical name.
     const NAME_BOUND: bool = true;
+    /// True if a deletion leaves the thing, and counts as done, where somebody still uses it.
+    const SPARED_IN_USE: bool = false;
     /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
     const VOLATILE: &'static [&'static str] = &[];
     /// The IAM actions that the type needs. `deploy/policy.json` is the union.

@@ -41,6 +41,11 @@ pub trait Rules: Send + Sync {
     /// True if the physical name is fixed by the spec, so that a replacement must delete before it creates.
     fn name_bound(&self) -> bool;
 
+    /// True if a deletion leaves the thing, and counts as done, where somebody still uses it. Such a thing is not deleted
+    /// while something of ours stands on it that could not be removed: our own use would count as somebody's, and the thing
+    /// would be forgotten.
+    fn spared_in_use(&self) -> bool;
+
     /// The outputs that an update may change (a digest of the contents, an id of the current version). The others stay as
     /// long as the thing lives, so that who refers to them need not be looked at again when it is updated.
     fn volatile_outputs(&self) -> &'static [&'static str];

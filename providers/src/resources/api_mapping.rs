@@ -117,6 +117,7 @@ impl Resource for ApiMapping {
     };
     const WIRES: &'static [Wire] = &[Wire {
         keys: &[("api_mapping", "mapping")],
+        beneath: Some(("domain_name", "api_mapping")),
         ..Wire::to("domain_name")
     }];
     type Spec = Spec;

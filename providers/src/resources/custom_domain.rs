@@ -13,7 +13,8 @@
 //! an attempt that we know is somebody else's until `--adopt` says otherwise.
 //!
 //! **Deletion.** A domain may serve several applications (issues 1898 and 1918 of Chalice), so it goes only when no mapping
-//! of anybody is left on it; else it stays, which counts as done. The name that a DNS record points to is lost for good with
+//! of anybody is left on it; else it stays, which counts as done ([`Resource::SPARED_IN_USE`]: the engine does not ask for
+//! it while a mapping of ours could not be removed). The name that a DNS record points to is lost for good with
 //! the domain, so it is deleted after the commit. Another `domain_name` is another domain: it is made beside the old one,
 //! which goes in the sweep, so that nobody's name is away in between. That is why the kind is not bound to its name.
 //!
@@ -218,6 +219,7 @@ impl Resource for CustomDomain {
     const IMMUTABLE: &'static [&'static str] = &["name", "protocol"];
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
+    const SPARED_IN_USE: bool = true;
     const VOLATILE: &'static [&'static str] = &[
         "alias_domain_name",
         "certificate_arn",
@@ -234,6 +236,8 @@ impl Resource for CustomDomain {
         "apigateway:PUT",
         // API Gateway makes the distribution of an edge-optimised domain in the caller's name.
         "cloudfront:UpdateDistribution",
+        // At the first domain of an account API Gateway makes itself a role, also in the caller's name.
+        "iam:CreateServiceLinkedRole",
     ];
     const READS: Cost = Cost {
         each: 1,

@@ -41,7 +41,9 @@ use self::mapping::{Mapping, Standing};
 use self::writing::seen;
 use crate::aws::Context;
 use crate::aws::arn::function_name;
-use crate::port::{Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
+};
 
 /// The resource type.
 #[derive(Debug)]
@@ -184,6 +186,24 @@ impl Resource for EventSourceMapping {
             self.until_gone(uuid).await.map_err(Failure::after_change)?;
         }
         Ok(())
+    }
+
+    /// The starting position besides, which the projected form leaves out and a form of a stream must have. Of a mapping
+    /// that began at a time, which no wish can say, the one that loses no record.
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let mut whole = seen.spec.clone();
+        let known = matches!(whole.starting_position.as_deref(), Some("LATEST" | "TRIM_HORIZON"));
+        if whole.service != Service::Sqs && !known {
+            whole.starting_position = Some("TRIM_HORIZON".to_owned());
+        }
+        let spec = serde_json::to_value(&whole)
+            .map_err(|error| Failure::refused(format!("the mapping cannot be written down: {error}")))?;
+        Ok(Some(Secured {
+            spec,
+            artifacts: Vec::new(),
+            secret: false,
+            lost: Vec::new(),
+        }))
     }
 
     async fn verify(&self, spec: &Spec) -> Result<Vec<Invalid>, Failure> {

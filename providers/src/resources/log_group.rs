@@ -294,7 +294,7 @@ mod tests {
     #[tokio::test]
     async fn all_groups_of_a_stack_are_one_look() {
         let aws = Canned::new([groups(&[(NAME, Some(7)), ("/aws/lambda/shop-dev", Some(1))], None)]);
-        let provider = erase(LogGroup::new(aws.context()), Arc::new(grail_state::Digester::new([0; 32])));
+        let provider = erase(LogGroup::new(aws.context_of::<LogGroup>()), Arc::new(grail_state::Digester::new([0; 32])));
         let id = grail_state::ResourceId::new(LogGroup::KIND, "x");
         let specs = [spec(NAME, 7), spec("/aws/lambda/shop-dev", 3), spec("/aws/lambda/shop-dev-gone", 3)];
         let at: Vec<_> = specs

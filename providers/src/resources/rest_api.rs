@@ -409,6 +409,8 @@ impl Resource for RestApi {
         "apigateway:PUT",
         // A definition may set a resource policy.
         "apigateway:UpdateRestApiPolicy",
+        // An authorizer may be called under a role (`invoke_role_arn`).
+        "iam:PassRole",
     ];
     /// The API, its resources with their methods, its authorizers, its gateway responses. Two more where the definition has
     /// models or request validators; an API that is looked for costs pages of 500 APIs besides.

@@ -100,6 +100,8 @@ pub enum Command {
     Validate,
     /// Manage the local cloud by hand.
     LocalCloud(LocalCloudArgs),
+    /// Print the IAM policy of whoever deploys: the least that grail needs in the account.
+    Policy(PolicyArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -113,7 +115,27 @@ pub enum Command {
     Chalice(Vec<String>),
 }
 
-/// What changes the wish itself; Chalice's own flags.
+impl Command {
+    /// The command's own name, whatever alias it was called by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "plan",
+            Self::Deploy(_) => "deploy",
+            Self::Delete(_) => "delete",
+            Self::Url => "url",
+            Self::Status => "status",
+            Self::Rollback => "rollback",
+            Self::Validate => "validate",
+            Self::LocalCloud(_) => "local-cloud",
+            Self::Policy(_) => "policy",
+            Self::Completions { .. } => "completions",
+            Self::Manual => "manual",
+            Self::Chalice(_) => "chalice",
+        }
+    }
+}
+
+/// What shapes a plan beside the project; Chalice's own flags among it.
 #[derive(Clone, Debug, Default, Args)]
 pub struct WishArgs {
     /// Generate the IAM policy from the source, whatever the configuration says.
@@ -131,6 +153,10 @@ pub struct WishArgs {
     /// Allow a resource to be deleted and created anew where it cannot change in place.
     #[arg(long)]
     pub allow_replace: bool,
+    /// Only this resource and what it depends on: `kind.name` or `name`. May be given more than once. Refused where it would
+    /// leave something else wrong.
+    #[arg(long, value_name = "NAME")]
+    pub target: Vec<String>,
 }
 
 impl WishArgs {
@@ -147,18 +173,32 @@ impl WishArgs {
 /// `grail plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// What changes the wish.
+    /// What shapes the plan.
     #[command(flatten)]
     pub wish: WishArgs,
-    /// Also write the plan as JSON to this file.
+    /// Also write the plan to this file, for `grail deploy FILE`: it carries out this plan or none.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Whether to look at what is there. `none` takes what is recorded for what is there, and looks at nothing.
+    #[arg(long, value_enum, default_value_t = Refresh::Full, conflicts_with = "out")]
+    pub refresh: Refresh,
     /// Exit with 2 if something would change.
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// The form of the plan.
     #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
     pub format: PlanFormat,
+}
+
+/// Whether a plan looks at what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Refresh {
+    /// At everything that is wanted or recorded.
+    #[value(alias = "true")]
+    Full,
+    /// At nothing.
+    #[value(alias = "false")]
+    None,
 }
 
 /// The form of a plan.
@@ -175,10 +215,17 @@ pub enum PlanFormat {
 /// `grail deploy`.
 #[derive(Debug, Args)]
 pub struct DeployArgs {
-    /// What changes the wish.
+    /// A plan of `grail plan --out`: it is carried out as it is, or refused where it is no longer current.
+    #[arg(
+        value_name = "PLAN",
+        conflicts_with_all = ["adopt", "allow_replace", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
+    )]
+    pub plan: Option<PathBuf>,
+    /// What shapes the plan.
     #[command(flatten)]
     pub wish: WishArgs,
-    /// Nothing is asked, with or without this: it is for scripts that say it.
+    /// Ask nothing. On a terminal, a deployment asks before it deletes and makes anew what cannot change in place, and before
+    /// it deletes what nobody could bring back. Elsewhere nothing is ever asked, and the former needs `--allow-replace`.
     #[arg(short, long)]
     pub yes: bool,
     /// What to do when a step fails for good.
@@ -207,9 +254,21 @@ pub struct DeleteArgs {
     /// Nothing is asked, with or without this: it is for scripts that say it.
     #[arg(short, long)]
     pub yes: bool,
+    /// Go on past what this grail cannot delete (kinds that it does not know) and past what it cannot decide (another thing
+    /// under the same name in Chalice's file): it is left, and told.
+    #[arg(long)]
+    pub force: bool,
     /// How many calls may be in flight at once.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub parallelism: u16,
+}
+
+/// `grail policy`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// For one application (`app_name`) and the stage alone; without it for any. `--region` narrows it to one region.
+    #[arg(long, value_name = "NAME")]
+    pub app: Option<String>,
 }
 
 /// `grail local-cloud`.

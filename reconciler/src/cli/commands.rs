@@ -7,6 +7,7 @@ pub mod deploy;
 pub mod local_cloud;
 pub mod manual;
 pub mod plan;
+pub mod policy;
 pub mod rollback;
 pub mod status;
 pub mod url;

@@ -15,6 +15,8 @@ pub struct Environment {
     pub draws: bool,
     /// Standard output is a terminal.
     pub shows: bool,
+    /// Somebody can be asked: standard input and standard error are terminals.
+    pub asks: bool,
     /// grail's folder in the user's cache.
     pub cache: Option<PathBuf>,
     /// grail's folder in the user's configuration.
@@ -32,6 +34,7 @@ impl Environment {
             variables: std::env::vars_os().collect(),
             draws: std::io::stderr().is_terminal(),
             shows: std::io::stdout().is_terminal(),
+            asks: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
             cache: std::env::var_os("GRAIL_CACHE_DIR")
                 .filter(|folder| !folder.is_empty())
                 .map(PathBuf::from)
@@ -102,6 +105,7 @@ mod tests {
                 .collect(),
             draws,
             shows: false,
+            asks: false,
             cache: None,
             config: None,
         };

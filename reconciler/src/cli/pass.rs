@@ -83,13 +83,8 @@ impl Connected {
     ///
     /// # Errors
     /// Somebody else holds the lock; a damaged state or file; another account or region.
-    pub async fn lock(
-        &self,
-        settings: &Settings,
-        command: &str,
-        remarks: &Remarks,
-    ) -> Result<Pass<'_>, Refusal> {
-        let holder = stage::holder(settings, command);
+    pub async fn lock(&self, settings: &Settings, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+        let holder = stage::holder(settings, settings.command);
         let session = self.engine.open(holder, Wait::No).await?;
         self.pass(session, remarks).await
     }
@@ -183,6 +178,14 @@ impl From<EngineError> for Refusal {
             EngineError::Lock(lock) => lock.into(),
             EngineError::Store(store) => store.into(),
             EngineError::Plan(problems) => problems.into(),
+            EngineError::PlanChanged(changes) => {
+                let mut refusal = Self::new("the plan that was approved is no longer current");
+                if let Some(fault) = refusal.faults.first_mut() {
+                    fault.causes = changes;
+                    fault.hint = hint;
+                }
+                refusal
+            }
             EngineError::Look(failures) => {
                 let fault = |failed: crate::engine::look::LookFailure| Fault {
                     what: format!("could not see what is there of `{}`", failed.id),

@@ -20,9 +20,9 @@ pub mod plan;
 mod policy;
 mod value;
 
-/// Shows the events of `command` on this process's streams, in the form that the settings ask for. Times count from this
-/// call.
-pub fn sink(settings: &Settings, command: &str) -> Box<dyn EventSink> {
+/// Shows the command's events on this process's streams, in the form that the settings ask for. Times count from this call.
+pub fn sink(settings: &Settings) -> Box<dyn EventSink> {
+    let command = settings.command;
     match settings.output {
         Output::Json => Box::new(json::Lines::new(
             command,

@@ -18,6 +18,8 @@ const LOCAL_REGION: &str = "us-east-1";
 /// What every command works with.
 #[derive(Clone)]
 pub struct Settings {
+    /// The command's name, for events, locks and messages.
+    pub command: &'static str,
     /// The project's folder, absolute.
     pub project: PathBuf,
     /// The Chalice stage.
@@ -57,7 +59,11 @@ impl Settings {
     ///
     /// # Errors
     /// Where the project's folder is none, or the stage's name cannot be one.
-    pub fn resolve(global: &Global, environment: Environment) -> Result<Self, Refusal> {
+    pub fn resolve(
+        command: &'static str,
+        global: &Global,
+        environment: Environment,
+    ) -> Result<Self, Refusal> {
         let project = std::fs::canonicalize(&global.project_dir).map_err(|error| {
             Refusal::new(format!(
                 "there is no project folder {}",
@@ -81,6 +87,7 @@ impl Settings {
         };
         let colour = environment.colours(global.no_color);
         Ok(Self {
+            command,
             project,
             stage: stage.clone(),
             local: global.local,

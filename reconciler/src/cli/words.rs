@@ -4,10 +4,11 @@ use std::io::Write as _;
 
 use super::args::Output;
 use super::refusal::{Fault, Refusal};
-use super::settings::Verbosity;
+use super::report::json;
+use super::settings::{Settings, Verbosity};
 use super::wish::{Part, Remark};
-use crate::event;
 use crate::source::chalice::diagnostic::{Problem, Problems};
+use jiff::Timestamp;
 use miette::Diagnostic as _;
 use serde_json::{Value, json};
 
@@ -23,17 +24,17 @@ pub fn words(text: &str) {
     let _closed = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
-/// Prints one event of the JSON form.
-pub fn json_line(kind: &str, mut fields: Value) {
-    if let Value::Object(object) = &mut fields {
-        object.insert("version".to_owned(), json!(event::VERSION));
-        object.insert("event".to_owned(), json!(kind));
-    }
-    data(&format!("{fields}\n"));
+/// Prints one event of the JSON form of `command`. `fields` is an object.
+pub fn json_line(command: &str, kind: &str, fields: Value) {
+    let Value::Object(mut fields) = fields else {
+        return;
+    };
+    fields.insert("event".to_owned(), json!(kind));
+    data(&format!("{}\n", json::line(command, Timestamp::now(), fields)));
 }
 
-/// Prints why a command ends early.
-pub fn refuse(refusal: &Refusal, output: Output, colour: bool) {
+/// Prints why `command` ends early.
+pub fn refuse(refusal: &Refusal, command: &str, output: Output, colour: bool) {
     match output {
         Output::Human => {
             if let Some(problems) = &refusal.problems {
@@ -45,6 +46,7 @@ pub fn refuse(refusal: &Refusal, output: Output, colour: bool) {
                 .for_each(|fault| words(&told(fault, colour)));
         }
         Output::Json => json_line(
+            command,
             "error",
             json!({
                 "exit": refusal.exit as u8,
@@ -58,26 +60,25 @@ pub fn refuse(refusal: &Refusal, output: Output, colour: bool) {
 }
 
 /// Prints a remark of the source.
-pub fn remark(remark: &Remark, output: Output, verbosity: Verbosity, colour: bool) {
-    match (output, remark) {
+pub fn remark(remark: &Remark, settings: &Settings) {
+    let line = |kind, fields| json_line(settings.command, kind, fields);
+    match (settings.output, remark) {
         (Output::Json, Remark::Notice(text)) => {
-            json_line("said", json!({"code": "notice", "text": text, "warning": false}));
+            line("said", json!({"code": "notice", "text": text, "warning": false}));
         }
-        (Output::Json, Remark::Problem(problem)) => {
-            json_line("problem", json!({"problem": problem}));
-        }
+        (Output::Json, Remark::Problem(problem)) => line("problem", json!({"problem": problem})),
         (Output::Json, Remark::AppSaid(text)) => {
-            json_line(
+            line(
                 "said",
                 json!({"code": "app.printed", "text": text, "warning": false}),
             );
         }
         (Output::Json, Remark::Packaged { part, reused, size }) => {
-            json_line("packaged", json!({"part": part, "reused": reused, "size": size}));
+            line("packaged", json!({"part": part, "reused": reused, "size": size}));
         }
-        (Output::Human, _) if verbosity == Verbosity::Quiet => {}
+        (Output::Human, _) if settings.verbosity == Verbosity::Quiet => {}
         (Output::Human, Remark::Notice(text)) => words(&format!("{text}\n")),
-        (Output::Human, Remark::Problem(problem)) => words(&warned(problem, colour)),
+        (Output::Human, Remark::Problem(problem)) => words(&warned(problem, settings.colour)),
         (Output::Human, Remark::AppSaid(text)) => {
             text.lines().for_each(|line| words(&format!("app.py: {line}\n")));
         }

@@ -233,7 +233,8 @@ impl Machine {
     fn launch(&mut self, job: usize, out: &mut Vec<Output>) {
         match self.stage {
             Stage::Build => self.launch_build(job, out),
-            Stage::Sweep | Stage::Restore => self.act(job, out),
+            Stage::Sweep => self.launch_sweep(job, out),
+            Stage::Restore => self.act(job, out),
             Stage::Abort | Stage::Commit | Stage::Over => {}
         }
     }

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use grail_state::journal::Doomed;
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
-use grail_state::{DesiredState, Digest, Entry, Observed, Record, Remote, ResourceId, Seq, Version};
+use grail_state::{DesiredState, Digest, Entry, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
 use grail_state::{Proof, Snapshot};
 
 use super::limits::Time;
 use super::look::{LookFailure, Observations};
 use super::settle::settle;
 use super::status::Status;
-use super::{Engine, EngineError, Ports};
-use crate::event::Outcome;
-use crate::plan::{Consent, Inputs, Plan, PlanProblem, check_plan, plan};
+use super::{Approval, Engine, EngineError, Ports};
+use crate::event::{Event, Outcome};
+use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod keeping;
 mod pass;
@@ -55,7 +55,11 @@ pub struct Session<'e> {
     unverified: Vec<LookFailure>,
     /// The artifacts that the goal names.
     named: BTreeSet<Digest>,
+    /// Second ones of what we have, which a forced deletion leaves where they are.
+    spared: Vec<(ResourceId, Handle)>,
     passes: u32,
+    /// Nothing is looked at: what is recorded is taken for what is there.
+    blind: bool,
 }
 
 impl Engine {
@@ -105,7 +109,9 @@ impl Engine {
             failures: Vec::new(),
             unverified: Vec::new(),
             named: BTreeSet::new(),
+            spared: Vec::new(),
             passes: 0,
+            blind: false,
         })
     }
 
@@ -183,6 +189,11 @@ impl<'e> Session<'e> {
         Ok(())
     }
 
+    /// Takes what is recorded for what is there, from now on: for a plan without a call. Not for a pass that writes.
+    pub fn without_looking(&mut self) {
+        self.blind = true;
+    }
+
     /// What we know of each resource. What another tool named, and was found alive in place of our dead record, takes its
     /// place.
     fn recorded(&self) -> BTreeMap<ResourceId, Record> {
@@ -211,7 +222,7 @@ impl<'e> Session<'e> {
     }
 
     async fn doubts(&self) -> Result<Vec<Entry>, EngineError> {
-        if self.txn.phase() != Phase::Building {
+        if self.txn.phase() != Phase::Building || self.blind {
             return Ok(Vec::new());
         }
         let engine = self.engine;
@@ -232,7 +243,9 @@ impl<'e> Session<'e> {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
         }
         let plan = self.plan_from(desired, consent, &self.observed)?;
-        self.verify(&plan, desired).await?;
+        if !self.blind {
+            self.verify(&plan, desired).await?;
+        }
         Ok(plan)
     }
 
@@ -246,18 +259,28 @@ impl<'e> Session<'e> {
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
         let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
+        let placed = |problems| EngineError::Plan(PlanProblem::placed(problems, desired));
+        let scope = match consent.only.is_empty() {
+            true => None,
+            false => Some(Scope::of(&consent.only, desired, &recorded).map_err(placed)?),
+        };
         let inputs = Inputs {
-            desired,
-            recorded: &recorded,
+            desired: scope.as_ref().map_or(desired, |scope| &scope.desired),
+            recorded: scope.as_ref().map_or(&recorded, |scope| &scope.recorded),
             observed,
             doomed: &doomed,
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
         };
-        let plan =
-            plan(&inputs).map_err(|problems| EngineError::Plan(PlanProblem::placed(problems, desired)))?;
+        let plan = plan(&inputs).map_err(placed)?;
         check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
+        if let Some(scope) = &scope {
+            let wrong = scope.left_wrong(&plan, desired, &recorded, &*self.engine.catalog);
+            if !wrong.is_empty() {
+                return Err(placed(wrong));
+            }
+        }
         Ok(plan)
     }
 }
@@ -273,17 +296,9 @@ fn remembered(record: &Record) -> Observed {
     })
 }
 
-/// Whether what is approved is what would be done.
-fn check_approved(plan: &Plan, approved: Option<&Digest>) -> Result<(), EngineError> {
-    match approved {
-        Some(digest) if *digest != plan.digest => Err(EngineError::PlanChanged),
-        _ => Ok(()),
-    }
-}
-
 impl Session<'_> {
-    /// Brings the stack to `desired`: takes up what was left open, plans, carries out. `approved` is the digest of a plan
-    /// that somebody agreed to: any other is refused.
+    /// Brings the stack to `desired`: takes up what was left open, plans, carries out. `approval` has its
+    /// say before anything is written.
     ///
     /// # Errors
     /// Where nothing was changed by this pass. Everything else is an [`Outcome`].
@@ -292,12 +307,15 @@ impl Session<'_> {
         desired: &DesiredState,
         consent: &Consent,
         on_failure: OnFailure,
-        approved: Option<&Digest>,
+        approval: Option<&mut dyn Approval>,
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
         self.named = keeping::named_by(desired);
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
+        }
+        if !consent.only.is_empty() && self.txn.phase() != Phase::Idle {
+            return Err(EngineError::OpenForTargets);
         }
         let mut stop = ports.stop.clone();
         let planned = tokio::select! {
@@ -307,10 +325,19 @@ impl Session<'_> {
         };
         match planned {
             Ok(plan) => {
-                check_approved(&plan, approved)?;
                 self.unverified()
                     .iter()
                     .for_each(|event| ports.events.emit(event));
+                if let Some(approval) = approval {
+                    let agreed = tokio::select! {
+                        biased;
+                        agreed = approval.approve(&plan) => Ok(agreed?),
+                        why = stop.stopped() => Err(why),
+                    };
+                    if let Err(why) = agreed {
+                        return Ok(ended(self.stopped(why), ports));
+                    }
+                }
                 self.carry_out(plan, "deploy", on_failure, ports).await
             }
             Err(why) => Ok(ended(self.stopped(why), ports)),
@@ -318,7 +345,8 @@ impl Session<'_> {
     }
 
     /// Deletes everything that the state records. Commits first: a refusal does not stop the rest, and the next `delete`
-    /// goes on. What could not be looked at is deleted by what the record says of it.
+    /// goes on. What could not be looked at is deleted by what the record says of it. With `consent.force`, what this grail cannot
+    /// delete is left and told.
     ///
     /// # Errors
     /// As [`Session::deploy`].
@@ -333,7 +361,18 @@ impl Session<'_> {
             why = stop.stopped() => Err(why),
         };
         match planned {
-            Ok(plan) => self.carry_out(plan, "delete", OnFailure::Rollback, ports).await,
+            Ok(plan) => {
+                for (id, handle) in self.spared.drain(..) {
+                    ports.events.emit(&Event::Said {
+                        code: "delete.spared".to_owned(),
+                        text: format!(
+                            "{id}: Chalice's file names {handle}, and the state another: {handle} is left"
+                        ),
+                        warning: true,
+                    });
+                }
+                self.carry_out(plan, "delete", OnFailure::Rollback, ports).await
+            }
             Err(why) => Ok(ended(self.stopped(why), ports)),
         }
     }
@@ -352,7 +391,10 @@ impl Session<'_> {
     /// As [`Session::deploy`].
     pub async fn plan_deletion(&mut self, consent: &Consent) -> Result<Plan, EngineError> {
         let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
-        self.observe_wanted(&nothing).await?;
+        match self.observe_wanted(&nothing).await {
+            Err(EngineError::TwoLive { id, theirs, .. }) if consent.force => self.spared.push((id, theirs)),
+            other => other?,
+        }
         let mut observed = self.observed.clone();
         let recorded = self.recorded();
         for failed in self.failures.drain(..) {

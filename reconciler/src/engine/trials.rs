@@ -4,6 +4,7 @@
 //! A failing case prints its name; `GRAIL_CASE=<part of the name>` runs only the cases that contain it.
 
 mod app;
+mod beside;
 mod corpus;
 mod crashes;
 mod ends;
@@ -13,6 +14,7 @@ mod ground;
 mod keeping;
 mod lifecycle;
 mod oracle;
+mod parts;
 mod refusals;
 mod strangers;
 mod tally;

@@ -1,5 +1,7 @@
 //! Why there is no plan.
 
+use std::collections::BTreeSet;
+
 use grail_providers::port::Invalid;
 use grail_state::{DesiredState, Handle, OutputRef, ResourceId, Template};
 
@@ -44,6 +46,17 @@ pub enum PlanError {
         /// What is missing or does not fit.
         problems: Vec<Invalid>,
     },
+    /// A target that names no resource.
+    #[error("there is no resource `{0}`, neither wanted nor recorded")]
+    NoSuchTarget(String),
+    /// A part that cannot be done alone.
+    #[error("changing `{id}` alone would leave what stands on it wrong: {}", .dependents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    LeavesWrong {
+        /// What would be changed.
+        id: ResourceId,
+        /// What exists, stands on it, and is no target.
+        dependents: BTreeSet<ResourceId>,
+    },
     /// Changing it means deleting it first, and that was not allowed.
     #[error("`{id}` can only be changed by deleting and creating it again ({} cannot change in place)", .fields.join(", "))]
     CannotReplace {
@@ -68,13 +81,14 @@ impl PlanError {
     /// The order in which problems are reported: first what is wrong with the wish, then what stands in its way.
     pub(super) fn class(&self) -> u8 {
         match self {
-            Self::UnknownKind(_) => 0,
+            Self::UnknownKind(_) | Self::NoSuchTarget(_) => 0,
             Self::Invalid { .. } => 1,
             Self::Dangling { .. } | Self::NoSuchOutput { .. } => 2,
             Self::Cycle(_) => 3,
             Self::Unfit { .. } => 4,
             Self::Foreign { .. } => 5,
             Self::CannotReplace { .. } => 6,
+            Self::LeavesWrong { .. } => 7,
         }
     }
 
@@ -83,7 +97,9 @@ impl PlanError {
         match self {
             Self::Cycle(ids) => ids.first(),
             Self::Dangling { from, .. } | Self::NoSuchOutput { from, .. } => Some(from),
-            Self::UnknownKind(id)
+            Self::NoSuchTarget(_) => None,
+            Self::LeavesWrong { id, .. }
+            | Self::UnknownKind(id)
             | Self::Invalid { id, .. }
             | Self::Unfit { id, .. }
             | Self::CannotReplace { id, .. }
@@ -101,6 +117,11 @@ impl PlanError {
             Self::Foreign { id, owner: None, .. } => Some(format!(
                 "if it is yours, run again with `--adopt {id}`; else delete it, or choose another app name"
             )),
+            Self::NoSuchTarget(_) => Some("`grail plan` shows the names of all".to_owned()),
+            Self::LeavesWrong { dependents, .. } => {
+                let more: Vec<_> = dependents.iter().map(|id| format!("--target {id}")).collect();
+                Some(format!("add {}, or deploy all", more.join(" ")))
+            }
             Self::Foreign { .. } => Some("choose another app name or stage, or delete it there first".to_owned()),
             _ => None,
         }

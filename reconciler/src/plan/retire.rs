@@ -57,7 +57,7 @@ pub(super) fn retire(
         }
         match still_there(inputs, ownership, id, record) {
             None => drop(retired.forgotten.insert(id.clone())),
-            Some(_) if inputs.rules.rules(&id.kind).is_none() => drop(unknown.insert(id.clone())),
+            Some(_) if is_beyond_us(inputs, id) => drop(unknown.insert(id.clone())),
             Some(have) => {
                 let key = (id.clone(), have.handle.clone());
                 retired
@@ -110,6 +110,11 @@ fn going(inputs: &Inputs<'_>, id: &ResourceId, have: Remote, record: &Record, wh
     }
 }
 
+/// A kind that this grail does not know cannot be deleted. Who forces it goes on without: the sweep then tells what is left.
+fn is_beyond_us(inputs: &Inputs<'_>, id: &ResourceId) -> bool {
+    inputs.rules.rules(&id.kind).is_none() && !inputs.consent.force
+}
+
 fn is_exact(inputs: &Inputs<'_>, id: &ResourceId) -> bool {
     let rules = inputs.rules.rules(&id.kind);
     rules.is_some_and(|rules| rules.undelete() == Undelete::Exact)
@@ -146,7 +151,7 @@ fn left_over(
         if ownership.is_wanted(&doomed.id.kind, &doomed.handle) {
             continue;
         }
-        if inputs.rules.rules(&doomed.id.kind).is_none() {
+        if is_beyond_us(inputs, &doomed.id) {
             unknown.insert(doomed.id.clone());
             continue;
         }

@@ -89,7 +89,14 @@ impl Candidates {
 }
 
 fn candidate(entry: &DeployedEntry, kind: &Kind, wire: &Wire, rank: u32) -> Option<Candidate> {
-    let handle = entry.get(wire.handle?)?.as_str()?;
+    let text = |key| entry.get(key)?.as_str();
+    let handle = match wire.beneath {
+        Some((above, list)) => {
+            let first = entry.get(list)?.get(0)?.get("key")?.as_str()?;
+            format!("{}{first}", text(above)?)
+        }
+        None => text(wire.handle?)?.to_owned(),
+    };
     if wire.resource_type != entry.resource_type || handle.is_empty() || entry.name.is_empty() {
         return None;
     }
@@ -106,11 +113,11 @@ fn candidate(entry: &DeployedEntry, kind: &Kind, wire: &Wire, rank: u32) -> Opti
         let says: Map<String, Value> = entry.keys.iter().cloned().collect();
         let says = Map::from_iter([(entry.name.clone(), Value::Object(says))]);
         outputs.insert(several.output.to_owned(), Value::Object(says));
-        name = handle;
+        name = &handle;
     }
     Some(Candidate {
         id: ResourceId::new(kind.clone(), name),
-        handle: Handle(handle.to_owned()),
+        handle: Handle(handle),
         outputs,
         rank,
     })

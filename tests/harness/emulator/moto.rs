@@ -4,10 +4,13 @@
 //! a server started here is moto as published.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{answers, tail};
 use crate::python;
@@ -20,6 +23,7 @@ pub struct Moto {
     pid: u32,
     port: u16,
     folder: tempfile::TempDir,
+    is_twin: bool,
 }
 
 impl Moto {
@@ -27,9 +31,34 @@ impl Moto {
     pub fn start() -> Moto {
         let folder = tempfile::tempdir().expect("creating a folder for moto's log");
         let (pid, port) = servers().start(&log_in(folder.path()));
-        let moto = Moto { pid, port, folder };
+        Moto::ready(pid, port, folder, false)
+    }
+
+    /// A server of its own with everything that is in this one's account, ids included, and which will give the same ids to
+    /// the same requests. Nothing may be asked of this one meanwhile.
+    #[must_use]
+    pub fn twin(&self) -> Moto {
+        let folder = tempfile::tempdir().expect("creating a folder for moto's log");
+        let log = log_in(self.folder.path()).with_extension("log.twins");
+        let mut asking = UnixStream::connect(log).expect("asking a moto server for a copy");
+        writeln!(asking, "{}", log_in(folder.path()).display()).expect("asking a moto server for a copy");
+        let mut answer = String::new();
+        let heard = BufReader::new(asking).read_line(&mut answer);
+        heard.expect("hearing from a moto server about its copy");
+        let (pid, port) = pid_and_port(&answer);
+        Moto::ready(pid, port, folder, true)
+    }
+
+    fn ready(pid: u32, port: u16, folder: tempfile::TempDir, is_twin: bool) -> Moto {
+        let moto = Moto {
+            pid,
+            port,
+            folder,
+            is_twin,
+        };
         assert!(
-            answers(port, "/moto-api/data.json"),
+            // The page of all that is there fails once there is something that it cannot write.
+            answers(port, "/moto-api/config"),
             "moto does not answer:\n{}",
             moto.log_tail()
         );
@@ -53,8 +82,23 @@ impl Drop for Moto {
             let path = python::target_dir().join(format!("moto-{}.log", self.pid));
             let _ = std::fs::copy(log_in(self.folder.path()), path);
         }
-        servers().stop(self.pid);
+        if self.is_twin {
+            let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+            // Its own server leaves it to the system to clear it away.
+            let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+        } else {
+            servers().stop(self.pid);
+        }
     }
+}
+
+/// `PID PORT`, as a server's beginning is told.
+fn pid_and_port(answer: &str) -> (u32, u16) {
+    let parsed = answer
+        .trim_end()
+        .split_once(' ')
+        .and_then(|(pid, port)| Some((pid.parse().ok()?, port.parse().ok()?)));
+    parsed.unwrap_or_else(|| panic!("no moto server was started: {answer:?}"))
 }
 
 fn log_in(folder: &Path) -> PathBuf {
@@ -104,11 +148,7 @@ impl Servers {
     }
 
     fn start(&mut self, log: &Path) -> (u32, u16) {
-        let answer = self.ask(&format!("start {}", log.display()));
-        let parsed = answer
-            .split_once(' ')
-            .and_then(|(pid, port)| Some((pid.parse().ok()?, port.parse().ok()?)));
-        parsed.unwrap_or_else(|| panic!("the process that forks moto servers answered {answer:?}"))
+        pid_and_port(&self.ask(&format!("start {}", log.display())))
     }
 
     fn stop(&mut self, pid: u32) {

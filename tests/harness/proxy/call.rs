@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::operation::{Access, Operation};
+use super::operation::{self, Access, Operation};
+use super::upstream::Asked;
 
 /// One request that passed, or should have passed, the proxy.
 #[derive(Debug, Clone)]
@@ -48,6 +49,26 @@ impl Call {
     /// The answer as JSON; null where it is none.
     pub fn answer_json(&self) -> Value {
         serde_json::from_slice(&self.answer).unwrap_or(Value::Null)
+    }
+}
+
+/// A request as a call that has just arrived.
+pub(super) fn read(asked: &Asked, started: usize) -> Call {
+    let parts = &asked.parts;
+    let kind = parts.headers.get("content-type");
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    Call {
+        operation: operation::identify(&parts.method, &parts.uri, &parts.headers, &asked.body),
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: fields(parts.uri.query().unwrap_or_default()),
+        body: value_of(&asked.body, kind),
+        raw: asked.body.clone(),
+        started,
+        ended: None,
+        status: None,
+        answer: Bytes::new(),
+        fault: None,
     }
 }
 

@@ -134,8 +134,12 @@ pub enum Fault {
     ServerError(Effect),
     /// The connection is closed without an answer.
     Drop(Effect),
+    /// The connection is torn down without an answer: the client's next read fails instead of finding an end.
+    Reset(Effect),
     /// The connection is closed without an answer; the request takes effect later.
     Late(Arrival),
+    /// Arrives twice, one time after the other; answered as the first.
+    Twice,
     /// Answered, but this much later than it would be.
     Delay(Duration),
     /// Never answered: the connection stays open until the client gives up or dies.
@@ -161,7 +165,8 @@ impl Fault {
         )
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    /// Its name in a record of calls.
+    pub fn name(&self) -> &'static str {
         match self {
             Fault::Refuse { .. } => "refuse",
             Fault::Throttle => "throttle",
@@ -169,7 +174,10 @@ impl Fault {
             Fault::ServerError(Effect::Done) => "server error after effect",
             Fault::Drop(Effect::None) => "drop",
             Fault::Drop(Effect::Done) => "drop after effect",
+            Fault::Reset(Effect::None) => "reset",
+            Fault::Reset(Effect::Done) => "reset after effect",
             Fault::Late(_) => "late",
+            Fault::Twice => "twice",
             Fault::Delay(_) => "delay",
             Fault::Silence(Effect::None) => "silence",
             Fault::Silence(Effect::Done) => "silence after effect",
@@ -193,9 +201,33 @@ impl Injected {
 #[derive(Debug)]
 struct Rule {
     on: On,
-    fault: Fault,
+    strikes: Strikes,
     seen: usize,
     struck: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+enum Strikes {
+    /// Every call that is taken.
+    With(Fault),
+    /// The calls that are taken, one fault after the other; then none.
+    InTurn(Vec<Fault>),
+    /// Nothing before the `n`th call that is taken, and from then on every call of whatever kind.
+    All(usize, Fault),
+}
+
+impl Rule {
+    /// The fault for this call, which is one of those meant or, for [`Strikes::All`], any.
+    fn strike(&mut self, call: &Call) -> Option<Fault> {
+        let is_meant = self.on.is_about(call);
+        self.seen += usize::from(is_meant);
+        match &self.strikes {
+            Strikes::With(fault) if is_meant && self.on.takes(self.seen) => Some(fault.clone()),
+            Strikes::InTurn(faults) if is_meant => faults.get(self.seen - 1).cloned(),
+            Strikes::All(from, fault) if self.seen >= *from => Some(fault.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// The rules of one proxy, oldest first; the first that takes a call strikes it.
@@ -206,10 +238,22 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn add(&self, on: On, fault: Fault) -> Injected {
+        self.push(on, Strikes::With(fault))
+    }
+
+    pub(super) fn add_in_turn(&self, on: On, faults: &[Fault]) -> Injected {
+        self.push(on, Strikes::InTurn(faults.to_vec()))
+    }
+
+    pub(super) fn add_after(&self, on: On, from: usize, fault: Fault) -> Injected {
+        self.push(on, Strikes::All(from, fault))
+    }
+
+    fn push(&self, on: On, strikes: Strikes) -> Injected {
         let struck = Arc::new(AtomicUsize::new(0));
         self.rules().push(Rule {
             on,
-            fault,
+            strikes,
             seen: 0,
             struck: Arc::clone(&struck),
         });
@@ -223,11 +267,11 @@ impl Faults {
     /// The fault for this call, if any. Every rule counts the calls that it is about, struck or not.
     pub(super) fn strike(&self, call: &Call) -> Option<Fault> {
         let mut chosen = None;
-        for rule in self.rules().iter_mut().filter(|rule| rule.on.is_about(call)) {
-            rule.seen += 1;
-            if chosen.is_none() && rule.on.takes(rule.seen) {
+        for rule in self.rules().iter_mut() {
+            let fault = rule.strike(call);
+            if chosen.is_none() && fault.is_some() {
                 rule.struck.fetch_add(1, Ordering::SeqCst);
-                chosen = Some(rule.fault.clone());
+                chosen = fault;
             }
         }
         chosen

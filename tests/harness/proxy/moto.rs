@@ -5,6 +5,7 @@
 //! | ImportRestApi, PutRestApi | OpenAPI 3 only, needs `info.description`, and `uri` and `httpMethod` on mock integrations | translates Swagger 2.0, adds what is missing |
 //! | the same | forgets endpoint type, binary types, policy, and on put the description | sets them by UpdateRestApi, answers with the result |
 //! | the same, UpdateRestApi | keeps no compression size and no VPC endpoints | remembers them and writes them into every answer |
+//! | DeleteRestApi | dies where there is none | NotFoundException |
 //! | CreateDeployment | forgets `tracingEnabled` | sets it by UpdateStage |
 //! | DeleteDeployment | refused while the stage exists that it was made for, whatever that points to | see [`deployments`] |
 //! | API Gateway v2: deployments, UpdateStage, a stage's deployment | missing | keeps them itself, see [`websockets`] |
@@ -13,7 +14,8 @@
 //! | every operation of domain names, base path mappings and API mappings | two registries that do not know of each other; no updates, no hosted zone, no tags; deleting a mapped domain fails | one registry of its own, seen through both versions, see [`domains`] |
 //! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
 //! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
-//! | the same, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
+//! | Lambda AddPermission | adds a second statement of the same id | ResourceConflictException |
+//! | Lambda GetFunction, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
 //! | CreateEventSourceMapping | takes a second mapping of one source to one function; a missing source is a missing resource | ResourceConflictException; InvalidParameterValueException |
 //! | ListEventSourceMappings | finds a function only in the form in which the mapping was made | by name and by ARN |
@@ -30,6 +32,7 @@ mod domains;
 mod event_sources;
 mod functions;
 mod layers;
+mod memory;
 mod notifications;
 mod rest_apis;
 mod websockets;
@@ -45,7 +48,7 @@ use super::refusal::Answer;
 use super::upstream::{Asked, Upstream};
 
 /// What the proxy remembers on behalf of one moto server.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct MotoGaps {
     rest_apis: rest_apis::RestApis,
     deployments: deployments::Deployments,
@@ -81,6 +84,7 @@ impl MotoGaps {
         match name {
             "ImportRestApi" | "PutRestApi" => self.rest_apis.define(upstream, asked).await,
             "UpdateRestApi" => self.rest_apis.update(upstream, asked).await,
+            "DeleteRestApi" => rest_apis::delete(upstream, asked).await,
             "GetRestApi" | "GetRestApis" | "CreateRestApi" => self.rest_apis.show(upstream, asked).await,
             "CreateDeployment" => deployments::create(upstream, asked).await,
             "DeleteDeployment" => self.deployments.delete(upstream, asked).await,
@@ -102,6 +106,7 @@ impl MotoGaps {
             "PutFunctionConcurrency" | "DeleteFunctionConcurrency" => {
                 self.functions.reserve(upstream, asked).await
             }
+            "AddPermission" => functions::permit(upstream, asked).await,
             "PublishLayerVersion" => layers::publish(&self.code, upstream, asked, own).await,
             "GetLayerVersion" | "GetLayerVersionByArn" => layers::show(upstream, asked, own).await,
             "CreateEventSourceMapping" => event_sources::create(upstream, asked).await,

@@ -1,8 +1,10 @@
 //! The way from the proxy to its emulator. Loopback only.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Request, Response, Uri};
@@ -10,6 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use super::call::{self, Call};
 use super::refusal::Answer;
 
 /// A request, whole.
@@ -37,11 +40,26 @@ impl Asked {
     }
 }
 
-/// The emulator behind a proxy.
-#[derive(Debug)]
-pub(super) struct Upstream {
-    authority: Authority,
-    client: Client<HttpConnector, Full<Bytes>>,
+type Play = Box<dyn Fn(&Call) -> (u16, String) + Send + Sync>;
+
+/// What is behind a proxy.
+pub(super) enum Upstream {
+    /// An emulator.
+    Emulator {
+        authority: Authority,
+        client: Client<HttpConnector, Full<Bytes>>,
+    },
+    /// A function of the test.
+    Played(Play),
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Upstream::Emulator { authority, .. } => write!(f, "an emulator at {authority}"),
+            Upstream::Played(_) => f.write_str("played"),
+        }
+    }
 }
 
 impl Upstream {
@@ -66,19 +84,33 @@ impl Upstream {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build_http();
-        Upstream { authority, client }
+        Upstream::Emulator { authority, client }
+    }
+
+    pub(super) fn played(play: impl Fn(&Call) -> (u16, String) + Send + Sync + 'static) -> Upstream {
+        Upstream::Played(Box::new(play))
     }
 
     /// Sends a request as it came and reads the whole answer.
     pub(super) async fn send(&self, asked: Asked) -> Answer {
+        let (authority, client) = match self {
+            Upstream::Emulator { authority, client } => (authority, client),
+            Upstream::Played(play) => {
+                let (status, body) = play(&call::read(&asked, 0));
+                let answer = Response::builder()
+                    .status(status)
+                    .header(CONTENT_TYPE, "application/json");
+                return answer.body(Bytes::from(body)).expect("building a played answer");
+            }
+        };
         let Asked { mut parts, body } = asked;
-        parts.uri = self.address(parts.uri.path_and_query());
+        parts.uri = address(authority, parts.uri.path_and_query());
         for header in [CONNECTION, EXPECT, TRANSFER_ENCODING, CONTENT_LENGTH] {
             parts.headers.remove(header);
         }
         let request = Request::from_parts(parts, Full::new(body));
         let what = format!("{} {}", request.method(), request.uri());
-        let answer = match self.client.request(request).await {
+        let answer = match client.request(request).await {
             Ok(answer) => answer,
             Err(error) => return broken(&what, &error),
         };
@@ -104,15 +136,15 @@ impl Upstream {
         };
         self.send(Asked { parts, body }).await
     }
+}
 
-    fn address(&self, target: Option<&PathAndQuery>) -> Uri {
-        let target = target.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let parts = Uri::builder()
-            .scheme(Scheme::HTTP)
-            .authority(self.authority.clone())
-            .path_and_query(target);
-        parts.build().expect("an authority and a path make an address")
-    }
+fn address(authority: &Authority, target: Option<&PathAndQuery>) -> Uri {
+    let target = target.cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let parts = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(authority.clone())
+        .path_and_query(target);
+    parts.build().expect("an authority and a path make an address")
 }
 
 /// 502, with the reason, so that an emulator that died is named in the client's own error.

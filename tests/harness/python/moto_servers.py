@@ -2,6 +2,9 @@
 
 Standard input carries one command a line: ``start LOG`` answers ``PID PORT``, ``stop PID`` answers ``stopped PID``.
 End of input ends everything, so that no server outlives the test run, however that ended.
+
+A server can be copied with all that is in its account: its socket ``LOG.twins`` takes the log of the copy, forks, and answers
+``PID PORT``. Only a server that answers nothing at that moment may be copied: of its threads, a fork has the forking one alone.
 """
 
 import gc
@@ -9,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import (
@@ -55,24 +59,44 @@ def warm(app):
         )
 
 
-def start(app, log):
+def start(app, log, fresh=True, inherited=()):
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port = listener.getsockname()[1]
     pid = os.fork()
     if pid:
         listener.close()
         return pid, port
+    # A port that a copy still held would seem open after its own server has ended.
+    for other in inherited:
+        other.close()
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(sink, stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    # Forks share the generator's state: without a fresh seed two accounts would hand out the same ids.
-    mock_random.seed(os.urandom(16))
-    server = make_server(
-        "127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
-    )
-    server.serve_forever()
+    # Copies that end are nobody's children to wait for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if fresh:
+        # Forks share the generator's state: without a fresh seed two accounts would hand out the same ids. A copy of an
+        # account goes on as the account would have.
+        mock_random.seed(os.urandom(16))
+    serve(app, listener, log)
     os._exit(0)
+
+
+def serve(app, listener, log):
+    twins = socket.socket(socket.AF_UNIX)
+    twins.bind(log + ".twins")
+    twins.listen()
+    server = make_server(
+        "127.0.0.1", listener.getsockname()[1], app, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while True:
+        asking, _ = twins.accept()
+        with asking, asking.makefile("rw") as words:
+            twin = words.readline().rstrip("\n")
+            pid, port = start(app, twin, fresh=False, inherited=(twins, asking, listener, server.socket))
+            print(pid, port, file=words, flush=True)
 
 
 def main():

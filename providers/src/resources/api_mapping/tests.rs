@@ -10,7 +10,7 @@ use crate::port::{Create, Delete, Provider, Update, erase};
 const DOMAIN: &str = "api.example.com";
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(ApiMapping::new(cloud.context()), Arc::new(Digester::new([7; 32])))
+    erase(ApiMapping::new(cloud.context_of::<ApiMapping>()), Arc::new(Digester::new([7; 32])))
 }
 
 fn id(protocol: &str) -> ResourceId {

@@ -18,7 +18,7 @@ fn spec(of: char) -> Value {
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(ApiStage::new(cloud.context()), Arc::new(Digester::new([7; 32])))
+    erase(ApiStage::new(cloud.context_of::<ApiStage>()), Arc::new(Digester::new([7; 32])))
 }
 
 fn deployment(id: &str, of: char, made: f64) -> Value {

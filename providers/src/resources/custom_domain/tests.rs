@@ -13,7 +13,7 @@ const EDGE_CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/e
 const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/c1";
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(CustomDomain::new(cloud.context()), Arc::new(Digester::new([7; 32])))
+    erase(CustomDomain::new(cloud.context_of::<CustomDomain>()), Arc::new(Digester::new([7; 32])))
 }
 
 fn id(protocol: &str) -> ResourceId {
@@ -247,6 +247,7 @@ async fn a_domain_is_found_by_its_record_and_then_by_its_name() {
     let provider = provider(&cloud);
     assert!(provider.diff(&Template::from_value(spec("rest")), &found).unwrap().replaces());
     assert!(!provider.name_bound() && provider.undelete() == Undelete::Never);
+    assert!(provider.spared_in_use());
 
     let cloud = Canned::new([absent(), reply(200, first(json!({})))]);
     assert_eq!(seen(&cloud, Some(&spec("rest")), Some(&old)).await.unwrap().handle.0, NAME);

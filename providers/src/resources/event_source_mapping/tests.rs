@@ -177,6 +177,20 @@ fn another_starting_position_is_no_difference_once_the_mapping_lives() {
 }
 
 #[tokio::test]
+async fn what_is_kept_of_a_streams_mapping_is_a_whole_form() {
+    for (told_position, kept) in [("LATEST", "LATEST"), ("AT_TIMESTAMP", "TRIM_HORIZON")] {
+        let there = with(stream(), "starting_position", json!(told_position));
+        let stand = stand(vec![told("u-1", &there, "Enabled")]);
+        let secured = stand.provider.secure(&stand.remote("u-1", &stream())).await.unwrap();
+        assert_eq!(secured.spec["starting_position"], kept);
+        assert_eq!(stand.provider.check(&grail_state::Template::Lit(secured.spec)), Ok(()));
+    }
+    let stand = stand(vec![told("u-1", &queue(), "Enabled")]);
+    let secured = stand.provider.secure(&stand.remote("u-1", &queue())).await.unwrap();
+    assert_eq!(secured.spec.get("starting_position"), None);
+}
+
+#[tokio::test]
 async fn what_the_role_or_the_mapping_is_not_ready_for_is_awaited() {
     for said in [
         "The provided execution role does not have permissions to call ReceiveMessage on SQS",

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::form::{Architecture, Spec, Tracing, Vpc};
 use crate::aws::arn::function_name;
+use crate::aws::outcome::lacking;
 use crate::port::{Failure, Seen};
 use crate::resources::packages::Code;
 
@@ -36,7 +37,7 @@ impl Reading {
                 "the function's tags cannot be read: {}: {}",
                 error.error_code, error.message
             ))
-            .with_hint("the credentials lack `lambda:ListTags`: add it to their policy"));
+            .with_hint(lacking("lambda:ListTags")));
         }
         let configuration = answer.configuration.ok_or_else(|| unreadable("configuration"))?;
         let arn = configuration.function_arn.clone().ok_or_else(|| unreadable("ARN"))?;

@@ -66,7 +66,7 @@ async fn what_is_not_said_is_absent() {
 #[tokio::test]
 async fn statements_of_one_function_share_a_look() {
     let aws = Canned::new([policy(&[statement("a", "arn:a"), statement("b", "arn:b")])]);
-    let provider = erase(LambdaPermission::new(aws.context()), Arc::new(Digester::new([0; 32])));
+    let provider = erase(LambdaPermission::new(aws.context_of::<LambdaPermission>()), Arc::new(Digester::new([0; 32])));
     let id = ResourceId::new(LambdaPermission::KIND, "x");
     let specs = [spec("arn:a"), spec("arn:b"), spec("arn:c")];
     let at: Vec<_> = specs
@@ -125,7 +125,7 @@ async fn what_is_gone_is_removed() {
 fn a_function_is_the_same_by_name_and_by_arn() {
     let aws = Canned::new([]);
     let provider: Arc<dyn Provider> =
-        erase(LambdaPermission::new(aws.context()), Arc::new(Digester::new([0; 32])));
+        erase(LambdaPermission::new(aws.context_of::<LambdaPermission>()), Arc::new(Digester::new([0; 32])));
     let mut by_arn = spec(API);
     by_arn["function"] = json!("arn:aws:lambda:us-east-1:123456789012:function:shop-dev");
     let project = |spec: Value| provider.project(&spec.into()).unwrap();

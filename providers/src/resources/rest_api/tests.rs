@@ -88,7 +88,7 @@ fn survey(path: &str) -> Vec<Reply> {
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(RestApi::new(cloud.context()), digester())
+    erase(RestApi::new(cloud.context_of::<RestApi>()), digester())
 }
 
 fn digester() -> Arc<Digester> {
@@ -766,7 +766,7 @@ async fn what_others_made_by_hand_goes_into_the_document_that_is_put() {
     assert_eq!(after.outputs["definition_digest"], json!(digest("/more")), "ours alone");
     assert_eq!(after.additions.len(), 2);
     let plain = Canned::new(look("", "/more", "z"));
-    let unseen = RestApi::new(plain.context());
+    let unseen = RestApi::new(plain.context_of::<RestApi>());
     let reading = Reading::take(&unseen.context, "a1", Depth::Core).await.unwrap().unwrap();
     assert_eq!(after.outputs["baseline"], json!(reading.baseline(&reading.form)));
 }

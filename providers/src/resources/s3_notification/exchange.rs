@@ -22,7 +22,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use super::document::{Notifications, Part};
 use crate::aws::Context;
-use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
+use crate::aws::outcome::{Sequence, Verdict, failure, lacking, verdict};
 use crate::port::{Effect, Failure};
 
 const GET: &str = "s3:GetBucketNotification";
@@ -78,7 +78,8 @@ pub(super) async fn find(context: &Context, bucket: &str) -> Result<Found, Failu
     match verdict {
         Verdict::NotFound => Ok(Found::Missing),
         Verdict::Denied => Ok(Found::Denied(failed.with_hint(format!(
-            "either the bucket {bucket} belongs to another account, or the credentials lack `{GET}`"
+            "either the bucket {bucket} belongs to another account, or {}",
+            lacking(GET)
         )))),
         _ => Err(failed),
     }

@@ -12,7 +12,7 @@ fn id() -> ResourceId {
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(WebsocketApi::new(cloud.context()), Arc::new(Digester::new([7; 32])))
+    erase(WebsocketApi::new(cloud.context_of::<WebsocketApi>()), Arc::new(Digester::new([7; 32])))
 }
 
 fn handler(key: &str) -> &'static str {

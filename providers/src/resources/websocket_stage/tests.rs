@@ -18,7 +18,7 @@ fn spec(of: char) -> Value {
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(WebsocketStage::new(cloud.context()), Arc::new(Digester::new([7; 32])))
+    erase(WebsocketStage::new(cloud.context_of::<WebsocketStage>()), Arc::new(Digester::new([7; 32])))
 }
 
 fn deployment(id: &str, of: char, made: u32) -> Value {

@@ -16,7 +16,7 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal> {
-    let mut events = report::sink(settings, "delete");
+    let mut events = report::sink(settings);
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
     let how = Connection {
@@ -24,12 +24,16 @@ pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal
         ..Connection::default()
     };
     let connected = Connected::to(settings, config.app_name(), how).await?;
-    let mut pass = connected.lock(settings, "delete", &remarks).await?;
+    let mut pass = connected.lock(settings, &remarks).await?;
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
         stop: signals::listen(),
     };
-    let outcome = pass.session.delete(&Consent::default(), &mut ports).await?;
+    let consent = Consent {
+        force: args.force,
+        ..Consent::default()
+    };
+    let outcome = pass.session.delete(&consent, &mut ports).await?;
     Ok(Exit::from(&outcome))
 }

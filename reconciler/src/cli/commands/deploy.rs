@@ -1,51 +1,65 @@
 //! `grail deploy`: makes it so, once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use grail_state::chalice::DeployedEntry;
 
 use crate::cli::args::{DeployArgs, OnFailure};
-use crate::cli::commands::local_cloud;
-use crate::cli::commands::plan::{consent, overrides};
+use crate::cli::ask::Person;
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
-use crate::cli::pass::{Connected, Connection};
+use crate::cli::goal::{Goal, Terms};
+use crate::cli::pass::Connection;
 use crate::cli::refusal::Refusal;
+use crate::cli::saved::SavedPlan;
 use crate::cli::settings::{Settings, Verbosity};
-use crate::cli::{is_human, report, signals, wish, words};
-use crate::engine::{self, Ports};
+use crate::cli::{is_human, report, signals, words};
+use crate::engine::{self, Approval, Ports};
 use crate::event::Outcome;
 
-/// Reads the project beside looking at the account, plans, and carries the plan out.
+/// Reads the project beside looking at the account, plans, and carries the plan out: the one that was saved, if one is named.
 ///
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal> {
-    let mut events = report::sink(settings, "deploy");
+    let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
+    let terms = saved
+        .as_ref()
+        .map_or_else(|| Terms::from(&args.wish), |saved| saved.terms.clone());
+    let mut events = report::sink(settings);
     let remarks = remarks(settings);
-    let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
-    let port = if settings.local {
-        Some(local_cloud::up(settings).await?.port)
-    } else {
-        None
-    };
     let how = Connection {
         timeout: args
             .connection_timeout
             .map(|seconds| Duration::from_secs(seconds.into())),
         parallelism: Some(args.parallelism),
-        port,
         ..Connection::default()
     };
-    let connected = Connected::to(settings, config.app_name(), how).await?;
-    let mut pass = connected.lock(settings, "deploy", &remarks).await?;
-    let (artifacts, digester) = (&*connected.stage.artifacts, &connected.stage.keys.digester);
-    let (seen, wish) = tokio::join!(
-        pass.session.observe_recorded(),
-        wish::read(settings, config, artifacts, digester, &remarks),
-    );
-    let desired = wish?.lower(&connected.cloud.account())?;
-    seen?;
+    let goal = Goal::begin(settings, &terms, how, &remarks).await?;
+    let Goal { connected, .. } = &goal;
+    if let Some(saved) = &saved {
+        saved.check(&connected.stage.stack, &connected.cloud.home())?;
+    }
+    let mut pass = connected.lock(settings, &remarks).await?;
+    let desired = goal.read(&mut pass, settings, &remarks).await?;
+    let mut consent = terms.consent();
+    let mut person = Person {
+        catalog: Arc::clone(&connected.engine.catalog),
+        colour: settings.colour,
+        replace: consent.replace,
+    };
+    let asks = settings.environment.asks && is_human(settings) && !args.yes;
+    let mut saved = saved.map(|saved| saved.plan);
+    let approval: Option<&mut dyn Approval> = match &mut saved {
+        Some(approved) => Some(approved),
+        None if asks => {
+            // Whether it is replaced is asked when it is known what.
+            consent.replace = true;
+            Some(&mut person)
+        }
+        None => None,
+    };
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
@@ -57,7 +71,7 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     };
     let outcome = pass
         .session
-        .deploy(&desired, &consent(&args.wish), on_failure, None, &mut ports)
+        .deploy(&desired, &consent, on_failure, approval, &mut ports)
         .await?;
     drop(events);
     if matches!(
@@ -73,7 +87,7 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
 /// What is deployed now, in Chalice's words.
 fn show(settings: &Settings, entries: &[DeployedEntry]) {
     if !is_human(settings) {
-        words::json_line("deployed", report::chalice::json(entries));
+        words::json_line(settings.command, "deployed", report::chalice::json(entries));
     } else if settings.verbosity > Verbosity::Quiet {
         words::data(&report::chalice::deployed(entries));
     }

@@ -164,6 +164,7 @@ fn say(settings: &Settings, text: &str) {
         words::words(&format!("{text}\n"));
     } else {
         words::json_line(
+            settings.command,
             "said",
             json!({"code": "local-cloud", "text": text, "warning": false}),
         );
@@ -172,6 +173,6 @@ fn say(settings: &Settings, text: &str) {
 
 fn event(settings: &Settings, fields: serde_json::Value) {
     if !is_human(settings) {
-        words::json_line("local_cloud", fields);
+        words::json_line(settings.command, "local_cloud", fields);
     }
 }

@@ -2,53 +2,51 @@
 
 use std::sync::Arc;
 
-use crate::cli::args::{PlanArgs, PlanFormat, WishArgs};
+use crate::cli::args::{PlanArgs, PlanFormat, Refresh};
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
-use crate::cli::pass::{Connected, Connection};
+use crate::cli::goal::{Goal, Terms};
+use crate::cli::pass::Connection;
 use crate::cli::refusal::Refusal;
+use crate::cli::saved::SavedPlan;
 use crate::cli::settings::{Settings, Verbosity};
 use crate::cli::wish::{Remark, Remarks};
-use crate::cli::{commands::local_cloud, wish};
 use crate::cli::{is_human, report, words};
-use crate::plan::{Consent, Plan};
-use crate::source::chalice::config::Overrides;
+use crate::event::Event;
+use crate::plan::Plan;
 
 /// Plans, and shows the plan.
 ///
 /// # Errors
 /// Everything that keeps it from being made.
 pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> {
-    let remarks = aside(settings);
-    let config = wish::configuration(settings, &overrides(&args.wish), &remarks)?;
-    let port = if settings.local {
-        Some(local_cloud::up(settings).await?.port)
-    } else {
-        None
-    };
+    let (remarks, terms) = (aside(settings), Terms::from(&args.wish));
     let how = Connection {
-        port,
         only_looks: true,
         ..Connection::default()
     };
-    let connected = Connected::to(settings, config.app_name(), how).await?;
-    let mut pass = connected.read(&remarks).await?;
-    let (artifacts, digester) = (&*connected.stage.artifacts, &connected.stage.keys.digester);
-    let (seen, wish) = tokio::join!(
-        pass.session.observe_recorded(),
-        wish::read(settings, config, artifacts, digester, &remarks),
-    );
-    let desired = wish?.lower(&connected.cloud.account())?;
-    seen?;
-    let plan = pass.session.preview(&desired, &consent(&args.wish)).await?;
-    let mut events = report::sink(settings, "plan");
+    let goal = Goal::begin(settings, &terms, how, &remarks).await?;
+    let mut pass = goal.connected.read(&remarks).await?;
+    if args.refresh == Refresh::None {
+        pass.session.without_looking();
+    }
+    let desired = goal.read(&mut pass, settings, &remarks).await?;
+    let plan = pass.session.preview(&desired, &terms.consent()).await?;
+    let mut events = report::sink(settings);
+    if args.refresh == Refresh::None {
+        events.emit(&Event::Said {
+            code: "plan.unseen".to_owned(),
+            text: "nothing was looked at: what is recorded counts as what is there".to_owned(),
+            warning: true,
+        });
+    }
     pass.session
         .unverified()
         .iter()
         .for_each(|event| events.emit(event));
     if let Some(path) = &args.out {
-        std::fs::write(path, report::plan::json(&plan))
-            .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))?;
+        let home = goal.connected.cloud.home();
+        SavedPlan::write(path, &goal.connected.stage.stack, home, &terms, &plan)?;
     }
     show(settings, args.format, &plan);
     Ok(if args.detailed_exitcode && !plan.is_empty() {
@@ -73,7 +71,9 @@ fn aside(settings: &Settings) -> Remarks {
 fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
     match format {
         // One event a line, whatever the plan would look like alone.
-        _ if !is_human(settings) => words::json_line("planned", serde_json::json!({"plan": plan})),
+        _ if !is_human(settings) => {
+            words::json_line(settings.command, "planned", serde_json::json!({"plan": plan}));
+        }
         PlanFormat::Json => words::data(&report::plan::json(plan)),
         PlanFormat::Markdown => words::data(&report::plan::markdown(plan)),
         PlanFormat::Human => {
@@ -82,23 +82,5 @@ fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
                 settings.colour && settings.environment.shows,
             ));
         }
-    }
-}
-
-/// The command line's part of the configuration.
-pub fn overrides(args: &WishArgs) -> Overrides {
-    Overrides {
-        autogen_policy: args.autogen(),
-        api_gateway_stage: args.api_gateway_stage.clone(),
-        profile: None,
-    }
-}
-
-/// What the command line allows.
-pub fn consent(args: &WishArgs) -> Consent {
-    Consent {
-        adopt: args.adopt.iter().cloned().collect(),
-        replace: args.allow_replace,
-        ..Consent::default()
     }
 }

@@ -17,11 +17,11 @@ use crate::source::chalice::config::Overrides;
 /// # Errors
 /// Everything that keeps it from beginning; nothing was changed then.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
-    let mut events = report::sink(settings, "rollback");
+    let mut events = report::sink(settings);
     let remarks = remarks(settings);
     let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
     let connected = Connected::to(settings, config.app_name(), Connection::default()).await?;
-    let mut pass = connected.lock(settings, "rollback", &remarks).await?;
+    let mut pass = connected.lock(settings, &remarks).await?;
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
@@ -34,6 +34,7 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
             words::words("there is no open transaction: everything is as at the last commit\n");
         } else {
             words::json_line(
+                settings.command,
                 "said",
                 json!({"code": "rollback.idle", "text": "no open transaction", "warning": false}),
             );

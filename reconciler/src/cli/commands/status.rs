@@ -35,6 +35,7 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
             .map(|(id, record)| json!({"id": id, "handle": record.handle}))
             .collect();
         words::json_line(
+            settings.command,
             "status",
             json!({
                 "stack": txn.snapshot().stack, "home": txn.snapshot().home, "committed": txn.snapshot().committed,

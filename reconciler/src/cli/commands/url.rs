@@ -20,7 +20,7 @@ pub fn run(settings: &Settings) -> Result<Exit, Refusal> {
         .find_map(|entry| entry.get("rest_api_url").and_then(Value::as_str));
     match url {
         Some(url) if is_human(settings) => words::data(&format!("{url}\n")),
-        Some(url) => words::json_line("url", json!({"url": url})),
+        Some(url) => words::json_line(settings.command, "url", json!({"url": url})),
         None => {
             let said = format!(
                 "Could not find a record of a Rest API in chalice stage: '{}'",

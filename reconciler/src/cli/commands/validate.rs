@@ -30,13 +30,13 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
         ));
     } else {
         let said = json!({"app": config.app_name(), "stage": settings.stage, "routes": app.routes.len(), "functions": functions});
-        words::json_line("valid", said);
+        words::json_line(settings.command, "valid", said);
     }
     Ok(Exit::Done)
 }
 
 /// Remarks that are printed as they come.
 pub fn remarks(settings: &Settings) -> Remarks {
-    let (output, verbosity, colour) = (settings.output, settings.verbosity, settings.colour);
-    Arc::new(move |remark| words::remark(&remark, output, verbosity, colour))
+    let settings = settings.clone();
+    Arc::new(move |remark| words::remark(&remark, &settings))
 }

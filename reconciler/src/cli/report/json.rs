@@ -5,9 +5,17 @@
 use std::io::Write;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::event::{Event, EventSink, VERSION};
+
+/// One line, without its end: `fields` with what every line has.
+pub fn line(command: &str, at: Timestamp, mut fields: Map<String, Value>) -> String {
+    fields.insert("version".to_owned(), json!(VERSION));
+    fields.insert("command".to_owned(), json!(command));
+    fields.insert("at".to_owned(), json!(at));
+    Value::Object(fields).to_string()
+}
 
 /// Writes events as lines.
 pub struct Lines {
@@ -29,14 +37,12 @@ impl Lines {
 
 impl EventSink for Lines {
     fn emit(&mut self, event: &Event) {
-        let Ok(Value::Object(mut fields)) = serde_json::to_value(event) else {
+        let Ok(Value::Object(fields)) = serde_json::to_value(event) else {
             return;
         };
-        fields.insert("version".to_owned(), json!(VERSION));
-        fields.insert("command".to_owned(), json!(self.command));
-        fields.insert("at".to_owned(), json!((self.clock)()));
+        let line = line(&self.command, (self.clock)(), fields);
         // Who reads may have gone; what is done goes on.
-        let _gone = writeln!(self.out, "{}", Value::Object(fields)).and_then(|()| self.out.flush());
+        let _gone = writeln!(self.out, "{line}").and_then(|()| self.out.flush());
     }
 }
 

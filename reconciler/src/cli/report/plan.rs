@@ -15,7 +15,7 @@ use crate::plan::{Action, Plan, Step, StepId, Why};
 
 mod markdown;
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::cli) mod tests;
 mod text;
 
 pub use markdown::markdown;

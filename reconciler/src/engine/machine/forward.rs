@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use grail_state::journal::Doomed;
-use grail_state::{Entry, Handle, Keep, Kind};
+use grail_state::{Entry, Handle, Keep, Kind, ResourceId};
 
 use super::job::{Job, Lanes, Stage};
 use super::prepare::{Prepared, record_of};
@@ -224,9 +224,17 @@ impl Machine {
         notes.retain(|id, note| self.txn.records().get(id) != note.as_ref());
         let alive = self.wanted_things(plan);
         let postponed = plan.build.iter().filter(|step| self.postponed.contains(&step.id));
-        let sweep = postponed
-            .chain(&plan.sweep)
-            .filter_map(doomed_by)
+        let steps: Vec<_> = postponed.chain(&plan.sweep).collect();
+        let mut later: BTreeMap<StepId, Vec<&ResourceId>> = BTreeMap::new();
+        for step in &steps {
+            for first in &step.after {
+                later.entry(*first).or_default().push(&step.resource);
+            }
+        }
+        let later = |step: &Step| later.get(&step.id).into_iter().flatten().copied();
+        let sweep = steps
+            .iter()
+            .filter_map(|step| doomed_by(step, later(step)))
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
         self.stage = Stage::Commit;
@@ -279,14 +287,17 @@ impl Machine {
     }
 }
 
-fn doomed_by(step: &Step) -> Option<Doomed> {
+/// What a deletion after the commit is to delete. What the plan sweeps `later` counts as what it stands on: of what Chalice
+/// has recorded, nothing but the order is known.
+fn doomed_by<'a>(step: &'a Step, later: impl Iterator<Item = &'a ResourceId>) -> Option<Doomed> {
     let have = step.have.as_ref()?;
+    let later = later.filter(|id| **id != step.resource);
     Some(Doomed {
         id: step.resource.clone(),
         handle: have.handle.clone(),
         spec: have.spec.clone(),
         outputs: have.outputs.clone(),
-        depends_on: step.depends_on.clone(),
+        depends_on: step.depends_on.iter().chain(later).cloned().collect(),
         rank: step.rank,
         proof: have.proof.clone(),
     })

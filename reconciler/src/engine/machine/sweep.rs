@@ -1,4 +1,5 @@
-//! After the commit: deleting what cannot be taken back. Dependents first; a refusal does not stop the rest.
+//! After the commit: deleting what cannot be taken back. Dependents first; a refusal does not stop the rest, save for what
+//! would take what is left for the use of others and stay ([`Rules::spared_in_use`](grail_providers::port::Rules)).
 //!
 //! What this pass has not seen itself (what an earlier one left over, or was deleting when it died) is looked at first: a
 //! name that is free again may be somebody else's by now. What is there is deleted only if it bears what the doomed thing
@@ -91,6 +92,32 @@ impl Machine {
                 && step.have.as_ref().is_some_and(|have| have.handle == thing.handle)
         };
         self.plan.iter().flat_map(|plan| plan.steps()).any(is_it)
+    }
+
+    pub(super) fn launch_sweep(&mut self, job: usize, out: &mut Vec<Output>) {
+        match self.still_used(job) {
+            Some(user) => {
+                let refusal = Refusal {
+                    why: format!("{user}, which uses it, could not be deleted"),
+                    hint: None,
+                    maybe: false,
+                };
+                self.refuse_sweep(job, &refusal, out);
+            }
+            None => self.act(job, out),
+        }
+    }
+
+    /// What of ours still stands on a thing that would outlive its deletion for that.
+    fn still_used(&self, job: usize) -> Option<ResourceId> {
+        let thing = self.jobs.get(job)?.doomed.as_ref()?;
+        let rules = self.rules.rules(&thing.id.kind)?;
+        let mut left = self.unswept.iter().map(|(id, _)| id);
+        let stands_on_it = |id: &&ResourceId| {
+            let mut things = self.txn.doomed().iter();
+            things.any(|other| other.id == **id && other.depends_on.contains(&thing.id))
+        };
+        left.find(stands_on_it).filter(|_| rules.spared_in_use()).cloned()
     }
 
     pub(super) fn conclude_sweep(&mut self, job: usize) {

@@ -5,6 +5,8 @@ use super::app::{App, Fun};
 mod events;
 mod gateways;
 
+pub(super) use events::everything;
+
 pub(super) struct Plan {
     pub(super) name: &'static str,
     pub(super) from: Option<App>,

@@ -8,9 +8,9 @@ use grail_state::{Digest, Handle, Record, ResourceId};
 use serde_json::{Value, json};
 
 use super::app::{App, OWNER, id};
-use super::corpus::{full, small};
+use super::corpus::{everything, full, small};
 use super::ground::{Command, Ground, holder};
-use super::oracle::{check_recorded, check_still};
+use super::oracle::{assert_same, check_recorded, check_still};
 use crate::engine::{EngineError, NoEvents, NoProjection, OnFailure, Ports, RecordSink, StopSignal};
 use crate::event::{Event, Outcome};
 use crate::plan::{Consent, PlanError, PlanProblem};
@@ -270,19 +270,17 @@ async fn a_resumed_deletion_looks_again_and_leaves_what_others_have_made_since()
     check_recorded(&ground, "after a resumed deletion");
 }
 
-/// What Chalice's file would say of everything that exists.
+/// What a tool that knows as much as we do would say of everything that exists.
 fn candidates(ground: &Ground) -> BTreeMap<ResourceId, Record> {
     let records = ground.store.content().snapshot.unwrap().records;
-    let told = |record: &Record| Record {
+    let told = |record: Record| Record {
         spec: Value::Null,
         depends_on: Default::default(),
         token: None,
-        ..record.clone()
+        ..record
     };
-    records
-        .iter()
-        .map(|(id, record)| (id.clone(), told(record)))
-        .collect()
+    let all = records.into_iter();
+    all.map(|(id, record)| (id, told(record))).collect()
 }
 
 async fn deploy_with(
@@ -309,6 +307,33 @@ async fn deploy_with(
             &mut ports,
         )
         .await
+}
+
+/// Of what Chalice has recorded only the order is known: a domain that is asked for before its path has gone would stay, as
+/// one that others use does.
+#[tokio::test(start_paused = true)]
+async fn what_another_tool_recorded_is_deleted_in_its_order() {
+    let made = Ground::new();
+    let empty = made.cloud.world().facts(true);
+    made.deploy(&everything()).await;
+    let ground = made.made_by_chalice();
+    let fork = ground.fork();
+    fork.run(&Command::Delete).await.unwrap();
+    let log = fork.cloud.log().into_iter().filter(|call| call.write);
+    let mut paths = log
+        .enumerate()
+        .filter(|(_, call)| call.operation == "DeleteApiMapping");
+    ground
+        .cloud
+        .fail(ground.cloud.writes() + paths.next().unwrap().0, Fault::Refuse);
+    let outcome = ground.run(&Command::Delete).await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Unswept { left } if left.len() > 1),
+        "{outcome:?}"
+    );
+    assert_eq!(ground.run(&Command::Delete).await.unwrap(), Outcome::Done);
+    assert_same(&empty, &ground.cloud.world().facts(true), "deleted");
+    check_recorded(&ground, "deleted");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::app::{App, queue_arn, stack, stream_arn, topic_arn};
+use super::beside::ChaliceFile;
 use crate::engine::{
     Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
 };
@@ -41,6 +42,8 @@ pub(super) struct Ground {
     twice: Option<Twice>,
     pub(super) keys: Keys,
     clock: Clock,
+    /// Chalice's file, where there is one.
+    pub(super) beside: Option<ChaliceFile>,
 }
 
 impl Ground {
@@ -59,6 +62,7 @@ impl Ground {
             twice: None,
             keys: Keys::from_master(&[7; 32]),
             clock: Clock::starting_at("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap()),
+            beside: None,
         }
     }
 
@@ -92,8 +96,16 @@ impl Ground {
     ) -> Result<Outcome, EngineError> {
         let engine = self.engine();
         let mut session = engine.open(holder(), Wait::No).await?;
+        let mut beside = self.beside.clone();
+        if let Some(file) = &beside {
+            file.name_to(&mut session, &engine).await?;
+        }
+        let mut nowhere = NoProjection;
         let mut ports = Ports {
-            records: &mut NoProjection,
+            records: match &mut beside {
+                Some(file) => file,
+                None => &mut nowhere,
+            },
             events,
             stop,
         };
@@ -149,6 +161,7 @@ impl Ground {
             cloud: Cloud::new(self.cloud.physics().clone()),
             store: MemoryStore::restored(stack(), self.store.content()),
             twice: None,
+            beside: self.beside.as_ref().map(ChaliceFile::copy),
             ..self.clone()
         };
         fork.cloud.meddle(|there| *there = world);
@@ -168,6 +181,20 @@ impl Ground {
         Self {
             store: MemoryStore::new(stack()),
             ..self.clone()
+        }
+    }
+
+    /// Chalice's file as it would be if Chalice had made all that is recorded.
+    pub(super) fn as_chalice_tells(&self) -> ChaliceFile {
+        let records = self.store.content().snapshot.unwrap().records;
+        ChaliceFile::of(&records, self.engine().catalog.wires())
+    }
+
+    /// The same account as if Chalice had made all of it: only its file tells what there is.
+    pub(super) fn made_by_chalice(&self) -> Self {
+        Self {
+            beside: Some(self.as_chalice_tells()),
+            ..self.forgotten()
         }
     }
 

@@ -151,11 +151,11 @@ async fn a_preview_writes_nothing_and_what_was_approved_is_what_is_done() {
                 &mixed().desired(),
                 &consent,
                 OnFailure::Rollback,
-                Some(&plan.digest),
+                Some(&mut plan.clone()),
                 &mut ports,
             )
             .await;
-        assert!(matches!(refused, Err(EngineError::PlanChanged)), "{refused:?}");
+        assert!(matches!(refused, Err(EngineError::PlanChanged(_))), "{refused:?}");
     }
     let mut session = engine.open(holder(), Wait::No).await.unwrap();
     let outcome = session
@@ -163,7 +163,7 @@ async fn a_preview_writes_nothing_and_what_was_approved_is_what_is_done() {
             &desired,
             &consent,
             OnFailure::Rollback,
-            Some(&plan.digest),
+            Some(&mut plan.clone()),
             &mut ports,
         )
         .await

@@ -50,6 +50,9 @@ impl Rules for Fickle {
     fn name_bound(&self) -> bool {
         self.inner.name_bound()
     }
+    fn spared_in_use(&self) -> bool {
+        self.inner.spared_in_use()
+    }
     fn volatile_outputs(&self) -> &'static [&'static str] {
         self.inner.volatile_outputs()
     }

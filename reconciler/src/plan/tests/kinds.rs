@@ -115,6 +115,10 @@ impl Rules for ModelKind {
         self.name_bound
     }
 
+    fn spared_in_use(&self) -> bool {
+        false
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         self.volatile
     }

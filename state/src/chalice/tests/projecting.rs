@@ -396,3 +396,40 @@ fn a_kind_with_several_wires_uses_the_one_that_counts() {
     let other = records(&[("mapping.m", mapping("kafka"))]);
     assert_eq!(project(&other, &wires(), &[]).entries, []);
 }
+
+#[test]
+fn the_mapping_of_a_domain_is_told_by_the_domains_entry() {
+    let mut wires = wires();
+    wires.insert(
+        Kind::new("api_mapping"),
+        const {
+            &[Wire {
+                keys: &[("api_mapping", "mapping")],
+                beneath: Some(("domain_name", "api_mapping")),
+                ..Wire::to("domain_name")
+            }]
+        },
+    );
+    let mapping = |key| json!({"mapping": [{"key": key}]});
+    for (key, handle) in [("/", "shop.example.com/"), ("/v1", "shop.example.com/v1")] {
+        let some = records(&[
+            ("domain_name.site", record("shop.example.com", 0, json!({}), &[])),
+            (
+                "api_mapping.site",
+                record(handle, 1, mapping(key), &["domain_name.site"]),
+            ),
+        ]);
+        let read = project(&some, &wires, &[]).candidates(&wires);
+        let told: Vec<_> = read
+            .known
+            .iter()
+            .map(|one| (one.id.to_string(), one.handle.0.as_str()))
+            .collect();
+        let site = ("domain_name.site".to_owned(), "shop.example.com");
+        assert_eq!(told, [("api_mapping.site".to_owned(), handle), site]);
+        assert_eq!(read.known[0].outputs, some.values().next().unwrap().outputs);
+    }
+    let unmapped = records(&[("domain_name.site", record("shop.example.com", 0, json!({}), &[]))]);
+    let read = project(&unmapped, &wires, &[]).candidates(&wires);
+    assert_eq!((read.known.len(), read.unknown.len()), (1, 0));
+}

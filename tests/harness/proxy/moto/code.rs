@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,14 +13,15 @@ use sha2::{Digest, Sha256};
 use super::super::lock;
 use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
+use super::memory::Memory;
 
 /// Where the proxy serves uploaded code: `/_code/<SHA-256 of the archive in hexadecimal>`.
 pub(super) const PATH: &str = "/_code/";
 
 /// Every archive that was uploaded, by its SHA-256 in hexadecimal.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Code {
-    archives: Mutex<BTreeMap<String, Bytes>>,
+    archives: Memory<BTreeMap<String, Bytes>>,
 }
 
 impl Code {

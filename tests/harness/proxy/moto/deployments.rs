@@ -2,7 +2,6 @@
 //! for which it was made, so that no old deployment could ever go. What should be gone and is not is hidden here.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use hyper::{Method, Response};
@@ -11,11 +10,12 @@ use serde_json::{Value, json};
 use super::super::lock;
 use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
+use super::memory::Memory;
 
 /// Paths of the deployments that are gone although moto still has them: `/restapis/<api>/deployments/<id>`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Deployments {
-    gone: Mutex<BTreeSet<String>>,
+    gone: Memory<BTreeSet<String>>,
 }
 
 impl Deployments {

@@ -9,8 +9,6 @@
 
 mod registry;
 
-use std::sync::Mutex;
-
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Map, Value, json};
@@ -19,12 +17,13 @@ use self::registry::{Domain, Mapping, Registry};
 use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
+use super::memory::Memory;
 use super::{done, told};
 
 /// Every custom domain of the account.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Domains {
-    registry: Mutex<Registry>,
+    registry: Memory<Registry>,
 }
 
 /// Whether a request is about a domain, its mappings or its tags, in either version.

@@ -3,26 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Mutex;
 
+use bytes::Bytes;
+use hyper::Method;
 use serde_json::{Value, json};
 
-use super::super::refusal::Answer;
+use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
 use super::code::{self, Code};
+use super::memory::Memory;
 use super::rewritten;
 
 /// What updates may carry and moto keeps from creations alone.
 const FORGOTTEN: [&str; 2] = ["TracingConfig", "Architectures"];
 
 /// What the proxy remembers of functions.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Functions {
     /// By function name, then by field.
-    updated: Mutex<BTreeMap<String, BTreeMap<&'static str, Value>>>,
+    updated: Memory<BTreeMap<String, BTreeMap<&'static str, Value>>>,
     /// Functions that may not run at all: their reserved concurrency is 0.
-    stopped: Mutex<BTreeSet<String>>,
+    stopped: Memory<BTreeSet<String>>,
 }
 
 impl Functions {
@@ -100,6 +102,26 @@ impl Functions {
             }
         })
     }
+}
+
+/// Adds a statement to a function's policy, unless it has one of that id.
+pub(super) async fn permit(upstream: &Upstream, asked: Asked) -> Answer {
+    let sent: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+    let there = upstream
+        .ask(&asked, Method::GET, asked.parts.uri.path(), Bytes::new())
+        .await;
+    let there: Value = serde_json::from_slice(there.body()).unwrap_or_default();
+    let policy: Value =
+        serde_json::from_str(there["Policy"].as_str().unwrap_or_default()).unwrap_or_default();
+    let mut statements = policy["Statement"].as_array().into_iter().flatten();
+    if statements.any(|statement| statement["Sid"] == sent["StatementId"]) {
+        let message = format!(
+            "The statement id ({}) provided already exists. Please provide a new statement id, or remove the existing statement.",
+            sent["StatementId"].as_str().unwrap_or_default()
+        );
+        return refusal("lambda", 409, "ResourceConflictException", &message);
+    }
+    upstream.send(asked).await
 }
 
 /// The function's name in a path: alone, or at the end of an ARN.

@@ -4,7 +4,6 @@
 //! here in S3's words; whether two filters overlap is told from their prefixes and suffixes as S3 documents it.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use hyper::{Method, Response};
@@ -13,12 +12,13 @@ use serde_json::Value;
 use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock};
+use super::memory::Memory;
 
 /// What the proxy remembers of buckets.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Notifications {
     /// Buckets whose events go to EventBridge.
-    to_eventbridge: Mutex<BTreeSet<String>>,
+    to_eventbridge: Memory<BTreeSet<String>>,
 }
 
 impl Notifications {

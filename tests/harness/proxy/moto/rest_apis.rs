@@ -1,7 +1,6 @@
 //! REST APIs: documents are imported with all that they say, and what moto forgets of them is remembered.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use hyper::Method;
@@ -10,12 +9,13 @@ use serde_json::{Map, Value, json};
 use super::super::refusal::Answer;
 use super::super::upstream::{Asked, Upstream};
 use super::super::{call, lock, swagger};
+use super::memory::Memory;
 use super::rewritten;
 
 /// What the proxy remembers of REST APIs, by id.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct RestApis {
-    apis: Mutex<BTreeMap<String, Forgotten>>,
+    apis: Memory<BTreeMap<String, Forgotten>>,
 }
 
 /// What moto forgets of a REST API.
@@ -194,6 +194,17 @@ fn endpoint_configuration(document: &Value) -> &Value {
         .map(|server| &server[KEY])
         .find(|found| found.is_object())
         .unwrap_or(&document[KEY])
+}
+
+/// Deletes an API, where there is one.
+pub(super) async fn delete(upstream: &Upstream, asked: Asked) -> Answer {
+    let there = upstream
+        .ask(&asked, Method::GET, asked.parts.uri.path(), Bytes::new())
+        .await;
+    if there.status().as_u16() == 404 {
+        return there;
+    }
+    upstream.send(asked).await
 }
 
 fn id_in(answer: &Answer) -> Option<String> {

@@ -7,7 +7,6 @@
 //! once, and an integration that a route leads to cannot be deleted.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use bytes::Bytes;
 use hyper::Method;
@@ -16,15 +15,16 @@ use serde_json::{Map, Value, json};
 use super::super::lock;
 use super::super::refusal::{Answer, refusal};
 use super::super::upstream::{Asked, Upstream};
+use super::memory::Memory;
 use super::{done, rewritten, told};
 
 /// What the proxy keeps of the APIs of version 2.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct WebSockets {
-    kept: Mutex<Kept>,
+    kept: Memory<Kept>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Kept {
     /// How many deployments were made: names and times come from it.
     made: usize,

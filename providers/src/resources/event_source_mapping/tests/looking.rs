@@ -23,7 +23,7 @@ fn nth(n: usize) -> Value {
 async fn look(replies: Vec<Reply>, sought: &[(Option<&str>, Value)]) -> (Vec<Option<String>>, Vec<String>) {
     let aws = Canned::new(replies);
     let provider = erase(
-        EventSourceMapping::new(aws.context()),
+        EventSourceMapping::new(aws.context_of::<EventSourceMapping>()),
         Arc::new(Digester::new([0; 32])),
     );
     let id = ResourceId::new(EventSourceMapping::KIND, "x");
@@ -225,7 +225,7 @@ async fn a_list_that_is_denied_is_told_by_the_single_looks() {
     let denied = || refusal(403, "AccessDeniedException", "no");
     let aws = Canned::new([denied(), denied(), denied()]);
     let provider = erase(
-        EventSourceMapping::new(aws.context()),
+        EventSourceMapping::new(aws.context_of::<EventSourceMapping>()),
         Arc::new(Digester::new([0; 32])),
     );
     let id = ResourceId::new(EventSourceMapping::KIND, "x");

@@ -39,7 +39,7 @@ fn label(spec: &Value) -> Option<String> {
 }
 
 /// A creation of `wanted`.
-pub(in crate::cli::report) fn created(id: u32, resource: &str, wanted: Value) -> Step {
+pub(in crate::cli) fn created(id: u32, resource: &str, wanted: Value) -> Step {
     let label = label(&wanted);
     let action = Action::Create { replaces: None };
     Step {
@@ -65,7 +65,7 @@ pub(in crate::cli::report) fn updated(id: u32, resource: &str, wanted: Value, ha
 }
 
 /// A deletion.
-pub(in crate::cli::report) fn deleted(id: u32, resource: &str, handle: &str) -> Step {
+pub(in crate::cli) fn deleted(id: u32, resource: &str, handle: &str) -> Step {
     let action = Action::Delete { replaced_by: None };
     Step {
         have: Some(remote(handle, Value::Null)),
@@ -74,7 +74,7 @@ pub(in crate::cli::report) fn deleted(id: u32, resource: &str, handle: &str) -> 
 }
 
 /// A plan of these steps, and of four resources that stay.
-pub(in crate::cli::report) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
+pub(in crate::cli) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
     let unchanged = ["a", "b", "c", "d"]
         .map(|name| format!("log_group.{name}").parse().unwrap())
         .to_vec();

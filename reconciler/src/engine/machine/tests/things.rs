@@ -33,6 +33,9 @@ impl Rules for Things {
     fn name_bound(&self) -> bool {
         true
     }
+    fn spared_in_use(&self) -> bool {
+        false
+    }
     fn volatile_outputs(&self) -> &'static [&'static str] {
         &[]
     }

@@ -35,7 +35,7 @@ fn layered() -> App {
 }
 
 /// Every kind at once.
-fn everything() -> App {
+pub(crate) fn everything() -> App {
     App::of(&["plain"]).with_api().with_socket("plain").change(|app| {
         app.layer = Some(1);
         app.fun("plain").retention = Some(7);

@@ -8,7 +8,7 @@ use super::{Refused, refuse};
 use crate::REGION;
 
 /// Every domain, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Registry {
     pub(super) domains: BTreeMap<String, Domain>,
     /// How many names were handed out: of aliases and of mappings.
@@ -23,7 +23,7 @@ impl Registry {
 }
 
 /// One custom domain.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Domain {
     name: String,
     pub(super) endpoint_type: String,

@@ -1,0 +1,182 @@
+//! A plan in a file: written by `grail plan --out`, carried out by `grail deploy FILE`.
+//!
+//! The file is no list of calls. `deploy` reads the project and the account again, on the terms that stand in the file, and
+//! goes on only if the same plan comes of it: same steps, same forms, made from the same state. So what was approved is what
+//! is done, and a file that was altered or is out of date does nothing. It holds no secret: forms are as projected.
+
+use std::path::Path;
+
+use grail_state::StackId;
+use grail_state::snapshot::Home;
+use serde::{Deserialize, Serialize};
+
+use super::goal::Terms;
+use super::refusal::Refusal;
+use super::report::plan::Counts;
+use crate::plan::Plan;
+
+/// The version of the written form.
+const VERSION: u32 = 1;
+
+/// A plan with all that binds it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedPlan {
+    version: u32,
+    /// The grail that made it.
+    grail: String,
+    stack: StackId,
+    home: Home,
+    /// What it was made on, beside project and account.
+    pub terms: Terms,
+    #[serde(skip_deserializing)]
+    counts: Counts,
+    /// What was approved.
+    pub plan: Plan,
+}
+
+impl SavedPlan {
+    /// Writes `plan` to the file at `path`.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(
+        path: &Path,
+        stack: &StackId,
+        home: Home,
+        terms: &Terms,
+        plan: &Plan,
+    ) -> Result<(), Refusal> {
+        let saved = Self {
+            version: VERSION,
+            grail: env!("CARGO_PKG_VERSION").to_owned(),
+            stack: stack.clone(),
+            home,
+            terms: terms.clone(),
+            counts: Counts::of(plan),
+            plan: plan.without_secrets(),
+        };
+        let mut text = serde_json::to_string_pretty(&saved)
+            .map_err(|error| Refusal::new("could not write the plan down").because(error))?;
+        text.push('\n');
+        std::fs::write(path, text)
+            .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Where it is none of `grail plan --out`, or was altered since.
+    pub fn read(path: &Path) -> Result<Self, Refusal> {
+        let name = path.display();
+        let text = std::fs::read(path)
+            .map_err(|error| Refusal::new(format!("could not read the plan {name}")).because(error))?;
+        let saved: Self = serde_json::from_slice(&text).map_err(|error| {
+            Refusal::new(format!("{name} is no plan of this grail"))
+                .because(error)
+                .hint("make one with `grail plan --out FILE`")
+        })?;
+        if saved.version != VERSION {
+            let found = saved.version;
+            return Err(Refusal::new(format!(
+                "{name} has version {found} (of grail {}); this grail reads version {VERSION}",
+                saved.grail
+            ))
+            .hint("make a new plan with this grail and approve that"));
+        }
+        if !saved.plan.is_intact() {
+            return Err(Refusal::new(format!("{name} was altered since it was made"))
+                .hint("make a new plan and approve that"));
+        }
+        Ok(saved)
+    }
+
+    /// Checks that it is a plan for this stage in this account.
+    ///
+    /// # Errors
+    /// Where it is for another.
+    pub fn check(&self, stack: &StackId, home: &Home) -> Result<(), Refusal> {
+        let told = |stack: &StackId, home: &Home| {
+            format!("{stack} in account {}, region {}", home.account, home.region)
+        };
+        if self.stack == *stack && self.home == *home {
+            return Ok(());
+        }
+        let (theirs, ours) = (told(&self.stack, &self.home), told(stack, home));
+        Err(
+            Refusal::new(format!("the plan is for {theirs}, and this is {ours}"))
+                .hint("name the stage, profile and region that it was made with"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cli::report::plan::tests::{created, planned};
+
+    fn stack(stage: &str) -> StackId {
+        StackId {
+            app: "shop".into(),
+            stage: stage.into(),
+        }
+    }
+
+    fn home() -> Home {
+        Home {
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+        }
+    }
+
+    fn written(folder: &Path) -> PathBuf {
+        let file = folder.join("plan.json");
+        let role = created(0, "iam_role.default-role", json!({"name": "shop-dev"}));
+        let mut plan = planned(vec![role], vec![]);
+        plan.digest = plan.digested();
+        let terms = Terms {
+            allow_replace: true,
+            ..Terms::default()
+        };
+        SavedPlan::write(&file, &stack("dev"), home(), &terms, &plan).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_plan_comes_back_from_its_file_with_its_terms() {
+        let folder = tempfile::tempdir().unwrap();
+        let saved = SavedPlan::read(&written(folder.path())).unwrap();
+        assert!(saved.terms.allow_replace);
+        assert_eq!(saved.plan.build.len(), 1);
+        assert!(saved.check(&stack("dev"), &home()).is_ok());
+        let refused = saved.check(&stack("prod"), &home()).unwrap_err();
+        assert_eq!(
+            refused.faults[0].what,
+            "the plan is for shop-dev in account 123456789012, region eu-west-1, \
+             and this is shop-prod in account 123456789012, region eu-west-1"
+        );
+    }
+
+    #[test]
+    fn an_altered_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = written(folder.path());
+        let mut document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        for (pointer, value, why) in [
+            ("/plan/build/0/wanted/name", json!("other"), "was altered"),
+            ("/plan/base", json!("another"), "was altered"),
+            ("/version", json!(2), "has version 2"),
+            ("/plan", json!({}), "is no plan of this grail"),
+        ] {
+            *document.pointer_mut(pointer).unwrap() = value;
+            std::fs::write(&file, document.to_string()).unwrap();
+            let refused = SavedPlan::read(&file).unwrap_err();
+            assert!(refused.faults[0].what.contains(why), "{refused:?}");
+        }
+        std::fs::write(&file, "{").unwrap();
+        assert!(SavedPlan::read(&file).is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! `cargo run -p grail-tests -- exhaustive`: every case of [`grail_tests::exhaustive`], or those that are named.
+//!
+//! It builds grail first, unless `--binary` names one, goes through the stories one after the other, and through the cases of
+//! a story several at a time. A case that fails is told at once, with the command that plays it again; at the end all are
+//! counted. The exit code is 1 where one failed.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a command finds, it prints"
+)]
+
+mod tally;
+
+use std::io::Write;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::{Args, Parser, Subcommand};
+use grail_tests::exhaustive::{Case, Chapter, Pattern, SUBJECTS, Story, Subject};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+
+use tally::Tally;
+
+#[derive(Debug, Parser)]
+#[command(name = "grail-tests", about = "What is too long for the ordinary tests")]
+struct CommandLine {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Strike every write of every story in every way, with the real program.
+    Exhaustive(Exhaustive),
+}
+
+#[derive(Debug, Args)]
+struct Exhaustive {
+    /// Which cases: `<subject>/<chapter>/<blow>[/<then>]`. A part may end in `*`; parts at the end may be left out.
+    patterns: Vec<String>,
+    /// How many cases at a time.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// Only so many of each story's cases, drawn by the seed.
+    #[arg(long)]
+    sample: Option<usize>,
+    /// What draws the sample.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave out what this pattern takes. May be given more than once.
+    #[arg(long)]
+    skip: Vec<String>,
+    /// The grail to try; without it, one is built.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Only name the cases, with the operation that each strikes.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let What::Exhaustive(wish) = CommandLine::parse().what;
+    let named = wish.binary.as_ref().and_then(|path| path.canonicalize().ok());
+    let Some(binary) = named.or_else(built) else {
+        eprintln!("grail could not be built");
+        return ExitCode::FAILURE;
+    };
+    let mut tally = Tally::default();
+    for subject in SUBJECTS {
+        for chapter in Chapter::ALL {
+            if wish.takes_story(&subject, chapter) {
+                wish.tell(&Story::rehearsed(subject, chapter, &binary), &mut tally);
+            }
+        }
+    }
+    println!("{tally}");
+    if tally.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+impl Exhaustive {
+    fn takes_story(&self, subject: &Subject, chapter: Chapter) -> bool {
+        let takes = |text: &String| Pattern::new(text).takes_story(subject, chapter);
+        self.patterns.is_empty() || self.patterns.iter().any(takes)
+    }
+
+    fn cases<'a>(&self, story: &'a Story) -> Vec<Case<'a>> {
+        let taken =
+            |texts: &[String], case: &Case<'_>| texts.iter().any(|text| Pattern::new(text).takes_case(case));
+        let mut cases = Case::all(story);
+        cases.retain(|case| self.patterns.is_empty() || taken(&self.patterns, case));
+        cases.retain(|case| !taken(&self.skip, case));
+        if let Some(most) = self.sample {
+            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
+            cases.shuffle(&mut random);
+            cases.truncate(most);
+        }
+        cases
+    }
+
+    /// Plays the cases of a story.
+    fn tell(&self, story: &Story, tally: &mut Tally) {
+        let cases = self.cases(story);
+        if self.list {
+            for case in &cases {
+                println!("{case} ({})", case.operation().unwrap_or("every operation"));
+            }
+            return;
+        }
+        println!("{}: {} writes, {} cases", story.name(), story.writes, cases.len());
+        let next = AtomicUsize::new(0);
+        let shared = Mutex::new(tally);
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(|| {
+                    while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let outcome = played(case);
+                        let mut tally = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                        tally.count(case, &outcome);
+                        if let Err(why) = outcome {
+                            told(case, &why);
+                        }
+                        let done = next.load(Ordering::Relaxed).min(cases.len());
+                        eprint!("\r{} {done}/{} {tally}  ", story.name(), cases.len());
+                        let _ = std::io::stderr().flush();
+                    }
+                });
+            }
+        });
+        eprintln!();
+    }
+}
+
+/// A case that panics failed in the harness: that is told like any other failure.
+fn played(case: &Case<'_>) -> Result<(), String> {
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| case.play()));
+    outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("the harness failed: {}", text.unwrap_or_default()))
+    })
+}
+
+fn told(case: &Case<'_>, why: &str) {
+    let operation = case.operation().unwrap_or("every operation");
+    println!(
+        "\nFAILED {case} ({operation})\n{why}\nagain: cargo run -p grail-tests -- exhaustive '{case}'\n"
+    );
+}
+
+/// Builds grail with the cargo that runs this, and finds it beside this program.
+fn built() -> Option<PathBuf> {
+    let build = Command::new("cargo")
+        .args(["build", "-p", "grail", "--bin", "grail"])
+        .status();
+    let own = std::env::current_exe().ok()?;
+    let beside = own.parent()?.join("grail");
+    (build.is_ok_and(|status| status.success()) && beside.is_file()).then_some(beside)
+}

@@ -1,0 +1,83 @@
+//! Where the emulators are not as AWS, and which rules say nothing of which kinds.
+
+use grail_providers::contract::Rule;
+
+use super::account::Emulator;
+
+/// A rule that cannot be kept on an emulator, and why that is the emulator's doing.
+#[derive(Debug)]
+pub(super) struct Gap {
+    pub(super) emulator: Emulator,
+    /// The kind with its face.
+    pub(super) kind: &'static str,
+    pub(super) rule: Rule,
+    /// What the emulator does, in a sentence's end: "it is a gap that ...".
+    pub(super) reason: &'static str,
+}
+
+/// Every one of them.
+pub(super) const GAPS: &[Gap] = &[
+    second_mapping("event_source_mapping dynamodb"),
+    second_mapping("event_source_mapping kinesis"),
+    second_mapping("event_source_mapping sqs"),
+];
+
+/// MiniStack's mappings.
+const fn second_mapping(kind: &'static str) -> Gap {
+    Gap {
+        emulator: Emulator::MiniStack,
+        kind,
+        rule: Rule::CreateCreate,
+        reason: "MiniStack makes a second mapping of a source to a function, where Lambda refuses it and names the first",
+    }
+}
+
+const NO_CHANGE: &[Rule] = &[Rule::UpdateRead, Rule::UpdateGone];
+const NOBODY_ELSE: &[Rule] = &[Rule::Foreign];
+
+/// The rules that say nothing of a kind, and why; the same for every emulator and for the model kinds.
+pub(super) const SILENT: &[(&str, &[Rule], &str)] = &[
+    ("lambda_layer", NO_CHANGE, "a version never changes"),
+    (
+        "lambda_layer",
+        &[Rule::SecureRestore],
+        "it goes after the commit alone, and never comes back",
+    ),
+    ("lambda_layer", NOBODY_ELSE, "the service numbers versions"),
+    (
+        "sns_subscription",
+        NO_CHANGE,
+        "topic and function are all there is of it",
+    ),
+    (
+        "sns_subscription",
+        NOBODY_ELSE,
+        "there is one for a pair, of which the function is ours",
+    ),
+    (
+        "websocket_stage",
+        NO_CHANGE,
+        "API, name and contents are all there is of it",
+    ),
+    ("websocket_stage", NOBODY_ELSE, "it is part of an API of ours"),
+    ("api_stage", NOBODY_ELSE, "it is part of an API of ours"),
+    (
+        "event_source_mapping",
+        NOBODY_ELSE,
+        "it is part of a function of ours",
+    ),
+    ("log_group", NOBODY_ELSE, "it is named after a function of ours"),
+    ("rest_api", NOBODY_ELSE, "the service chooses the id"),
+    ("websocket_api", NOBODY_ELSE, "the service chooses the id"),
+    (
+        "s3_notification",
+        NOBODY_ELSE,
+        "entries of others lie beside ours, not in their place",
+    ),
+    ("lambda_permission", NOBODY_ELSE, "its id says that it is ours"),
+    (
+        "lambda_permission",
+        &[Rule::Wires],
+        "Chalice's file does not know of it",
+    ),
+];

@@ -1,0 +1,168 @@
+//! What others have in the account, and where they are in our way.
+
+use grail_providers::contract::Sample;
+use grail_tests::account::sdk::apigateway::types::{EndpointConfiguration, EndpointType};
+use grail_tests::account::sdk::events::types::Target;
+use grail_tests::account::sdk::s3::types::{
+    Event, EventBridgeConfiguration, FilterRule, FilterRuleName, LambdaFunctionConfiguration,
+    NotificationConfiguration, NotificationConfigurationFilter, QueueConfiguration, S3KeyFilter,
+};
+use grail_tests::runtime::block_on;
+use grail_tests::world::World;
+use serde_json::{Map, Value};
+
+use super::account::{Emulated, THEIRS, function_arn};
+use super::samples;
+
+/// The word in all that is theirs.
+const WORD: &str = "theirs";
+/// What a bucket tells besides, which names nobody.
+const EVENT_BRIDGE: &str = "eventbridge";
+
+/// All that others have, of things that they share with us their part alone.
+pub(super) fn theirs(ground: &Emulated) -> Value {
+    let mut words = vec![WORD.to_owned(), EVENT_BRIDGE.to_owned()];
+    words.extend(ground.taken.lock().unwrap().iter().cloned());
+    let world = World::read(&ground.account);
+    part(world.exact(), &words).unwrap_or_default()
+}
+
+/// What of `value` says one of the words, as whole as it was written.
+fn part(value: &Value, words: &[String]) -> Option<Value> {
+    let says = |text: &str| words.iter().any(|word| text.contains(word.as_str()));
+    let text = |value: &Value| value.as_str().is_some_and(says);
+    match value {
+        Value::String(_) if text(value) => Some(value.clone()),
+        Value::Object(fields) if fields.values().any(text) => Some(value.clone()),
+        Value::Object(fields) => {
+            let kept = fields.iter().filter_map(|(key, inner)| {
+                let inner = if says(key) {
+                    Some(inner.clone())
+                } else {
+                    part(inner, words)
+                };
+                Some((key.clone(), inner?))
+            });
+            let kept: Map<_, _> = kept.collect();
+            (!kept.is_empty()).then_some(Value::Object(kept))
+        }
+        Value::Array(items) => {
+            let kept: Vec<_> = items.iter().filter_map(|item| part(item, words)).collect();
+            (!kept.is_empty()).then_some(Value::Array(kept))
+        }
+        _ => None,
+    }
+}
+
+/// Puts somebody else's thing where the sample's would be; false where nobody else's can be there.
+pub(super) fn squat(ground: &Emulated, sample: &Sample) -> bool {
+    let text = |field: &str| sample.spec[field].as_str().unwrap_or_default().to_owned();
+    let name = text("name");
+    let account = &ground.account;
+    match sample.id.kind.as_str() {
+        "iam_role" => drop(account.make_role(&name)),
+        "lambda_function" => drop(account.make_function(&name)),
+        "custom_domain" => domain(ground, &name),
+        "event_rule" => rule(ground, &name),
+        "api_mapping" => {
+            let api = block_on(samples::a_served_api(
+                ground,
+                ground.face != "websocket",
+                "theirs-too",
+            ));
+            mapping(ground, &text("domain"), &text("prefix"), &api, "theirs-too");
+            return true;
+        }
+        _ => return false,
+    }
+    ground.taken.lock().unwrap().insert(name);
+    true
+}
+
+/// A domain of theirs.
+pub(super) fn domain(ground: &Emulated, name: &str) {
+    let certificate = samples::certificate(ground);
+    let asked = ground
+        .account
+        .apigateway()
+        .create_domain_name()
+        .domain_name(name)
+        .regional_certificate_arn(certificate.as_str().unwrap_or_default())
+        .endpoint_configuration(
+            EndpointConfiguration::builder()
+                .types(EndpointType::Regional)
+                .build(),
+        )
+        .tags("by", WORD);
+    block_on(asked.send()).unwrap_or_else(|error| panic!("making the domain {name}: {error:?}"));
+}
+
+/// A mapping of theirs.
+pub(super) fn mapping(ground: &Emulated, domain: &str, key: &str, api: &Value, stage: &str) {
+    let asked = ground.account.apigatewayv2().create_api_mapping();
+    let asked = asked
+        .domain_name(domain)
+        .api_mapping_key(key)
+        .api_id(api.as_str().unwrap_or_default())
+        .stage(stage);
+    block_on(asked.send()).unwrap_or_else(|error| panic!("mapping {domain}/{key}: {error:?}"));
+}
+
+/// What others are told of a bucket.
+pub(super) fn notifications(ground: &Emulated, bucket: &str) {
+    let queue = ground.account.make_queue(&format!("theirs-of-{bucket}"));
+    let prefix = FilterRule::builder()
+        .name(FilterRuleName::Prefix)
+        .value("theirs/");
+    let key = S3KeyFilter::builder().filter_rules(prefix.build()).build();
+    let function = LambdaFunctionConfiguration::builder()
+        .id("theirs")
+        .lambda_function_arn(function_arn(THEIRS))
+        .events(Event::S3ObjectCreated)
+        .filter(NotificationConfigurationFilter::builder().key(key).build());
+    let queue = QueueConfiguration::builder()
+        .id("theirs-too")
+        .queue_arn(queue)
+        .events(Event::from("s3:ObjectRemoved:*"));
+    let told = NotificationConfiguration::builder()
+        .lambda_function_configurations(function.build().unwrap())
+        .queue_configurations(queue.build().unwrap())
+        .event_bridge_configuration(EventBridgeConfiguration::builder().build());
+    let asked = ground
+        .account
+        .s3()
+        .put_bucket_notification_configuration()
+        .bucket(bucket);
+    let put = block_on(asked.notification_configuration(told.build()).send());
+    put.unwrap_or_else(|error| panic!("telling others of {bucket}: {error:?}"));
+}
+
+/// Their subscription to a topic.
+pub(super) fn subscription(ground: &Emulated, topic_arn: &str) {
+    let asked = ground
+        .account
+        .sns()
+        .subscribe()
+        .topic_arn(topic_arn)
+        .protocol("lambda");
+    let made = block_on(asked.endpoint(function_arn(THEIRS)).send());
+    made.unwrap_or_else(|error| panic!("subscribing to {topic_arn}: {error:?}"));
+}
+
+/// A rule of theirs under this name.
+fn rule(ground: &Emulated, name: &str) {
+    let events = ground.account.events();
+    let target = Target::builder()
+        .id("1")
+        .arn(function_arn(THEIRS))
+        .build()
+        .unwrap();
+    block_on(async {
+        let rule = events.put_rule().name(name).schedule_expression("rate(1 day)");
+        rule.send()
+            .await
+            .unwrap_or_else(|error| panic!("making the rule {name}: {error:?}"));
+        let put = events.put_targets().rule(name).targets(target).send().await;
+        put.unwrap_or_else(|error| panic!("giving the rule {name} a target: {error:?}"));
+    });
+}
