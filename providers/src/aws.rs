@@ -9,6 +9,7 @@ pub mod arn;
 pub mod clients;
 pub mod connector;
 pub mod context;
+pub mod objects;
 pub mod outcome;
 pub mod pace;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `state` | one line with the newest epoch, then the snapshot | on condition that it is as it was read |
 //! | `journal/<epoch>/<seq>` | one append, or what closes the epoch | on condition that there is none |
+//! | `artifacts/<digest>` | bytes that a way back needs | before the intent that names them |
 //! | `lock` | who holds the lock, and a beat | on condition that it is as it was read |
 //!
 //! # Fencing
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
+use crate::artifacts::Artifacts;
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::snapshot::{Folded, Snapshot, Version};
@@ -35,6 +37,7 @@ use crate::snapshot::{Folded, Snapshot, Version};
 mod journal;
 mod lock;
 mod objects;
+mod shelf;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -45,6 +48,7 @@ pub use objects::{Condition, Found, ObjectError, Objects, Tag};
 use journal::Journal;
 use lock::{Held, Lock};
 use objects::Surely;
+use shelf::Shelf;
 use state::State;
 
 /// For how many later epochs the mark is kept that closes an epoch.
@@ -63,11 +67,19 @@ struct Inner {
     state: State,
     journal: Journal,
     lock: Lock,
+    shelf: Shelf,
 }
 
 impl ObjectStore {
-    /// The state of `stack` among `objects`, all of whose keys begin with `prefix` (`team/shop/prod`).
-    pub fn new(objects: Arc<dyn Objects>, prefix: &str, stack: StackId, timing: Timing) -> Self {
+    /// The state of `stack` among `objects`, all of whose keys begin with `prefix` (`team/shop/prod`). What the journal names
+    /// in `artifacts`, a store of this machine, is shared through the objects too.
+    pub fn new(
+        objects: Arc<dyn Objects>,
+        prefix: &str,
+        stack: StackId,
+        artifacts: Arc<dyn Artifacts>,
+        timing: Timing,
+    ) -> Self {
         let key = |name: &str| match prefix.trim_matches('/') {
             "" => name.to_owned(),
             prefix => format!("{prefix}/{name}"),
@@ -77,6 +89,7 @@ impl ObjectStore {
             inner: Arc::new(Inner {
                 state: State::new(objects.clone(), key("state"), stack.clone()),
                 journal: Journal::new(objects.clone(), key("journal")),
+                shelf: Shelf::new(objects.clone(), key("artifacts"), artifacts),
                 lock: Lock::new(objects, key("lock"), timing),
                 stack,
             }),
@@ -105,6 +118,7 @@ impl Inner {
             if self.state.read().await?.tag != state.tag {
                 continue;
             }
+            self.shelf.fetch(&journal.entries).await?;
             return Ok(Loaded {
                 next: journal.next(state.fence, folded),
                 snapshot: state.snapshot,
@@ -146,11 +160,15 @@ impl Inner {
         if let Err(error) = self.journal.empty(folded).await {
             tracing::warn!(%error, "the journal could not be emptied; the next commit tries again");
         }
+        if let Err(error) = self.shelf.sweep(&next).await {
+            tracing::warn!(%error, "old artifacts could not be deleted; the next commit tries again");
+        }
         Ok(version)
     }
 
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError> {
         held(lease)?;
+        self.shelf.keep(entries).await?;
         self.journal.append(lease.epoch, seq, entries, &self.state).await
     }
 

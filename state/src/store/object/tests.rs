@@ -10,6 +10,9 @@ use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::artifacts::MemoryArtifacts;
+use crate::digest::Digest;
+use crate::journal::{Keep, PreImage};
 use crate::store::conformance::{self, asleep, entries, holder, stack};
 use simulated::{Simulated, Weather};
 
@@ -214,4 +217,48 @@ async fn what_is_damaged_missing_or_newer_is_refused_and_left() {
         assert!(matches!(refused, Err(LockError::Store(_))), "{refused:?}");
         assert_eq!(objects.bytes("team/shop/dev/state"), bytes);
     }
+}
+
+fn keeping(digest: &Digest) -> Entry {
+    Entry::Intent {
+        id: "lambda_function.api".parse().unwrap(),
+        token: crate::id::StepToken("t".into()),
+        spec: None,
+        beside: None,
+        pre: PreImage::Absent,
+        keep: Keep::Plain {
+            spec: serde_json::json!({}),
+            artifacts: vec![digest.clone()],
+            lost: Vec::new(),
+        },
+        depends_on: Default::default(),
+        rank: 1,
+        at: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_way_back_needs_is_had_by_another_machine() {
+    let objects = Simulated::new(0, Weather::default());
+    let (here, there) = (MemoryArtifacts::default(), MemoryArtifacts::default());
+    let code = here.put(b"the old code").unwrap();
+    let one = with_artifacts(&objects, &here);
+    let lease = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    one.append(&lease, 0, &[keeping(&code)]).await.unwrap();
+    let effects: Vec<_> = objects.effects().into_iter().map(|effect| effect.key).collect();
+    assert!(
+        effects.ends_with(&[
+            format!("team/shop/dev/artifacts/{code}"),
+            "team/shop/dev/journal/00000000000000000001/00000000000000000000".to_owned(),
+        ]),
+        "{effects:?}"
+    );
+
+    let two = with_artifacts(&objects, &there);
+    let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    let loaded = two.load().await.unwrap();
+    assert_eq!(loaded.journal, [keeping(&code)]);
+    assert_eq!(there.get(&code).unwrap().unwrap(), b"the old code");
+    two.swap(&lease, &loaded.version, &loaded.snapshot).await.unwrap();
+    assert!(!objects.keys().iter().any(|key| key.contains("artifacts")), "{:?}", objects.keys());
 }
