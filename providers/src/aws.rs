@@ -11,14 +11,13 @@ pub mod connector;
 pub mod context;
 pub mod objects;
 pub mod outcome;
-pub mod pace;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transport;
 pub mod wait;
 
+pub use crate::pace::Pacer;
 pub use clients::Clients;
 pub use connector::{Access, Calls, Operation, Pace, Seam};
 pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, Settings};
 pub use outcome::Outcome;
-pub use pace::Pacer;

@@ -9,7 +9,7 @@
 //! Every write can be told to fail in every way ([`Fault`]); one seed repeats a run.
 //!
 //! # What it does not model
-//! Quotas of calls per second and stale reads.
+//! Stale reads; quotas of calls per second only where they are asked for ([`Cloud::with_quotas`]).
 
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ mod notification;
 mod permission;
 mod physics;
 mod pointer;
+mod quota;
 mod role;
 mod rule;
 mod socket;
@@ -39,6 +40,7 @@ mod world;
 
 pub use cloud::Cloud;
 pub use physics::{Fault, Logged, Physics};
+pub use quota::operation;
 pub use twice::{Twice, twice};
 pub use world::{
     Api, Bucket, Deployment, Domain, Entry, Function, Integration, Layer, Mapping, Notifications, Pointer,

@@ -6,6 +6,7 @@
 //!
 //! This package knows no planner, no engine, and no source of wishes.
 
+pub mod pace;
 pub mod package;
 pub mod policy;
 pub mod port;

@@ -57,3 +57,45 @@ resources! {
 pub fn actions() -> BTreeSet<&'static str> {
     actions_by_kind().into_values().flatten().copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use grail_state::Digester;
+
+    use super::*;
+    use crate::aws::testing::Canned;
+    use crate::port::Undelete::{Close, Exact, Never};
+
+    /// Whether a deletion can be taken back decides on which side of the commit it stands: one in the wrong class would lose an
+    /// id for ever. Beside it, whether the thing is found again by a name that others may take.
+    #[test]
+    fn deletions_are_held_by_class() {
+        let context = Canned::new([]).context();
+        let catalog = catalog(context, Arc::new(Digester::new([0; 32])));
+        let stands: BTreeMap<_, _> = catalog
+            .iter()
+            .map(|one| (one.kind().to_string(), (one.undelete(), one.name_bound())))
+            .collect();
+        let expected = [
+            ("api_mapping", (Exact, false)),
+            ("api_stage", (Exact, false)),
+            ("custom_domain", (Never, false)),
+            ("event_rule", (Exact, true)),
+            ("event_source_mapping", (Never, false)),
+            ("iam_role", (Close, true)),
+            ("lambda_function", (Close, true)),
+            ("lambda_layer", (Never, false)),
+            ("lambda_permission", (Exact, true)),
+            ("log_group", (Exact, true)),
+            ("rest_api", (Never, false)),
+            ("s3_notification", (Exact, true)),
+            ("sns_subscription", (Exact, false)),
+            ("websocket_api", (Never, false)),
+            ("websocket_stage", (Exact, false)),
+        ];
+        assert_eq!(
+            stands,
+            expected.map(|(kind, stands)| (kind.to_owned(), stands)).into()
+        );
+    }
+}

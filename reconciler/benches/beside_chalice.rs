@@ -10,7 +10,11 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
-#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot run says why and ends")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run says why and ends")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures real time, and is told in the environment how often"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -118,7 +122,9 @@ impl Tool {
 
 fn main() {
     let rounds = std::env::var("GRAIL_ROUNDS").ok();
-    let rounds = rounds.map_or(ROUNDS, |text| text.parse().expect("GRAIL_ROUNDS is a number of rounds"));
+    let rounds = rounds.map_or(ROUNDS, |text| {
+        text.parse().expect("GRAIL_ROUNDS is a number of rounds")
+    });
     assert!(rounds > 0, "GRAIL_ROUNDS is a number of rounds");
 
     let ground = Ground::new(&EVERYTHING);
@@ -127,7 +133,11 @@ fn main() {
     drop(ground);
 
     let ground = Ground::new(&EVERYTHING);
-    let grail = Grail::new(env!("CARGO_BIN_EXE_grail"), &ground.project, &ground.proxy.endpoint());
+    let grail = Grail::new(
+        env!("CARGO_BIN_EXE_grail"),
+        &ground.project,
+        &ground.proxy.endpoint(),
+    );
     let ours = ground.measure(rounds, |command| grail.run(&[command, "--stage", STAGE]));
 
     println!("| Tool | Command | calls | writes | most in flight | median | from, to |");
@@ -137,6 +147,9 @@ fn main() {
     println!();
     for (place, (what, _)) in COMMANDS.iter().enumerate() {
         let (slow, fast) = (theirs.median(place).took, ours.median(place).took);
-        println!("{what}: {:.1} times as fast", slow.as_secs_f64() / fast.as_secs_f64());
+        println!(
+            "{what}: {:.1} times as fast",
+            slow.as_secs_f64() / fast.as_secs_f64()
+        );
     }
 }

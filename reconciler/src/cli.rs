@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
     // What still runs (a look that nobody waits for any more) is not worth waiting for.
     runtime.shutdown_background();
     match done {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(refusal) => {
             words::refuse(&refusal, command, output, colour);
             refusal.exit.into()
@@ -62,30 +62,32 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(line: CommandLine, environment: Environment) -> Result<Exit, Refusal> {
+async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Refusal> {
     if let Command::Completions { shell } = line.command {
-        return Ok(commands::completions::run(shell));
+        return Ok(commands::completions::run(shell).into());
     }
     if matches!(line.command, Command::Manual) {
-        return Ok(commands::manual::run());
+        return Ok(commands::manual::run().into());
     }
     if let Command::Policy(args) = &line.command {
-        return Ok(commands::policy::run(&line.global, args));
+        return Ok(commands::policy::run(&line.global, args).into());
     }
     let debug = line.global.debug;
     let settings = Settings::resolve(line.command.name(), &line.global, environment)?;
-    match line.command {
-        Command::Plan(args) => commands::plan::run(&settings, &args).await,
+    let done = match line.command {
+        Command::Plan(args) => signals::unless_stopped(commands::plan::run(&settings, &args)).await,
         Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
         Command::Delete(args) => commands::delete::run(&settings, &args).await,
         Command::Rollback => commands::rollback::run(&settings).await,
         Command::Status => commands::status::run(&settings).await,
+        Command::History(args) => commands::history::run(&settings, &args).await,
         Command::Url => commands::url::run(&settings),
-        Command::Validate => commands::validate::run(&settings).await,
+        Command::Validate => signals::unless_stopped(commands::validate::run(&settings)).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
-        Command::Chalice(words) => commands::chalice::run(&settings, &words, debug).await,
+        Command::Chalice(words) => return commands::chalice::run(&settings, &words, debug).await,
         Command::Completions { .. } | Command::Manual | Command::Policy(_) => Ok(Exit::Done),
-    }
+    };
+    done.map(ExitCode::from)
 }
 
 fn usage(error: &clap::Error) -> ExitCode {

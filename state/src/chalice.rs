@@ -32,7 +32,7 @@ mod standing;
 
 pub use adopt::{Candidate, Candidates, Verbatim};
 pub use file::{keep_aside, load, load_old, remove, write};
-pub use home::{OtherHome, Place};
+pub use home::{OtherApp, OtherHome, Place};
 pub use project::project;
 pub use read::{Found, ReadError};
 pub use standing::{Standing, standing};

@@ -37,18 +37,38 @@ impl fmt::Display for Digest {
 
 /// JSON text with sorted keys and no blanks: equal values have equal texts, whatever map type serde_json was built with.
 pub fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(value, &mut text);
+    text
+}
+
+fn write_canonical(value: &Value, text: &mut String) {
     match value {
         Value::Object(object) => {
             let mut entries: Vec<_> = object.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
-            let inner: Vec<_> = entries
-                .into_iter()
-                .map(|(key, item)| format!("{}:{}", Value::String(key.clone()), canonical(item)))
-                .collect();
-            format!("{{{}}}", inner.join(","))
+            text.push('{');
+            for (place, (key, item)) in entries.into_iter().enumerate() {
+                if place > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::String(key.clone()).to_string());
+                text.push(':');
+                write_canonical(item, text);
+            }
+            text.push('}');
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
-        plain => plain.to_string(),
+        Value::Array(items) => {
+            text.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    text.push(',');
+                }
+                write_canonical(item, text);
+            }
+            text.push(']');
+        }
+        plain => text.push_str(&plain.to_string()),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::id::{Handle, ResourceId, StepToken};
 use crate::observed::{Proof, Remote};
 use crate::record::Record;
+use crate::snapshot::Home;
 
 /// The number of an entry, counted from 0 within one epoch (one holding of the lock).
 pub type Seq = u64;
@@ -32,6 +33,17 @@ pub enum Entry {
         goal: Digest,
         /// What was asked for (`deploy`, `delete`, `rollback`), for people.
         command: String,
+        /// Who asked, for people. Older journals do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// The account and region in which it works: the snapshot says it only once something is committed. Older journals
+        /// do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<Home>,
+        /// True if there was no file of records (Chalice's) when the transaction began: where nothing is left of it, there is to
+        /// be none again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        new_file: bool,
         /// When, by this machine's clock.
         at: Timestamp,
     },

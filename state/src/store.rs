@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
+use crate::report::Report;
 use crate::snapshot::{Snapshot, Version};
 
 pub mod file;
@@ -229,4 +230,16 @@ pub trait StateStore: Send + Sync {
     /// [`StoreError::Conflict`] if it is another by now, or the lease's epoch is closed. A snapshot that is damaged, newer, or
     /// another stack's is never replaced.
     async fn swap(&self, lease: &Lease, expect: &Version, next: &Snapshot) -> Result<Version, StoreError>;
+
+    /// Adds what a pass came to. The oldest reports may go. Nothing depends on it: a crash may lose it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the lease's epoch is closed; and as [`StoreError`] says.
+    async fn add_report(&self, lease: &Lease, report: &Report) -> Result<(), StoreError>;
+
+    /// What passes came to, the oldest first. Needs no lease.
+    ///
+    /// # Errors
+    /// As [`StoreError`] says. What is damaged is left out.
+    async fn reports(&self) -> Result<Vec<Report>, StoreError>;
 }

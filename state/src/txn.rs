@@ -6,7 +6,7 @@
 //!
 //! The order of the way back ([`Txn::restore_order`]) stands in `txn/order.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -70,6 +70,19 @@ pub struct Open {
     pub at: Timestamp,
     /// What its last failure said, if it failed.
     pub failed: Option<String>,
+}
+
+/// The beginning of a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The command.
+    pub command: String,
+    /// Who ran it, where the journal says so.
+    pub by: Option<String>,
+    /// When, by their clock.
+    pub at: Timestamp,
+    /// True if there was no file of records when the transaction began.
+    pub new_file: bool,
 }
 
 /// How far the way back of one resource is.
@@ -148,9 +161,10 @@ pub struct Txn {
     phase: Phase,
     snapshot: Snapshot,
     records: BTreeMap<ResourceId, Record>,
-    doomed: Vec<Doomed>,
+    /// Things go in about this order: taking one out near the front is cheap.
+    doomed: VecDeque<Doomed>,
     touched: BTreeMap<ResourceId, Touched>,
-    command: Option<String>,
+    begun: Option<Begun>,
     cause: Option<String>,
     sign_of_life: Option<Timestamp>,
     entries: usize,
@@ -174,10 +188,10 @@ impl Txn {
         Self {
             phase: Phase::Idle,
             records: base.records.clone(),
-            doomed: base.doomed.clone(),
+            doomed: base.doomed.iter().cloned().collect(),
             snapshot: base,
             touched: BTreeMap::new(),
-            command: None,
+            begun: None,
             cause: None,
             sign_of_life: None,
             entries: 0,
@@ -201,7 +215,7 @@ impl Txn {
 
     /// What is to be deleted once committed: leftovers of the last commit and replaced things; after the commit, what is
     /// still left of what it named.
-    pub fn doomed(&self) -> &[Doomed] {
+    pub fn doomed(&self) -> &VecDeque<Doomed> {
         &self.doomed
     }
 
@@ -210,12 +224,12 @@ impl Txn {
         &self.touched
     }
 
-    /// The command that began the last pass.
-    pub fn command(&self) -> Option<&str> {
-        self.command.as_deref()
+    /// How the last pass began; `None` if none has since the last commit.
+    pub fn begun(&self) -> Option<&Begun> {
+        self.begun.as_ref()
     }
 
-    /// Why the way back began.
+    /// Why the way back began; before that, what the last pass failed at.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
@@ -285,7 +299,7 @@ impl Txn {
         }
         let mut next = self.snapshot.clone();
         next.records = self.records.clone();
-        next.doomed = self.doomed.clone();
+        next.doomed = self.doomed.iter().cloned().collect();
         if self.phase == Phase::Sweeping {
             next.committed = Some(at);
         }

@@ -20,9 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Args, Parser, Subcommand};
-use grail_tests::exhaustive::{Case, Chapter, Pattern, SUBJECTS, Story, Subject};
-use rand::SeedableRng as _;
-use rand::seq::SliceRandom as _;
+use grail_tests::exhaustive::{Case, Chapter, Cloud, Pattern, SUBJECTS, Story, Subject};
 
 use tally::Tally;
 
@@ -55,6 +53,9 @@ struct Exhaustive {
     /// Leave out what this pattern takes. May be given more than once.
     #[arg(long)]
     skip: Vec<String>,
+    /// On MiniStack instead of moto: those subjects that it can hold.
+    #[arg(long)]
+    ministack: bool,
     /// The grail to try; without it, one is built.
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -74,7 +75,8 @@ fn main() -> ExitCode {
     for subject in SUBJECTS {
         for chapter in Chapter::ALL {
             if wish.takes_story(&subject, chapter) {
-                wish.tell(&Story::rehearsed(subject, chapter, &binary), &mut tally);
+                let story = Story::rehearsed(subject, chapter, wish.cloud(), &binary);
+                wish.tell(&story, &mut tally);
             }
         }
     }
@@ -89,7 +91,23 @@ fn main() -> ExitCode {
 impl Exhaustive {
     fn takes_story(&self, subject: &Subject, chapter: Chapter) -> bool {
         let takes = |text: &String| Pattern::new(text).takes_story(subject, chapter);
-        self.patterns.is_empty() || self.patterns.iter().any(takes)
+        let fits = !self.ministack || subject.fits_ministack();
+        fits && (self.patterns.is_empty() || self.patterns.iter().any(takes))
+    }
+
+    fn failed(&self, case: &Case<'_>, why: &str) {
+        let operation = case.operation().unwrap_or("every operation");
+        let on = if self.ministack { " --ministack" } else { "" };
+        println!("\nFAILED {case} ({operation})\n{why}");
+        println!("again: cargo run -p grail-tests -- exhaustive{on} '{case}'\n");
+    }
+
+    fn cloud(&self) -> Cloud {
+        if self.ministack {
+            Cloud::MiniStack
+        } else {
+            Cloud::Moto
+        }
     }
 
     fn cases<'a>(&self, story: &'a Story) -> Vec<Case<'a>> {
@@ -98,12 +116,10 @@ impl Exhaustive {
         let mut cases = Case::all(story);
         cases.retain(|case| self.patterns.is_empty() || taken(&self.patterns, case));
         cases.retain(|case| !taken(&self.skip, case));
-        if let Some(most) = self.sample {
-            let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
-            cases.shuffle(&mut random);
-            cases.truncate(most);
+        match self.sample {
+            Some(most) => Case::drawn(cases, most, self.seed),
+            None => cases,
         }
-        cases
     }
 
     /// Plays the cases of a story.
@@ -126,7 +142,7 @@ impl Exhaustive {
                         let mut tally = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         tally.count(case, &outcome);
                         if let Err(why) = outcome {
-                            told(case, &why);
+                            self.failed(case, &why);
                         }
                         let done = next.load(Ordering::Relaxed).min(cases.len());
                         eprint!("\r{} {done}/{} {tally}  ", story.name(), cases.len());
@@ -147,13 +163,6 @@ fn played(case: &Case<'_>) -> Result<(), String> {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Err(format!("the harness failed: {}", text.unwrap_or_default()))
     })
-}
-
-fn told(case: &Case<'_>, why: &str) {
-    let operation = case.operation().unwrap_or("every operation");
-    println!(
-        "\nFAILED {case} ({operation})\n{why}\nagain: cargo run -p grail-tests -- exhaustive '{case}'\n"
-    );
 }
 
 /// Builds grail with the cargo that runs this, and finds it beside this program.

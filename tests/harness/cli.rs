@@ -315,7 +315,43 @@ impl Grail {
     pub fn start(&self, arguments: &[&str]) -> Running {
         self.program.start(arguments)
     }
+
+    /// Runs to the end on a terminal of its own, where somebody types `answer` once `question` is shown. What the terminal shows,
+    /// of both streams, is the standard output of the run.
+    pub fn on_terminal(&self, arguments: &[&str], question: &str, answer: &str) -> Run {
+        let grail = self.program.program.display().to_string();
+        let typist = Program {
+            program: python::environment().program("python"),
+            ..self.program.clone()
+        };
+        typist.run(&[&["-c", TYPIST, &grail, question, answer], arguments].concat())
+    }
 }
+
+/// Runs a program on a pseudo-terminal, answers one question, and ends as the program does.
+const TYPIST: &str = r"
+import os, pty, sys
+program, question, answer = sys.argv[1:4]
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(program, [program, *sys.argv[4:]])
+shown, asked = b'', False
+while True:
+    try:
+        more = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not more:
+        break
+    shown += more
+    if not asked and question.encode() in shown:
+        asked = True
+        os.write(terminal, answer.encode())
+_, status = os.waitpid(child, 0)
+sys.stdout.buffer.write(shown)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(status))
+";
 
 /// Ends a local cloud that grail started; see [`Grail::ends_local_cloud`].
 #[derive(Debug)]

@@ -19,6 +19,6 @@ mod verdict;
 
 pub use blow::{Blow, How, Then};
 pub use cases::{Case, Pattern};
-pub use site::Site;
+pub use site::{Cloud, Site};
 pub use story::{Chapter, Story};
 pub use subject::{SUBJECTS, Subject};

@@ -55,7 +55,8 @@ pub struct Proxy {
     listeners: Vec<JoinHandle<Infallible>>,
 }
 
-#[derive(Debug)]
+type Visitor = Arc<Mutex<dyn FnMut(&Call) + Send>>;
+
 struct Shared {
     upstream: Upstream,
     gaps: Option<MotoGaps>,
@@ -63,9 +64,20 @@ struct Shared {
     faults: fault::Faults,
     gates: Mutex<Vec<Gate>>,
     delay: Mutex<Duration>,
+    beside: Mutex<Option<Visitor>>,
+    /// Taken by each call while somebody else acts beside us.
+    turn: tokio::sync::Mutex<()>,
     /// How many calls have arrived: wakes late requests.
     arrived: watch::Sender<usize>,
     released: watch::Sender<usize>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("upstream", &self.upstream)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +117,8 @@ impl Proxy {
             faults: fault::Faults::default(),
             gates: Mutex::default(),
             delay: Mutex::default(),
+            beside: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             arrived: watch::channel(0).0,
             released: watch::channel(0).0,
         });
@@ -161,6 +175,17 @@ impl Proxy {
     /// From the `from`th call that `on` takes, strikes every call of whatever kind with `fault`.
     pub fn inject_after(&self, on: On, from: usize, fault: Fault) -> Injected {
         self.shared.faults.add_after(on, from, fault)
+    }
+
+    /// Lets somebody else act right before each call that is recorded. From now on one call is answered after the other:
+    /// what `visit` does lies between two of them. It finds the account at [`Proxy::quiet_endpoint`].
+    pub fn beside(&self, visit: impl FnMut(&Call) + Send + 'static) {
+        *lock(&self.shared.beside) = Some(Arc::new(Mutex::new(visit)));
+    }
+
+    /// Nobody else acts any more.
+    pub fn alone(&self) {
+        *lock(&self.shared.beside) = None;
     }
 
     /// Forgets every rule.
@@ -296,6 +321,17 @@ impl Shared {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
+        let visitor = lock(&self.beside).clone();
+        let _turn = match visitor {
+            None => None,
+            Some(visitor) => {
+                let turn = self.turn.lock().await;
+                let call = call.clone();
+                let visit = tokio::task::spawn_blocking(move || (*lock(&visitor))(&call));
+                visit.await.expect("what somebody else does beside us goes well");
+                Some(turn)
+            }
+        };
         let fault = self.faults.strike(&call);
         let name = fault.as_ref().map(Fault::name);
         let answer = match fault {
@@ -329,6 +365,7 @@ impl Shared {
                 code,
                 message,
             } => Ok(refusal::refusal(service, status, &code, &message)),
+            Fault::Answer(text) => Ok(refusal::success(&text)),
             Fault::Throttle => Ok(refusal::throttling(service)),
             Fault::ServerError(_) => Ok(refusal::server_error(service)),
             Fault::Drop(_) => Err(Dropped::Closed),
@@ -337,11 +374,6 @@ impl Shared {
                 let now = (*self.arrived.borrow(), *self.released.borrow());
                 tokio::spawn(Arc::clone(self).arrive_late(arrival, now, asked, own));
                 Err(Dropped::Closed)
-            }
-            Fault::Twice => {
-                let answer = self.forward(asked.clone(), own).await;
-                self.forward(asked, own).await;
-                Ok(answer)
             }
             Fault::Delay(time) => {
                 tokio::time::sleep(time).await;
@@ -432,6 +464,6 @@ pub fn translated_for_moto(document: &Value) -> Value {
     swagger::as_openapi3(document)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

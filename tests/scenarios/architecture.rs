@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use grail_tests::python::repository;
 use grail_tests::sources::{self, Source};
 
 /// Code that must not see the outside: it gives the same answer to the same question, always.
@@ -313,4 +314,78 @@ fn no_path_of_one_machine_and_no_registry_stands_in_the_repository() {
         }
     }
     assert_none("the repository names a place of its making", &found);
+}
+
+/// The table of promises names a test for each: one that was renamed or dropped would leave a promise that nobody checks.
+#[test]
+fn every_test_that_a_promise_names_is_there() {
+    let sources = sources::all();
+    let page = sources.iter().find(|source| source.path == "ARCHITECTURE.md");
+    let page = &page.expect("the page on the architecture").text;
+    let (_, table) = page
+        .split_once("| Rule | Shown by |")
+        .expect("the table of promises");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let shown = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let named: Vec<&str> = shown
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(named.len() > 50, "only {} names were found", named.len());
+    let rust: Vec<_> = sources
+        .iter()
+        .filter(|source| source.path.ends_with(".rs"))
+        .collect();
+    let exists = |name: &str| {
+        let (start, whole) = match name.strip_suffix('*') {
+            Some(start) => (start, false),
+            None => (name, true),
+        };
+        let function = format!("fn {start}{}", if whole { "(" } else { "" });
+        let file = format!("/{start}.rs");
+        rust.iter()
+            .any(|source| source.text.contains(&function) || source.path.ends_with(&file))
+    };
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| !exists(name.rsplit("::").next().unwrap_or(name)))
+        .map(|name| format!("`{name}` is in no file"))
+        .collect();
+    assert_none("the table of promises names what is not there", &missing);
+}
+
+/// The table of Chalice's defects names a test for each, and each is there: a function, or a module of scenarios.
+#[test]
+fn every_defect_in_the_table_names_its_test() {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("| Chalice | Here | Shown by (test) |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let sources = sources::all();
+    let is_there = |name: &str| {
+        let parts: Vec<&str> = name.split("::").collect();
+        let (last, above) = parts.split_last().unwrap();
+        sources.iter().any(|source| {
+            let inside = above.iter().all(|part| source.path.contains(part));
+            inside
+                && (source.text.contains(&format!("fn {last}("))
+                    || source.text.contains(&format!("mod {last};")))
+        })
+    };
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let shown = row.trim_end_matches(['|', ' ']).rsplit_once('|').unwrap().1;
+        let names: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            missing.push(format!("no test: {row}"));
+        }
+        missing.extend(
+            names
+                .iter()
+                .filter(|name| !is_there(name))
+                .map(|name| format!("{name}: {row}")),
+        );
+    }
+    assert!(count > 40, "only {count} defects were read");
+    assert_none("the table of defects names what is not there", &missing);
 }

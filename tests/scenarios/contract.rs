@@ -8,7 +8,7 @@
 mod account;
 mod gaps;
 mod samples;
-mod strangers;
+pub(crate) mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,12 @@ use grail_providers::resources;
 use grail_state::Kind;
 use grail_tests::runtime::block_on;
 
-pub(crate) use self::account::{Emulated, Emulator};
+use self::account::Ours;
 use self::gaps::{GAPS, SILENT};
+use crate::emulated::Emulator;
 
 /// Every kind in each of its faces: what the kind is called, and which of its forms is tried.
-pub(crate) const FACES: [(&str, &str); 23] = [
+const FACES: [(&str, &str); 23] = [
     ("api_mapping", "rest"),
     ("api_mapping", "several parts"),
     ("api_mapping", "websocket"),
@@ -54,13 +55,13 @@ fn told(kind: &str, face: &str) -> String {
 
 /// What came of every rule on one face of one kind.
 fn verdicts(emulator: Emulator, kind: &str, face: &'static str) -> BTreeMap<Rule, Verdict> {
-    let mut account = Emulated::of(emulator, face);
+    let mut account = Ours::on(emulator, face);
     let kind = Kind::named(kind);
     let judged = Rule::ALL.map(|rule| {
         let verdict = block_on(judge_one(&account, &kind, rule));
         if let Verdict::Broken(_) = verdict {
             // What it has left behind is in nobody's way.
-            account = Emulated::of(emulator, face);
+            account = Ours::on(emulator, face);
         }
         (rule, verdict)
     });

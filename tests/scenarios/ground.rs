@@ -108,7 +108,8 @@ pub(crate) fn assert_as_before(now: &World, before: &World) {
     );
 }
 
-fn without_tokens(value: &Value) -> Value {
+/// An account without the tokens in the marks of its APIs.
+pub(crate) fn without_tokens(value: &Value) -> Value {
     let mut value = value.clone();
     let apis = value["rest_apis"].as_object_mut().into_iter().flatten();
     for (_, api) in apis {

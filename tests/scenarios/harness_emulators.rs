@@ -2,6 +2,8 @@
 
 use grail_tests::account::Account;
 use grail_tests::emulator::{MiniStack, MiniStackSettings, Moto};
+use grail_tests::patience;
+use grail_tests::proxy::Proxy;
 use grail_tests::runtime::block_on;
 use grail_tests::world::World;
 
@@ -48,6 +50,33 @@ fn moto_ends_when_dropped_and_when_a_test_fails() {
     });
     let endpoint = failed.join().unwrap_err().downcast::<String>().unwrap();
     assert!(!listens(&endpoint));
+}
+
+#[test]
+fn a_twin_has_what_was_there_and_goes_its_own_way() {
+    let moto = Moto::start();
+    let proxy = Proxy::before_moto(&moto.endpoint());
+    let account = Account::at(&proxy.quiet_endpoint());
+    account.make_bucket("both");
+    account.make_function("both");
+    account.publish_layer("both");
+    let before = World::read(&account);
+
+    let twin = moto.twin();
+    let twins = proxy.twin(&twin.endpoint());
+    let other = Account::at(&twins.quiet_endpoint());
+    World::read(&other).assert_untouched_since(&before);
+    other.make_bucket("other");
+    assert_eq!(World::read(&other).names()["buckets"], ["both", "other"]);
+    World::read(&account).assert_untouched_since(&before);
+
+    drop(moto);
+    assert_eq!(World::read(&other).names()["functions"], ["both"]);
+    let endpoint = twin.endpoint();
+    drop(twin);
+    patience::until("the end of a copied server", || {
+        (!listens(&endpoint)).then_some(())
+    });
 }
 
 #[test]

@@ -172,6 +172,8 @@ fn answers_are_lost_before_or_after_the_effect() {
         (Fault::ServerError(Effect::Done), "ServiceFailure", true),
         (Fault::Drop(Effect::None), "no answer", false),
         (Fault::Drop(Effect::Done), "no answer", true),
+        (Fault::Reset(Effect::None), "no answer", false),
+        (Fault::Reset(Effect::Done), "no answer", true),
     ];
     for (index, (fault, code, there)) in faults.into_iter().enumerate() {
         let name = format!("role-{index}");

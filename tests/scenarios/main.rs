@@ -7,6 +7,7 @@
     reason = "a scenario that cannot go on fails; clippy excepts test functions only, not what they share"
 )]
 
+mod approval;
 mod architecture;
 mod bad_input;
 mod bulk;
@@ -15,19 +16,26 @@ mod counts;
 mod coverage;
 mod crash;
 mod defects;
+mod emulated;
 mod events;
 mod examples;
+mod exhaustive;
+mod faults;
 mod ground;
 mod harness_chalice;
 mod harness_emulators;
 mod harness_moto;
 mod harness_proxy;
+mod inside;
 mod interchange;
 mod layers;
 mod local_cloud;
 mod local_ground;
+mod mall;
 mod oracle;
+mod privileges;
 mod rollback;
 mod stand;
 mod state_file;
+mod strangers;
 mod websocket;

@@ -11,116 +11,16 @@ use serde_json::json;
 
 use crate::ground::{Ground, assert_as_before, grow};
 
-/// How many writes `grail deploy` makes, one after the other, and what comes of it.
-fn rehearse(prepare: impl FnOnce(&Ground)) -> (usize, World) {
+/// What comes of a first deployment that nothing disturbs.
+fn undisturbed() -> World {
     let ground = Ground::shop();
-    prepare(&ground);
-    ground.proxy.forget_calls();
-    ground.run(&["deploy", "--parallelism", "1"]).expect_success();
-    (ground.proxy.calls().writes().len(), ground.world())
-}
-
-fn first(_: &Ground) {}
-
-fn update(ground: &Ground) {
     ground.deploy();
-    grow(&ground.project);
-}
-
-/// Refuses each write of a deploy in turn; each time all must be as it was before.
-fn refuse_each(prepare: impl Fn(&Ground)) {
-    let (writes, wanted) = rehearse(&prepare);
-    assert!(writes > 3, "a story of only {writes} writes shows nothing");
-    let ground = Ground::shop();
-    prepare(&ground);
-    let (before, record) = (ground.world(), ground.project.deployed_text("dev"));
-    for n in 1..=writes {
-        // Alone, so that each write has its turn; together, so that others are in flight when one is refused.
-        let width = if n % 3 == 0 { "32" } else { "1" };
-        let refusal = ground.proxy.inject(On::writes().nth(n), Fault::access_denied());
-        let run = ground.run(&["deploy", "--parallelism", width]).expect_code(3);
-        ground.proxy.heal();
-        assert_eq!(refusal.struck(), 1, "write {n} was never made");
-        assert!(run.stderr.contains("not authorized"), "no cause is told: {run}");
-        assert_as_before(&ground.world(), &before);
-        assert_eq!(ground.project.deployed_text("dev"), record, "write {n}: {run}");
-        assert_eq!(ground.journal(), Vec::<String>::new(), "write {n}: {run}");
-        ground.run(&["status"]).expect_success();
-    }
-    ground.deploy();
-    ground
-        .world()
-        .assert_same_as(&wanted, ("after all refusals", "undisturbed"));
-    ground.assert_at_rest();
-}
-
-#[test]
-fn each_write_of_a_first_deploy_is_refused_and_nothing_is_there() {
-    refuse_each(first);
-}
-
-#[test]
-fn each_write_of_an_update_is_refused_and_all_is_as_before() {
-    refuse_each(update);
-}
-
-/// Each write in turn takes effect and its answer is lost, one way or another.
-fn lose_each(prepare: impl Fn(&Ground)) {
-    let (writes, wanted) = rehearse(&prepare);
-    for n in 1..=writes {
-        let ground = Ground::shop();
-        prepare(&ground);
-        let fault = if n % 2 == 0 {
-            Fault::Drop(Effect::Done)
-        } else {
-            Fault::ServerError(Effect::Done)
-        };
-        let lost = ground.proxy.inject(On::writes().nth(n), fault.clone());
-        ground.run(&["deploy", "--parallelism", "1"]).expect_success();
-        assert_eq!(lost.struck(), 1);
-        ground.proxy.heal();
-        ground
-            .world()
-            .assert_same_as(&wanted, (&format!("write {n}: {fault:?}"), "undisturbed"));
-        ground.assert_at_rest();
-    }
-}
-
-#[test]
-fn a_lost_answer_of_a_first_deploy_is_no_failure() {
-    lose_each(first);
-}
-
-#[test]
-fn a_lost_answer_of_an_update_is_no_failure() {
-    lose_each(update);
-}
-
-/// Every first answer of every operation is lost in one run.
-#[test]
-fn every_answer_is_lost_once_and_nothing_is_made_twice() {
-    let (_, wanted) = rehearse(first);
-    for fault in [Fault::Drop(Effect::Done), Fault::ServerError(Effect::Done)] {
-        let rehearsal = Ground::shop();
-        let operations = rehearsal.deploy().writes().counts();
-        let ground = Ground::shop();
-        let lost: Vec<_> = operations
-            .keys()
-            .map(|name| ground.proxy.inject(On::operation(name).nth(1), fault.clone()))
-            .collect();
-        ground.run(&["deploy"]).expect_success();
-        assert!(lost.iter().all(|rule| rule.struck() == 1), "{operations:?}");
-        ground.proxy.heal();
-        ground
-            .world()
-            .assert_same_as(&wanted, (&format!("{fault:?}"), "undisturbed"));
-        ground.assert_at_rest();
-    }
+    ground.world()
 }
 
 #[test]
 fn a_storm_of_throttling_passes() {
-    let (_, wanted) = rehearse(first);
+    let wanted = undisturbed();
     let ground = Ground::shop();
     let storm = ground.proxy.inject(On::everything(), Fault::Throttle);
     let running = struck_at_least(&storm, 2, ground.grail().start(&["deploy"]));
@@ -161,12 +61,13 @@ fn kept() -> (Ground, Run) {
 
 #[test]
 fn a_failure_that_is_kept_is_shown_and_finished() {
-    let (_, wanted) = rehearse(first);
+    let wanted = undisturbed();
     let (ground, _) = kept();
     assert_eq!(functions(&ground), ["shop-dev", "shop-dev-door"]);
     let shown = ground.run(&["status"]).expect_code(6).stdout;
     for word in [
-        "open since `grail deploy`",
+        "open since `grail deploy` by ",
+        "failed: rest_api.rest_api: ",
         "lambda_function.api_handler",
         "rest_api.rest_api",
         "grail rollback",
@@ -222,7 +123,7 @@ fn an_update_that_is_kept_goes_back_to_the_last_commit_and_not_to_the_last_try()
 
 #[test]
 fn ctrl_c_waits_for_what_is_in_flight_and_no_longer() {
-    let (_, wanted) = rehearse(first);
+    let wanted = undisturbed();
     for effect in [Effect::None, Effect::Done] {
         let ground = Ground::shop();
         ground
@@ -250,6 +151,62 @@ fn ctrl_c_waits_for_what_is_in_flight_and_no_longer() {
             .assert_same_as(&wanted, ("finished later", "undisturbed"));
         ground.assert_at_rest();
     }
+}
+
+/// Who asks again does not even wait for what is in flight.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let ground = Ground::shop();
+    ground
+        .proxy
+        .inject(On::operation("CreateFunction"), Fault::Silence(Effect::Done));
+    let mut running = ground.grail().start(&["deploy"]);
+    assert!(
+        ground
+            .proxy
+            .wait_for("silence after effect", || running.has_ended())
+    );
+    while !running.has_ended() {
+        running.interrupt();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let run = running.wait().expect_code(6);
+    assert!(
+        run.stderr.contains("stopped at once; the next `grail deploy`"),
+        "{run}"
+    );
+    ground.proxy.heal();
+    ground.run(&["rollback"]).expect_success();
+    let left = ground.world().names();
+    assert!(left.values().all(Vec::is_empty), "{left:?}");
+}
+
+/// An API may be deleted once in 30 s. The next process knows what this one has used up, and a signal ends its wait.
+#[test]
+fn a_signal_ends_a_wait_for_a_rate() {
+    let ground = Ground::shop();
+    let cache = ground.project.beside("cache");
+    let paced = ground
+        .grail()
+        .env("GRAIL_CACHE_DIR", cache)
+        .env("GRAIL_PACE", "1");
+    paced.run(&["deploy"]).expect_success();
+    paced.run(&["delete"]).expect_success();
+    paced.run(&["deploy"]).expect_success();
+    ground.proxy.forget_calls();
+    let mut running = paced.start(&["delete"]);
+    while ground.proxy.calls().named("DeleteStage").is_empty() {
+        assert!(!running.has_ended(), "it ended before it came to the stage");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.interrupt();
+    let run = running.wait().expect_code(6);
+    assert!(run.stderr.contains("run `grail delete` to go on"), "{run}");
+    let calls = ground.proxy.calls();
+    assert!(calls.named("DeleteRestApi").is_empty(), "{:?}", calls.names());
+    ground.run(&["delete"]).expect_success();
+    let left = ground.world().names();
+    assert!(left.values().all(Vec::is_empty), "{left:?}");
 }
 
 /// Calls that end in time are awaited: the journal then knows of all that was done.

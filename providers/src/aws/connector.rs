@@ -9,7 +9,6 @@
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,10 +24,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Me
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
-use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use super::transport::{BundleError, Transport};
+pub use crate::pace::{Access, Answered, NotSent, Operation, Pace};
 
 /// A request must be answered within this time, with few exceptions, and [`PER_MEGABYTE`] for what it carries.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,32 +40,6 @@ const WHOLE_API: [&str; 3] = ["CreateDeployment", "ImportRestApi", "PutRestApi"]
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// What each started megabyte of a request's body adds to its deadline.
 const PER_MEGABYTE: Duration = Duration::from_secs(1);
-
-/// Whether a client reads or writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Access {
-    /// Changes nothing; the SDK may repeat it.
-    Read,
-    /// May change something; sent once.
-    Write,
-}
-
-/// Which operation a request belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Operation {
-    /// The service as the SDK calls it: `Lambda`, `API Gateway`, `CloudWatch Logs`.
-    pub service: String,
-    /// The operation: `CreateFunction`.
-    pub name: String,
-    /// By which kind of client.
-    pub access: Access,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.service, self.name)
-    }
-}
 
 /// How many requests were sent, by operation. Each attempt counts.
 #[derive(Debug, Default)]
@@ -92,53 +66,17 @@ impl Calls {
     }
 }
 
-/// Why a request was held back: it certainly had no effect.
-#[derive(Debug, thiserror::Error)]
-pub enum NotSent {
-    /// Only loopback endpoints may be spoken to, and this is none.
-    #[error("`{0}` is not on this machine, and only loopback endpoints are allowed here")]
-    NotLoopback(String),
-    /// The pace did not let it go.
-    #[error("the request was held back: {0}")]
-    HeldBack(String),
-}
-
-/// Keeps rates. Asked before each request is sent and told each answer.
-pub trait Pace: Send + Sync + fmt::Debug {
-    /// Waits until a request of `operation` may be sent.
-    ///
-    /// # Errors
-    /// [`NotSent`] where it must not be sent any more.
-    fn permit(&self, operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>>;
-
-    /// Learns from an answer.
-    fn answered(&self, operation: &Operation, answer: Answered);
-}
-
-/// What an answer says of the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
-    /// There were too many requests; `pause` is what `Retry-After` asks for.
-    Throttled {
-        /// Nothing may be sent for this long.
-        pause: Option<Duration>,
-    },
-    /// Anything else.
-    Served,
-}
-
-impl Answered {
-    /// Some services throttle with status 400 and say so in a header. (IAM says it in the body alone: not seen here.)
-    fn of(answer: &HttpResponse) -> Self {
-        let kind = answer.headers().get("x-amzn-errortype").unwrap_or_default();
-        let throttled = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
-        if answer.status().as_u16() == 429 || throttled.iter().any(|word| kind.contains(word)) {
-            Self::Throttled {
-                pause: retry_after(answer),
-            }
-        } else {
-            Self::Served
+/// What an answer says of the rate. Some services throttle with status 400 and say so in a header. (IAM says it in the body
+/// alone: not seen here.)
+fn rate_told_by(answer: &HttpResponse) -> Answered {
+    let kind = answer.headers().get("x-amzn-errortype").unwrap_or_default();
+    let throttled = ["Throttl", "TooManyRequests", "RequestLimitExceeded"];
+    if answer.status().as_u16() == 429 || throttled.iter().any(|word| kind.contains(word)) {
+        Answered::Throttled {
+            pause: retry_after(answer),
         }
+    } else {
+        Answered::Served
     }
 }
 
@@ -156,6 +94,8 @@ struct Inner {
     transport: Transport,
     calls: Arc<Calls>,
     pace: Option<Arc<dyn Pace>>,
+    /// One for each request that may be in flight.
+    slots: Option<Arc<Semaphore>>,
     loopback_only: bool,
 }
 
@@ -178,18 +118,21 @@ impl Seam {
             transport,
             calls: Arc::default(),
             pace: None,
+            slots: None,
             loopback_only,
         }))
     }
 
-    /// The same seam, paced. To be called before the seam is handed to a client.
+    /// The same seam, paced, with at most `in_flight` requests under way at once (at least one). To be called before the seam
+    /// is handed to a client.
     #[must_use]
-    pub fn paced(self, pace: Arc<dyn Pace>) -> Self {
+    pub fn paced(self, pace: Arc<dyn Pace>, in_flight: usize) -> Self {
         let inner = &self.0;
         Self(Arc::new(Inner {
             transport: inner.transport.afresh(),
             calls: Arc::clone(&inner.calls),
             pace: Some(pace),
+            slots: Some(Arc::new(Semaphore::new(in_flight.max(1)))),
             loopback_only: inner.loopback_only,
         }))
     }
@@ -291,6 +234,16 @@ impl HttpConnector for Through {
                     .await
                     .map_err(|error| ConnectorError::user(error.into()))?;
             }
+            // After the pace, so that what waits for a slow rate takes nobody's place.
+            let _slot = match &inner.slots {
+                Some(slots) => Some(
+                    slots
+                        .acquire()
+                        .await
+                        .map_err(|closed| ConnectorError::other(closed.into(), None))?,
+                ),
+                None => None,
+            };
             inner.calls.count(&operation);
             let span = tracing::debug_span!("aws", %operation, access = ?operation.access, status = tracing::field::Empty, request_id = tracing::field::Empty);
             let deadline = deadline(&operation, &request);
@@ -304,7 +257,7 @@ impl HttpConnector for Through {
             }
             span.in_scope(|| tracing::debug!("answered"));
             if let Some(pace) = &inner.pace {
-                pace.answered(&operation, Answered::of(&answer));
+                pace.answered(&operation, rate_told_by(&answer));
             }
             Ok(answer)
         })

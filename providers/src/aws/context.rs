@@ -28,8 +28,8 @@ use super::arn::{Partition, partition_of};
 use super::clients::Clients;
 use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
-use super::pace::Pacer;
 use super::transport::BundleError;
+use crate::pace::Pacer;
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -70,6 +70,8 @@ pub struct Rates {
     pub folder: PathBuf,
     /// The time by the clock on the wall.
     pub now: SystemTime,
+    /// How many requests may be in flight at once.
+    pub in_flight: usize,
 }
 
 /// The local cloud that grail runs itself.
@@ -88,6 +90,7 @@ pub struct Context {
     pub clients: Clients,
     /// The seam below them, for plain downloads.
     pub seam: Seam,
+    pacer: Pacer,
     /// The application and stage.
     pub stack: StackId,
     /// The account: twelve digits.
@@ -209,8 +212,8 @@ impl Context {
     ) -> Result<Self, ContextError> {
         let mut seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
         let pacer = Pacer::default();
-        if settings.rates.is_some() {
-            seam = seam.paced(Arc::new(pacer.clone()));
+        if let Some(rates) = &settings.rates {
+            seam = seam.paced(Arc::new(pacer.clone()), rates.in_flight);
         }
         if let Some(profile) = &settings.profile {
             know(profile).await?;
@@ -235,12 +238,13 @@ impl Context {
         }
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
-        if let Some(Rates { folder, now }) = settings.rates {
+        if let Some(Rates { folder, now, .. }) = settings.rates {
             pacer.carry_on(folder.join(format!("{account}-{region}.json")), now);
         }
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,
+            pacer,
             seam,
             stack,
             account,
@@ -252,6 +256,11 @@ impl Context {
             local: settings.local,
             code_bucket: settings.code_bucket,
         })
+    }
+
+    /// What keeps the rates. Without rates it lets everything go.
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
     }
 
     /// The counter of requests.
@@ -284,6 +293,7 @@ impl Context {
         let config = config.build();
         Self {
             clients: Clients::new(&config),
+            pacer: Pacer::default(),
             seam,
             stack,
             account: "123456789012".to_owned(),

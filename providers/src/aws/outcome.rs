@@ -5,8 +5,9 @@
 //! | the request could not be built, or never left the seam | none | never, or after a moment |
 //! | time-out, broken connection, unreadable answer | maybe | after |
 //! | throttled | none | after what the answer says |
+//! | changed meanwhile, or a deletion that IAM does not see through yet | none | after |
 //! | 5xx | maybe | after |
-//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use, a function that S3 may not call yet | none | await |
+//! | a role that Lambda cannot assume yet, an update in progress, a mapping in use | none | await |
 //! | exists already | none | never; whoever creates then looks |
 //! | any other 4xx | none | never |
 //!
@@ -30,8 +31,8 @@ use crate::port::{Effect, Failure, Retry};
 const AFTER_MAYBE: Duration = Duration::from_secs(1);
 /// After throttling without a word on how long.
 const AFTER_THROTTLE: Duration = Duration::from_secs(1);
-/// Between looks at what propagates.
-const AFTER_AWAIT: Duration = Duration::from_millis(500);
+/// Before the first look at what propagates; the next ones come ever later.
+const AFTER_AWAIT: Duration = Duration::from_millis(250);
 
 /// A call that failed: which, and as its source what was said.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +72,7 @@ pub enum Verdict {
     ServerError,
     /// Something else must settle first.
     Await(&'static str),
-    /// Changed by somebody since it was read.
+    /// Changed by somebody since it was read, or not yet everywhere as we left it.
     Changed,
     /// It exists already.
     Exists,
@@ -131,7 +132,10 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         return Verdict::Await(on);
     }
     match code {
-        "PreconditionFailedException"
+        // IAM keeps a role while one of its places still shows a policy of it, one that we have just taken away among them.
+        "DeleteConflict"
+        | "DeleteConflictException"
+        | "PreconditionFailedException"
         | "ConcurrentModification"
         | "ConcurrentModificationException"
         | "OperationAborted"
@@ -192,19 +196,20 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
                 None
             }
         }
+        // It quotes names, and a name may hold any of the words below. A function that has failed stays so.
+        "ResourceConflictException" if text.contains("already exist") || text.contains("state: failed") => {
+            None
+        }
         "ResourceConflictException"
             if text.contains("in progress")
                 || text.contains("concurrent update")
                 || has("cannot be performed", "state")
-                || text.contains("pending") =>
+                || text.contains("state: pending") =>
         {
             Some("an update of the function to end")
         }
         "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
             Some("another change of the API to end")
-        }
-        "InvalidArgument" if text.contains("unable to validate the following destination") => {
-            Some("S3 to be let into the function")
         }
         "EntityTemporarilyUnmodifiable" | "EntityTemporarilyUnmodifiableException" => {
             Some("the role to become modifiable")
@@ -258,7 +263,7 @@ where
 {
     let id = error.raw_response().and_then(request_id).map(ToOwned::to_owned);
     if let SdkError::ServiceError(service) = error {
-        let (code, message) = (service.err().code(), service.err().message());
+        let (code, message) = (service.err().code(), service.err().message().map(without_values));
         let status = service.raw().status().as_u16();
         return Said {
             code: code.map(ToOwned::to_owned),
@@ -286,6 +291,13 @@ where
         text,
         request_id: id,
     }
+}
+
+/// A message without the values of an environment: Lambda quotes all of it, in clear, where it exceeds its limit.
+fn without_values(message: &str) -> &str {
+    const QUOTE: &str = "string measured:";
+    let at = message.to_ascii_lowercase().find(QUOTE);
+    at.and_then(|at| message.get(..at)).map_or(message, str::trim_end)
 }
 
 /// The way on where the credentials lack a right.

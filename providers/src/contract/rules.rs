@@ -87,11 +87,7 @@ async fn update_read(trial: &Trial<'_>) -> Kept {
             .and_then(Value::as_str)
             .is_some_and(|now| changed.handle.0.contains(now))
     };
-    let told = trial
-        .provider
-        .volatile_outputs()
-        .iter()
-        .any(|output| tells(&output));
+    let told = trial.provider.volatile_outputs().iter().any(tells);
     verify(changed.handle == made.handle || told, || {
         format!("changed it is {} and was {}", changed.handle, made.handle)
     })?;

@@ -130,8 +130,15 @@ impl<'a> Trial<'a> {
             token,
             record,
         };
-        let seen = self.provider.observe(at).await;
-        seen.map_err(|failure| format!("looking at it failed: {}", failure.chain()))
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.provider.observe(at).await {
+                Err(failure) if self.waits(&failure, &mut waited).await => {}
+                seen => {
+                    return seen.map_err(|failure| format!("looking at it failed: {}", failure.chain()));
+                }
+            }
+        }
     }
 
     /// Waits as a failure asks; false where it asks for nothing or for too much.

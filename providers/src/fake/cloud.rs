@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::physics::{Fault, Logged, Physics, Refused, Written};
+use super::quota::{Quotas, operation};
 use super::world::World;
+use crate::pace::{Answered, Pace, Pacer};
 use crate::port::Failure;
 
 type Meddling = Box<dyn FnOnce(&mut World) + Send>;
@@ -30,6 +32,9 @@ struct Inner {
     meddling: Vec<(usize, Meddling)>,
     stranger: Option<Stranger>,
     death: Option<(usize, bool)>,
+    /// How long each request's way is.
+    ways: ChaCha8Rng,
+    throttled: usize,
 }
 
 /// A cloud. Clones are the same cloud.
@@ -39,6 +44,8 @@ pub struct Cloud {
     physics: Arc<Physics>,
     died: Arc<Notify>,
     zero: Instant,
+    quotas: Option<Arc<Quotas>>,
+    pacer: Option<Pacer>,
 }
 
 impl Cloud {
@@ -58,11 +65,64 @@ impl Cloud {
                 meddling: Vec::new(),
                 stranger: None,
                 death: None,
+                ways: ChaCha8Rng::seed_from_u64(0),
+                throttled: 0,
             })),
             died: Arc::new(Notify::new()),
             physics: Arc::new(physics),
             zero: Instant::now(),
+            quotas: None,
+            pacer: None,
         }
+    }
+
+    /// The same cloud, whose services take so many calls a second and throttle the rest.
+    #[must_use]
+    pub fn with_quotas(mut self) -> Self {
+        self.quotas = Some(Arc::default());
+        self
+    }
+
+    /// The same cloud for a caller who keeps to the rates that `pacer` knows.
+    #[must_use]
+    pub fn paced(mut self, pacer: Pacer) -> Self {
+        self.pacer = Some(pacer);
+        self
+    }
+
+    /// How many calls were answered with a throttle because they were too many.
+    pub fn throttled(&self) -> usize {
+        self.lock().throttled
+    }
+
+    /// A call on its way to its service: it waits for its turn, and travels. False where the service throttles it.
+    async fn passes(&self, name: &'static str, write: bool) -> bool {
+        let operation = operation(name, write);
+        if let Some(pacer) = &self.pacer {
+            // A pacer that was stopped holds back; nothing stops this one.
+            let _ = pacer.permit(&operation).await;
+        }
+        let Some(quotas) = &self.quotas else {
+            return true;
+        };
+        let jitter = self.physics.jitter;
+        if !jitter.is_zero() {
+            let way = self.lock().ways.random_range(0.0..1.0);
+            sleep(jitter.mul_f64(way)).await;
+        }
+        let taken = quotas.take(&operation, self.zero.elapsed());
+        if let Some(pacer) = &self.pacer {
+            pacer.answered(
+                &operation,
+                if taken {
+                    Answered::Served
+                } else {
+                    Answered::Throttled { pause: None }
+                },
+            );
+        }
+        self.lock().throttled += usize::from(!taken);
+        taken
     }
 
     /// How long things take.
@@ -148,6 +208,10 @@ impl Cloud {
         subject: &str,
         look: impl FnOnce(&World) -> T,
     ) -> T {
+        while !self.passes(operation, false).await {
+            // The SDK repeats reads by itself.
+            sleep(self.physics.latency + Duration::from_millis(100)).await;
+        }
         self.enter(operation, subject, false);
         sleep(self.physics.latency).await;
         self.let_strangers(operation, subject);
@@ -161,6 +225,11 @@ impl Cloud {
         subject: &str,
         effect: impl FnOnce(&mut World, Instant) -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Written> {
+        if !self.passes(operation, true).await {
+            sleep(self.physics.latency).await;
+            let soon = Duration::from_millis(200);
+            return Err(Written::Failed(Failure::later("too many requests", soon)));
+        }
         let number = self.writes();
         let fault = self.enter(operation, subject, true);
         let answer = Arc::new(Mutex::new(None));

@@ -193,8 +193,11 @@ impl Resource for ModelFunction {
     }
 
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
-        let world = self.0.world();
-        if world.closed.contains(&seen.spec.name) {
+        let (closed, is_lost) = self.0.meddle(|world| {
+            let code = world.lost_code.contains(&seen.spec.code.content);
+            (world.closed.contains(&seen.spec.name), code)
+        });
+        if closed {
             return Err(Failure::refused(format!(
                 "{} cannot be read whole",
                 seen.spec.name
@@ -204,7 +207,6 @@ impl Resource for ModelFunction {
             field: "code".to_owned(),
             why: "it could not be fetched".to_owned(),
         };
-        let is_lost = world.lost_code.contains(&seen.spec.code.content);
         let whole = whole(&seen.spec)?;
         Ok(whole.map(|whole| Secured {
             secret: true,
@@ -217,7 +219,7 @@ impl Resource for ModelFunction {
 impl ModelFunction {
     /// A package that is not at hand is missed before anything is sent.
     fn must_hold(&self, code: &Code) -> Result<(), Failure> {
-        if self.0.world().lost_code.contains(&code.content) {
+        if self.0.meddle(|world| world.lost_code.contains(&code.content)) {
             return Err(Failure::refused(format!(
                 "the package {} is not at hand",
                 code.content
@@ -226,7 +228,9 @@ impl ModelFunction {
         Ok(())
     }
 
+    /// Looks that grow apart, as those of the real kind do: they share a bucket with every other look.
     async fn until_usable(&self, name: &str) {
+        let mut pause = Duration::from_millis(250);
         loop {
             let busy = self
                 .0
@@ -238,7 +242,8 @@ impl ModelFunction {
             if busy.is_none() {
                 return;
             }
-            sleep(Duration::from_millis(250)).await;
+            sleep(pause).await;
+            pause = (pause * 3 / 2).min(Duration::from_secs(4));
         }
     }
 

@@ -1,6 +1,7 @@
 //! A statement in a function's policy: AddPermission; its id is derived from the resource's, so it is recognised. An update
 //! removes and adds. Steps on one function share a lane.
 
+use grail_state::template::has_stand_in;
 use grail_state::{Handle, Kind, Proof, ResourceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,8 @@ impl Resource for ModelPermission {
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
-        let natural = text(at.spec, "function").map(|function| handle(function, at.id));
+        let named = text(at.spec, "function").filter(|function| !has_stand_in(function));
+        let natural = named.map(|function| handle(function, at.id));
         Ok(self.0.find("GetPolicy", names(&at, natural), see).await)
     }
 

@@ -41,6 +41,8 @@ impl Fault {
 pub struct Physics {
     /// One call.
     pub latency: Duration,
+    /// How much longer than others a request may be on its way, where services count them ([`super::Cloud::with_quotas`]).
+    pub jitter: Duration,
     /// Until a fresh role can be assumed.
     pub role: Duration,
     /// Until a fresh or changed function is usable.
@@ -57,6 +59,7 @@ impl Default for Physics {
     fn default() -> Self {
         Self {
             latency: Duration::from_millis(50),
+            jitter: Duration::ZERO,
             role: Duration::from_secs(8),
             busy: Duration::from_secs(2),
             domain: Duration::from_secs(5),

@@ -7,8 +7,15 @@
 //! deployment never changes, so while the stage points to the recorded one, the recorded digest holds and one read is
 //! enough. Chalice's deployments bear no mark: their definition is "deployment <id>", which no wish equals.
 //!
+//! **A lost answer.** The newest deployment of all is taken if it bears the wanted digest. An older one is not, although our
+//! part of it is the same: others may have deployed theirs since (a gateway response, from the console), and pointing back
+//! would take that away.
+//!
 //! **Way back.** What restoring needs is the id of the deployment that the stage pointed to: one call, exact, nothing is
 //! uploaded. A spec that names a deployment is pointed there and never makes one.
+//!
+//! **Given up.** A stage that is deleted and made again on a way back has none of what others had set on it (variables,
+//! throttling, logs, a cache).
 //!
 //! **Old deployments.** After each change the deployments with our mark are retired but for the [`KEPT`] newest and the one
 //! that the stage came from: a transaction may go back over several attempts. Chalice's stay, as it never removes any.
@@ -39,6 +46,7 @@ use crate::port::{
 
 pub(super) mod deployments;
 
+use deployments::Deployments;
 pub use deployments::KEPT;
 
 /// The stage of an API.
@@ -177,7 +185,7 @@ impl ApiStage {
         }
     }
 
-    /// Points the stage to a deployment of the wanted definition: the named one, one that exists, or a new one.
+    /// Points the stage to a deployment of the wanted definition: the named one, the newest of all, or a new one.
     async fn point(&self, request: &Change<'_, Spec>) -> Result<String, Failure> {
         let want = request.want;
         let mut patches = Vec::new();
@@ -190,12 +198,12 @@ impl ApiStage {
             return Ok(named.clone());
         }
         let before = deployment_in(request.outputs);
-        let known = self.marked_deployments(&want.api).await?;
-        let pointed = match known.iter().find(|one| one.digest == want.definition) {
+        let Deployments { newest, ours } = self.deployments(&want.api).await?;
+        let pointed = match newest.filter(|one| one.digest == want.definition) {
             Some(found) => {
                 patches.insert(0, pointer(&found.id));
                 self.patch(want, patches).await?;
-                found.id.clone()
+                found.id
             }
             None => {
                 let made = self.deploy(want, request.token).await?;
@@ -206,7 +214,7 @@ impl ApiStage {
                 made
             }
         };
-        self.retire(&want.api, known, &[&pointed, before]).await;
+        self.retire(&want.api, ours, &[&pointed, before]).await;
         Ok(pointed)
     }
 }

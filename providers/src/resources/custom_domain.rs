@@ -26,6 +26,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use grail_state::{Handle, Kind, Proof, StepToken, Wire};
 use schemars::JsonSchema;
@@ -48,6 +49,9 @@ mod writing;
 
 /// The tag that holds the attempt which made a domain.
 pub const MARK: &str = "grail";
+
+/// The pauses before the looks that confirm that somebody is left on a domain which is to go.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 /// Which kind of API a domain serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -138,6 +142,23 @@ impl CustomDomain {
             },
             additions: Vec::new(),
         }
+    }
+
+    /// True if anybody has a mapping on the domain, also at a second and a third look: a list may for some seconds show our
+    /// own, which was removed just before.
+    async fn stays_mapped(&self, name: &str, protocol: Protocol) -> Result<bool, Failure> {
+        for pause in LOOK_AGAIN {
+            if !api_mapping::is_mapped(&self.context, name, protocol).await? {
+                return Ok(false);
+            }
+            tokio::time::sleep(pause).await;
+        }
+        api_mapping::is_mapped(&self.context, name, protocol).await
+    }
+
+    /// True if a change of a regional domain is going on. An edge-optimised one is not waited for.
+    fn is_awaited(domain: &Domain, endpoint: Option<EndpointType>) -> bool {
+        domain.endpoint(endpoint) != EndpointType::Edge && domain.progress() == Progress::Moving
     }
 
     /// What a domain is after a write that made it `want`.
@@ -277,7 +298,15 @@ impl Resource for CustomDomain {
         }
         let tags = tag_keys(at.spec).chain(tag_keys(recorded)).collect();
         let endpoint = wanted("endpoint_type").and_then(EndpointType::named);
-        Ok(domain.map(|domain| Self::seen(&domain, protocol, endpoint, &tags)))
+        match domain {
+            // After a lost answer that change is ours.
+            Some(domain) if Self::is_awaited(&domain, endpoint) => Err(Failure::awaiting(
+                format!("the custom domain {} is being made or changed", domain.name),
+                Duration::from_secs(1),
+                "a change of the custom domain to end",
+            )),
+            domain => Ok(domain.map(|domain| Self::seen(&domain, protocol, endpoint, &tags))),
+        }
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -316,7 +345,7 @@ impl Resource for CustomDomain {
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let name = &request.handle.0;
         let protocol = Protocol::of(Some(request.spec), &request.id.name);
-        if api_mapping::is_mapped(&self.context, name, protocol).await? {
+        if self.stays_mapped(name, protocol).await? {
             tracing::info!(domain = name, "the custom domain stays: it still has mappings");
             return Ok(());
         }

@@ -11,13 +11,17 @@
 //! Other targets are other people's: they stay, and while there are any, so does the rule. A deletion then takes our target
 //! alone and is done.
 //!
-//! `PutRule` sets a rule whole. A role that somebody has given the rule is sent along; the target is set with its ARN alone,
-//! so an input that somebody has given our target is lost when the function changes, as with Chalice.
+//! `PutRule` sets a rule whole. A role that somebody has given the rule is sent along, and so is a state in which it fires
+//! for more events than usual. The target is set with its ARN alone: an input that somebody has given our target is a
+//! difference, and goes (`details`).
 //!
 //! What it does not know: the order of the alternatives in an event pattern means nothing to EventBridge, and is a
 //! difference here.
 
+mod details;
 mod pattern;
+#[cfg(test)]
+mod properties;
 mod reading;
 pub mod schedule;
 #[cfg(test)]
@@ -31,7 +35,9 @@ use grail_state::template::has_stand_in;
 use grail_state::{Kind, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+pub use details::Details;
 
 use crate::aws::Context;
 use crate::aws::outcome::Sequence;
@@ -68,6 +74,9 @@ pub struct Spec {
     pub enabled: bool,
     /// The ARN of the function that is its target `1`; empty where it has no such target.
     pub function: String,
+    /// What that target has besides: no wish has any, and a write takes it away. Set where a rule is brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Details>,
 }
 
 fn yes() -> bool {
@@ -143,9 +152,14 @@ impl Spec {
         let plain = Self {
             pattern: self.pattern.as_deref().map(meaning),
             description: self.description.clone().filter(|text| !text.is_empty()),
+            target: None,
             ..self.clone()
         };
-        serde_json::to_value(plain).unwrap_or(Value::Null)
+        let mut projected = serde_json::to_value(plain).unwrap_or(Value::Null);
+        if let Some(details) = &self.target {
+            projected["target"] = json!(details.names());
+        }
+        projected
     }
 }
 
@@ -212,7 +226,7 @@ impl Resource for EventRule {
         let mut requests = Sequence::default();
         let arn = requests.step(self.send_new_rule(want, request.token).await)?;
         if !want.function.is_empty() {
-            requests.step(self.send_target(&want.name, &want.function).await)?;
+            requests.step(self.send_target(&want.name, want).await)?;
         }
         let proof = grail_state::Proof::Mark(request.token.clone());
         Ok(reading::seen(want.clone(), &arn, proof))
@@ -227,11 +241,11 @@ impl Resource for EventRule {
             };
             requests.step(self.send_rule(&rule, want, request.diff).await)?;
         }
-        if request.diff.touches("function") {
+        if request.diff.touches("function") || request.diff.touches("target") {
             let changed = if want.function.is_empty() {
                 self.remove_target(name).await
             } else {
-                self.send_target(name, &want.function).await
+                self.send_target(name, want).await
             };
             requests.step(changed)?;
         }
@@ -248,13 +262,16 @@ impl Resource for EventRule {
         self.end(&request).await
     }
 
-    /// The pattern to the letter, where the projected form has only its meaning.
+    /// The pattern to the letter, where the projected form has only its meaning, and what the target has besides.
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let spec = serde_json::to_value(&seen.spec)
             .map_err(|error| Failure::refused(format!("the rule's form cannot be written down: {error}")))?;
         Ok(Some(Secured {
             spec,
             artifacts: Vec::new(),
-            secret: false, lost: Vec::new(), }))
+            // A constant input may hold one.
+            secret: seen.spec.target.is_some(),
+            lost: Vec::new(),
+        }))
     }
 }

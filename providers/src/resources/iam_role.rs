@@ -196,7 +196,18 @@ fn await_role(failed: Failure) -> Failure {
     Failure {
         effect: failed.effect,
         unanswered: failed.unanswered,
-        ..Failure::awaiting(failed.source, std::time::Duration::from_millis(500), "the role to become visible")
+        ..Failure::awaiting(failed.source, std::time::Duration::from_millis(250), "the role to become visible")
+    }
+}
+
+/// Says what of others goes with the role: IAM deletes none that has policies, and nobody keeps what they were.
+fn tell_foreign(role: &str, spec: &Value, inline: &BTreeSet<String>, attached: &BTreeSet<String>) {
+    let Some(ours) = spec.get("policies").and_then(Value::as_object) else {
+        return;
+    };
+    let foreign = inline.iter().filter(|policy| !ours.contains_key(*policy));
+    for policy in foreign.chain(attached) {
+        tracing::warn!(role, policy, "a policy that somebody else has given the role goes with it");
     }
 }
 
@@ -367,6 +378,7 @@ impl Resource for IamRole {
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let name = &request.handle.0;
         let (inline, attached) = futures::try_join!(self.policy_names(name), self.attached(name))?;
+        tell_foreign(name, request.spec, &inline, &attached);
         let mut requests = Sequence::default();
         for policy in &inline {
             requests.step(self.remove(name, policy).await)?;

@@ -5,6 +5,9 @@
 //! reserved. To change: only the calls that the difference needs, with looks between them, since Lambda refuses a second
 //! update while the first is going on. All changes share 15 calls a second with the rest of Lambda.
 //!
+//! A function on which something is going on is awaited when it is looked at: after a lost answer that update is ours, and it
+//! is done only when it has ended well. One that Lambda gave up on shows that as a difference.
+//!
 //! Identity: the name. The tag `aws-chalice` tells whose it is; tags are Chalice's to compare and strip, so none of ours go
 //! there, and a repeated `CreateFunction` is recognised by that tag.
 //!
@@ -29,8 +32,9 @@ use serde_json::Value;
 
 pub use form::{Architecture, Spec, Tracing, Vpc};
 
-use self::reading::{Reading, Standing, outputs, proof, standing, usable};
-use self::writing::{changes_code, changes_configuration, tag_changes};
+pub(super) use self::reading::proof;
+use self::reading::{Reading, Standing, outputs, standing, usable};
+use self::writing::{Part, parts, tag_changes};
 use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
@@ -169,7 +173,8 @@ impl Resource for LambdaFunction {
             .and_then(Value::as_str)
             .filter(|name| !has_stand_in(name) && handle.map(function_name) != Some(name));
         for function in handle.into_iter().chain(natural) {
-            if let Some(mut reading) = self.reading(function).await? {
+            if let Some(reading) = self.reading(function).await? {
+                let mut reading = reading.at_rest()?;
                 let (code, location) = (&mut reading.spec.code, reading.location.as_deref());
                 self.packages.recognise(code, &reading.code_sha256, location, &at).await;
                 return Ok(Some(reading.seen(&self.context.stack)));
@@ -204,17 +209,17 @@ impl Resource for LambdaFunction {
         let (arn, want) = (&request.handle.0, request.want);
         let mut requests = Sequence::default();
         let mut outputs = request.outputs.clone();
-        if changes_code(request.diff) {
-            let taken = requests.step(self.send_code(arn, want).await)?;
+        for part in parts(&request) {
+            let taken = match part {
+                Part::Code => self.send_code(arn, want).await,
+                Part::Configuration => self.send_configuration(arn, want, request.diff).await,
+            };
+            let taken = requests.step(taken)?;
             if !taken.usable {
                 requests.look(self.settled(arn).await)?;
             }
-            outputs.insert("code_sha256".to_owned(), Value::String(taken.code_sha256));
-        }
-        if changes_configuration(request.diff) {
-            let taken = requests.step(self.send_configuration(arn, want, request.diff).await)?;
-            if !taken.usable {
-                requests.look(self.settled(arn).await)?;
+            if part == Part::Code {
+                outputs.insert("code_sha256".to_owned(), Value::String(taken.code_sha256));
             }
         }
         let (tags, untagged) = tag_changes(&request);
@@ -243,6 +248,7 @@ impl Resource for LambdaFunction {
     /// still worth keeping: all but a change of code can be taken back with it.
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut spec = seen.spec.clone();
+        spec.failed = None;
         let sha = seen.outputs.get("code_sha256").and_then(Value::as_str).unwrap_or_default();
         let (mut artifacts, mut lost) = (Vec::new(), Vec::new());
         match self.keep(&seen.handle.0, sha, &spec.code).await? {

@@ -10,6 +10,8 @@
 //! statement before it removes the old one.
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::arn::function_name;
+use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
 use crate::port::{Birth, Change, Cost, Failure, Lane, Locator, Removal, Resource, Seen, Sight, Undelete};
 
@@ -104,6 +107,37 @@ impl LambdaPermission {
             Some(statement) if same(&statement.spec, spec) => Ok(sid),
             _ => Err(Failure::foreign(format_args!("a statement {sid} that says something else"))),
         }
+    }
+
+    /// Other statements that say what `spec` (of any age) says, but for no account. Chalice 1.33 wrote none for a bucket, and
+    /// where 1.34 has added its own beside, the old one would go on letting the bucket's next owner in. Only where an account
+    /// was said is there anything to look for.
+    async fn without_account(&self, function: &str, spec: &Value, sid: &str) -> Result<Vec<String>, Failure> {
+        let field = |name: &str| spec.get(name).and_then(Value::as_str);
+        if field("source_account").is_none() {
+            return Ok(Vec::new());
+        }
+        let wider = |one: &Statement| {
+            one.sid != sid
+                && one.spec.source_account.is_none()
+                && field("principal") == Some(&one.spec.principal)
+                && field("source_arn") == Some(&one.spec.source_arn)
+        };
+        let statements = self.statements(function).await?;
+        Ok(statements.into_iter().filter(wider).map(|one| one.sid).collect())
+    }
+
+    /// Removes the statement in `handle` and those like it without an account.
+    async fn remove_all(&self, handle: &Handle, spec: &Value) -> Result<(), Failure> {
+        let Some((function, sid)) = handle.0.rsplit_once('/') else {
+            return Err(Failure::refused(format!("`{handle}` names no statement of a function")));
+        };
+        let wider = self.without_account(function, spec, sid).await?;
+        let mut requests = Sequence::default();
+        for sid in wider.iter().map(String::as_str).chain([sid]) {
+            requests.step(self.remove(function, sid).await)?;
+        }
+        Ok(())
     }
 
     async fn remove(&self, function: &str, sid: &str) -> Result<(), Failure> {
@@ -286,18 +320,14 @@ impl Resource for LambdaPermission {
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let sid = self.add(request.id, request.want).await?;
-        if let Some((function, old)) = request.handle.0.rsplit_once('/')
-            && old != sid
-        {
-            self.remove(function, old).await.map_err(Failure::after_change)?;
+        if request.handle.0.rsplit_once('/').is_some_and(|(_, old)| old != sid) {
+            let removed = self.remove_all(request.handle, request.have).await;
+            removed.map_err(Failure::after_change)?;
         }
         Ok(seen(request.want.clone(), &sid))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
-        match request.handle.0.rsplit_once('/') {
-            Some((function, sid)) => self.remove(function, sid).await,
-            None => Err(Failure::refused(format!("`{}` names no statement of a function", request.handle))),
-        }
+        self.remove_all(request.handle, request.spec).await
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Calls: `GetBucketNotificationConfiguration`, and for a change `PutBucketNotificationConfiguration` and a second
 //! reading (`exchange`). S3 asks each destination whether it may call it, so the function's permission goes first and may
-//! take a moment to count, which is awaited.
+//! take a moment to count, which is tried for a while.
 //!
 //! Identity: a notification to a function of ours is ours, as for Chalice, and so is one under an id that we derived
 //! (`merge`). The id of what is there is kept. Everything else is not touched to the byte (`document`).
@@ -33,13 +33,15 @@ use grail_state::template::has_stand_in;
 use grail_state::{Handle, Kind, Proof, Several, Wire};
 use serde_json::{Value, json};
 
-use self::document::{Notifications, Rule};
+use self::document::Notifications;
 use self::exchange::Found;
 pub use self::form::{Entry, Spec};
 use self::merge::{Claim, merge, pair, without};
 use self::sought::{Sought, functions_in, functions_of, is_surplus};
-use crate::aws::Context;
+use super::lambda_function;
 use crate::aws::arn::{Arn, function_name};
+use crate::aws::outcome::{Verdict, verdict};
+use crate::aws::{Context, Outcome};
 use crate::port::{
     Birth, Change, Cost, Failure, Invalid, Lane, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
 };
@@ -112,24 +114,36 @@ impl S3Notification {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
-    /// Those of our notifications that S3 would refuse beside what others have in the bucket. What functions named for this
-    /// stack have there is taken for ours: a handler that was renamed leaves it behind until the write that takes it away.
-    fn overlaps(&self, spec: &Spec, there: &Notifications) -> Vec<Invalid> {
+    /// Whether a function that is named for this stack is another's, as its tags tell: `shop-dev-2-thumb` may be `2-thumb` of
+    /// `shop-dev`, and `thumb` of `shop-dev-2`. One that is gone or may not be asked about is taken for ours.
+    async fn belongs_to_others(&self, function: &str) -> Result<bool, Failure> {
+        let lambda = self.context.clients.lambda.read();
+        let answer = lambda.list_tags().resource(function).send().await;
+        if matches!(&answer, Err(error) if verdict(error) == Verdict::Denied) {
+            return Ok(false);
+        }
+        let tags = answer.found("lambda:ListTags")?.and_then(|answer| answer.tags);
+        let tags = tags.map(|tags| tags.into_iter().collect());
+        Ok(tags.is_some_and(|tags| lambda_function::proof(&tags, &self.context.stack) != Proof::Ours))
+    }
+
+    /// Those of our notifications that S3 would refuse beside what others have in the bucket. What functions of this stack
+    /// have there is taken for ours: a handler that was renamed leaves it behind until the write that takes it away.
+    async fn overlaps(&self, spec: &Spec, there: &Notifications) -> Result<Vec<Invalid>, Failure> {
         let claim = self.claim_of(&spec.bucket, &spec.entries);
-        let foreign = |part: &&document::Part| {
-            let ours = |rule: &Rule| self.is_named_for_us(&rule.to);
-            !claim.owns(part) && !part.function().is_some_and(ours)
-        };
-        let rules = there
-            .parts
-            .iter()
-            .filter(foreign)
-            .filter_map(|part| part.rule.as_ref());
         let mut problems = Vec::new();
-        for rule in rules {
+        for part in there.parts.iter().filter(|part| !claim.owns(part)) {
+            let Some(rule) = part.rule.as_ref() else {
+                continue;
+            };
             let overlaps = |(_, entry): &(&String, &Entry)| entry.scope().overlaps(&rule.scope());
+            let overlapping: Vec<_> = spec.entries.iter().filter(overlaps).collect();
+            let named_for_us = part.function().is_some_and(|rule| self.is_named_for_us(&rule.to));
+            if overlapping.is_empty() || (named_for_us && !self.belongs_to_others(&rule.to).await?) {
+                continue;
+            }
             let id = rule.id.as_deref().unwrap_or("without an id");
-            problems.extend(spec.entries.iter().filter(overlaps).map(|(key, _)| Invalid {
+            problems.extend(overlapping.into_iter().map(|(key, _)| Invalid {
                 field: format!("entries.{key}"),
                 why: format!(
                     "the notification `{id}` of the bucket `{}` to {} is about some of the same events and objects, and \
@@ -138,7 +152,7 @@ impl S3Notification {
                 ),
             }));
         }
-        problems
+        Ok(problems)
     }
 }
 
@@ -177,7 +191,11 @@ impl Resource for S3Notification {
     const IMMUTABLE: &'static [&'static str] = &["bucket"];
     const UNDELETE: Undelete = Undelete::Exact;
     const VOLATILE: &'static [&'static str] = &["entries"];
-    const ACTIONS: &'static [&'static str] = &["s3:GetBucketNotification", "s3:PutBucketNotification"];
+    const ACTIONS: &'static [&'static str] = &[
+        "lambda:ListTags",
+        "s3:GetBucketNotification",
+        "s3:PutBucketNotification",
+    ];
     /// One `GetBucketNotificationConfiguration` for each bucket.
     const READS: Cost = Cost {
         each: 1,
@@ -255,7 +273,7 @@ impl Resource for S3Notification {
         }
         let (bucket, region) = (&spec.bucket, &self.context.region);
         let why = match exchange::find(&self.context, bucket).await? {
-            Found::Here(there) => return Ok(self.overlaps(spec, &there)),
+            Found::Here(there) => return self.overlaps(spec, &there).await,
             Found::Missing => {
                 format!("there is no bucket `{bucket}`: a project names its buckets and does not make them")
             }

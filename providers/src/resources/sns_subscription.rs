@@ -9,30 +9,40 @@
 //! and subscribing again changes nothing. Chalice compares a topic's name with what the project says, which may be an ARN,
 //! and then subscribes at every deploy (`chalice-deployer.md` 3.7); here ARNs are compared.
 //!
+//! The subscription to a topic of another account may likewise be hidden from us although it is ours: then it counts as
+//! there, as recorded. Should it be gone, that is seen by nobody but the topic's owner.
+//!
+//! What others have set on it (a filter, a queue for what could not be delivered) stays and is told; where it was deleted,
+//! the way back has it.
+//!
 //! A subscription that its owner has not confirmed counts as there. What the project calls the topic is not to be had from
 //! SNS and stands in the outputs alone, so a change of it makes no call.
 
+#[cfg(test)]
+mod properties;
 mod sought;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sns::config::{Builder, Region};
 use aws_sdk_sns::error::ProvideErrorMetadata;
+use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
 use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::sought::{Page, Sought, There, is_subscription, seen};
 use crate::aws::arn::{Arn, function_name};
 use crate::aws::outcome::{Verdict, verdict};
 use crate::aws::{Context, Outcome};
 use crate::port::{
-    Birth, Change, Cost, Effect, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
+    Birth, Change, Cost, Effect, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
 };
 
 /// The protocol of a subscription of a function.
@@ -48,6 +58,9 @@ pub struct Spec {
     pub topic_arn: String,
     /// The function's ARN.
     pub function: String,
+    /// Attributes that others have set, by SNS's names. No wish has any; set where a subscription is brought back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// The resource type.
@@ -76,14 +89,24 @@ impl SnsSubscription {
         self.context.clients.sns.read()
     }
 
-    /// The subscription of this ARN, if it is one of a function.
-    async fn by_arn(&self, arn: &str) -> Result<Option<There>, Failure> {
+    /// True if `arn` is of our own account.
+    fn is_in_our_account(&self, arn: &str) -> bool {
+        Arn::parse(arn).is_some_and(|arn| arn.account == self.context.account)
+    }
+
+    /// The subscription of this ARN, if it is one of a function. One of another account that is not for us to look at is
+    /// there as `recorded`.
+    async fn by_arn(&self, arn: &str, recorded: Option<There>) -> Result<Option<There>, Failure> {
         let request = self
             .read()
             .get_subscription_attributes()
             .subscription_arn(arn)
             .customize();
         let answer = request.config_override(region_of(arn)).send().await;
+        let denied = matches!(&answer, Err(error) if verdict(error) == Verdict::Denied);
+        if denied && !self.is_in_our_account(arn) {
+            return Ok(recorded);
+        }
         let Some(attributes) = answer
             .found("sns:GetSubscriptionAttributes")?
             .and_then(|answer| answer.attributes)
@@ -103,6 +126,7 @@ impl SnsSubscription {
                 arn: arn.to_owned(),
                 topic_arn,
                 function,
+                attributes: sought::additions(&attributes),
             });
         Ok(there.filter(|_| attribute("Protocol").as_deref() == Some(PROTOCOL)))
     }
@@ -116,11 +140,8 @@ impl SnsSubscription {
             .set_next_token(next)
             .customize();
         let answer = request.config_override(region_of(topic_arn)).send().await;
-        let owner = Arn::parse(topic_arn).map(|arn| arn.account);
         match answer {
-            Err(error)
-                if verdict(&error) == Verdict::Denied && owner != Some(self.context.account.as_str()) =>
-            {
+            Err(error) if verdict(&error) == Verdict::Denied && !self.is_in_our_account(topic_arn) => {
                 Ok(Page::default())
             }
             answer => Ok(answer
@@ -136,11 +157,12 @@ impl SnsSubscription {
     async fn by_pair(&self, topic_arn: &str, function: &str) -> Result<Option<There>, Failure> {
         let mut next = None;
         loop {
-            let page = self.page(topic_arn, next).await?;
-            if let Some(found) = page.there.into_iter().find(|one| one.function == function) {
+            let page = self.page(topic_arn, next.take()).await?;
+            let following = page.next.clone();
+            if let Some(found) = page.of(function) {
                 return Ok(Some(found));
             }
-            match page.next {
+            match following {
                 Some(token) => next = Some(token),
                 None => return Ok(None),
             }
@@ -149,7 +171,7 @@ impl SnsSubscription {
 
     async fn look(&self, sought: &Sought) -> Result<Sight<Spec>, Failure> {
         if let Some(arn) = &sought.arn
-            && let Some(there) = self.by_arn(arn).await?
+            && let Some(there) = self.by_arn(arn, sought.recorded.clone()).await?
         {
             return Ok(Some(sought.seen(there)));
         }
@@ -163,6 +185,7 @@ impl SnsSubscription {
     }
 
     async fn subscribe(&self, spec: &Spec) -> Result<String, Failure> {
+        let attributes: HashMap<_, _> = spec.attributes.clone().into_iter().collect();
         let request = self
             .context
             .clients
@@ -172,6 +195,7 @@ impl SnsSubscription {
             .topic_arn(&spec.topic_arn)
             .protocol(PROTOCOL)
             .endpoint(&spec.function)
+            .set_attributes((!attributes.is_empty()).then_some(attributes))
             .return_subscription_arn(true)
             .customize();
         let answer = request.config_override(region_of(&spec.topic_arn)).send().await;
@@ -275,6 +299,10 @@ impl Resource for SnsSubscription {
         problems
     }
 
+    fn project(spec: &Spec, _: &Digester) -> Value {
+        json!({"topic": spec.topic, "topic_arn": spec.topic_arn, "function": spec.function})
+    }
+
     fn label(spec: &Value) -> Option<String> {
         let field = |name: &str| spec.get(name).and_then(Value::as_str);
         Some(format!(
@@ -312,6 +340,16 @@ impl Resource for SnsSubscription {
             Some(there) => self.unsubscribe(&there.arn).await,
             None => Ok(()),
         }
+    }
+
+    /// The attributes besides, which the projected form leaves out.
+    async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        Ok(Some(Secured {
+            spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
+            artifacts: Vec::new(),
+            secret: false,
+            lost: Vec::new(),
+        }))
     }
 
     /// A topic that may not be looked at may still be subscribed to.

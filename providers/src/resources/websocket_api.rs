@@ -8,7 +8,8 @@
 //!
 //! **Comparison.** Only routes that are whole are seen: the route leads to an integration that calls a function just as
 //! Chalice's do. So an API that was cut off between `CreateApi` and its last `CreateRoute` lacks what it lacks, and the next
-//! plan completes it. A route of ours that was changed by hand shows as "changed outside", and is pointed back.
+//! plan completes it. An integration of ours that was left without its route, by an update that was cut off between the two,
+//! shows as such, and the next plan leads a route there or removes it. A route of ours that was changed by hand shows as "changed outside", and is pointed back.
 //!
 //! **Strangers.** Routes under other keys than Chalice's three, and integrations of another form than Chalice's, belong to
 //! somebody else. They are told and kept, and `definition_digest` leaves them out: a stranger's draft is no reason for a deployment of
@@ -49,6 +50,9 @@ const HANDLERS: [(&str, &str); 3] = [
     ("$default", "message"),
     ("$disconnect", "disconnect"),
 ];
+
+/// What stands behind the function of an integration that no route leads to.
+const NO_ROUTE: &str = " (no route leads there)";
 
 /// A route, and what it calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -183,6 +187,26 @@ fn functions(spec: Option<&Value>) -> impl Iterator<Item = &str> {
     each.filter_map(|route| route.get("function")?.as_str())
 }
 
+/// What was there before a change.
+#[derive(Debug, Default)]
+struct Before<'a> {
+    /// The keys of our routes, half removed ones included.
+    keys: BTreeSet<&'a str>,
+    /// The functions of our integrations that no route leads to.
+    left: BTreeSet<&'a str>,
+}
+
+impl<'a> Before<'a> {
+    fn of(have: &'a Value) -> Self {
+        Self {
+            keys: keys(Some(have)).collect(),
+            left: functions(Some(have))
+                .filter_map(|function| function.strip_suffix(NO_ROUTE))
+                .collect(),
+        }
+    }
+}
+
 impl Resource for WebsocketApi {
     const KIND: Kind = Kind::new("websocket_api");
     const UNDELETE: Undelete = Undelete::Never;
@@ -246,7 +270,7 @@ impl Resource for WebsocketApi {
             let renamed = self.rename(&id, &spec.name).await;
             sequence.step(renamed)?;
         }
-        let none = BTreeSet::new();
+        let none = Before::default();
         let routes = self.converge(reading, &spec.routes, &none, &mut sequence).await?;
         let made = Spec {
             name: spec.name.clone(),
@@ -267,7 +291,7 @@ impl Resource for WebsocketApi {
             let reading = sequence.look(Reading::take(&self.context, id).await)?;
             let gone = || Failure::refused(format!("the WebSocket API {id} is gone"));
             let reading = sequence.look(reading.ok_or_else(gone))?;
-            let had = keys(Some(request.have)).collect();
+            let had = Before::of(request.have);
             made.routes = self.converge(reading, &want.routes, &had, &mut sequence).await?;
         }
         Ok(self.seen(id, made, Proof::Ours))

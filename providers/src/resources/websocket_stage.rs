@@ -12,7 +12,7 @@
 //! **A lost answer.** The newest deployment of all is taken if it bears the wanted digest. An older one is not, although our
 //! routes in it are the same: strangers' routes may have come since, and pointing back would take them away.
 //!
-//! **Way back, old deployments, identity:** as `api_stage`.
+//! **Way back, deletion, old deployments, identity:** as `api_stage`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,7 +138,11 @@ impl WebsocketStage {
             return Err(Failure::refused(text));
         }
         let all = self.deployments(&spec.api).await?;
-        let newest = all.iter().max_by(|one, other| made(one).total_cmp(&made(other)));
+        // Of two of the same second that of others counts as the newer one.
+        let newest = all.iter().max_by(|one, other| {
+            let theirs = |one: &Deployment| marked(one).is_none();
+            made(one).total_cmp(&made(other)).then_with(|| theirs(one).cmp(&theirs(other)))
+        });
         let newest = newest.and_then(marked).filter(|one| one.digest == spec.definition);
         let mut ours: Vec<_> = all.iter().filter_map(marked).collect();
         Marked::sort(&mut ours);

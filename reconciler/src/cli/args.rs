@@ -96,6 +96,8 @@ pub enum Command {
     Status,
     /// Take an open transaction back to the last commit.
     Rollback,
+    /// Show what was done to the stage, when and by whom, the newest first.
+    History(HistoryArgs),
     /// Check the project without any call to AWS.
     Validate,
     /// Manage the local cloud by hand.
@@ -125,6 +127,7 @@ impl Command {
             Self::Url => "url",
             Self::Status => "status",
             Self::Rollback => "rollback",
+            Self::History(_) => "history",
             Self::Validate => "validate",
             Self::LocalCloud(_) => "local-cloud",
             Self::Policy(_) => "policy",
@@ -261,6 +264,14 @@ pub struct DeleteArgs {
     /// How many calls may be in flight at once.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub parallelism: u16,
+}
+
+/// `grail history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// How many of the last commands to show.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
 }
 
 /// `grail policy`.

@@ -7,10 +7,15 @@ use std::path::PathBuf;
 
 use crate::source::python::Surroundings;
 
+/// The variable that holds the key of sealed secrets.
+const SEAL_KEY: &str = "GRAIL_SEAL_KEY";
+
 /// The environment variables, and what standard input and output are.
 #[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
+    /// Kept apart from the variables: what grail starts (the app, its requirements' builds) must not see it.
+    seal_key: Option<OsString>,
     /// Standard error is a terminal: progress may be drawn there.
     pub draws: bool,
     /// Standard output is a terminal.
@@ -30,8 +35,10 @@ impl Environment {
         reason = "this is the one place that reads the environment"
     )]
     pub fn of_process() -> Self {
+        let (variables, seal_key) = parted(std::env::vars_os().collect());
         Self {
-            variables: std::env::vars_os().collect(),
+            variables,
+            seal_key,
             draws: std::io::stderr().is_terminal(),
             shows: std::io::stdout().is_terminal(),
             asks: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
@@ -61,12 +68,18 @@ impl Environment {
         self.get(name).map(|value| value.to_string_lossy().into_owned())
     }
 
-    /// All variables, for the tools that grail starts.
+    /// The key of sealed secrets, as `GRAIL_SEAL_KEY` gives it. No other way leads to it.
+    pub fn seal_key(&self) -> Option<String> {
+        let key = self.seal_key.as_deref().filter(|key| !key.is_empty());
+        key.map(|key| key.to_string_lossy().into_owned())
+    }
+
+    /// All variables but the key of sealed secrets, for the tools that grail starts.
     pub fn variables(&self) -> &BTreeMap<OsString, OsString> {
         &self.variables
     }
 
-    /// All variables, as the source's tools take them.
+    /// The same, as the source's tools take them.
     pub fn surroundings(&self) -> Surroundings {
         Surroundings::new(self.variables.clone())
     }
@@ -92,9 +105,35 @@ impl Environment {
     }
 }
 
+/// The variables that others may see, and the key.
+fn parted(mut variables: BTreeMap<OsString, OsString>) -> (BTreeMap<OsString, OsString>, Option<OsString>) {
+    let key = variables.remove(OsStr::new(SEAL_KEY));
+    (variables, key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_sealed_secrets_is_handed_to_nobody() {
+        let given = [(SEAL_KEY, "k"), ("PATH", "/bin")];
+        let given = given.map(|(name, value)| (name.into(), value.into()));
+        let (variables, seal_key) = parted(given.into());
+        let environment = Environment {
+            variables,
+            seal_key,
+            draws: false,
+            shows: false,
+            asks: false,
+            cache: None,
+            config: None,
+        };
+        assert_eq!(environment.seal_key().as_deref(), Some("k"));
+        assert_eq!(environment.get(SEAL_KEY), None);
+        assert_eq!(environment.variables().keys().collect::<Vec<_>>(), ["PATH"]);
+        assert_eq!(environment.surroundings().get(SEAL_KEY), None);
+    }
 
     #[test]
     fn colours_are_for_terminals_and_can_be_refused() {
@@ -103,6 +142,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
+            seal_key: None,
             draws,
             shows: false,
             asks: false,

@@ -11,9 +11,9 @@ use grail_state::{Record, ResourceId};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::commands::local_cloud;
+use super::commands::{local_cloud, status};
 use super::exit::Exit;
-use super::refusal::{Fault, Refusal};
+use super::refusal::{DAMAGED, Fault, Refusal};
 use super::settings::Settings;
 use super::stage::{self, Beside, ChaliceFile, Cloud, Stage};
 use super::wish::{Remark, Remarks};
@@ -58,15 +58,21 @@ impl Connected {
             None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
             port => port,
         };
-        let cloud = stage.connect(settings.aws(port, how.timeout)).await?;
+        let mut aws = settings.aws(port, how.timeout);
+        let parallelism = how.parallelism.map_or(Limits::default().parallelism, usize::from);
+        let paced = aws
+            .rates
+            .as_mut()
+            .map(|rates| rates.in_flight = parallelism)
+            .is_some();
+        let cloud = stage.connect(aws).await?;
         let mut limits = if settings.is_loopback() {
             Limits::loopback()
         } else {
             Limits::default()
         };
-        if let Some(parallelism) = how.parallelism {
-            limits.parallelism = usize::from(parallelism);
-        }
+        limits.parallelism = parallelism;
+        limits.steps_of_a_kind = Limits::paced(parallelism).steps_of_a_kind.filter(|_| paced);
         let engine = Engine {
             catalog: Arc::new(cloud.catalog.clone()),
             store: Arc::clone(&stage.store) as _,
@@ -102,6 +108,7 @@ impl Connected {
         let found = self.stage.deployed()?;
         if let Some(found) = &found {
             found.deployed.check_home(&self.cloud.home())?;
+            found.deployed.check_owner(&self.stage.stack)?;
         }
         let wires = self.cloud.catalog.wires();
         let projections = &session.snapshot().projections;
@@ -116,7 +123,7 @@ impl Connected {
             known,
             mut file,
         } = beside;
-        if session.snapshot().committed.is_none() && (found.is_none() || is_under_way(session.txn())) {
+        if was_never_there(session.txn(), found.is_some()) {
             file.was_not_there();
         }
         if standing == Standing::Stale {
@@ -154,9 +161,49 @@ pub struct Pass<'e> {
     pub file: ChaliceFile,
 }
 
-/// True for a deploy that an earlier command left open, on its way to its commit or back.
-fn is_under_way(txn: &Txn) -> bool {
-    matches!(txn.phase(), Phase::Building | Phase::Aborting)
+impl Pass<'_> {
+    /// How a command ends that fails now. That nothing was changed is said only where it is so.
+    pub fn refused(&self, error: impl Into<Refusal>) -> Refusal {
+        let txn = self.session.txn();
+        let command = txn.begun().map_or("deploy", |begun| &begun.command);
+        ended_early(error.into(), txn.phase(), self.session.passes(), command)
+    }
+}
+
+fn ended_early(mut refusal: Refusal, phase: Phase, passes: u32, command: &str) -> Refusal {
+    if refusal.exit != Exit::Failed {
+        return refusal;
+    }
+    let (exit, said) = match phase {
+        Phase::Idle if passes == 0 => return refusal,
+        Phase::Idle => (
+            Exit::RolledBack,
+            "what an earlier command had left open was brought to its end first, and nothing was changed beyond it".to_owned(),
+        ),
+        open => (Exit::Open, format!("a transaction is open: {}", status::next(open, command))),
+    };
+    refusal.exit = exit;
+    if refusal.faults.is_empty() {
+        // Problems with a place have no room for what is no problem of theirs.
+        refusal.faults = Refusal::new("could not go on").faults;
+    }
+    if let Some(fault) = refusal.faults.last_mut() {
+        fault.hint = Some(match fault.hint.take() {
+            Some(hint) => format!("{hint}; {said}"),
+            None => said,
+        });
+    }
+    refusal
+}
+
+/// True if at the last commit there was no file of Chalice's. One that is `found` now is of the open transaction's making where
+/// that began without one.
+fn was_never_there(txn: &Txn, found: bool) -> bool {
+    let begun_without = || match txn.phase() {
+        Phase::Building | Phase::Aborting => txn.begun().is_some_and(|begun| begun.new_file),
+        Phase::Idle | Phase::Sweeping => false,
+    };
+    txn.snapshot().committed.is_none() && (!found || begun_without())
 }
 
 /// What Chalice's file says of a thing, as a record: its form is unknown until it is looked at.
@@ -199,6 +246,7 @@ impl From<EngineError> for Refusal {
                     problems: None,
                 }
             }
+            damaged @ EngineError::Corrupt(_) => Self::of(&damaged).hint(DAMAGED),
             other => {
                 let refusal = Self::of(&other);
                 match hint {
@@ -207,5 +255,75 @@ impl From<EngineError> for Refusal {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grail_state::{Digest, Entry, Snapshot, StackId};
+
+    use super::*;
+
+    fn ended(phase: Phase, passes: u32) -> (Exit, Option<String>) {
+        let refusal = Refusal::new("could not plan").hint("mend it");
+        let mut refusal = ended_early(refusal, phase, passes, "deploy");
+        (refusal.exit, refusal.faults.remove(0).hint)
+    }
+
+    #[test]
+    fn what_was_changed_or_left_open_before_a_failure_is_told_by_the_exit_code() {
+        assert_eq!(ended(Phase::Idle, 0), (Exit::Failed, Some("mend it".to_owned())));
+        let (exit, hint) = ended(Phase::Idle, 1);
+        assert_eq!(exit, Exit::RolledBack);
+        assert!(
+            hint.unwrap()
+                .starts_with("mend it; what an earlier command had left open")
+        );
+        for phase in [Phase::Building, Phase::Sweeping, Phase::Aborting] {
+            let (exit, hint) = ended(phase, 0);
+            assert_eq!(exit, Exit::Open);
+            assert!(
+                hint.unwrap()
+                    .starts_with("mend it; a transaction is open: `grail ")
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_file_that_chalice_left_is_no_file_of_ours() {
+        let txn = |new_file: bool| {
+            let mut txn = Txn::new(Snapshot::empty(StackId {
+                app: "shop".into(),
+                stage: "dev".into(),
+            }));
+            txn.apply(&Entry::Begin {
+                goal: Digest::default(),
+                command: "deploy".into(),
+                by: None,
+                home: None,
+                new_file,
+                at: Timestamp::UNIX_EPOCH,
+            })
+            .unwrap();
+            txn
+        };
+        assert!(was_never_there(&txn(true), true) && was_never_there(&txn(false), false));
+        assert!(!was_never_there(&txn(false), true));
+        let idle = Txn::new(txn(true).snapshot().clone());
+        assert!(was_never_there(&idle, false) && !was_never_there(&idle, true));
+    }
+
+    #[test]
+    fn problems_with_a_place_and_other_exits_are_kept() {
+        let problem = Problem::error("app::syntax", "no Python");
+        let problems = crate::source::chalice::diagnostic::Problems(vec![problem]);
+        let refusal = ended_early(problems.into(), Phase::Building, 0, "deploy");
+        assert_eq!((refusal.exit, refusal.faults.len()), (Exit::Open, 1));
+        assert!(refusal.problems.is_some());
+        let locked = Refusal::new("locked").exit(Exit::Locked);
+        assert_eq!(
+            ended_early(locked, Phase::Building, 0, "deploy").exit,
+            Exit::Locked
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use grail_providers::aws::ContextError;
-use grail_state::chalice::{OtherHome, ReadError};
+use grail_state::chalice::{OtherApp, OtherHome, ReadError};
 use grail_state::seal::KeyError;
 use grail_state::store::{LockError, StoreError};
 
@@ -138,6 +138,11 @@ refuses! {
     LocalError => LocalError::hint,
     PackageError => PackageError::hint,
     PythonError => PythonError::hint,
+    OtherApp => |_| Some(
+        "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was renamed, give \
+         it back its old `app_name`, `grail delete`, and rename it then; nothing was changed"
+            .to_owned(),
+    ),
     OtherHome => |_| Some("name the right `--profile` and `--region`, or another `--stage`; nothing was changed".to_owned()),
 }
 
@@ -170,17 +175,24 @@ impl From<ReadError> for Refusal {
     }
 }
 
+/// What to do about a state that is damaged. Snapshot and journal belong together: one without the other is damage again.
+pub(super) const DAMAGED: &str = "the files are left as they are; restore `state.json` and `journal.ndjson` together from a backup, or \
+    move both away to start from what Chalice's file and the account say";
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
-            StoreError::Corrupt { .. } => Some(
-                "the file is left as it is; move it away to start from what Chalice's file and the account say",
-            ),
+            StoreError::Corrupt { .. } => Some(DAMAGED.to_owned()),
             StoreError::Io { .. } => {
-                Some("check that the folder exists, can be written, and that the disk is not full")
+                Some("check that the folder exists, can be written, and that the disk is not full".to_owned())
             }
-            StoreError::TooNew { .. } => Some("use the newer grail that wrote it"),
-            _ => None,
+            StoreError::OtherStack { found, .. } => Some(format!(
+                "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was \
+                 renamed, set `app_name` back to `{}`, `grail delete`, and rename it then",
+                found.app
+            )),
+            StoreError::TooNew { .. } => Some("use the newer grail that wrote it".to_owned()),
+            StoreError::Conflict => None,
         };
         Self::of(&error).hinted(hint)
     }
@@ -209,6 +221,56 @@ impl From<Vec<PlanProblem>> for Refusal {
             exit: Exit::Failed,
             faults: problems.into_iter().map(fault).collect(),
             problems: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grail_state::StackId;
+    use grail_state::txn::Corrupt;
+
+    use super::*;
+    use crate::engine::EngineError;
+
+    fn hint(refusal: impl Into<Refusal>) -> String {
+        let mut refusal = refusal.into();
+        refusal.faults.remove(0).hint.unwrap()
+    }
+
+    #[test]
+    fn a_renamed_application_is_told_the_way_back() {
+        let of = |app: &str| StackId {
+            app: app.into(),
+            stage: "dev".into(),
+        };
+        let other = StoreError::OtherStack {
+            what: "state.json".into(),
+            found: of("shop"),
+            expected: of("store"),
+        };
+        assert_eq!(
+            hint(other),
+            "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was renamed, \
+             set `app_name` back to `shop`, `grail delete`, and rename it then"
+        );
+    }
+
+    #[test]
+    fn damage_names_both_files_that_belong_together() {
+        let damaged = StoreError::Corrupt {
+            what: "state.json".into(),
+            why: "no JSON".into(),
+        };
+        let impossible = Corrupt {
+            number: 3,
+            why: "a pass cannot begin while sweeping".into(),
+        };
+        for hint in [hint(damaged), hint(EngineError::from(impossible))] {
+            assert!(
+                hint.contains("`state.json`") && hint.contains("`journal.ndjson`"),
+                "{hint}"
+            );
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct SavedPlan {
     grail: String,
     stack: StackId,
     home: Home,
+    /// Which key hid the secrets in it: under another the same value looks different. Older files do not say.
+    #[serde(default)]
+    key_id: String,
     /// What it was made on, beside project and account.
     pub terms: Terms,
     #[serde(skip_deserializing)]
@@ -43,6 +46,7 @@ impl SavedPlan {
         path: &Path,
         stack: &StackId,
         home: Home,
+        key_id: &str,
         terms: &Terms,
         plan: &Plan,
     ) -> Result<(), Refusal> {
@@ -51,6 +55,7 @@ impl SavedPlan {
             grail: env!("CARGO_PKG_VERSION").to_owned(),
             stack: stack.clone(),
             home,
+            key_id: key_id.to_owned(),
             terms: terms.clone(),
             counts: Counts::of(plan),
             plan: plan.without_secrets(),
@@ -90,22 +95,34 @@ impl SavedPlan {
         Ok(saved)
     }
 
-    /// Checks that it is a plan for this stage in this account.
+    /// Checks that it is a plan for this stage in this account, made under the key that is at hand.
     ///
     /// # Errors
-    /// Where it is for another.
-    pub fn check(&self, stack: &StackId, home: &Home) -> Result<(), Refusal> {
+    /// Where it is for another, or was made under another.
+    pub fn check(&self, stack: &StackId, home: &Home, key_id: &str) -> Result<(), Refusal> {
         let told = |stack: &StackId, home: &Home| {
             format!("{stack} in account {}, region {}", home.account, home.region)
         };
         if self.stack == *stack && self.home == *home {
-            return Ok(());
+            return self.check_key(key_id);
         }
         let (theirs, ours) = (told(&self.stack, &self.home), told(stack, home));
         Err(
             Refusal::new(format!("the plan is for {theirs}, and this is {ours}"))
                 .hint("name the stage, profile and region that it was made with"),
         )
+    }
+
+    fn check_key(&self, key_id: &str) -> Result<(), Refusal> {
+        if self.key_id.is_empty() || self.key_id == key_id {
+            return Ok(());
+        }
+        let told = format!(
+            "the secrets in the plan are hidden under the key {}, and the one at hand is {key_id}: they cannot be compared",
+            self.key_id
+        );
+        Err(Refusal::new(told)
+            .hint("set GRAIL_SEAL_KEY to the same key where the plan is made and where it is carried out"))
     }
 }
 
@@ -141,7 +158,7 @@ mod tests {
             allow_replace: true,
             ..Terms::default()
         };
-        SavedPlan::write(&file, &stack("dev"), home(), &terms, &plan).unwrap();
+        SavedPlan::write(&file, &stack("dev"), home(), "key1", &terms, &plan).unwrap();
         file
     }
 
@@ -151,13 +168,28 @@ mod tests {
         let saved = SavedPlan::read(&written(folder.path())).unwrap();
         assert!(saved.terms.allow_replace);
         assert_eq!(saved.plan.build.len(), 1);
-        assert!(saved.check(&stack("dev"), &home()).is_ok());
-        let refused = saved.check(&stack("prod"), &home()).unwrap_err();
+        assert!(saved.check(&stack("dev"), &home(), "key1").is_ok());
+        let refused = saved.check(&stack("prod"), &home(), "key1").unwrap_err();
         assert_eq!(
             refused.faults[0].what,
             "the plan is for shop-dev in account 123456789012, region eu-west-1, \
              and this is shop-prod in account 123456789012, region eu-west-1"
         );
+    }
+
+    #[test]
+    fn a_plan_made_under_another_key_says_which_variable_to_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut saved = SavedPlan::read(&written(folder.path())).unwrap();
+        let refused = saved.check(&stack("dev"), &home(), "key2").unwrap_err();
+        let fault = &refused.faults[0];
+        assert!(
+            fault.what.contains("key1") && fault.what.contains("key2"),
+            "{fault}"
+        );
+        assert!(fault.hint.as_deref().unwrap().contains("GRAIL_SEAL_KEY"));
+        saved.key_id.clear();
+        assert!(saved.check(&stack("dev"), &home(), "key2").is_ok());
     }
 
     #[test]

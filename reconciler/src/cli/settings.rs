@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::args::{Global, Output};
 use super::environment::Environment;
 use super::refusal::Refusal;
+use crate::engine::Limits;
 
 /// The region of the local cloud where none is named: every region is the same there.
 const LOCAL_REGION: &str = "us-east-1";
@@ -144,6 +145,21 @@ impl Settings {
         (!self.local).then(|| self.project.join(".chalice").join("deployed.json"))
     }
 
+    /// The AWS profile that the command line names.
+    pub fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// The first flag of the command line that leads elsewhere than the environment does and that Chalice has no word for.
+    pub fn leads_elsewhere(&self) -> Option<&'static str> {
+        let flags = [
+            ("--local", self.local),
+            ("--endpoint-url", self.endpoint_url.is_some()),
+            ("--region", self.region.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
     /// Where packages of Chalice's making lie.
     pub fn chalice_packages(&self) -> PathBuf {
         self.project.join(".chalice").join("deployments")
@@ -175,6 +191,7 @@ impl Settings {
             rates: (!self.is_loopback() || env.get("GRAIL_PACE").is_some()).then(|| aws::Rates {
                 folder: self.cache.join("rates"),
                 now: Timestamp::now().into(),
+                in_flight: Limits::default().parallelism,
             }),
         }
     }
@@ -193,7 +210,7 @@ impl Settings {
     /// # Errors
     /// Where the key is malformed, readable by others, or cannot be made.
     pub fn keys(&self) -> Result<Keys, Refusal> {
-        let master = match self.environment.text("GRAIL_SEAL_KEY") {
+        let master = match self.environment.seal_key() {
             Some(text) => seal::parse_key(&text, "GRAIL_SEAL_KEY")?,
             None => seal::load_or_create_key(&self.key_file()?)?,
         };

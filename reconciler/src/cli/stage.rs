@@ -14,6 +14,7 @@ use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
 use grail_state::store::Holder;
 use grail_state::store::file::{Condemned, FileStore, prepare};
+use grail_state::txn::Txn;
 use grail_state::{Digest, Record, ResourceId, StackId};
 use jiff::Timestamp;
 
@@ -249,11 +250,12 @@ impl ChaliceFile {
 }
 
 impl RecordSink for ChaliceFile {
-    fn write(
-        &mut self,
-        existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn std::error::Error + Send + Sync>> {
-        let deployed = self.project(existing);
+    fn is_new(&self) -> bool {
+        self.never_was
+    }
+
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn std::error::Error + Send + Sync>> {
+        let deployed = self.project(&txn.existing());
         if self.written.as_ref() == Some(&deployed) {
             return Ok(Some(deployed.digest()));
         }

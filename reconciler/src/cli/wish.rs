@@ -71,6 +71,19 @@ pub fn configuration(
     Ok(stage)
 }
 
+/// The application's name, for commands that need nothing else of the configuration: what is wrong with the rest of it is told
+/// and keeps nobody from going back or deleting.
+///
+/// # Errors
+/// A configuration that cannot be read, or that has no name.
+pub fn app_name(settings: &Settings, remarks: &Remarks) -> Result<String, Refusal> {
+    let (name, problems) = ProjectConfig::read(&settings.project)?.app_name(&settings.stage)?;
+    problems
+        .into_iter()
+        .for_each(|problem| remarks(Remark::Problem(problem)));
+    Ok(name)
+}
+
 /// What a project wishes for, before it is known in which account.
 pub struct Wish {
     app: App,

@@ -175,6 +175,7 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         error: `sns_subscription.reports-sns-subscription` does not fit what is there: topic: there is no topic `sales`
           at app.py:12
+          next: put in place what is missing there, or name something else in the project
         ");
         assert_eq!(refusal.exit as u8, 1);
     }

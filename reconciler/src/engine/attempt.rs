@@ -126,6 +126,8 @@ pub(crate) struct Attempt {
     failed_looks: u32,
     refusals: u32,
     awaiting_since: Option<Time>,
+    /// How often that was found not to be ready.
+    awaited: u32,
     last: Option<Refusal>,
     theirs: Vec<String>,
     left: Option<Handle>,
@@ -151,6 +153,7 @@ impl Attempt {
             failed_looks: 0,
             refusals: 0,
             awaiting_since: None,
+            awaited: 0,
             last: None,
             theirs: Vec::new(),
             left: None,

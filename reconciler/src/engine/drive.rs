@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
-use grail_providers::port::{Catalog, Create, Delete, Effect, Failure, Provider, Retry, Secured, Update};
+use grail_providers::port::{
+    Catalog, Create, Delete, Effect, Failure, Provider, Retry, Secured, Update, urgency,
+};
 use grail_state::journal::Sealed;
 use grail_state::seal::Sealer;
 use grail_state::store::{Lease, StateStore};
@@ -47,10 +49,12 @@ pub(crate) async fn run(
     let readers = Arc::new(Semaphore::new(outside.limits.parallelism.max(1)));
     let mut stop = Stop::new(ports.stop.clone());
     let mut input = Input::Start;
+    let mut unshown = false;
     loop {
         let mut outputs = Vec::new();
         machine.feed(outside.clock.elapsed(), input, &mut outputs);
         let mut broken = None;
+        let mut finished = None;
         for output in outputs {
             match output {
                 Output::Note(entries) => {
@@ -58,28 +62,57 @@ pub(crate) async fn run(
                     *next += entries.len() as Seq;
                     inbox.push(Box::pin(append(outside, seq, entries)));
                 }
-                Output::Secure { ticket, id, have } => {
-                    inbox.push(Box::pin(secure(outside, Arc::clone(&readers), ticket, id, have)));
+                Output::Secure {
+                    ticket,
+                    id,
+                    have,
+                    urgency,
+                } => {
+                    let secured = secure(outside, Arc::clone(&readers), ticket, id, have);
+                    inbox.push(Box::pin(urgency::with(urgency, secured)));
                 }
-                Output::Call { ticket, id, call } => {
-                    inbox.push(Box::pin(make(outside, ticket, id, call)));
+                Output::Call {
+                    ticket,
+                    id,
+                    call,
+                    urgency,
+                } => {
+                    inbox.push(Box::pin(urgency::with(urgency, make(outside, ticket, id, call))));
                 }
-                Output::Look { ticket, id, look } => {
-                    inbox.push(Box::pin(look_at(outside, ticket, id, look)));
+                Output::Look {
+                    ticket,
+                    id,
+                    look,
+                    urgency,
+                } => {
+                    inbox.push(Box::pin(urgency::with(
+                        urgency,
+                        look_at(outside, ticket, id, look),
+                    )));
                 }
-                Output::Project => {
-                    if let Err(error) = ports.records.write(&machine.txn().existing()) {
-                        broken = Some(Input::Broken {
-                            why: format!("could not write the deployed file: {error}"),
-                        });
-                    }
-                }
+                Output::Project => unshown = true,
                 Output::Emit(event) => ports.events.emit(&event),
-                Output::Finish(outcome) => return outcome,
+                Output::Finish(outcome) => finished = Some(outcome),
             }
         }
-        input = match broken {
-            Some(broken) => broken,
+        // Answers that are here already are taken in first, and shown together: the file is written whole each time.
+        let here = match finished {
+            Some(_) => None,
+            None => inbox.next().now_or_never().flatten(),
+        };
+        if unshown && here.is_none() {
+            unshown = false;
+            if let Err(error) = ports.records.write(machine.txn()) {
+                broken = Some(Input::Broken {
+                    why: format!("could not write the deployed file: {error}"),
+                });
+            }
+        }
+        if let Some(outcome) = finished {
+            return outcome;
+        }
+        input = match broken.or(here) {
+            Some(input) => input,
             None => match happened(machine, outside, &mut inbox, &mut stop).await {
                 Some(input) => input,
                 None => {

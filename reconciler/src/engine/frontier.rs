@@ -3,7 +3,9 @@
 //! A step is ready when all that it waits for are finished. Of the ready ones the step with the longest remaining chain
 //! goes first (critical path first), so that the whole takes as little longer than its longest chain as the limit allows.
 //! Two steps of one lane never overlap: a lane is held from the first launch to the finish. A slot of the limit is held
-//! only while a step has a call in flight; one that waits for its next try gives it up ([`Frontier::pause`]).
+//! only while a step has a call in flight; one that waits for its next try gives it up ([`Frontier::pause`]). The limit holds
+//! in each pool by itself: where steps of different kinds wait for different rates, those that wait for a slow one must not
+//! keep the others from theirs.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,8 @@ pub struct Node {
     pub cost: u64,
     /// The lane it runs in, by number.
     pub lane: Option<usize>,
+    /// Whose slots it takes, by number.
+    pub pool: usize,
 }
 
 impl Node {
@@ -36,10 +40,18 @@ enum State {
     Running,
     Paused,
     Finished,
+    Abandoned,
 }
 
 /// Longest remaining chain first; equal ones in the plan's order.
 type Rank = (Reverse<u64>, usize);
+
+/// Slots that some of the steps share.
+#[derive(Clone, Debug, Default)]
+struct Pool {
+    ready: BTreeSet<Rank>,
+    running: usize,
+}
 
 /// The steps of one run, from the first to the last.
 #[derive(Debug)]
@@ -51,9 +63,9 @@ pub struct Frontier {
     lanes: Vec<Option<usize>>,
     /// For each held lane, the ready steps that wait for it.
     held: BTreeMap<usize, BTreeSet<Rank>>,
-    ready: BTreeSet<Rank>,
+    pools: Vec<Pool>,
+    pool_of: Vec<usize>,
     limit: usize,
-    running: usize,
     unfinished: usize,
 }
 
@@ -67,14 +79,14 @@ impl Frontier {
             chain: Vec::new(),
             lanes: Vec::new(),
             held: BTreeMap::new(),
-            ready: BTreeSet::new(),
+            pools: Vec::new(),
+            pool_of: Vec::new(),
             limit: 1,
-            running: 0,
             unfinished: 0,
         }
     }
 
-    /// A frontier over `nodes` that runs at most `limit` steps at once (at least one).
+    /// A frontier over `nodes` that runs at most `limit` steps of each pool at once (at least one).
     ///
     /// `None` if steps wait for each other in a circle or for a step that is not there.
     pub fn new(nodes: &[Node], limit: usize) -> Option<Self> {
@@ -86,7 +98,10 @@ impl Frontier {
         }
         let missing: Vec<_> = nodes.iter().map(|node| node.after.len()).collect();
         let chain = longest_chains(nodes, &followers, &missing)?;
+        let pools = nodes.iter().map(|node| node.pool + 1).max().unwrap_or(0);
         let mut frontier = Self {
+            pools: vec![Pool::default(); pools],
+            pool_of: nodes.iter().map(|node| node.pool).collect(),
             states: vec![State::Blocked; nodes.len()],
             lanes: nodes.iter().map(|node| node.lane).collect(),
             missing,
@@ -106,11 +121,9 @@ impl Frontier {
 
     /// Launches the next step that may run, if there is one and a slot is free.
     pub fn launch(&mut self) -> Option<usize> {
-        if self.running >= self.limit {
-            return None;
-        }
-        while let Some(rank) = self.ready.pop_first() {
+        while let Some((rank, pool)) = self.next() {
             let step = rank.1;
+            self.pools.get_mut(pool)?.ready.remove(&rank);
             let resumed = self.states.get(step) == Some(&State::Paused);
             if let Some(lane) = self.lane(step).filter(|_| !resumed) {
                 if let Some(waiting) = self.held.get_mut(&lane) {
@@ -120,41 +133,44 @@ impl Frontier {
                 self.held.insert(lane, BTreeSet::new());
             }
             self.set(step, State::Running);
-            self.running += 1;
+            self.pools.get_mut(pool)?.running += 1;
             return Some(step);
         }
         None
+    }
+
+    /// The first ready step of a pool that has a slot free.
+    fn next(&self) -> Option<(Rank, usize)> {
+        let free = self
+            .pools
+            .iter()
+            .zip(0..)
+            .filter(|(pool, _)| pool.running < self.limit);
+        free.filter_map(|(pool, number)| Some((*pool.ready.first()?, number)))
+            .min()
     }
 
     /// Gives up the slot of a running step that waits for its next try. It keeps its lane.
     pub fn pause(&mut self, step: usize) {
         if self.states.get(step) == Some(&State::Running) {
             self.set(step, State::Paused);
-            self.running -= 1;
+            self.free_slot(step);
         }
     }
 
     /// Lets a paused step be launched again, at its old rank.
     pub fn resume(&mut self, step: usize) {
         if self.states.get(step) == Some(&State::Paused) {
-            self.ready.insert(self.rank(step));
+            self.queue(self.rank(step));
         }
     }
 
     /// Finishes a running or paused step: frees its slot and lane, and makes ready whatever waited for it alone.
     pub fn finish(&mut self, step: usize) {
-        match self.states.get(step) {
-            Some(State::Running) => self.running -= 1,
-            Some(State::Paused) => {
-                self.ready.remove(&self.rank(step));
-            }
-            _ => return,
+        if !self.leave(step, State::Finished) {
+            return;
         }
-        self.set(step, State::Finished);
         self.unfinished -= 1;
-        if let Some(waiting) = self.lane(step).and_then(|lane| self.held.remove(&lane)) {
-            self.ready.extend(waiting);
-        }
         for follower in self.followers.get(step).cloned().unwrap_or_default() {
             let left = self.missing.get_mut(follower).map(|missing| {
                 *missing -= 1;
@@ -166,23 +182,60 @@ impl Frontier {
         }
     }
 
+    /// Gives up a running or paused step for good: frees its slot and lane. It never finishes, so whatever waits for it stays.
+    pub fn abandon(&mut self, step: usize) {
+        self.leave(step, State::Abandoned);
+    }
+
+    /// Takes a step out of its slot and lane. False where it has none.
+    fn leave(&mut self, step: usize, state: State) -> bool {
+        match self.states.get(step) {
+            Some(State::Running) => self.free_slot(step),
+            Some(State::Paused) => {
+                let rank = self.rank(step);
+                if let Some(pool) = self.pool(step) {
+                    pool.ready.remove(&rank);
+                }
+            }
+            _ => return false,
+        }
+        self.set(step, state);
+        if let Some(waiting) = self.lane(step).and_then(|lane| self.held.remove(&lane)) {
+            waiting.into_iter().for_each(|rank| self.queue(rank));
+        }
+        true
+    }
+
     /// True if every step is finished.
     pub fn is_done(&self) -> bool {
         self.unfinished == 0
     }
 
-    /// The steps that were never launched.
-    pub fn unlaunched(&self) -> impl Iterator<Item = usize> + '_ {
-        self.states
-            .iter()
-            .enumerate()
-            .filter(|(_, state)| matches!(state, State::Blocked | State::Ready))
-            .map(|(step, _)| step)
+    /// How urgent a step is: what it costs, and the longest chain that waits for it. In each rate bucket the most urgent request
+    /// goes first.
+    pub fn urgency(&self, step: usize) -> u64 {
+        self.chain.get(step).copied().unwrap_or(0)
     }
 
     fn make_ready(&mut self, step: usize) {
         self.set(step, State::Ready);
-        self.ready.insert(self.rank(step));
+        self.queue(self.rank(step));
+    }
+
+    fn pool(&mut self, step: usize) -> Option<&mut Pool> {
+        self.pools.get_mut(*self.pool_of.get(step)?)
+    }
+
+    fn queue(&mut self, rank: Rank) {
+        if let Some(pool) = self.pool(rank.1) {
+            pool.ready.insert(rank);
+        }
+    }
+
+    fn free_slot(&mut self, step: usize) {
+        if let Some(pool) = self.pool(step) {
+            pool.running -= 1;
+        }
     }
 
     fn set(&mut self, step: usize, state: State) {
@@ -196,7 +249,7 @@ impl Frontier {
     }
 
     fn rank(&self, step: usize) -> Rank {
-        (Reverse(self.chain.get(step).copied().unwrap_or(0)), step)
+        (Reverse(self.urgency(step)), step)
     }
 }
 
@@ -232,8 +285,7 @@ mod tests {
     fn node(after: &[usize]) -> Node {
         Node {
             after: after.to_vec(),
-            cost: 1,
-            lane: None,
+            ..Node::costing(1)
         }
     }
 
@@ -301,6 +353,25 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_is_given_up_frees_its_lane_and_keeps_its_followers() {
+        let mut nodes = vec![node(&[]), node(&[]), node(&[0]), node(&[])];
+        nodes[0].lane = Some(0);
+        nodes[1].lane = Some(0);
+        nodes[3].lane = Some(0);
+        let mut frontier = Frontier::new(&nodes, 1).unwrap();
+        assert_eq!(frontier.launch(), Some(0));
+        frontier.abandon(0);
+        frontier.resume(0);
+        assert_eq!(launched(&mut frontier), [1]);
+        frontier.pause(1);
+        frontier.abandon(1);
+        assert_eq!(launched(&mut frontier), [3]);
+        frontier.finish(3);
+        assert_eq!(launched(&mut frontier), [] as [usize; 0]);
+        assert!(!frontier.is_done());
+    }
+
+    #[test]
     fn the_limit_is_never_exceeded() {
         let nodes = vec![node(&[]); 100];
         let mut frontier = Frontier::new(&nodes, 7).unwrap();
@@ -314,6 +385,22 @@ mod tests {
             running.extend(more);
         }
         assert_eq!((seen, frontier.is_done()), (100, true));
+    }
+
+    #[test]
+    fn a_full_pool_does_not_hold_up_another() {
+        let mut nodes = vec![node(&[]); 5];
+        nodes[3].pool = 1;
+        nodes[4].pool = 1;
+        let mut frontier = Frontier::new(&nodes, 1).unwrap();
+        assert_eq!(launched(&mut frontier), [0, 3]);
+        frontier.finish(3);
+        assert_eq!(launched(&mut frontier), [4]);
+        frontier.pause(4);
+        frontier.finish(0);
+        assert_eq!(launched(&mut frontier), [1]);
+        frontier.resume(4);
+        assert_eq!(launched(&mut frontier), [4]);
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! What has a handle is looked at right away. What has none is found by its natural key, which may lie in a reference (the
 //! function of a permission), so it waits until what it refers to was seen. There are no rounds: a look starts when the
 //! last thing that it waits for was seen. A reference that stays unknown is a stand-in text.
+//!
+//! Where nothing at all is recorded, it is likely that nothing is there. Then everything is looked at in one go, as if every
+//! reference were to stay unknown, and what turns out to have been asked rightly is not asked again ([`Guesses`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,7 +63,12 @@ pub(crate) async fn observe(
     subjects: Vec<Subject>,
     known: &Observations,
 ) -> Seen {
-    let slots = Arc::new(Semaphore::new(limits.parallelism.max(1)));
+    let mut slots = Slots::new(limits);
+    let mut guesses = if known.is_empty() && subjects.iter().all(|subject| subject.record.is_none()) {
+        guess(catalog, limits, &subjects, &mut slots).await
+    } else {
+        Guesses::new()
+    };
     let mut queue = Queue::new(subjects, known);
     let mut seen = Seen {
         observed: known.clone(),
@@ -71,9 +79,10 @@ pub(crate) async fn observe(
         if in_flight.is_empty() && queue.ready.is_empty() {
             queue.free_all();
         }
-        for (kind, group) in queue.take_ready(&seen.observed) {
+        let (groups, guessed) = queue.take_ready(&seen.observed, &mut guesses);
+        for (kind, group) in groups {
             match catalog.provider(&kind) {
-                Some(provider) => launch(provider, group, limits, &slots, &mut in_flight),
+                Some(provider) => launch(provider, group, limits, &slots.of(&kind), &mut in_flight),
                 None => {
                     for (id, _) in group {
                         queue.answered(&id);
@@ -82,7 +91,11 @@ pub(crate) async fn observe(
                 }
             }
         }
-        let Some(answers) = in_flight.next().await else {
+        let answers = match guessed.is_empty() {
+            false => Some(guessed),
+            true => in_flight.next().await,
+        };
+        let Some(answers) = answers else {
             if queue.is_empty() {
                 break;
             }
@@ -100,6 +113,30 @@ pub(crate) async fn observe(
     }
     seen.observed.retain(|id, _| !known.contains_key(id));
     seen
+}
+
+/// Slots for looks: as many for each kind where rates are kept, so that those that wait for a slow one keep nobody else from
+/// looking; else for all together.
+struct Slots {
+    of_each: bool,
+    many: usize,
+    shared: BTreeMap<Option<Kind>, Arc<Semaphore>>,
+}
+
+impl Slots {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            of_each: limits.steps_of_a_kind.is_some(),
+            many: limits.steps().max(1),
+            shared: BTreeMap::new(),
+        }
+    }
+
+    fn of(&mut self, kind: &Kind) -> Arc<Semaphore> {
+        let whose = self.of_each.then(|| kind.clone());
+        let slots = self.shared.entry(whose);
+        Arc::clone(slots.or_insert_with(|| Arc::new(Semaphore::new(self.many))))
+    }
 }
 
 /// What is still to be looked at, and what each waits for.
@@ -159,16 +196,49 @@ impl Queue {
         self.ready = self.subjects.keys().cloned().collect();
     }
 
-    fn take_ready(&mut self, observed: &Observations) -> BTreeMap<Kind, Vec<(ResourceId, Look)>> {
-        let mut groups: BTreeMap<Kind, Vec<_>> = BTreeMap::new();
+    /// What is ready, by kind; and the answers that are known already, because the question was guessed.
+    fn take_ready(&mut self, observed: &Observations, guesses: &mut Guesses) -> (Groups, Vec<Answer>) {
+        let mut groups = Groups::new();
+        let mut guessed = Vec::new();
         for id in std::mem::take(&mut self.ready) {
             if let Some(subject) = self.subjects.remove(&id) {
                 let look = look_of(&subject, observed);
-                groups.entry(id.kind.clone()).or_default().push((id, look));
+                match guesses.remove(&id) {
+                    Some((asked, answer)) if asked == look => guessed.push((id, answer)),
+                    _ => groups.entry(id.kind.clone()).or_default().push((id, look)),
+                }
             }
         }
-        groups
+        (groups, guessed)
     }
+}
+
+/// Looks that go out together, by kind.
+type Groups = BTreeMap<Kind, Vec<(ResourceId, Look)>>;
+
+/// Looks that were made before it was known what to ask, with what came of them.
+type Guesses = BTreeMap<ResourceId, (Look, Result<Observed, Failure>)>;
+
+/// Looks at everything as if nothing were there.
+async fn guess(catalog: &Catalog, limits: &Limits, subjects: &[Subject], slots: &mut Slots) -> Guesses {
+    let mut groups = Groups::new();
+    for subject in subjects {
+        let look = look_of(subject, &Observations::new());
+        let group = groups.entry(subject.id.kind.clone()).or_default();
+        group.push((subject.id.clone(), look));
+    }
+    let mut asked: BTreeMap<ResourceId, Look> = groups.values().flatten().cloned().collect();
+    let mut in_flight = FuturesUnordered::new();
+    for (kind, group) in groups {
+        if let Some(provider) = catalog.provider(&kind) {
+            launch(provider, group, limits, &slots.of(&kind), &mut in_flight);
+        }
+    }
+    let answers: Vec<Vec<Answer>> = in_flight.collect().await;
+    let answers = answers.into_iter().flatten();
+    answers
+        .filter_map(|(id, answer)| Some((id.clone(), (asked.remove(&id)?, answer))))
+        .collect()
 }
 
 fn references(subject: &Subject) -> BTreeSet<ResourceId> {

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook, Rules};
+use grail_state::snapshot::Home;
 use grail_state::txn::{Phase, Txn};
 use grail_state::{Entry, Handle, Observed, Record, Remote, ResourceId};
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +48,9 @@ pub struct Machine {
     unseal: Arc<dyn Unseal>,
     limits: Limits,
     keep_on_failure: bool,
+    by: String,
+    home: Option<Home>,
+    new_file: bool,
     nonce: String,
     epoch: Timestamp,
     now: Time,
@@ -95,6 +99,9 @@ impl Machine {
             unseal: setup.unseal,
             limits: setup.limits,
             keep_on_failure: setup.keep_on_failure,
+            by: setup.by,
+            home: setup.home,
+            new_file: setup.new_file,
             nonce: setup.nonce,
             epoch: setup.epoch,
             now: Time::ZERO,
@@ -164,6 +171,9 @@ impl Machine {
             Input::Seen { ticket, result } => self.seen(ticket, result, out),
             Input::Tick => {}
             Input::Stop { why } => {
+                if self.in_flight > 0 {
+                    out.push(Output::Emit(stopping(&why, &self.limits)));
+                }
                 self.halted.get_or_insert(why);
             }
             Input::Broken { why } => {
@@ -181,6 +191,9 @@ impl Machine {
                 let begin = Entry::Begin {
                     goal: plan.digest.clone(),
                     command,
+                    by: Some(self.by.clone()),
+                    home: self.home.clone(),
+                    new_file: self.new_file,
                     at: self.wall(),
                 };
                 self.note(begin, Then::Nothing);
@@ -268,14 +281,25 @@ impl Machine {
         };
         let id = entry.id.clone();
         let ticket = Ticket { run: self.run, job };
+        let urgency = self.frontier.urgency(job);
         match step {
             Move::Call(call) => {
                 self.in_flight += 1;
-                out.push(Output::Call { ticket, id, call });
+                out.push(Output::Call {
+                    ticket,
+                    id,
+                    call,
+                    urgency,
+                });
             }
             Move::Look(look) => {
                 self.in_flight += 1;
-                out.push(Output::Look { ticket, id, look });
+                out.push(Output::Look {
+                    ticket,
+                    id,
+                    look,
+                    urgency,
+                });
             }
             Move::Wait { until, why } => {
                 self.waking.insert((until, job));
@@ -453,6 +477,17 @@ impl Machine {
     fn wall(&self) -> Timestamp {
         let since = SignedDuration::try_from(self.now).unwrap_or(SignedDuration::MAX);
         self.epoch.checked_add(since).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn stopping(why: &str, limits: &Limits) -> Event {
+    let seconds = limits.stop.as_secs();
+    Event::Said {
+        code: "stopping".to_owned(),
+        text: format!(
+            "{why}: nothing more is started; what is in flight is awaited, for {seconds} s at most (ask again to stop at once)"
+        ),
+        warning: false,
     }
 }
 

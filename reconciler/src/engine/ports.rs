@@ -1,24 +1,28 @@
 //! What a pass is given by who starts it: where records are shown, where events go, and when to stop.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
-use grail_state::{Digest, Record, ResourceId};
+use grail_state::Digest;
+use grail_state::txn::Txn;
 use tokio::sync::watch;
 
 use crate::event::{Event, EventSink};
 
-/// Shows what exists in another form: Chalice's `deployed/<stage>.json`. Called after each change that is durable.
+/// Shows what exists in another form: Chalice's `deployed/<stage>.json`. Called after changes that are durable: once for
+/// those that come at one time.
 pub trait RecordSink: Send {
-    /// Writes everything that exists, whole. The same content twice may be written once. The answer is the digest of what
+    /// Writes everything that exists ([`Txn::existing`]), whole. The same content twice may be written once. The answer is the digest of what
     /// now stands there, if there is such a file.
     ///
     /// # Errors
     /// Where it could not be written: the pass then stops, and can be resumed.
-    fn write(
-        &mut self,
-        existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>>;
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>>;
+
+    /// True if at the last commit there was nothing of the kind: part of what a pass writes down first, so that a later one
+    /// knows what to leave behind where nothing exists.
+    fn is_new(&self) -> bool {
+        false
+    }
 }
 
 /// Shows nothing.
@@ -26,10 +30,7 @@ pub trait RecordSink: Send {
 pub struct NoProjection;
 
 impl RecordSink for NoProjection {
-    fn write(
-        &mut self,
-        _existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+    fn write(&mut self, _txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
         Ok(None)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use grail_state::journal::Doomed;
+use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
 use grail_state::{DesiredState, Digest, Entry, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
@@ -18,6 +19,7 @@ use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod keeping;
 mod pass;
+mod report;
 mod sight;
 mod verify;
 
@@ -83,14 +85,7 @@ impl Engine {
 
     async fn session(&self, lease: Option<Lease>) -> Result<Session<'_>, EngineError> {
         let loaded = self.store.load().await?;
-        if let (Some(recorded), Some(current)) = (&loaded.snapshot.home, &self.home)
-            && recorded != current
-        {
-            return Err(EngineError::Elsewhere {
-                recorded: recorded.clone(),
-                current: current.clone(),
-            });
-        }
+        self.at_home(&loaded.snapshot, &loaded.journal)?;
         let stored = loaded.snapshot.clone();
         let txn = replay(loaded.snapshot, &loaded.journal)?;
         let quiet = self.quiet_from(&txn);
@@ -115,6 +110,23 @@ impl Engine {
         })
     }
 
+    /// Refuses to work elsewhere than what is recorded. Before the first commit only the open transaction says where that is:
+    /// to one who looks elsewhere, all that it has made would seem to be gone.
+    fn at_home(&self, snapshot: &Snapshot, journal: &[Entry]) -> Result<(), EngineError> {
+        let begun = journal.iter().filter_map(|entry| match entry {
+            Entry::Begin { home, .. } => home.as_ref(),
+            _ => None,
+        });
+        let elsewhere = |recorded: &&Home| self.home.as_ref().is_some_and(|current| current != *recorded);
+        match (snapshot.home.iter().chain(begun).find(elsewhere), &self.home) {
+            (Some(recorded), Some(current)) => Err(EngineError::Elsewhere {
+                recorded: recorded.clone(),
+                current: current.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The last write of an earlier process was sent before we got the lock, and not later than the longest step after its
     /// last entry.
     fn quiet_from(&self, txn: &Txn) -> Time {
@@ -136,6 +148,12 @@ impl<'e> Session<'e> {
     /// Where the transaction stands.
     pub fn txn(&self) -> &Txn {
         &self.txn
+    }
+
+    /// How many passes this session has run, what it took up of earlier commands included. Where there are any, something may
+    /// have been changed although the command itself failed.
+    pub fn passes(&self) -> u32 {
+        self.passes
     }
 
     /// The last commit.
@@ -258,7 +276,7 @@ impl<'e> Session<'e> {
         let mut consent = consent.clone();
         consent.tokens.extend(self.txn.tokens());
         let recorded = self.recorded();
-        let doomed = [self.txn.doomed(), self.seconds.as_slice()].concat();
+        let doomed: Vec<Doomed> = self.txn.doomed().iter().chain(&self.seconds).cloned().collect();
         let placed = |problems| EngineError::Plan(PlanProblem::placed(problems, desired));
         let scope = match consent.only.is_empty() {
             true => None,
@@ -391,10 +409,15 @@ impl Session<'_> {
     /// As [`Session::deploy`].
     pub async fn plan_deletion(&mut self, consent: &Consent) -> Result<Plan, EngineError> {
         let nothing = DesiredState::empty(self.txn.snapshot().stack.clone());
-        match self.observe_wanted(&nothing).await {
-            Err(EngineError::TwoLive { id, theirs, .. }) if consent.force => self.spared.push((id, theirs)),
-            other => other?,
+        let mut looked = self.observe_wanted(&nothing).await;
+        while let Err(EngineError::TwoLive { id, theirs, .. }) = &looked
+            && consent.force
+        {
+            self.rivals.remove(id);
+            self.spared.push((id.clone(), theirs.clone()));
+            looked = self.observe_rivals().await;
         }
+        looked?;
         let mut observed = self.observed.clone();
         let recorded = self.recorded();
         for failed in self.failures.drain(..) {

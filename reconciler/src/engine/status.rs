@@ -3,6 +3,7 @@
 use grail_state::ResourceId;
 use grail_state::store::Holder;
 use grail_state::txn::{Back, Phase, Touched, Txn};
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// Where a stack stands.
@@ -12,7 +13,11 @@ pub struct Status {
     pub phase: &'static str,
     /// The command that is, or was, at it.
     pub command: Option<String>,
-    /// Why the way back began.
+    /// Who ran it.
+    pub by: Option<String>,
+    /// When it began, by their clock.
+    pub since: Option<Timestamp>,
+    /// Why the way back began; before that, what failed.
     pub cause: Option<String>,
     /// Who holds the lock now.
     #[serde(skip)]
@@ -29,7 +34,9 @@ impl Status {
     pub(crate) fn of(txn: &Txn, holder: Option<Holder>) -> Self {
         Self {
             phase: txn.phase().as_str(),
-            command: txn.command().map(ToOwned::to_owned),
+            command: txn.begun().map(|begun| begun.command.clone()),
+            by: txn.begun().and_then(|begun| begun.by.clone()),
+            since: txn.begun().map(|begun| begun.at),
             cause: txn.cause().map(ToOwned::to_owned),
             holder,
             touched: txn

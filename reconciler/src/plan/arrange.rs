@@ -131,11 +131,13 @@ fn retiring(retired: &Retired, sweep: bool) -> Before<Node> {
         .keys()
         .map(|key| (Node::Retire((*key).clone()), BTreeSet::new()))
         .collect();
+    let mut namesakes: BTreeMap<&ResourceId, Vec<&GoingKey>> = BTreeMap::new();
+    for key in going.keys() {
+        namesakes.entry(&key.0).or_default().push(key);
+    }
     for (key, one) in &going {
-        for (other, _) in going
-            .iter()
-            .filter(|(other, _)| one.depends_on.contains(&other.0) && *other != key)
-        {
+        let needed = one.depends_on.iter().filter_map(|id| namesakes.get(id));
+        for other in needed.flatten().filter(|other| *other != key) {
             let first = Node::Retire((*key).clone());
             before
                 .entry(Node::Retire((*other).clone()))

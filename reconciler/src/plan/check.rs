@@ -37,8 +37,8 @@ pub fn check_plan(plan: &Plan, inputs: &Inputs<'_>) -> Result<(), Vec<String>> {
 struct Judge<'a> {
     plan: &'a Plan,
     inputs: &'a Inputs<'a>,
-    /// For each step, all that is done before it.
-    earlier: BTreeMap<StepId, Places>,
+    /// Each step by its place.
+    steps: Vec<&'a Step>,
     /// What each wish needs directly.
     needs: BTreeMap<&'a ResourceId, BTreeSet<ResourceId>>,
     /// The steps that create or update each resource.
@@ -49,16 +49,6 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn new(plan: &'a Plan, inputs: &'a Inputs<'a>) -> Self {
-        let steps = plan.steps().count();
-        let mut earlier: BTreeMap<StepId, Places> = BTreeMap::new();
-        for step in plan.steps() {
-            let mut all = Places::none_of(steps);
-            for first in &step.after {
-                all.add(*first);
-                earlier.get(first).into_iter().for_each(|more| all.add_all(more));
-            }
-            earlier.insert(step.id, all);
-        }
         let needs = inputs.desired.resources.iter();
         let needs = needs.map(|(id, desired)| (id, desired.depends_on())).collect();
         let mut makers: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -75,7 +65,7 @@ impl<'a> Judge<'a> {
             needs,
             makers,
             kept,
-            earlier,
+            steps: plan.steps().collect(),
             broken: Vec::new(),
         }
     }
@@ -86,10 +76,36 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Whether `then` waits for `first`: by itself, as nearly always, or through others.
     fn precedes(&self, first: &Step, then: &Step) -> bool {
-        self.earlier
-            .get(&then.id)
-            .is_some_and(|earlier| earlier.holds(first.id))
+        if then.after.binary_search(&first.id).is_ok() {
+            return true;
+        }
+        let mut seen = BTreeSet::new();
+        let mut open = vec![then];
+        while let Some(step) = open.pop() {
+            for before in &step.after {
+                if *before == first.id {
+                    return true;
+                }
+                // What stands before `first` cannot lead back to it.
+                if *before > first.id && *before < step.id && seen.insert(*before) {
+                    open.extend(self.step(*before));
+                }
+            }
+        }
+        false
+    }
+
+    fn step(&self, id: StepId) -> Option<&'a Step> {
+        self.steps.get(id.0 as usize).copied()
+    }
+
+    /// Steps of `chosen` that no other of them waits for by itself. Who waits for these waits for all.
+    fn last_of(chosen: &[&'a Step]) -> Vec<&'a Step> {
+        let waited_for: BTreeSet<_> = chosen.iter().flat_map(|step| &step.after).collect();
+        let last = chosen.iter().filter(|step| !waited_for.contains(&step.id));
+        last.copied().collect()
     }
 
     /// The step that creates or updates the resource.
@@ -260,34 +276,39 @@ impl<'a> Judge<'a> {
             build.is_empty() || !self.inputs.desired.resources.is_empty(),
             || "nothing is wanted, and something is deleted before the commit".to_owned(),
         );
-        for step in &build {
-            for made in &making {
-                let right = self.precedes(made, step) || self.goes_before_a_clearing(step);
+        let last = Self::last_of(&making);
+        let clears = self.before_clearings();
+        let stood_on: BTreeMap<_, _> = sweep
+            .iter()
+            .flat_map(|swept| swept.depends_on.iter().map(|id| (id, &swept.resource)))
+            .collect();
+        for step in build.iter().filter(|step| !clears.contains(&step.id)) {
+            for made in &last {
+                let right = self.precedes(made, step);
                 self.expect(right, || {
                     format!("{} is deleted before {} is made", step.resource, made.resource)
                 });
             }
+        }
+        for step in &build {
             let rules = self.inputs.rules.rules(&step.resource.kind);
             let never = rules.is_some_and(|rules| rules.undelete() == Undelete::Never);
             self.expect(!never, || {
                 format!("{} is deleted before the commit", step.resource)
             });
-            let stands = sweep
-                .iter()
-                .find(|swept| swept.depends_on.contains(&step.resource));
-            if let Some(swept) = stands {
-                self.broken.push(format!(
-                    "{} is deleted before {} is swept",
-                    step.resource, swept.resource
-                ));
+            if let Some(swept) = stood_on.get(&step.resource) {
+                self.broken
+                    .push(format!("{} is deleted before {swept} is swept", step.resource));
             }
         }
         for phase in [&build, &sweep] {
+            let mut namesakes: BTreeMap<_, Vec<&Step>> = BTreeMap::new();
             for step in phase {
-                for need in phase
-                    .iter()
-                    .filter(|need| step.depends_on.contains(&need.resource))
-                {
+                namesakes.entry(&step.resource).or_default().push(step);
+            }
+            for step in phase {
+                let needed = step.depends_on.iter().filter_map(|id| namesakes.get(id));
+                for need in needed.flatten() {
                     let mutual = need.depends_on.contains(&step.resource) || thing(need) == thing(step);
                     let right = mutual || self.precedes(step, need);
                     self.expect(right, || {
@@ -301,14 +322,21 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether a deletion, or one that waits for it, is of what may be a part of something that is cleared: it comes first.
-    fn goes_before_a_clearing(&self, step: &Step) -> bool {
-        let clears = |other: &&Step| matches!(other.action, Action::Delete { replaced_by: Some(_) });
-        self.plan
-            .build
-            .iter()
-            .filter(clears)
-            .any(|cleared| self.precedes(step, cleared))
+    /// All that something which is cleared waits for. A deletion among these, or one that they wait for, is of what may be a
+    /// part of that: it comes first.
+    fn before_clearings(&self) -> BTreeSet<StepId> {
+        let clears = |step: &&&Step| matches!(step.action, Action::Delete { replaced_by: Some(_) });
+        let build = self.steps.get(..self.plan.build.len()).unwrap_or_default();
+        let mut open: Vec<&Step> = build.iter().filter(clears).copied().collect();
+        let mut before = BTreeSet::new();
+        while let Some(step) = open.pop() {
+            for first in step.after.iter().filter(|first| **first < step.id) {
+                if before.insert(*first) {
+                    open.extend(self.step(*first));
+                }
+            }
+        }
+        before
     }
 
     /// What a wish still refers to is made in this plan, before it.
@@ -397,43 +425,6 @@ impl<'a> Judge<'a> {
             let right = all.contains(id) || self.plan.notes.get(id) == Some(&None);
             self.expect(right, || format!("{id} is recorded, not wanted, and stays"));
         }
-    }
-}
-
-/// A set of steps, as the places that they have: plans are long, and each step has one.
-struct Places {
-    steps: usize,
-    bits: Vec<u64>,
-}
-
-impl Places {
-    fn none_of(steps: usize) -> Self {
-        Self {
-            steps,
-            bits: vec![0; steps.div_ceil(64)],
-        }
-    }
-
-    /// A step that has no place in the plan is in no set; that it has none is judged elsewhere.
-    fn add(&mut self, step: StepId) {
-        let at = step.0 as usize;
-        if let Some(word) = self.bits.get_mut(at / 64).filter(|_| at < self.steps) {
-            *word |= 1 << (at % 64);
-        }
-    }
-
-    fn add_all(&mut self, other: &Self) {
-        self.bits
-            .iter_mut()
-            .zip(&other.bits)
-            .for_each(|(word, more)| *word |= more);
-    }
-
-    fn holds(&self, step: StepId) -> bool {
-        let at = step.0 as usize;
-        self.bits
-            .get(at / 64)
-            .is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 }
 

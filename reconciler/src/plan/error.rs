@@ -123,6 +123,10 @@ impl PlanError {
                 Some(format!("add {}, or deploy all", more.join(" ")))
             }
             Self::Foreign { .. } => Some("choose another app name or stage, or delete it there first".to_owned()),
+            Self::Invalid { .. } => Some("correct it in the project: AWS would refuse it as it is".to_owned()),
+            Self::Unfit { .. } => {
+                Some("put in place what is missing there, or name something else in the project".to_owned())
+            }
             _ => None,
         }
     }

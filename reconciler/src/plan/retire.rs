@@ -180,17 +180,21 @@ fn left_over(
 
 /// Moves to the sweep what things in the sweep stand on.
 fn hold_back(inputs: &Inputs<'_>, retired: &mut Retired) {
-    let all = inputs.desired.resources.is_empty();
-    let mut standing: Vec<ResourceId> = Vec::new();
-    for going in retired.going.values_mut() {
-        going.sweep |= all;
-        if going.sweep {
-            standing.extend(going.depends_on.iter().cloned());
-        }
+    if inputs.desired.resources.is_empty() {
+        retired.going.values_mut().for_each(|going| going.sweep = true);
+        return;
     }
+    let swept = retired.going.values().filter(|going| going.sweep);
+    let mut standing: Vec<ResourceId> = swept.flat_map(|going| going.depends_on.iter().cloned()).collect();
+    let mut held = BTreeSet::new();
     while let Some(id) = standing.pop() {
-        for ((other, _), going) in &mut retired.going {
-            if *other == id && !going.sweep {
+        if !held.insert(id.clone()) {
+            continue;
+        }
+        let first = (id.clone(), Handle(String::new()));
+        let namesakes = retired.going.range_mut(first..);
+        for (_, going) in namesakes.take_while(|((other, _), _)| *other == id) {
+            if !going.sweep {
                 going.sweep = true;
                 standing.extend(going.depends_on.iter().cloned());
             }

@@ -1,6 +1,7 @@
-//! In which account and region the file's things are.
+//! Whose the file's things are: in which account and region they lie, and which application's they are.
 
 use super::Deployed;
+use crate::id::StackId;
 use crate::snapshot::Home;
 
 /// The keys whose ARN is of a thing that Chalice makes, and so lies where the stack lies. Topics, queues, streams and
@@ -29,6 +30,21 @@ pub struct OtherHome {
     pub recorded: Place,
     /// Where we are.
     pub current: Home,
+}
+
+/// The file describes the functions of another application: the project was copied together with the record of the first one,
+/// whose API, roles and rules it names, or was renamed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{entry}` is recorded as the function {function}, and the functions of this stage are called {stack}"
+)]
+pub struct OtherApp {
+    /// The first entry of another application.
+    pub entry: String,
+    /// Its function.
+    pub function: String,
+    /// Who we are.
+    pub stack: StackId,
 }
 
 fn in_words(place: &Place) -> String {
@@ -83,5 +99,37 @@ impl Deployed {
                 current: current.clone(),
             }),
         }
+    }
+
+    /// Refuses a file whose functions are another application's or another stage's. Chalice calls every function of a stage
+    /// `<app>-<stage>`, or so with a part more (`chalice-deployer.md` 2.2); who takes such a file for its own takes over or
+    /// deletes what others run (issue 603 of Chalice).
+    ///
+    /// # Errors
+    /// [`OtherApp`], with the first.
+    pub fn check_owner(&self, stack: &StackId) -> Result<(), OtherApp> {
+        let name = stack.to_string();
+        let ours = |function: &str| {
+            let rest = function.strip_prefix(&name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        for entry in self
+            .entries
+            .iter()
+            .filter(|entry| entry.resource_type == "lambda_function")
+        {
+            let arn = entry.get("lambda_arn").and_then(|arn| arn.as_str());
+            let Some(function) = arn.and_then(|arn| arn.split(':').nth(6)) else {
+                continue;
+            };
+            if !ours(function) {
+                return Err(OtherApp {
+                    entry: entry.name.clone(),
+                    function: function.to_owned(),
+                    stack: stack.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 }

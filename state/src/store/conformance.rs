@@ -30,6 +30,7 @@ macro_rules! conformance {
             a_swap_compares_before_it_swaps
             loading_needs_no_lease
             the_state_of_another_stack_is_not_taken
+            reports_are_kept_in_order_and_over_a_swap
         );
     };
     ($pair:path: $($case:ident)*) => {
@@ -66,6 +67,9 @@ pub(crate) fn entry(number: usize) -> Entry {
         0 => Entry::Begin {
             goal: Digest(format!("goal {number}")),
             command: "deploy".into(),
+            by: Some("ann on build-7".into()),
+            home: None,
+            new_file: false,
             at: Timestamp::UNIX_EPOCH,
         },
         1 => Entry::Done {
@@ -282,4 +286,30 @@ pub(crate) async fn the_state_of_another_stack_is_not_taken(one: &dyn StateStore
         .await;
     assert!(matches!(refused, Err(StoreError::OtherStack { .. })));
     assert_eq!(two.load().await.unwrap().version, Version::default());
+}
+
+pub(crate) async fn reports_are_kept_in_order_and_over_a_swap(one: &dyn StateStore, two: &dyn StateStore) {
+    assert_eq!(two.reports().await.unwrap(), []);
+    let report = |command: &str| Report {
+        command: command.into(),
+        who: "ann".into(),
+        host: "build-7".into(),
+        began: Timestamp::UNIX_EPOCH,
+        ended: Timestamp::UNIX_EPOCH,
+        outcome: "open".into(),
+        why: Some("stopped by SIGINT".into()),
+        changes: BTreeMap::from([("lambda_function.f".parse().unwrap(), vec!["created".into()])]),
+    };
+    let old = lease(one).await;
+    one.add_report(&old, &report("deploy")).await.unwrap();
+    one.swap(&old, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    drop(old);
+    let lease = lease(two).await;
+    two.add_report(&lease, &report("rollback")).await.unwrap();
+    assert_eq!(
+        one.reports().await.unwrap(),
+        [report("deploy"), report("rollback")]
+    );
 }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `state.json` | the snapshot | new file, fsync, rename, fsync of the folder |
 //! | `journal.ndjson` | one line for each append, with its own checksum | appended, fsync |
+//! | `reports.ndjson` | what each pass came to, for `history` | appended |
 //! | `epoch` | the number of the newest holding of the lock | as `state.json` |
 //! | `lock` | who holds the lock, as JSON | locked while held; the text is a courtesy |
 //!
@@ -25,10 +26,12 @@ use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait, line
 use crate::disk::{self, Readers};
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
+use crate::report::Report;
 use crate::snapshot::{Snapshot, Version};
 
 mod journal;
 mod lock;
+mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -131,7 +134,8 @@ impl Condemned {
     /// Where a file could not be removed.
     pub fn forget(self) -> Result<(), StoreError> {
         // First the journal: without its snapshot it would mean nothing, and be taken for damage.
-        for path in [self.inner.journal_path(), self.inner.state_path()] {
+        let inner = &self.inner;
+        for path in [inner.journal_path(), inner.state_path(), inner.reports_path()] {
             disk::remove(&path).map_err(|source| failed("remove", &path, source))?;
         }
         *self.inner.cursor() = None;
@@ -150,6 +154,10 @@ impl Inner {
 
     fn journal_path(&self) -> PathBuf {
         self.path("journal.ndjson")
+    }
+
+    fn reports_path(&self) -> PathBuf {
+        self.path("reports.ndjson")
     }
 
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
@@ -365,6 +373,23 @@ impl StateStore for FileStore {
     async fn swap(&self, lease: &Lease, expect: &Version, next: &Snapshot) -> Result<Version, StoreError> {
         let (inner, epoch, expect, next) = (self.inner.clone(), lease.epoch, expect.clone(), next.clone());
         blocking(move || inner.swap(epoch, &expect, &next)).await
+    }
+
+    async fn add_report(&self, lease: &Lease, report: &Report) -> Result<(), StoreError> {
+        let (inner, epoch, report) = (self.inner.clone(), lease.epoch, report.clone());
+        blocking(move || {
+            if inner.newest_epoch()? != epoch {
+                return Err(StoreError::Conflict);
+            }
+            let path = inner.reports_path();
+            reports::add(&path, &report).map_err(|source| failed("append to", &path, source))
+        })
+        .await
+    }
+
+    async fn reports(&self) -> Result<Vec<Report>, StoreError> {
+        let path = self.inner.reports_path();
+        blocking(move || reports::read(&path).map_err(|source| failed("read", &path, source))).await
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
+use crate::report::Report;
 use crate::snapshot::{Folded, Snapshot, Version};
 
 #[cfg(test)]
@@ -102,6 +103,7 @@ struct Inner {
     held: Option<(u64, Holder)>,
     hooks: Hooks,
     appends: usize,
+    reports: Vec<Report>,
 }
 
 #[derive(Debug)]
@@ -146,6 +148,7 @@ impl MemoryStore {
                     held: None,
                     hooks: Hooks::default(),
                     appends: 0,
+                    reports: Vec::new(),
                 }),
                 released: Notify::new(),
             }),
@@ -342,6 +345,20 @@ impl StateStore for MemoryStore {
         }
         inner.content.journal.clear();
         inner.content.version()
+    }
+
+    async fn add_report(&self, lease: &Lease, report: &Report) -> Result<(), StoreError> {
+        let mut inner = self.shared.lock();
+        inner.check_alive("append to")?;
+        inner.check_newest(lease)?;
+        inner.reports.push(report.clone());
+        Ok(())
+    }
+
+    async fn reports(&self) -> Result<Vec<Report>, StoreError> {
+        let inner = self.shared.lock();
+        inner.check_alive("read")?;
+        Ok(inner.reports.clone())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Back, Open, Phase, Touched, Txn};
+use super::{Back, Begun, Open, Phase, Touched, Txn};
 use crate::id::{Handle, ResourceId};
 use crate::journal::{Doomed, Entry, PreImage};
 use crate::record::Record;
@@ -10,7 +10,18 @@ use crate::record::Record;
 impl Txn {
     pub(super) fn fold(&mut self, entry: &Entry) -> Result<(), String> {
         match entry {
-            Entry::Begin { command, .. } => self.begin(command),
+            Entry::Begin {
+                command,
+                by,
+                at,
+                new_file,
+                ..
+            } => self.begin(Begun {
+                command: command.clone(),
+                by: by.clone(),
+                at: *at,
+                new_file: *new_file,
+            }),
             Entry::Intent { .. } => self.intend(entry),
             Entry::Done { id, record, .. } => self.done(id, record),
             Entry::Gone { id, .. } => self.gone(id),
@@ -24,7 +35,7 @@ impl Txn {
         .map(|()| self.sign_of_life = self.sign_of_life.max(entry.at()))
     }
 
-    fn begin(&mut self, command: &str) -> Result<(), String> {
+    fn begin(&mut self, begun: Begun) -> Result<(), String> {
         match self.phase {
             Phase::Idle | Phase::Building => {}
             other => return Err(format!("a pass cannot begin while {}", other.as_str())),
@@ -33,7 +44,8 @@ impl Txn {
             return Err(format!("a pass cannot begin before the write to {id} is settled"));
         }
         self.phase = Phase::Building;
-        self.command = Some(command.to_owned());
+        self.begun = Some(begun);
+        self.cause = None;
         Ok(())
     }
 
@@ -153,6 +165,7 @@ impl Txn {
                 if let Some(open) = &mut announced(&mut self.touched, id)?.open {
                     open.failed = Some(why.to_owned());
                 }
+                self.cause = Some(format!("{id}: {why}"));
                 Ok(())
             }
             Phase::Sweeping if self.doomed.iter().any(|doomed| doomed.id == *id) => Ok(()),
@@ -182,27 +195,25 @@ impl Txn {
                 self.records.remove(&doomed.id);
             }
         }
-        self.doomed = sweep.to_vec();
+        self.doomed = sweep.iter().cloned().collect();
         self.phase = Phase::Sweeping;
         Ok(())
     }
 
     fn swept(&mut self, id: &ResourceId, handle: &Handle) -> Result<(), String> {
         self.expect(Phase::Sweeping, "a thing is swept")?;
-        let before = self.doomed.len();
-        self.doomed
-            .retain(|doomed| doomed.id != *id || doomed.handle != *handle);
-        if self.doomed.len() == before {
-            return Err(format!("{id} ({handle}) is not to be swept"));
-        }
-        Ok(())
+        let is_it = |doomed: &Doomed| doomed.id == *id && doomed.handle == *handle;
+        let place = self.doomed.iter().position(is_it);
+        let gone = place.and_then(|place| self.doomed.remove(place));
+        gone.map(drop)
+            .ok_or_else(|| format!("{id} ({handle}) is not to be swept"))
     }
 
     fn abort(&mut self, why: &str) -> Result<(), String> {
         self.expect(Phase::Building, "the way back begins")?;
         self.phase = Phase::Aborting;
         self.cause = Some(why.to_owned());
-        self.doomed = self.snapshot.doomed.clone();
+        self.doomed = self.snapshot.doomed.iter().cloned().collect();
         Ok(())
     }
 

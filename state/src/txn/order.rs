@@ -45,15 +45,6 @@ impl Txn {
         break_circles(&mut after);
         after
     }
-
-    /// The resources that can be restored now: those that wait for none.
-    pub fn next_to_restore(&self) -> Vec<ResourceId> {
-        self.restore_order()
-            .into_iter()
-            .filter(|(_, after)| after.is_empty())
-            .map(|(id, _)| id)
-            .collect()
-    }
 }
 
 fn break_circles(after: &mut BTreeMap<ResourceId, BTreeSet<ResourceId>>) {

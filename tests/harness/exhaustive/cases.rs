@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+
 use super::{Blow, Chapter, Story, Subject};
 
 /// A story with one blow.
@@ -18,6 +21,14 @@ impl<'a> Case<'a> {
     pub fn all(story: &'a Story) -> Vec<Case<'a>> {
         let blows = Blow::all(story.writes, story.chapter);
         blows.into_iter().map(|blow| Case { story, blow }).collect()
+    }
+
+    /// At most so many of these cases, drawn by the seed: the same seed draws the same from the same cases.
+    pub fn drawn(mut cases: Vec<Case<'a>>, most: usize, seed: u64) -> Vec<Case<'a>> {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        cases.shuffle(&mut random);
+        cases.truncate(most);
+        cases
     }
 
     /// The operation at which it strikes, in a run with one call at a time.

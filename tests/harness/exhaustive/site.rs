@@ -1,4 +1,4 @@
-//! Where a case happens: an account behind a proxy, and a project in which grail runs. It can be copied whole.
+//! Where a case happens: an account behind a proxy, and a project in which grail runs. On moto it can be copied whole.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Subject;
 use crate::account::Account;
-use crate::cli::{Grail, Run, Running};
+use crate::cli::{Grail, LocalCloudEnd, Run, Running};
 use crate::emulator::Moto;
 use crate::project::Project;
 use crate::proxy::Proxy;
@@ -16,12 +16,60 @@ use crate::world::World;
 /// Longer than any run that ends: the worst waits for half a minute a few times.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// Which emulator answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cloud {
+    /// moto, with the gaps that the proxy fills.
+    Moto,
+    /// MiniStack as grail's local cloud starts it.
+    MiniStack,
+}
+
+#[derive(Debug)]
+enum Emulator {
+    Moto(Moto),
+    MiniStack {
+        // Dropped first: it needs the project's folder.
+        _end: LocalCloudEnd,
+        _project: Project,
+        endpoint: String,
+    },
+}
+
+impl Emulator {
+    fn start(cloud: Cloud, binary: &Path) -> Emulator {
+        if cloud == Cloud::Moto {
+            return Emulator::Moto(Moto::start());
+        }
+        let project = Project::example("rest-api");
+        let grail = Grail::local(&binary.to_string_lossy(), &project);
+        let end = grail.ends_local_cloud("dev");
+        let up = grail
+            .run(&["local-cloud", "up", "--output", "json"])
+            .expect_success();
+        let port = up.events().pop().and_then(|event| event["port"].as_u64());
+        let port = port.unwrap_or_else(|| panic!("the local cloud does not tell its port: {up}"));
+        Emulator::MiniStack {
+            _end: end,
+            _project: project,
+            endpoint: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    fn proxy(&self) -> Proxy {
+        match self {
+            Emulator::Moto(moto) => Proxy::before_moto(&moto.endpoint()),
+            Emulator::MiniStack { endpoint, .. } => Proxy::before(endpoint),
+        }
+    }
+}
+
 /// An account and a project.
 #[derive(Debug)]
 pub struct Site {
     binary: PathBuf,
     stage: &'static str,
-    moto: Moto,
+    emulator: Emulator,
     pub(super) proxy: Proxy,
     account: Account,
     pub(super) project: Project,
@@ -29,33 +77,36 @@ pub struct Site {
 
 impl Site {
     /// An account in which the subject can be deployed. `binary` is grail.
-    pub fn of(subject: &Subject, binary: &Path) -> Site {
-        let moto = Moto::start();
-        let proxy = Proxy::before_moto(&moto.endpoint());
+    pub fn of(subject: &Subject, cloud: Cloud, binary: &Path) -> Site {
+        let emulator = Emulator::start(cloud, binary);
+        let proxy = emulator.proxy();
         let account = Account::at(&proxy.quiet_endpoint());
         Site {
             binary: binary.into(),
             stage: subject.stage,
             project: subject.prepared(&account),
-            moto,
+            emulator,
             proxy,
             account,
         }
     }
 
-    /// A copy of everything. Nothing may be asked of this site meanwhile.
+    /// A copy of everything, where the emulator can be copied. Nothing may be asked of this site meanwhile.
     #[must_use]
-    pub fn twin(&self) -> Site {
-        let moto = self.moto.twin();
+    pub fn twin(&self) -> Option<Site> {
+        let Emulator::Moto(moto) = &self.emulator else {
+            return None;
+        };
+        let moto = moto.twin();
         let proxy = self.proxy.twin(&moto.endpoint());
-        Site {
+        Some(Site {
             binary: self.binary.clone(),
             stage: self.stage,
             account: Account::at(&proxy.quiet_endpoint()),
             project: self.project.twin(),
             proxy,
-            moto,
-        }
+            emulator: Emulator::Moto(moto),
+        })
     }
 
     /// Starts grail with these words.

@@ -54,6 +54,11 @@ pub const SUBJECTS: [Subject; 16] = [
 type Edit = (&'static str, &'static str, &'static str);
 
 impl Subject {
+    /// Whether MiniStack can hold it: the others name things of the account that only moto answers for, or what it lacks.
+    pub fn fits_ministack(&self) -> bool {
+        ["shop", "websocket", "schedules"].contains(&self.name)
+    }
+
     /// The subject of this name.
     pub fn named(name: &str) -> Option<Subject> {
         SUBJECTS.into_iter().find(|subject| subject.name == name)

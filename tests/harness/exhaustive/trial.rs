@@ -4,7 +4,7 @@ use super::blow::{Blow, How, Then};
 use super::cases::Case;
 use super::site::Site;
 use super::story::Chapter;
-use super::verdict;
+use super::verdict::{self, Kept};
 use crate::cli::Run;
 use crate::proxy::{Effect, Fault, Injected, On};
 
@@ -19,16 +19,17 @@ impl Case<'_> {
     /// # Errors
     /// With what does not hold.
     pub fn play(&self) -> Result<(), String> {
-        let site = self.story.begin();
+        let (site, own) = self.story.begin();
+        let before = own.as_ref().unwrap_or(&self.story.before);
         match self.blow {
-            Blow::Refuse { write, width } => self.refuse(&site, write, width),
+            Blow::Refuse { write, width } => self.refuse(&site, before, write, width),
             Blow::Lose { how, write, width } => self.lose(&site, how, write, width),
             Blow::Kill {
                 effect,
                 write,
                 width,
                 then,
-            } => self.kill(&site, effect, (write, width), then),
+            } => self.kill(&site, before, effect, (write, width), then),
             Blow::Storm => self.each_operation(&site, &[Fault::Throttle, Fault::ServerError(Effect::Done)]),
             Blow::Resets => {
                 self.each_operation(&site, &[Fault::Reset(Effect::None), Fault::Reset(Effect::Done)])
@@ -44,7 +45,7 @@ impl Case<'_> {
     }
 
     /// The account goes back, or, where a deletion after the commit is refused, the rest is told; the next run ends it.
-    fn refuse(&self, site: &Site, write: usize, width: u16) -> Result<(), String> {
+    fn refuse(&self, site: &Site, before: &Kept, write: usize, width: u16) -> Result<(), String> {
         let refusal = site.proxy.inject(On::writes().nth(write), Fault::access_denied());
         let run = self.run(site, width)?;
         site.proxy.heal();
@@ -56,7 +57,7 @@ impl Case<'_> {
         }
         match (run.code, self.story.chapter) {
             (Some(ROLLED_BACK), Chapter::First | Chapter::Update) => {
-                verdict::as_before(site, self.story).map_err(|why| format!("{why}\n{run}"))?;
+                verdict::as_before(site, before).map_err(|why| format!("{why}\n{run}"))?;
             }
             (Some(STUCK), Chapter::Update | Chapter::Delete) => {}
             _ => return Err(format!("a refusal ends otherwise: {run}")),
@@ -74,7 +75,14 @@ impl Case<'_> {
         self.ends_well(site, &run)
     }
 
-    fn kill(&self, site: &Site, effect: Effect, at: (usize, u16), then: Then) -> Result<(), String> {
+    fn kill(
+        &self,
+        site: &Site,
+        before: &Kept,
+        effect: Effect,
+        at: (usize, u16),
+        then: Then,
+    ) -> Result<(), String> {
         let (write, width) = at;
         let fault = Fault::Silence(effect);
         let name = fault.name();
@@ -104,7 +112,7 @@ impl Case<'_> {
         }
         match then {
             Then::Again => verdict::as_desired(site, self.story),
-            Then::Back => verdict::as_before(site, self.story),
+            Then::Back => verdict::as_before(site, before),
             Then::Otherwise if deletes => verdict::as_deployed(site, self.story),
             Then::Otherwise => verdict::nothing_is_left(site, self.story),
         }

@@ -1,8 +1,8 @@
 //! What must hold when a case is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::site::Site;
 use super::story::{Chapter, Story};
@@ -13,6 +13,7 @@ use crate::world::World;
 #[derive(Debug)]
 pub(super) struct Kept {
     world: World,
+    /// Chalice's file, ids replaced by words.
     record: Option<String>,
     /// The handle of each resource that is recorded, ids replaced by words.
     names: BTreeMap<String, String>,
@@ -25,7 +26,7 @@ impl Kept {
         let (snapshot, _) = site.memory();
         Kept {
             names: names(&snapshot, &world),
-            record: site.record(),
+            record: site.record().map(|text| world.in_words(&text)),
             world,
         }
     }
@@ -42,20 +43,20 @@ pub(super) fn as_desired(site: &Site, story: &Story) -> Result<(), String> {
     is_at_rest(site, words)
 }
 
-/// Everything is as it was before the story, and nothing is open.
-pub(super) fn as_before(site: &Site, story: &Story) -> Result<(), String> {
-    same(site, "before", &story.before)?;
-    let (was, is) = (lasting(&story.before.world), lasting(&site.world()));
+/// Everything is as it was `before` the story, and nothing is open.
+pub(super) fn as_before(site: &Site, before: &Kept) -> Result<(), String> {
+    let now = same_but_for_logs(site, "before", before)?;
+    let (was, is) = (lasting(&before.world), lasting(&now.world));
     expect_same("ids that last, before", &was, &is)
 }
 
 /// The account is what the deployed subject was, whatever happened between.
 pub(super) fn as_deployed(site: &Site, story: &Story) -> Result<(), String> {
-    same(site, "deployed", &story.before)?;
+    same_but_for_logs(site, "deployed", &story.before)?;
     is_at_rest(site, &["deploy"])
 }
 
-/// Nothing is left of the subject. A log group stays for its logs, without its retention.
+/// Nothing is left of the subject.
 pub(super) fn nothing_is_left(site: &Site, story: &Story) -> Result<(), String> {
     let (before, mut now) = (story.bare.comparable(), site.world().comparable());
     let kept = now["log_groups"].as_object().cloned().unwrap_or_default();
@@ -91,19 +92,54 @@ fn is_at_rest(site: &Site, words: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+fn forget_ages(world: &mut Value) {
+    for api in world["websocket_apis"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|apis| apis.values_mut())
+    {
+        for stage in api["stages"]
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|stages| stages.values_mut())
+        {
+            stage["serves"] = Value::Null;
+        }
+    }
+}
+
+/// An account without the log groups that were not there before and have no retention: a group stays for its logs.
+fn without_kept_logs(before: &Value, mut now: Value) -> Value {
+    if let Some(groups) = now["log_groups"].as_object_mut() {
+        groups.retain(|name, group| {
+            !before["log_groups"][name].is_null() || !group["retention_days"].is_null()
+        });
+    }
+    now
+}
+
 fn same(site: &Site, whose: &str, wanted: &Kept) -> Result<(), String> {
     let now = Kept::at(site);
     expect_same(whose, &wanted.world.comparable(), &now.world.comparable())?;
-    if now.record != wanted.record {
-        let [wanted, now] = [&wanted.record, &now.record].map(|text| text.clone().unwrap_or_default());
-        return Err(format!("Chalice's file, {whose}:\n{wanted}\nnow:\n{now}"));
-    }
-    if now.names != wanted.names {
-        return Err(format!(
-            "recorded, {whose}:\n{:#?}\nnow:\n{:#?}",
-            wanted.names, now.names
-        ));
-    }
+    same_memory(site, whose, wanted, &now)
+}
+
+fn same_but_for_logs(site: &Site, whose: &str, wanted: &Kept) -> Result<Kept, String> {
+    let now = Kept::at(site);
+    let (mut world, mut is) = (wanted.world.comparable(), now.world.comparable());
+    // A deployment that nobody is shown any more may stay: which one is shown is compared by its id.
+    forget_ages(&mut world);
+    forget_ages(&mut is);
+    let is = without_kept_logs(&world, is);
+    expect_same(whose, &world, &is)?;
+    same_memory(site, whose, wanted, &now)?;
+    Ok(now)
+}
+
+fn same_memory(site: &Site, whose: &str, wanted: &Kept, now: &Kept) -> Result<(), String> {
+    let texts = [&wanted.record, &now.record].map(|text| json!({ "Chalice's file": text }));
+    expect_same(whose, &texts[0], &texts[1])?;
+    expect_same(whose, &json!(wanted.names), &json!(now.names))?;
     let (snapshot, journal) = site.memory();
     if journal != 0 {
         return Err(format!("the journal has {journal} lines"));
@@ -129,21 +165,22 @@ fn recorded_is_there(snapshot: &Value, world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Handles by resource, without what the server chose.
 fn names(snapshot: &Value, world: &World) -> BTreeMap<String, String> {
     let spoken = handles(snapshot).into_iter().map(|(id, handle)| {
         let words = world.in_words(&handle);
-        let parts = words.split_inclusive(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
-        let bare: String = parts
-            .map(|part| {
-                let end = part.trim_end_matches(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '-'));
-                if is_uuid(end) {
-                    part.replace(end, "<uuid>")
-                } else {
-                    part.to_owned()
+        let parts = words.split_inclusive([':', '/']).map(|part| {
+            let bare = part.trim_end_matches([':', '/']);
+            match bare.rsplit_once('-') {
+                _ if is_uuid(bare) => part.replace(bare, "<uuid>"),
+                // The statement of an API's permission is named after the API's id.
+                Some((name, digest)) if bare.starts_with("grail-") && is_hexadecimal(digest) => {
+                    format!("{name}-<digest>")
                 }
-            })
-            .collect();
-        (id, bare)
+                _ => part.to_owned(),
+            }
+        });
+        (id, parts.collect())
     });
     spoken.collect()
 }
@@ -159,11 +196,15 @@ fn handles(snapshot: &Value) -> BTreeMap<String, String> {
 
 fn is_uuid(text: &str) -> bool {
     let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.chars().all(|sign| sign == '-' || sign.is_ascii_hexdigit())
+    lengths == [8, 4, 4, 4, 12] && text.split('-').all(is_hexadecimal)
 }
 
-/// Ids that no way back may change, because what has them can never be made again as it was: APIs, versions of layers,
-/// names under which domains are reached, positions in streams.
+fn is_hexadecimal(text: &str) -> bool {
+    text.chars().all(|sign| sign.is_ascii_hexdigit())
+}
+
+/// Ids that no way back may change, because what has them can never be made again as it was: those of APIs and of the
+/// deployments that they show, versions of layers, names under which domains are reached, positions in streams.
 fn lasting(world: &World) -> Value {
     let mut ids = serde_json::Map::new();
     for section in [
@@ -175,29 +216,21 @@ fn lasting(world: &World) -> Value {
     ] {
         let things = world.exact()[section].as_object().into_iter().flatten();
         for (name, thing) in things.filter(|(name, _)| !name.contains(":sqs:")) {
-            let mut found = BTreeSet::new();
-            collect_ids(thing, &mut found);
-            ids.insert(format!("{section} {name}"), found.into_iter().collect());
+            let identity = |thing: &Value| -> Value {
+                let kept = thing["identity"].as_object().into_iter().flatten();
+                let kept =
+                    kept.filter(|(key, _)| !["description", "deployments", "mark"].contains(&key.as_str()));
+                kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+            };
+            let parts = ["stages", "versions"].map(|part| match &thing[part] {
+                Value::Object(parts) => parts.values().map(identity).collect(),
+                Value::Array(parts) => parts.iter().map(identity).collect(),
+                _ => Value::Null,
+            });
+            ids.insert(format!("{section} {name}"), json!([identity(thing), parts]));
         }
     }
     Value::Object(ids)
-}
-
-fn collect_ids(thing: &Value, found: &mut BTreeSet<String>) {
-    const IDS: [&str; 5] = ["id", "uuid", "arn", "target", "distribution"];
-    match thing {
-        Value::Object(fields) => {
-            let identity = fields.get("identity").and_then(Value::as_object);
-            for (key, value) in identity.into_iter().flatten() {
-                if let (true, Some(text)) = (IDS.contains(&key.as_str()), value.as_str()) {
-                    found.insert(format!("{key} {text}"));
-                }
-            }
-            fields.values().for_each(|inner| collect_ids(inner, found));
-        }
-        Value::Array(items) => items.iter().for_each(|inner| collect_ids(inner, found)),
-        _ => {}
-    }
 }
 
 fn expect_same(whose: &str, wanted: &Value, now: &Value) -> Result<(), String> {

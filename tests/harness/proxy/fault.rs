@@ -128,6 +128,8 @@ pub enum Fault {
         /// The message beside it.
         message: String,
     },
+    /// Answered with success and this JSON text, without effect: what no emulator can be brought to say.
+    Answer(String),
     /// Throttled, without effect, with the status and code that this service uses.
     Throttle,
     /// Answered with status 500.
@@ -138,8 +140,6 @@ pub enum Fault {
     Reset(Effect),
     /// The connection is closed without an answer; the request takes effect later.
     Late(Arrival),
-    /// Arrives twice, one time after the other; answered as the first.
-    Twice,
     /// Answered, but this much later than it would be.
     Delay(Duration),
     /// Never answered: the connection stays open until the client gives up or dies.
@@ -169,6 +169,7 @@ impl Fault {
     pub fn name(&self) -> &'static str {
         match self {
             Fault::Refuse { .. } => "refuse",
+            Fault::Answer(_) => "answer",
             Fault::Throttle => "throttle",
             Fault::ServerError(Effect::None) => "server error",
             Fault::ServerError(Effect::Done) => "server error after effect",
@@ -177,7 +178,6 @@ impl Fault {
             Fault::Reset(Effect::None) => "reset",
             Fault::Reset(Effect::Done) => "reset after effect",
             Fault::Late(_) => "late",
-            Fault::Twice => "twice",
             Fault::Delay(_) => "delay",
             Fault::Silence(Effect::None) => "silence",
             Fault::Silence(Effect::Done) => "silence after effect",

@@ -14,7 +14,6 @@
 //! | every operation of domain names, base path mappings and API mappings | two registries that do not know of each other; no updates, no hosted zone, no tags; deleting a mapped domain fails | one registry of its own, seen through both versions, see [`domains`] |
 //! | Lambda UpdateFunctionConfiguration, UpdateFunctionCode | ignore `TracingConfig`, `Architectures` | remembers them and writes them into every answer |
 //! | Lambda GetFunction | shows no reserved concurrency of 0 | remembers and shows it |
-//! | Lambda AddPermission | adds a second statement of the same id | ResourceConflictException |
 //! | Lambda GetFunction, GetLayerVersion | `Location` leads nowhere | remembers uploads and serves them itself |
 //! | Lambda GetLayerVersionByArn | missing | asks GetLayerVersion |
 //! | CreateEventSourceMapping | takes a second mapping of one source to one function; a missing source is a missing resource | ResourceConflictException; InvalidParameterValueException |

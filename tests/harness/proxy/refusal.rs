@@ -31,6 +31,17 @@ pub(super) fn refusal(service: &str, status: u16, code: &str, message: &str) -> 
     answer.body(Bytes::from(body)).expect("building an error answer")
 }
 
+/// An answer with this JSON text.
+pub(super) fn success(text: &str) -> Answer {
+    let answer = Response::builder()
+        .status(200)
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amzn-requestid", "00000000-0000-0000-0000-000000000000");
+    answer
+        .body(Bytes::from(text.to_owned()))
+        .expect("building an answer")
+}
+
 /// The throttling answer of a service, as it gives it.
 pub(super) fn throttling(service: &str) -> Answer {
     match service {

@@ -47,7 +47,7 @@ pub(super) enum Upstream {
     /// An emulator.
     Emulator {
         authority: Authority,
-        client: Client<HttpConnector, Full<Bytes>>,
+        client: Box<Client<HttpConnector, Full<Bytes>>>,
     },
     /// A function of the test.
     Played(Play),
@@ -84,6 +84,7 @@ impl Upstream {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build_http();
+        let client = Box::new(client);
         Upstream::Emulator { authority, client }
     }
 

@@ -41,7 +41,7 @@ impl HttpConnector for Wire {
             let asked = asked(request).await?;
             // A task of its own: what was sent takes effect even where who sent it gives up.
             let answer = runtime::shared().spawn(async move { shared.answer(asked, own, true).await });
-            let answer = answer.await.unwrap_or(Err(Dropped));
+            let answer = answer.await.unwrap_or(Err(Dropped::Closed));
             answer
                 .map_err(|dropped| ConnectorError::io(dropped.into()))
                 .and_then(told)

@@ -2,7 +2,7 @@
 
 use grail_providers::contract::Rule;
 
-use super::account::Emulator;
+use crate::emulated::Emulator;
 
 /// A rule that cannot be kept on an emulator, and why that is the emulator's doing.
 #[derive(Debug)]

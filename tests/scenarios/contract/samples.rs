@@ -9,8 +9,9 @@ use grail_state::{Kind, ResourceId};
 use grail_tests::fixtures;
 use serde_json::{Value, json};
 
-use super::account::{Emulated, STACK, THEIRS, function_arn};
+use super::account::{Ours, STACK};
 use super::strangers;
+use crate::emulated::function_arn;
 
 /// Who may assume a role of a function, in either of two forms.
 fn trust(effect: &str) -> Value {
@@ -25,7 +26,7 @@ fn policy(action: &str) -> Value {
 }
 
 /// Code of one file, kept as a deployment keeps it.
-pub(super) fn code(ground: &Emulated, answer: &str) -> Value {
+pub(super) fn code(ground: &Ours, answer: &str) -> Value {
     let text = format!("def app(event, context):\n    return {answer:?}\n");
     let zip = fixtures::archive(&[("app.py", &text)]);
     let content = content_of_zip(Cursor::new(&zip), Limits::default()).unwrap();
@@ -73,7 +74,7 @@ fn websocket_api(name: &str) -> Value {
 }
 
 /// An API of ours, its id and the digest of its definition.
-async fn an_api(ground: &Emulated, rest: bool, name: &str) -> (Value, Value) {
+async fn an_api(ground: &Ours, rest: bool, name: &str) -> (Value, Value) {
     let (kind, spec) = if rest {
         ("rest_api", rest_api(name, "REGIONAL"))
     } else {
@@ -87,7 +88,7 @@ async fn an_api(ground: &Emulated, rest: bool, name: &str) -> (Value, Value) {
 }
 
 /// An API with a stage of its own name.
-pub(super) async fn a_served_api(ground: &Emulated, rest: bool, name: &str) -> Value {
+pub(super) async fn a_served_api(ground: &Ours, rest: bool, name: &str) -> Value {
     let (api, digest) = an_api(ground, rest, name).await;
     let kind = if rest { "api_stage" } else { "websocket_stage" };
     let spec = json!({"api": api, "stage": name, "definition": digest});
@@ -105,7 +106,7 @@ fn with(form: &Value, fields: Value) -> Option<Value> {
 }
 
 /// The `number`th sample.
-pub(super) async fn sample(ground: &Emulated, kind: &Kind, number: usize) -> Sample {
+pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample {
     let (name, spec, changed) = match kind.as_str() {
         "iam_role" => role(number),
         "lambda_function" => function(ground, number),
@@ -166,7 +167,7 @@ fn role(number: usize) -> Made {
     (format!("role{number}"), spec, changed)
 }
 
-fn function(ground: &Emulated, number: usize) -> Made {
+fn function(ground: &Ours, number: usize) -> Made {
     let owner = "version=1.34.0:stage=dev:app=contract";
     let spec = json!({
         "name": format!("contract-dev-fn{number}"), "handler": "app.app", "runtime": "python3.12",
@@ -190,7 +191,7 @@ fn arn_of_role() -> String {
     format!("arn:aws:iam::{}:role/{STACK}-role", grail_tests::ACCOUNT)
 }
 
-fn layer(ground: &Emulated, number: usize) -> Made {
+fn layer(ground: &Ours, number: usize) -> Made {
     let spec = json!({
         "name": format!("contract-dev-layer{number}"), "runtime": "python3.12", "architecture": "arm64",
         "code": code(ground, "layer"),
@@ -213,7 +214,7 @@ fn log_group(number: usize) -> Made {
     (format!("fn{number}-log-group"), spec, changed)
 }
 
-async fn stage(ground: &Emulated, rest: bool, number: usize) -> Made {
+async fn stage(ground: &Ours, rest: bool, number: usize) -> Made {
     let name = format!("contract{number}");
     let (api, digest) = an_api(ground, rest, &name).await;
     let mut spec = json!({"api": api, "stage": "live", "definition": digest});
@@ -226,16 +227,7 @@ async fn stage(ground: &Emulated, rest: bool, number: usize) -> Made {
     (name.to_owned(), spec, changed)
 }
 
-/// A certificate for what the samples are called.
-pub(super) fn certificate(ground: &Emulated) -> Value {
-    let asked = json!({"DomainName": "*.example.com", "ValidationMethod": "DNS"});
-    ground
-        .account
-        .ask("acm", "CertificateManager.RequestCertificate", &asked)["CertificateArn"]
-        .take()
-}
-
-fn custom_domain(ground: &Emulated, number: usize) -> Made {
+fn custom_domain(ground: &Ours, number: usize) -> Made {
     let (protocol, endpoint_type, id) = match ground.face {
         "websocket" => ("websocket", "REGIONAL", "websocket_api_custom_domain"),
         "edge" => ("rest", "EDGE", "api_gateway_custom_domain"),
@@ -243,23 +235,24 @@ fn custom_domain(ground: &Emulated, number: usize) -> Made {
     };
     let spec = json!({
         "name": format!("d{number}.example.com"), "protocol": protocol, "endpoint_type": endpoint_type,
-        "certificate_arn": certificate(ground), "security_policy": "TLS_1_2", "tags": {"team": "x", "a": "b"},
+        "certificate_arn": strangers::certificate(ground.account()), "security_policy": "TLS_1_2", "tags": {"team": "x", "a": "b"},
     });
     let changed = with(
         &spec,
-        json!({"certificate_arn": certificate(ground), "tags": {"team": "y"}}),
+        json!({"certificate_arn": strangers::certificate(ground.account()), "tags": {"team": "y"}}),
     );
     (id.to_owned(), spec, changed)
 }
 
-async fn api_mapping(ground: &Emulated, number: usize) -> Made {
+async fn api_mapping(ground: &Ours, number: usize) -> Made {
     let rest = ground.face != "websocket";
     let domain = format!("m{number}.example.com");
     let api = a_served_api(ground, rest, &format!("one{number}")).await;
     let other = a_served_api(ground, rest, &format!("two{number}")).await;
     let foreign = a_served_api(ground, rest, &format!("theirs{number}")).await;
-    strangers::domain(ground, &domain);
-    strangers::mapping(ground, &domain, "theirs", &foreign, &format!("theirs{number}"));
+    let account = ground.account();
+    strangers::domain(account, &domain);
+    strangers::mapping(account, &domain, "theirs", &foreign, &format!("theirs{number}"));
     let spec = json!({
         "domain": domain, "prefix": if ground.face == "several parts" { "v1/more" } else { "v1" },
         "protocol": if rest { "rest" } else { "websocket" }, "api": api, "stage": format!("one{number}"),
@@ -273,13 +266,13 @@ async fn api_mapping(ground: &Emulated, number: usize) -> Made {
     (id.to_owned(), spec, changed)
 }
 
-fn notification(ground: &Emulated, number: usize) -> Made {
+fn notification(ground: &Ours, number: usize) -> Made {
     let bucket = format!("contract-bucket{number}");
-    ground.account.make_bucket(&bucket);
-    for function in [STACK, "contract-dev-two", THEIRS] {
-        ground.account.let_bucket_call(&bucket, function);
+    ground.account().make_bucket(&bucket);
+    for function in [STACK, "contract-dev-two", strangers::FUNCTION] {
+        ground.account().let_bucket_call(&bucket, function);
     }
-    strangers::notifications(ground, &bucket);
+    strangers::notifications(ground.account(), &bucket);
     let entry = |function: &str, prefix| json!({"function": function_arn(function), "events": ["s3:ObjectCreated:*"], "prefix": prefix});
     let both =
         |one, two| json!({"one-s3event": entry(STACK, one), "two-s3event": entry("contract-dev-two", two)});
@@ -288,17 +281,17 @@ fn notification(ground: &Emulated, number: usize) -> Made {
     (bucket, spec, changed)
 }
 
-fn subscription(ground: &Emulated, number: usize) -> Made {
+fn subscription(ground: &Ours, number: usize) -> Made {
     let topic = format!("contract-topic{number}");
-    let topic_arn = ground.account.make_topic(&topic);
-    strangers::subscription(ground, &topic_arn);
+    let topic_arn = ground.account().make_topic(&topic);
+    strangers::subscription(ground.account(), &topic_arn);
     let spec = json!({"topic": topic, "topic_arn": topic_arn, "function": function_arn(STACK)});
     (format!("fn{number}-sns-subscription"), spec, None)
 }
 
-fn event_source(ground: &Emulated, number: usize) -> Made {
+fn event_source(ground: &Ours, number: usize) -> Made {
     let name = format!("contract-source{number}");
-    let account = &ground.account;
+    let account = ground.account();
     let service = ground.face;
     let mut spec = json!({
         "service": service, "function": function_arn(STACK), "batch_size": 1, "maximum_batching_window": 0,
@@ -326,7 +319,7 @@ fn event_source(ground: &Emulated, number: usize) -> Made {
     (format!("fn{number}-{service}-event-source"), spec, changed)
 }
 
-fn event_rule(ground: &Emulated, number: usize) -> Made {
+fn event_rule(ground: &Ours, number: usize) -> Made {
     let name = format!("contract-dev-fn{number}-event");
     let (ours, two) = (function_arn(STACK), function_arn("contract-dev-two"));
     let pattern = r#"{"source": ["contract"], "detail": {"a": [{"prefix": "b"}]}}"#;

@@ -1,6 +1,7 @@
 //! What others have in the account, and where they are in our way.
 
 use grail_providers::contract::Sample;
+use grail_tests::account::Account;
 use grail_tests::account::sdk::apigateway::types::{EndpointConfiguration, EndpointType};
 use grail_tests::account::sdk::events::types::Target;
 use grail_tests::account::sdk::s3::types::{
@@ -9,21 +10,24 @@ use grail_tests::account::sdk::s3::types::{
 };
 use grail_tests::runtime::block_on;
 use grail_tests::world::World;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::account::{Emulated, THEIRS, function_arn};
+use super::account::Ours;
 use super::samples;
+use crate::emulated::function_arn;
 
+/// A function of somebody else.
+pub(crate) const FUNCTION: &str = "theirs-fn";
 /// The word in all that is theirs.
 const WORD: &str = "theirs";
 /// What a bucket tells besides, which names nobody.
 const EVENT_BRIDGE: &str = "eventbridge";
 
 /// All that others have, of things that they share with us their part alone.
-pub(super) fn theirs(ground: &Emulated) -> Value {
+pub(super) fn theirs(ground: &Ours) -> Value {
     let mut words = vec![WORD.to_owned(), EVENT_BRIDGE.to_owned()];
     words.extend(ground.taken.lock().unwrap().iter().cloned());
-    let world = World::read(&ground.account);
+    let world = World::read(ground.account());
     part(world.exact(), &words).unwrap_or_default()
 }
 
@@ -55,22 +59,22 @@ fn part(value: &Value, words: &[String]) -> Option<Value> {
 }
 
 /// Puts somebody else's thing where the sample's would be; false where nobody else's can be there.
-pub(super) fn squat(ground: &Emulated, sample: &Sample) -> bool {
+pub(super) fn squat(ground: &Ours, sample: &Sample) -> bool {
     let text = |field: &str| sample.spec[field].as_str().unwrap_or_default().to_owned();
     let name = text("name");
-    let account = &ground.account;
+    let account = ground.account();
     match sample.id.kind.as_str() {
         "iam_role" => drop(account.make_role(&name)),
         "lambda_function" => drop(account.make_function(&name)),
-        "custom_domain" => domain(ground, &name),
-        "event_rule" => rule(ground, &name),
+        "custom_domain" => domain(account, &name),
+        "event_rule" => rule(account, &name),
         "api_mapping" => {
             let api = block_on(samples::a_served_api(
                 ground,
                 ground.face != "websocket",
                 "theirs-too",
             ));
-            mapping(ground, &text("domain"), &text("prefix"), &api, "theirs-too");
+            mapping(account, &text("domain"), &text("prefix"), &api, "theirs-too");
             return true;
         }
         _ => return false,
@@ -79,11 +83,16 @@ pub(super) fn squat(ground: &Emulated, sample: &Sample) -> bool {
     true
 }
 
+/// A certificate for what the domains of the tests are called.
+pub(super) fn certificate(account: &Account) -> Value {
+    let asked = json!({"DomainName": "*.example.com", "ValidationMethod": "DNS"});
+    account.ask("acm", "CertificateManager.RequestCertificate", &asked)["CertificateArn"].take()
+}
+
 /// A domain of theirs.
-pub(super) fn domain(ground: &Emulated, name: &str) {
-    let certificate = samples::certificate(ground);
-    let asked = ground
-        .account
+pub(super) fn domain(account: &Account, name: &str) {
+    let certificate = certificate(account);
+    let asked = account
         .apigateway()
         .create_domain_name()
         .domain_name(name)
@@ -98,8 +107,8 @@ pub(super) fn domain(ground: &Emulated, name: &str) {
 }
 
 /// A mapping of theirs.
-pub(super) fn mapping(ground: &Emulated, domain: &str, key: &str, api: &Value, stage: &str) {
-    let asked = ground.account.apigatewayv2().create_api_mapping();
+pub(super) fn mapping(account: &Account, domain: &str, key: &str, api: &Value, stage: &str) {
+    let asked = account.apigatewayv2().create_api_mapping();
     let asked = asked
         .domain_name(domain)
         .api_mapping_key(key)
@@ -109,15 +118,15 @@ pub(super) fn mapping(ground: &Emulated, domain: &str, key: &str, api: &Value, s
 }
 
 /// What others are told of a bucket.
-pub(super) fn notifications(ground: &Emulated, bucket: &str) {
-    let queue = ground.account.make_queue(&format!("theirs-of-{bucket}"));
+pub(crate) fn notifications(account: &Account, bucket: &str) {
+    let queue = account.make_queue(&format!("theirs-of-{bucket}"));
     let prefix = FilterRule::builder()
         .name(FilterRuleName::Prefix)
         .value("theirs/");
     let key = S3KeyFilter::builder().filter_rules(prefix.build()).build();
     let function = LambdaFunctionConfiguration::builder()
         .id("theirs")
-        .lambda_function_arn(function_arn(THEIRS))
+        .lambda_function_arn(function_arn(FUNCTION))
         .events(Event::S3ObjectCreated)
         .filter(NotificationConfigurationFilter::builder().key(key).build());
     let queue = QueueConfiguration::builder()
@@ -128,8 +137,7 @@ pub(super) fn notifications(ground: &Emulated, bucket: &str) {
         .lambda_function_configurations(function.build().unwrap())
         .queue_configurations(queue.build().unwrap())
         .event_bridge_configuration(EventBridgeConfiguration::builder().build());
-    let asked = ground
-        .account
+    let asked = account
         .s3()
         .put_bucket_notification_configuration()
         .bucket(bucket);
@@ -138,23 +146,18 @@ pub(super) fn notifications(ground: &Emulated, bucket: &str) {
 }
 
 /// Their subscription to a topic.
-pub(super) fn subscription(ground: &Emulated, topic_arn: &str) {
-    let asked = ground
-        .account
-        .sns()
-        .subscribe()
-        .topic_arn(topic_arn)
-        .protocol("lambda");
-    let made = block_on(asked.endpoint(function_arn(THEIRS)).send());
+pub(crate) fn subscription(account: &Account, topic_arn: &str) {
+    let asked = account.sns().subscribe().topic_arn(topic_arn).protocol("lambda");
+    let made = block_on(asked.endpoint(function_arn(FUNCTION)).send());
     made.unwrap_or_else(|error| panic!("subscribing to {topic_arn}: {error:?}"));
 }
 
 /// A rule of theirs under this name.
-fn rule(ground: &Emulated, name: &str) {
-    let events = ground.account.events();
+fn rule(account: &Account, name: &str) {
+    let events = account.events();
     let target = Target::builder()
         .id("1")
-        .arn(function_arn(THEIRS))
+        .arn(function_arn(FUNCTION))
         .build()
         .unwrap();
     block_on(async {

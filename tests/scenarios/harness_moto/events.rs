@@ -180,3 +180,21 @@ fn a_bucket_keeps_what_it_tells_whom_and_refuses_what_s3_refuses() {
         json!({ "functions": [], "queues": [], "topics": [], "eventbridge": false })
     );
 }
+
+#[test]
+fn the_id_of_a_statement_stands_once_in_a_policy() {
+    let moto = Moto::start();
+    let proxy = Proxy::before_moto(&moto.endpoint());
+    let account = Account::at(&proxy.endpoint()).without_retries();
+    let function = account.make_function("worker");
+    account.let_bucket_call("bucket", &function);
+    let again = account.lambda().add_permission().function_name(&function);
+    let again = again
+        .statement_id("bucket-may-call")
+        .action("lambda:InvokeFunction")
+        .principal("s3.amazonaws.com");
+    let refused = block_on(again.send()).unwrap_err();
+    assert_eq!(refused.code(), Some("ResourceConflictException"));
+    let policy = &World::read(&account).section("functions")["worker"]["policy"];
+    assert_eq!(policy.as_array().map(Vec::len), Some(1));
+}

@@ -52,7 +52,7 @@ pub(super) const REST: Story = Story {
         "PutRestApi",
         "PutRetentionPolicy",
     ],
-    settled: &["DeleteRetentionPolicy", "UpdateStage"],
+    settled: &["CreateDeployment", "DeleteRetentionPolicy"],
     followed: &["CreateDeployment", "DeleteRetentionPolicy", "PutRestApi"],
     edit: |project| {
         project.edit("app.py", "@app.route(\"/export\"", "@app.route(\"/exports\"");
@@ -75,7 +75,7 @@ pub(super) const REST_AUTH: Story = Story {
     prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
-    settled: &["UpdateStage"],
+    settled: &["CreateDeployment"],
     followed: &PUT,
     edit: |project| {
         project.edit("app.py", "@app.route(\"/private\"", "@app.route(\"/hidden\"");
@@ -123,7 +123,7 @@ pub(super) const BLUEPRINTS: Story = Story {
     prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
-    settled: &["UpdateStage"],
+    settled: &["CreateDeployment"],
     followed: &PUT,
     edit: |project| {
         project.edit("chalicelib/cars.py", "\"/{plate}/keys\"", "\"/{plate}/key\"");
@@ -257,8 +257,8 @@ pub(super) const DOMAINS: Story = Story {
         "websocket_stage.websocket_api: update, adopted",
     ],
     adopted: &["CreateDeployment x2", "PutRestApi", "UpdateStage"],
-    settled: &["UpdateStage"],
-    followed: &["UpdateStage"],
+    settled: &["CreateDeployment"],
+    followed: &["CreateDeployment"],
     edit: |project| {
         project.configure(|config| {
             let stage = &mut config["stages"]["prod"];
@@ -275,8 +275,8 @@ pub(super) const LAYERED: Story = Story {
     prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
-    settled: &["UpdateStage"],
-    followed: &["UpdateStage"],
+    settled: &["CreateDeployment"],
+    followed: &["CreateDeployment"],
     edit: |project| project.edit("vendor/labels/__init__.py", "upper()", "title()"),
     edited: &[
         "DeleteLayerVersion",
@@ -291,8 +291,8 @@ pub(super) const PRIVATE_API: Story = Story {
     prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
-    settled: &["UpdateStage"],
-    followed: &["UpdateStage"],
+    settled: &["CreateDeployment"],
+    followed: &["CreateDeployment"],
     edit: |project| project.configure(|config| config["lambda_memory_size"] = json!(256)),
     edited: &["UpdateFunctionConfiguration x2"],
 };

@@ -1,3 +1,5 @@
+use futures::future::BoxFuture;
+
 use super::*;
 use crate::aws::testing::{Canned, Reply, reply};
 use crate::aws::{Context, Outcome};
@@ -91,7 +93,7 @@ impl Pace for Arc<Gate> {
 async fn a_pace_lets_each_request_pass_and_hears_its_answer() {
     let gate = Arc::new(Gate::default());
     let aws = Canned::new([reply(200, "{}")]);
-    let context = context(Seam::over(aws.clone()).paced(Arc::new(Arc::clone(&gate))));
+    let context = context(Seam::over(aws.clone()).paced(Arc::new(Arc::clone(&gate)), 32));
     let lambda = &context.clients.lambda;
     lambda
         .read()

@@ -1,8 +1,9 @@
 use aws_sdk_lambda::operation::delete_function::DeleteFunctionError;
-use serde_json::json;
 
 use super::*;
-use crate::aws::testing::{Canned, Reply, refusal, reply, xml_refusal};
+use crate::aws::testing::{Canned, Reply, refusal, reply};
+
+mod rights;
 
 /// The failure of one write that was answered so.
 async fn after(answer: Reply) -> Failure {
@@ -211,11 +212,6 @@ async fn what_time_cures_is_awaited() {
             "Cannot update the event source mapping because it is in use.",
             "the event source mapping to become free",
         ),
-        (
-            "InvalidArgument",
-            "Unable to validate the following destination configurations",
-            "S3 to be let into the function",
-        ),
     ] {
         let failed = after(refusal(400, code, message)).await;
         assert_eq!(
@@ -230,6 +226,52 @@ async fn what_time_cures_is_awaited() {
             )
         );
         assert!(failed.chain().contains(message) && failed.chain().contains("(request id req-1)"));
+    }
+}
+
+/// Lambda's own words, with what it puts behind them.
+#[tokio::test]
+async fn the_environment_that_lambda_quotes_is_not_repeated() {
+    let message = "Lambda was unable to configure your environment variables because the environment variables you have \
+                   provided exceeded the 4KB limit. String measured: {\"DB_PASSWORD\":\"hunter2\",\"MODE\":\"fast\"}";
+    let failed = after(refusal(400, "InvalidParameterValueException", message)).await;
+    assert_eq!(stands(&failed), (Effect::None, Retry::Never, false));
+    for told in [failed.chain(), format!("{failed:?}")] {
+        assert!(told.contains("exceeded the 4KB limit."), "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("fast"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_time_does_not_cure_is_not_waited_for() {
+    for message in [
+        "The statement id (grail-pending-orders-1a2b3c) provided already exists.",
+        "Function already exist: shop-dev-update-in progress",
+        "The operation cannot be performed at this time. The function is currently in the following state: Failed",
+    ] {
+        let failed = after(refusal(409, "ResourceConflictException", message)).await;
+        assert_eq!(stands(&failed), (Effect::None, Retry::Never, false), "{message}");
+    }
+    let other = after(refusal(
+        409,
+        "ResourceConflictException",
+        "shop-dev-pending-orders is odd",
+    ))
+    .await;
+    assert_eq!(other.retry, Retry::Never);
+}
+
+#[tokio::test]
+async fn a_role_that_iam_still_sees_a_policy_of_is_tried_again() {
+    for code in ["DeleteConflict", "DeleteConflictException"] {
+        let failed = after(refusal(
+            409,
+            code,
+            "Cannot delete entity, must delete policies first.",
+        ))
+        .await;
+        let again = Retry::After(AFTER_MAYBE);
+        assert_eq!(stands(&failed), (Effect::None, again, false), "{code}");
     }
 }
 
@@ -328,178 +370,4 @@ fn a_failure_after_a_change_is_a_maybe() {
     assert_eq!(requests.step(refused()).unwrap_err().effect, Effect::None);
     requests.step(Ok(())).unwrap();
     assert_eq!(requests.look(refused()).unwrap_err().effect, Effect::Maybe);
-}
-
-/// One refused call in each of the forms in which AWS's services answer: the right that is missing is named, and the policy.
-#[tokio::test]
-async fn a_missing_right_is_named_in_every_protocol() {
-    let told = |action: &str| {
-        format!("User: arn:aws:iam::1:user/ci is not authorized to perform: {action} on resource: x")
-    };
-    let bare = |status: u16, body: &str| reply(status, body);
-    let answers = [
-        // REST with JSON: Lambda, API Gateway.
-        refusal(403, "AccessDeniedException", &told("lambda:GetFunction")),
-        Reply::Answer(
-            403,
-            vec![("x-amzn-errortype", "AccessDeniedException".to_owned())],
-            json!({"Message": told("apigateway:GET")}).to_string(),
-        ),
-        // JSON: CloudWatch Logs, CloudWatch Events, ACM, Kinesis, DynamoDB streams; SQS, which keeps the codes of its old form.
-        bare(400, &json!({"__type": "AccessDeniedException", "message": told("logs:DescribeLogGroups")}).to_string()),
-        bare(400, &json!({"__type": "AccessDeniedException", "message": told("events:DescribeRule")}).to_string()),
-        bare(400, &json!({"__type": "AccessDeniedException", "Message": told("acm:DescribeCertificate")}).to_string()),
-        bare(400, &json!({"__type": "AccessDeniedException", "Message": told("kinesis:DescribeStreamSummary")}).to_string()),
-        bare(
-            400,
-            &json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": told("dynamodb:DescribeStream")})
-                .to_string(),
-        ),
-        Reply::Answer(
-            403,
-            vec![("x-amzn-query-error", "AccessDenied;Sender".to_owned())],
-            json!({"__type": "com.amazon.coral.service#AccessDeniedException", "message": told("sqs:GetQueueUrl")}).to_string(),
-        ),
-        // Query: IAM, SNS.
-        xml_refusal(403, "AccessDenied", &told("iam:GetRole")),
-        xml_refusal(403, "AuthorizationError", &told("sns:GetTopicAttributes")),
-        // REST with XML: S3, which may say no more than this.
-        bare(403, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"),
-    ];
-    let aws = Canned::new(answers);
-    let context = aws.context();
-    let clients = &context.clients;
-    let failures = [
-        clients
-            .lambda
-            .read()
-            .get_function()
-            .function_name("f")
-            .send()
-            .await
-            .read("lambda:GetFunction")
-            .err(),
-        clients
-            .apigateway
-            .read()
-            .get_rest_api()
-            .rest_api_id("a")
-            .send()
-            .await
-            .read("apigateway:GET")
-            .err(),
-        clients
-            .logs
-            .read()
-            .describe_log_groups()
-            .send()
-            .await
-            .read("logs:DescribeLogGroups")
-            .err(),
-        clients
-            .events
-            .read()
-            .describe_rule()
-            .name("r")
-            .send()
-            .await
-            .read("events:DescribeRule")
-            .err(),
-        clients
-            .acm
-            .read()
-            .describe_certificate()
-            .certificate_arn("c")
-            .send()
-            .await
-            .read("acm:DescribeCertificate")
-            .err(),
-        clients
-            .kinesis
-            .read()
-            .describe_stream_summary()
-            .stream_name("s")
-            .send()
-            .await
-            .read("kinesis:DescribeStreamSummary")
-            .err(),
-        clients
-            .dynamodbstreams
-            .read()
-            .describe_stream()
-            .stream_arn("s")
-            .send()
-            .await
-            .read("dynamodb:DescribeStream")
-            .err(),
-        clients
-            .sqs
-            .read()
-            .get_queue_url()
-            .queue_name("q")
-            .send()
-            .await
-            .read("sqs:GetQueueUrl")
-            .err(),
-        clients
-            .iam
-            .read()
-            .get_role()
-            .role_name("r")
-            .send()
-            .await
-            .read("iam:GetRole")
-            .err(),
-        clients
-            .sns
-            .read()
-            .get_topic_attributes()
-            .topic_arn("t")
-            .send()
-            .await
-            .read("sns:GetTopicAttributes")
-            .err(),
-        clients
-            .s3
-            .read()
-            .get_bucket_notification_configuration()
-            .bucket("b")
-            .send()
-            .await
-            .read("s3:GetBucketNotification")
-            .err(),
-    ];
-    let actions = [
-        "lambda:GetFunction",
-        "apigateway:GET",
-        "logs:DescribeLogGroups",
-        "events:DescribeRule",
-        "acm:DescribeCertificate",
-        "kinesis:DescribeStreamSummary",
-        "dynamodb:DescribeStream",
-        "sqs:GetQueueUrl",
-        "iam:GetRole",
-        "sns:GetTopicAttributes",
-        "s3:GetBucketNotification",
-    ];
-    for (failed, action) in failures.into_iter().zip(actions) {
-        let failed = failed.unwrap();
-        assert_eq!(
-            stands(&failed),
-            (Effect::None, Retry::Never, false),
-            "{}",
-            failed.chain()
-        );
-        let hint = failed.hint.clone().unwrap_or_default();
-        assert!(
-            hint.contains(&format!("`{action}`")),
-            "{action}: {}: {hint}",
-            failed.chain()
-        );
-        assert!(
-            hint.contains("`grail policy`") && hint.contains("deploy/policy.json"),
-            "{hint}"
-        );
-    }
-    assert_eq!(aws.operations().len(), actions.len());
 }

@@ -1,4 +1,4 @@
-//! The deployments of an API that bear our mark: which definition each is of, and which have had their day.
+//! The deployments of an API: which definition each of ours is of, which is the newest, and which have had their day.
 
 use aws_sdk_apigateway::types::Deployment;
 
@@ -28,9 +28,12 @@ impl Marked {
         Some(Self { id, digest, made })
     }
 
-    fn read(deployment: Deployment) -> Option<Self> {
-        let made = deployment.created_date.map_or(0.0, |date| date.as_secs_f64());
-        Self::new(deployment.id?, deployment.description.as_deref()?, made)
+    fn read(deployment: &Deployment) -> Option<Self> {
+        Self::new(
+            deployment.id.clone()?,
+            deployment.description.as_deref()?,
+            made(deployment),
+        )
     }
 
     /// Brings the newest to the front.
@@ -44,6 +47,34 @@ impl Marked {
     }
 }
 
+fn made(deployment: &Deployment) -> f64 {
+    deployment.created_date.map_or(0.0, |date| date.as_secs_f64())
+}
+
+/// The deployments of an API.
+#[derive(Debug, PartialEq)]
+pub(super) struct Deployments {
+    /// The newest of all, if it bears our mark.
+    pub(super) newest: Option<Marked>,
+    /// Ours, newest first.
+    pub(super) ours: Vec<Marked>,
+}
+
+impl Deployments {
+    /// API Gateway tells whole seconds: of two of the same second that of others counts as the newer one.
+    fn sorted(all: &[Deployment]) -> Self {
+        let mut ours: Vec<_> = all.iter().filter_map(Marked::read).collect();
+        Marked::sort(&mut ours);
+        let theirs = all.iter().filter(|one| Marked::read(one).is_none());
+        let theirs = theirs.map(made).max_by(f64::total_cmp);
+        let newest = ours.first().filter(|one| theirs.is_none_or(|theirs| theirs < one.made));
+        Self {
+            newest: newest.cloned(),
+            ours,
+        }
+    }
+}
+
 impl ApiStage {
     /// The definition that `deployment` is of: a digest, or a text that no wish equals.
     pub(super) async fn definition_of(&self, api: &str, deployment: &str) -> Result<String, Failure> {
@@ -54,27 +85,20 @@ impl ApiStage {
         Ok(Mark::read(&description).map_or_else(|| format!("deployment {deployment}"), |mark| mark.digest))
     }
 
-    /// Our deployments, newest first.
-    pub(super) async fn marked_deployments(&self, api: &str) -> Result<Vec<Marked>, Failure> {
+    pub(super) async fn deployments(&self, api: &str) -> Result<Deployments, Failure> {
         let client = self.context.clients.apigateway.read();
         let (mut all, mut position) = (Vec::new(), None);
         loop {
             let request = client.get_deployments().rest_api_id(api).limit(PAGE);
             let answer = request.set_position(position).send().await;
             let page = answer.read("apigateway:GET")?;
-            all.extend(
-                page.items
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(Marked::read),
-            );
+            all.extend(page.items.unwrap_or_default());
             match page.position {
                 Some(next) => position = Some(next),
                 None => break,
             }
         }
-        Marked::sort(&mut all);
-        Ok(all)
+        Ok(Deployments::sorted(&all))
     }
 
     /// Removes those that have had their day. What cannot be removed stays: API Gateway refuses to take away a deployment

@@ -25,6 +25,10 @@ fn deployment(id: &str, of: char, made: f64) -> Value {
     json!({"id": id, "description": format!("grail:t0:{}", digest(of)), "createdDate": made})
 }
 
+fn theirs(made: f64) -> Value {
+    json!({"id": "theirs", "createdDate": made})
+}
+
 fn remote(deployment: &str, definition: &str) -> Remote {
     let mut spec = spec('a');
     spec["definition"] = json!(definition);
@@ -205,8 +209,7 @@ async fn a_stage_of_an_api_that_is_not_made_yet_is_absent_without_a_call() {
 #[tokio::test]
 async fn a_new_definition_is_deployed_and_what_has_had_its_day_is_retired() {
     let old = (0..9).map(|n| deployment(&format!("d{n}"), char::from(b'0' + n), f64::from(n)));
-    let foreign = json!({"id": "theirs", "createdDate": 0.5});
-    let list: Vec<_> = old.chain([foreign]).collect();
+    let list: Vec<_> = old.chain([theirs(0.5)]).collect();
     let cloud = Canned::new([
         reply(200, json!({"item": list})),
         reply(201, json!({"id": "new"})),
@@ -234,13 +237,13 @@ async fn a_new_definition_is_deployed_and_what_has_had_its_day_is_retired() {
 }
 
 #[tokio::test]
-async fn a_definition_that_was_deployed_before_is_pointed_to() {
+async fn the_newest_deployment_is_pointed_to_if_it_is_of_the_definition() {
     let cloud = Canned::new([
         reply(
             200,
-            json!({"item": [deployment("d1", 'a', 1.0)], "position": "p"}),
+            json!({"item": [deployment("d1", 'a', 3.0)], "position": "p"}),
         ),
-        reply(200, json!({"item": [deployment("d2", 'b', 2.0)]})),
+        reply(200, json!({"item": [deployment("d2", 'b', 2.0), theirs(1.0)]})),
         reply(200, json!({"stageName": "api"})),
     ]);
     let mut want = spec('a');
@@ -256,6 +259,21 @@ async fn a_definition_that_was_deployed_before_is_pointed_to() {
     ]);
     assert_eq!(cloud.json(2)["patchOperations"], patches);
     assert_eq!(after.outputs["deployment_id"], json!("d1"));
+}
+
+/// A gateway response that was deployed from the console is live in the newest deployment only.
+#[tokio::test]
+async fn an_older_deployment_of_the_definition_is_not_pointed_to() {
+    for newer in [deployment("d2", 'b', 2.0), theirs(2.0), theirs(1.0)] {
+        let cloud = Canned::new([
+            reply(200, json!({"item": [newer, deployment("d1", 'a', 1.0)]})),
+            reply(201, json!({"id": "d3"})),
+        ]);
+        let have = remote("theirs", "deployment theirs");
+        let after = updated(&cloud, &have, &spec('a')).await.unwrap();
+        assert_eq!(cloud.operations(), ["GetDeployments", "CreateDeployment"]);
+        assert_eq!(after.outputs["deployment_id"], json!("d3"));
+    }
 }
 
 #[tokio::test]

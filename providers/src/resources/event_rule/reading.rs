@@ -8,7 +8,7 @@ use futures::future::join_all;
 use grail_state::{Handle, Proof, StepToken};
 use serde_json::{Value, json};
 
-use super::{EventRule, Spec, TARGET};
+use super::{Details, EventRule, Spec, TARGET};
 use crate::aws::Outcome;
 use crate::port::{Failure, Locator, Seen, Sight};
 
@@ -27,7 +27,7 @@ pub(super) struct Rule {
     schedule: Option<String>,
     pattern: Option<String>,
     description: Option<String>,
-    enabled: bool,
+    pub(super) state: Option<RuleState>,
     pub(super) role: Option<String>,
     /// The AWS service that made it for its own use.
     pub(super) managed_by: Option<String>,
@@ -46,7 +46,7 @@ macro_rules! rules {
                     schedule: text(answer.schedule_expression),
                     pattern: text(answer.event_pattern),
                     description: text(answer.description),
-                    enabled: answer.state != Some(RuleState::Disabled),
+                    state: answer.state,
                     role: text(answer.role_arn),
                     managed_by: text(answer.managed_by),
                 }
@@ -56,6 +56,12 @@ macro_rules! rules {
 }
 
 rules!(DescribeRuleOutput, Listed);
+
+impl Rule {
+    pub(super) fn is_enabled(&self) -> bool {
+        self.state != Some(RuleState::Disabled)
+    }
+}
 
 /// What a look gives, without what others have added.
 pub(super) fn seen(spec: Spec, arn: &str, proof: Proof) -> Seen<Spec> {
@@ -71,14 +77,13 @@ pub(super) fn seen(spec: Spec, arn: &str, proof: Proof) -> Seen<Spec> {
     }
 }
 
-/// The ARN of the target `1`.
-pub(super) fn our_target(targets: &[Target]) -> Option<&str> {
-    let ours = targets.iter().find(|target| target.id == TARGET)?;
-    Some(&ours.arn)
+/// The target `1`.
+pub(super) fn our_target(targets: &[Target]) -> Option<&Target> {
+    targets.iter().find(|target| target.id == TARGET)
 }
 
 /// The targets of others, in words.
-fn other_targets(targets: &[Target]) -> Vec<String> {
+pub(super) fn other_targets(targets: &[Target]) -> Vec<String> {
     let others = targets.iter().filter(|target| target.id != TARGET);
     others
         .map(|target| format!("target {} ({})", target.id, target.arn))
@@ -138,7 +143,8 @@ impl EventRule {
         let Some(targets) = self.targets(&rule.name).await? else {
             return Ok(None);
         };
-        let target = our_target(&targets).unwrap_or_default().to_owned();
+        let ours = our_target(&targets);
+        let target = ours.map(|target| target.arn.clone()).unwrap_or_default();
         let proof = if !target.is_empty() && function == Some(target.as_str()) {
             Proof::Ours
         } else if let Some(service) = &rule.managed_by {
@@ -149,11 +155,12 @@ impl EventRule {
             self.mark(&rule).await?.map_or(Proof::NameOnly, Proof::Mark)
         };
         let spec = Spec {
+            enabled: rule.is_enabled(),
+            target: ours.and_then(Details::of),
             name: rule.name,
             schedule: rule.schedule,
             pattern: rule.pattern,
             description: rule.description,
-            enabled: rule.enabled,
             function: target,
         };
         Ok(Some(Seen {

@@ -215,6 +215,70 @@ async fn an_update_makes_only_the_calls_that_the_difference_needs() {
     assert_eq!(back.aws.operations(), ["RemoveTargets"]);
 }
 
+/// A rule with a target that somebody has changed in the console.
+fn tuned() -> Reply {
+    let target = json!({"Id": "1", "Arn": FUNCTION, "Input": "{\"key\": \"hunter2\"}",
+        "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60},
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:dead"}});
+    reply(200, json!({"Targets": [target]}))
+}
+
+#[tokio::test]
+async fn a_target_that_was_changed_by_hand_is_drift_and_is_set_again() {
+    let stand = stand(vec![rule(&schedule()), tuned(), done()]);
+    let there = stand.present(None, Some(&schedule())).await;
+    let diff = stand.provider.diff(&schedule().into(), &there).unwrap();
+    assert!(diff.fields.len() == 1 && diff.touches("target") && !diff.replaces());
+    assert_eq!(there.spec["target"], json!(["Input", "DeadLetterConfig", "RetryPolicy"]));
+    let (id, want, token) = (&stand.id, &schedule(), &stand.token);
+    let request = crate::port::Update {
+        id,
+        have: &there,
+        want,
+        diff: &diff,
+        token,
+    };
+    stand.provider.update(request).await.unwrap();
+    assert_eq!(stand.aws.operations(), ["DescribeRule", "ListTargetsByRule", "PutTargets"]);
+    let sent = json!({"Rule": NAME, "Targets": [{"Id": "1", "Arn": FUNCTION}]});
+    assert_eq!(stand.aws.json(2), sent);
+}
+
+#[tokio::test]
+async fn the_way_back_has_what_the_target_had_besides() {
+    let stand = stand(vec![rule(&schedule()), tuned(), gone(), made(), done()]);
+    let secured = stand
+        .provider
+        .secure(&stand.remote(NAME, &schedule()))
+        .await
+        .unwrap();
+    assert!(secured.secret);
+    let typed: Spec = serde_json::from_value(secured.spec.clone()).unwrap();
+    assert!(!format!("{typed:?}").contains("hunter2"));
+    stand.create(&secured.spec).await.unwrap();
+    let sent = json!([{"Id": "1", "Arn": FUNCTION, "Input": "{\"key\": \"hunter2\"}",
+        "RetryPolicy": {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 60},
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:dead"}}]);
+    stand.aws.operations();
+    assert_eq!(stand.aws.json(4)["Targets"], sent);
+}
+
+#[tokio::test]
+async fn a_rule_that_fires_for_more_than_usual_stays_so() {
+    let more = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS";
+    let mut theirs = told(&pattern());
+    theirs["State"] = json!(more);
+    for (wish, state) in [
+        (with(pattern(), "description", json!("new")), more),
+        (with(pattern(), "enabled", json!(false)), "DISABLED"),
+    ] {
+        let stand = stand(vec![reply(200, theirs.clone()), made()]);
+        stand.update(NAME, &pattern(), &wish).await.unwrap();
+        stand.aws.operations();
+        assert_eq!(stand.aws.json(1)["State"], state);
+    }
+}
+
 #[tokio::test]
 async fn a_description_that_goes_is_sent_empty() {
     let described = with(pattern(), "description", json!("old"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchevents::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchevents::operation::put_rule::builders::PutRuleFluentBuilder;
+use aws_sdk_cloudwatchevents::types::builders::TargetBuilder;
 use aws_sdk_cloudwatchevents::types::{RuleState, Tag, Target};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use grail_state::{Proof, StepToken};
@@ -53,6 +54,11 @@ impl EventRule {
     pub(super) async fn send_rule(&self, rule: &Rule, spec: &Spec, diff: &Diff) -> Result<(), Failure> {
         let described = spec.schedule.is_some() || spec.description.is_some() || diff.touches("description");
         let request = self.put_rule(spec, described).set_role_arn(rule.role.clone());
+        // One of several states in which it fires.
+        let request = match &rule.state {
+            Some(state) if spec.enabled && rule.is_enabled() => request.state(state.clone()),
+            _ => request,
+        };
         let answer = request.send().await;
         answer
             .map(|_| ())
@@ -76,10 +82,14 @@ impl EventRule {
             .state(state)
     }
 
-    /// Makes `function` the target `1`.
-    pub(super) async fn send_target(&self, rule: &str, function: &str) -> Result<(), Failure> {
-        let target = Target::builder().id(TARGET).arn(function).build();
-        let target = target.map_err(|error| Failure::refused(error.to_string()))?;
+    /// Makes the function of `spec` the target `1`.
+    pub(super) async fn send_target(&self, rule: &str, spec: &Spec) -> Result<(), Failure> {
+        let plain = Target::builder().id(TARGET).arn(&spec.function);
+        let target = match &spec.target {
+            Some(details) => details.on(plain),
+            None => Ok(plain),
+        };
+        let target = target.and_then(TargetBuilder::build).map_err(|error| Failure::refused(error.to_string()))?;
         let answer = self.write().put_targets().rule(rule).targets(target).send().await;
         let answer = answer.map_err(|error| unmanaged("events:PutTargets", error))?;
         match answer.failed_entries.unwrap_or_default().first() {
@@ -118,25 +128,50 @@ impl EventRule {
             return Ok(());
         };
         let known = request.spec.get("function").and_then(Value::as_str);
-        let ours = our_target(&targets).filter(|target| known.is_none_or(|known| known == *target));
+        let (target, rule) = taken(&targets, known);
         let mut requests = Sequence::default();
-        if ours.is_some() {
+        if target {
             requests.step(self.remove_target(name).await)?;
         }
-        if targets.len() > usize::from(ours.is_some()) {
+        if !rule {
             return Ok(());
         }
-        requests.step(self.delete_rule(name).await)
+        let deleted = requests.step(self.delete_rule(name).await)?;
+        match deleted {
+            true => Ok(()),
+            false => requests.look(self.kept_for_others(name, known).await),
+        }
     }
 
-    /// A rule that got another target meanwhile stays.
-    async fn delete_rule(&self, name: &str) -> Result<(), Failure> {
+    /// False if EventBridge keeps the rule because of its targets.
+    async fn delete_rule(&self, name: &str) -> Result<bool, Failure> {
         match self.write().delete_rule().name(name).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if verdict(&error) == Verdict::NotFound || has_targets(&error) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if verdict(&error) == Verdict::NotFound => Ok(true),
+            Err(error) if has_targets(&error) => Ok(false),
             Err(error) => Err(unmanaged("events:DeleteRule", error)),
         }
     }
+
+    /// A rule that got another target meanwhile stays, and that is done. Else it is ours that EventBridge still sees: it
+    /// agrees with itself only after a while.
+    async fn kept_for_others(&self, name: &str, known: Option<&str>) -> Result<(), Failure> {
+        match self.targets(name).await? {
+            Some(targets) if taken(&targets, known).1 => Err(Failure::awaiting(
+                format!("the rule {name} cannot be deleted: EventBridge still sees its target"),
+                AFTER,
+                "the target of the rule to be gone",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a deletion takes of a rule with these targets: whether our target, and whether the rule. `known` is the function that
+/// we know as our target; one that somebody has pointed elsewhere is theirs.
+pub(super) fn taken(targets: &[Target], known: Option<&str>) -> (bool, bool) {
+    let ours = our_target(targets).is_some_and(|target| known.is_none_or(|known| known == target.arn));
+    (ours, targets.len() == usize::from(ours))
 }
 
 /// True if EventBridge keeps a rule because of its targets.

@@ -1,6 +1,7 @@
 //! Looking: by UUID, by function and source, and at many at once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
 use grail_state::Proof;
@@ -18,6 +19,9 @@ use crate::port::{Failure, Locator, Seen, Sight};
 pub(super) const PAGE: u32 = 100;
 /// How many looks at single mappings are under way at once.
 const AT_ONCE: usize = 8;
+
+/// Before another look at a mapping on which something is going on.
+const AFTER_MOVING: Duration = Duration::from_secs(1);
 
 type Sights = Vec<Result<Sight<Spec>, Failure>>;
 
@@ -55,15 +59,23 @@ impl<'a> Sought<'a> {
             .or_else(|| self.key().and_then(|key| living(key, mappings.values())))
     }
 
-    /// A mapping is part of its function: ours if that is the function that is ours.
-    fn seen(&self, mapping: &Mapping) -> Sight<Spec> {
-        let form = mapping.form(self.position)?;
+    /// A mapping is part of its function: ours if that is the function that is ours. One on which something is going on is
+    /// awaited: after a lost answer that is ours, and it is done only when it has ended.
+    fn seen(&self, mapping: &Mapping) -> Result<Sight<Spec>, Failure> {
+        let Some(form) = mapping.form(self.position) else {
+            return Ok(None);
+        };
         let ours = self.function == Some(mapping.function_arn.as_str());
-        Some(Seen {
+        if ours && mapping.is_moving() {
+            let told = format!("the event source mapping {} is being made or changed", mapping.uuid);
+            let on = "a change of the event source mapping to end";
+            return Err(Failure::awaiting(told, AFTER_MOVING, on));
+        }
+        Ok(Some(Seen {
             proof: if ours { Proof::Ours } else { Proof::NameOnly },
             additions: mapping.additions.clone(),
             ..seen(&mapping.uuid, &form)
-        })
+        }))
     }
 }
 
@@ -129,13 +141,13 @@ impl EventSourceMapping {
         if let Some(uuid) = sought.uuid
             && let Some(mapping) = self.mapping(uuid).await?.filter(|mapping| !mapping.is_leaving())
         {
-            return Ok(sought.seen(&mapping));
+            return sought.seen(&mapping);
         }
         let Some(key) = sought.key() else {
             return Ok(None);
         };
         let mappings = self.mappings_of(key).await?;
-        Ok(living(key, &mappings).and_then(|mapping| sought.seen(mapping)))
+        living(key, &mappings).map_or(Ok(None), |mapping| sought.seen(mapping))
     }
 
     /// Looks at many: through the lists as far as they lead, and alone at what is left.
@@ -149,7 +161,7 @@ impl EventSourceMapping {
         for some in sought.chunks(AT_ONCE) {
             let looks = some.iter().map(|one| async {
                 match listed(one) {
-                    Some(sight) => Ok(sight),
+                    Some(sight) => sight,
                     None if whole => Ok(None),
                     None => self.look(one).await,
                 }

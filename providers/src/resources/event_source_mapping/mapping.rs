@@ -91,6 +91,11 @@ impl Mapping {
         self.state == "Deleting"
     }
 
+    /// True if it is being made or changed.
+    pub(super) fn is_moving(&self) -> bool {
+        matches!(self.state.as_str(), "Creating" | "Enabling" | "Disabling" | "Updating")
+    }
+
     /// Whether it polls its source. While it is being made or changed, it will.
     fn is_enabled(&self) -> bool {
         !matches!(self.state.as_str(), "Disabled" | "Disabling")
@@ -100,7 +105,7 @@ impl Mapping {
     pub(super) fn standing(&self, enabled: bool) -> Standing {
         match (self.state.as_str(), enabled) {
             ("Enabled", true) | ("Disabled", false) => Standing::Reached,
-            ("Creating" | "Enabling" | "Disabling" | "Updating", _) => Standing::Moving,
+            _ if self.is_moving() => Standing::Moving,
             (state, _) => Standing::Elsewhere(format!("{state}: {}", self.reason)),
         }
     }

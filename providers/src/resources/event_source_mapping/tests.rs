@@ -201,7 +201,7 @@ async fn what_the_role_or_the_mapping_is_not_ready_for_is_awaited() {
         let refused = refusal(400, "InvalidParameterValueException", said);
         let failed = stand(vec![refused]).create(&queue()).await.unwrap_err();
         let awaited = Retry::Await {
-            after: std::time::Duration::from_millis(500),
+            after: std::time::Duration::from_millis(250),
             on: "the role to become usable",
         };
         assert_eq!((failed.effect, failed.retry), (Effect::None, awaited));

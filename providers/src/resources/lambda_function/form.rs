@@ -52,6 +52,9 @@ pub struct Spec {
     pub reserved_concurrency: Option<u32>,
     /// Its code.
     pub code: Code,
+    /// Why Lambda could not make or change it, as it says: no wish has that, and the next update sends all of it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// A processor.
@@ -149,11 +152,12 @@ impl Spec {
             "layers",
             format!("a function has at most 5 layers, not {}", self.layers.len()),
         );
-        let environment: usize = self.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+        // Lambda measures the JSON text, with its quotes and escapes.
+        let environment = serde_json::to_string(&self.environment).map_or(0, |text| text.len());
         demand(
             environment <= 4096,
             "environment",
-            format!("{environment} bytes are more than the 4096 that Lambda takes"),
+            format!("{environment} bytes of JSON are more than the 4096 that Lambda takes"),
         );
         if let Some(vpc) = &self.vpc {
             demand(
@@ -202,6 +206,7 @@ impl Spec {
             "tracing": self.tracing,
             "reserved_concurrency": self.reserved_concurrency,
             "code": self.code.content,
+            "failed": self.failed,
         })
     }
 

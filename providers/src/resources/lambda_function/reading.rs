@@ -26,6 +26,8 @@ pub(super) struct Reading {
     pub(super) code_sha256: String,
     /// Where the zip can be had for some minutes.
     pub(super) location: Option<String>,
+    /// It is being made or changed.
+    busy: bool,
 }
 
 impl Reading {
@@ -49,11 +51,26 @@ impl Reading {
         spec.tags = tags.collect();
         spec.reserved_concurrency = reserved.and_then(|reserved| u32::try_from(reserved).ok());
         Ok(Self {
+            busy: standing(&configuration) == Standing::Busy,
             spec,
             arn,
             code_sha256,
             location: answer.code.and_then(|code| code.location),
         })
+    }
+
+    /// The same once nothing is going on with the function: what it is before that is neither the old form nor the new one,
+    /// and an update that ends badly counts as not done.
+    ///
+    /// # Errors
+    /// That it is to be awaited.
+    pub(super) fn at_rest(self) -> Result<Self, Failure> {
+        if self.busy {
+            let told = format!("the function {} is being made or changed", self.spec.name);
+            let after = std::time::Duration::from_secs(1);
+            return Err(Failure::awaiting(told, after, "an update of the function to end"));
+        }
+        Ok(self)
     }
 
     /// The whole answer to a look.
@@ -76,7 +93,7 @@ pub(super) fn outputs(arn: &str, name: &str, code_sha256: &str) -> BTreeMap<Stri
 }
 
 /// Whose a function with these tags is.
-pub(super) fn proof(tags: &BTreeMap<String, String>, stack: &StackId) -> Proof {
+pub(in crate::resources) fn proof(tags: &BTreeMap<String, String>, stack: &StackId) -> Proof {
     let Some(tag) = tags.get(OWNER_TAG) else {
         return Proof::NameOnly;
     };
@@ -162,6 +179,10 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
         tracing: if traced == Some(&TracingMode::Active) { Tracing::Active } else { Tracing::PassThrough },
         reserved_concurrency: None,
         code: Code::unread(configuration.code_sha256().unwrap_or_default(), configuration.code_size()),
+        failed: match standing(configuration) {
+            Standing::Failed(why) => Some(why),
+            Standing::Ready | Standing::Busy => None,
+        },
     };
     spec.vpc = spec.network().cloned();
     Ok(spec)

@@ -394,6 +394,43 @@ async fn code_goes_first_and_each_update_is_awaited() {
     assert_eq!(changed.spec, stand.remote(ARN, &want).spec);
 }
 
+/// Lambda measures code and layers together.
+#[tokio::test]
+async fn layers_that_go_make_room_for_the_code() {
+    let stand = stand(vec![taken("Successful"), taken("Successful")]);
+    let had = with(json!({"layers": ["l", "m"]}));
+    let want = with(json!({"layers": ["l"], "code": zip("two").code}));
+    let changed = stand.update(ARN, &had, &want).await.unwrap();
+    assert_eq!(stand.aws.operations(), ["UpdateFunctionConfiguration", "UpdateFunctionCode"]);
+    assert_eq!(changed.outputs["code_sha256"], zip("one").sha, "what the answer to the code says");
+}
+
+/// After a lost answer what is seen may be an update that has not ended.
+#[tokio::test]
+async fn a_function_that_is_being_changed_is_not_taken_for_changed() {
+    for busy in [json!({"State": "Pending"}), json!({"LastUpdateStatus": "InProgress"})] {
+        let stand = stand(vec![there(json!({ "Configuration": busy }))]);
+        let failed = stand.observe(None, Some(&spec())).await.unwrap_err();
+        assert_eq!(failed.effect, Effect::None);
+        assert!(matches!(failed.retry, Retry::Await { .. }), "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_failed_is_a_difference_and_is_sent_anew() {
+    let failed = json!({"LastUpdateStatus": "Failed", "LastUpdateStatusReasonCode": "SubnetOutOfIPAddresses"});
+    let stand = stand(vec![there(json!({ "Configuration": failed })), taken("Successful"), taken("Successful")]);
+    let have = stand.present(None, Some(&spec())).await;
+    let diff = stand.provider.diff(&spec().into(), &have).unwrap();
+    assert!(diff.fields.len() == 1 && !diff.replaces());
+    assert_eq!(diff.fields[0].have, Some(json!("SubnetOutOfIPAddresses")));
+    let (id, want, token) = (&stand.id, &spec(), &stand.token);
+    let request = crate::port::Update { id, have: &have, want, diff: &diff, token };
+    stand.provider.update(request).await.unwrap();
+    assert_eq!(stand.aws.operations(), ["GetFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration"]);
+    assert_eq!(stand.aws.json(2)["Environment"], json!({"Variables": {"TABLE": "orders"}}));
+}
+
 #[tokio::test]
 async fn a_processor_is_changed_together_with_the_code_that_is_there() {
     let stand = stand(vec![taken("Successful")]);
@@ -504,4 +541,10 @@ fn limits_are_told_before_anything_is_sent() {
     let fields: Vec<_> = provider.check(&bad.into()).unwrap_err().into_iter().map(|one| one.field).collect();
     assert_eq!(fields, ["name", "memory", "timeout", "layers", "environment", "vpc"]);
     assert!(provider.check(&spec().into()).is_ok());
+    // `{"A":"..."}` has eight bytes besides the value, and a quote in it counts twice.
+    let filled = |value: String| provider.check(&with(json!({"environment": {"A": value}})).into());
+    assert!(filled("x".repeat(4088)).is_ok());
+    let problems = filled("x".repeat(4089)).unwrap_err();
+    assert!(problems.len() == 1 && !problems[0].to_string().contains("xx"), "{problems:?}");
+    assert!(filled("\"".repeat(2045)).is_err());
 }

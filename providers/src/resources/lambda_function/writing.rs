@@ -27,14 +27,30 @@ const CONFIGURATION: &[&str] = &[
 /// take about five seconds.
 const MISSES: u32 = 6;
 
-/// True if `diff` calls for `UpdateFunctionCode`, which also sets the processor.
-pub(super) fn changes_code(diff: &Diff) -> bool {
-    diff.touches("code") || diff.touches("architecture")
+/// The two updates that Lambda takes one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// `UpdateFunctionCode`, which also sets the processor.
+    Code,
+    /// `UpdateFunctionConfiguration`.
+    Configuration,
 }
 
-/// True if `diff` calls for `UpdateFunctionConfiguration`.
-pub(super) fn changes_configuration(diff: &Diff) -> bool {
-    CONFIGURATION.iter().any(|field| diff.touches(field))
+/// Those that the difference needs, in order. Code and layers are measured together, so what makes room goes first. After an
+/// update that failed it is not known what of it holds, and all is sent.
+pub(super) fn parts(request: &Change<'_, Spec>) -> Vec<Part> {
+    let diff = request.diff;
+    let failed = diff.touches("failed");
+    let code = failed || diff.touches("code") || diff.touches("architecture");
+    let configuration = failed || CONFIGURATION.iter().any(|field| diff.touches(field));
+    let mut parts = Vec::new();
+    parts.extend(code.then_some(Part::Code));
+    parts.extend(configuration.then_some(Part::Configuration));
+    let layers = request.have.get("layers").and_then(Value::as_array);
+    if layers.is_some_and(|layers| layers.len() > request.want.layers.len()) {
+        parts.reverse();
+    }
+    parts
 }
 
 /// An update that Lambda has taken.
@@ -89,13 +105,13 @@ impl LambdaFunction {
         })
     }
 
-    /// `UpdateFunctionConfiguration` with every field that `diff` names and none else. The environment is one field: Lambda
+    /// `UpdateFunctionConfiguration` with every field that `diff` names and none else, or all after a failed update. The environment is one field: Lambda
     /// sets it whole.
     pub(super) async fn send_configuration(&self, name: &str, spec: &Spec, diff: &Diff) -> Result<Taken, Failure> {
         let request = self.write().update_function_configuration().function_name(name);
         let request = CONFIGURATION
             .iter()
-            .filter(|field| diff.touches(field))
+            .filter(|field| diff.touches(field) || diff.touches("failed"))
             .fold(request, |request, field| set(request, field, spec));
         let answer = request.send().await.wrote("lambda:UpdateFunctionConfiguration")?;
         Ok(Taken {

@@ -121,6 +121,43 @@ async fn what_is_gone_is_removed() {
     }
 }
 
+/// Chalice 1.33 let a bucket in by its name alone, and 1.34 adds a second statement with the account.
+#[tokio::test]
+async fn a_statement_that_says_the_same_without_the_account_goes_too() {
+    const BUCKET: &str = "arn:aws:s3:::photos";
+    let said = |sid: &str, arn: &str, account: Option<&str>| {
+        let mut statement = statement(sid, arn);
+        statement["Principal"] = json!({"Service": "s3.amazonaws.com"});
+        if let Some(account) = account {
+            statement["Condition"]["StringEquals"] = json!({"AWS:SourceAccount": account});
+        }
+        statement
+    };
+    let there = || {
+        policy(&[
+            said("new", BUCKET, Some("123456789012")),
+            said("old", BUCKET, None),
+            said("theirs", BUCKET, Some("999999999999")),
+            said("other", "arn:aws:s3:::films", None),
+            statement("api", BUCKET),
+        ])
+    };
+    let had = json!({"function": "shop-dev", "principal": "s3.amazonaws.com", "source_arn": BUCKET,
+        "source_account": "123456789012"});
+    let gone = stand(vec![there(), reply(204, ""), reply(204, "")]);
+    let (handle, outputs) = (Handle("shop-dev/new".into()), BTreeMap::new());
+    let request = crate::port::Delete { id: &gone.id, handle: &handle, spec: &had, outputs: &outputs };
+    gone.provider.delete(request).await.unwrap();
+    assert_eq!(gone.aws.operations(), ["GetPolicy", "RemovePermission", "RemovePermission"]);
+    assert!(gone.aws.asked()[1].line.ends_with("/policy/old") && gone.aws.asked()[2].line.ends_with("/policy/new"));
+
+    let mut want = had.clone();
+    want["source_arn"] = json!("arn:aws:s3:::pictures");
+    let moved = stand(vec![reply(201, "{}"), there(), reply(204, ""), reply(204, "")]);
+    moved.update("shop-dev/new", &had, &want).await.unwrap();
+    assert_eq!(moved.aws.operations(), ["AddPermission", "GetPolicy", "RemovePermission", "RemovePermission"]);
+}
+
 #[test]
 fn a_function_is_the_same_by_name_and_by_arn() {
     let aws = Canned::new([]);

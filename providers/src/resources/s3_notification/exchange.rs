@@ -23,7 +23,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::document::{Notifications, Part};
 use crate::aws::Context;
 use crate::aws::outcome::{Sequence, Verdict, failure, lacking, verdict};
-use crate::port::{Effect, Failure};
+use crate::port::{Effect, Failure, Retry};
 
 const GET: &str = "s3:GetBucketNotification";
 const PUT: &str = "s3:PutBucketNotification";
@@ -33,6 +33,8 @@ const WRITES: usize = 4;
 const LOOKS: u32 = 4;
 /// The first pause between these looks; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Before another try where S3 may not call a destination.
+const AFTER_UNASKED: Duration = Duration::from_secs(1);
 
 /// What stands where a bucket is looked for.
 #[derive(Debug)]
@@ -199,11 +201,16 @@ async fn write(
     }
 }
 
-/// What S3 says of a destination names none.
+/// What S3 says of a destination names none. It may be ours, whose permission does not count yet, or one of others, which is
+/// gone for good: so it is tried again, and each time counts.
 fn with_hint(failed: Failure, bucket: &str) -> Failure {
     let said = failed.chain();
     if said.contains("Unable to validate the following destination") {
-        failed.with_hint(format!(
+        let again = Failure {
+            retry: Retry::After(AFTER_UNASKED),
+            ..failed
+        };
+        again.with_hint(format!(
             "S3 asks every destination of the bucket {bucket}, those of others too: one of them is gone or does not let S3 in"
         ))
     } else if said.contains("overlap") || said.contains("ambiguous") {

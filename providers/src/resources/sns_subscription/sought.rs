@@ -1,5 +1,7 @@
 //! Which subscription a look is for, and how SNS shows one.
 
+use std::collections::{BTreeMap, HashMap};
+
 use aws_sdk_sns::types::Subscription;
 use grail_state::template::has_stand_in;
 use grail_state::{Handle, Proof};
@@ -20,6 +22,26 @@ pub(super) struct There {
     pub(super) arn: String,
     pub(super) topic_arn: String,
     pub(super) function: String,
+    /// What others have set on it, as far as it was asked for: lists do not tell.
+    pub(super) attributes: BTreeMap<String, String>,
+}
+
+/// Those of a subscription's attributes that somebody must have set: none of them is there by itself.
+pub(super) fn additions(all: &HashMap<String, String>) -> BTreeMap<String, String> {
+    let set = |name: &str| {
+        let empty = |value: &&String| !matches!(value.as_str(), "" | "{}" | "false" | "null");
+        all.get(name).filter(empty).cloned()
+    };
+    let names = ["DeliveryPolicy", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy"];
+    let mut found: BTreeMap<_, _> = names
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), set(name)?)))
+        .collect();
+    // The scope of no filter is none.
+    if let (true, Some(scope)) = (found.contains_key("FilterPolicy"), set("FilterPolicyScope")) {
+        found.insert("FilterPolicyScope".to_owned(), scope);
+    }
+    found
 }
 
 impl There {
@@ -33,6 +55,7 @@ impl There {
                 .endpoint()
                 .filter(|_| one.protocol() == Some(PROTOCOL))?
                 .to_owned(),
+            attributes: BTreeMap::new(),
         })
     }
 }
@@ -44,12 +67,21 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
+impl Page {
+    /// The subscription of `function` on this page.
+    pub(super) fn of(self, function: &str) -> Option<There> {
+        self.there.into_iter().find(|one| one.function == function)
+    }
+}
+
 /// What a look is for, as far as it is known.
 pub(super) struct Sought {
     /// The subscription.
     pub(super) arn: Option<String>,
     pub(super) topic_arn: Option<String>,
     pub(super) function: Option<String>,
+    /// The subscription as recorded.
+    pub(super) recorded: Option<There>,
     /// What the project calls its topics, by their ARNs: first as recorded, then as wished.
     names: Vec<(Option<String>, String)>,
 }
@@ -63,7 +95,17 @@ impl Sought {
         };
         let wished = |name: &str| at.spec.and_then(|spec| spec.get(name)).and_then(Value::as_str);
         let known = |text: Option<&str>| text.filter(|text| !has_stand_in(text)).map(ToOwned::to_owned);
+        let recorded = at.record.filter(|record| is_subscription(&record.handle.0));
+        let recorded = recorded.and_then(|record| {
+            Some(There {
+                arn: record.handle.0.clone(),
+                topic_arn: known(output("topic_arn"))?,
+                function: known(output("function_arn"))?,
+                attributes: BTreeMap::new(),
+            })
+        });
         Self {
+            recorded,
             arn: at
                 .handle
                 .map(|handle| handle.0.clone())
@@ -98,6 +140,7 @@ impl Sought {
             topic,
             topic_arn: there.topic_arn,
             function: there.function,
+            attributes: there.attributes,
         };
         seen(there.arn, spec, proof)
     }
@@ -114,7 +157,7 @@ pub(super) fn seen(arn: String, spec: Spec, proof: Proof) -> Seen<Spec> {
         outputs: outputs.map(|(name, text)| (name.to_owned(), json!(text))).into(),
         handle: Handle(arn),
         proof,
-        additions: Vec::new(),
+        additions: spec.attributes.keys().cloned().collect(),
         spec,
     }
 }

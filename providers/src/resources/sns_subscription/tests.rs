@@ -24,8 +24,14 @@ fn subscription(topic: &str) -> String {
 }
 
 fn attributes(topic: &str, function: &str, pending: bool) -> Reply {
+    attributes_with(topic, function, pending, &[])
+}
+
+fn attributes_with(topic: &str, function: &str, pending: bool, more: &[(&str, &str)]) -> Reply {
     let entry = |name: &str, value: &str| format!("<entry><key>{name}</key><value>{value}</value></entry>");
+    let more: String = more.iter().map(|(name, value)| entry(name, value)).collect();
     let all = [
+        more,
         entry("TopicArn", topic),
         entry("Protocol", "lambda"),
         entry("Endpoint", function),
@@ -223,6 +229,32 @@ async fn a_topic_of_another_account_that_may_not_be_listed_is_subscribed_to() {
     assert_eq!(stand.aws.operations(), ["ListSubscriptionsByTopic", "Subscribe"]);
 }
 
+/// SNS shows a subscription to who owns the topic; ours to a topic of others it may not show.
+#[tokio::test]
+async fn a_subscription_to_a_topic_of_another_account_that_may_not_be_seen_is_there_as_recorded() {
+    let arn = subscription(FOREIGN);
+    let wish = spec(FOREIGN, FOREIGN);
+    let hidden = stand(vec![denied()]);
+    let seen = look(&hidden, &wish, Some(&record(&arn, FOREIGN, FOREIGN)))
+        .await
+        .unwrap();
+    assert_eq!((&seen.handle.0, &seen.proof), (&arn, &Proof::Ours));
+    assert!(hidden.provider.diff(&wish.clone().into(), &seen).unwrap().is_empty());
+    assert_eq!(hidden.aws.operations(), ["GetSubscriptionAttributes"]);
+    // Without a record it is sought under its topic.
+    let unknown = stand(vec![denied(), denied()]);
+    let seen = unknown.observe(Some(&arn), Some(&wish)).await.unwrap();
+    assert_eq!(seen, Observed::Absent);
+    assert_eq!(
+        unknown.aws.operations(),
+        ["GetSubscriptionAttributes", "ListSubscriptionsByTopic"]
+    );
+    // One to a topic of our own lacks a right.
+    let ours = stand(vec![denied()]);
+    let failed = ours.observe(Some(&subscription(TOPIC)), None).await.unwrap_err();
+    assert!(failed.hint.is_some());
+}
+
 #[tokio::test]
 async fn a_topic_of_ours_that_may_not_be_listed_is_an_error() {
     let stand = stand(vec![denied()]);
@@ -231,6 +263,35 @@ async fn a_topic_of_ours_that_may_not_be_listed_is_an_error() {
         .await
         .unwrap_err();
     assert!(failed.hint.unwrap().contains("SNS:ListSubscriptionsByTopic"));
+}
+
+#[tokio::test]
+async fn what_others_have_set_on_a_subscription_is_told_and_comes_back_with_it() {
+    let set = [
+        ("FilterPolicy", "{\"store\": [\"north\"]}"),
+        ("FilterPolicyScope", "MessageBody"),
+        ("RawMessageDelivery", "false"),
+        ("RedrivePolicy", "{}"),
+    ];
+    let look_of = || attributes_with(TOPIC, FUNCTION, false, &set);
+    let arn = subscription(TOPIC);
+    let stand = stand(vec![look_of(), look_of(), subscribed(&arn)]);
+    let wish = spec("orders", TOPIC);
+    let seen = look(&stand, &wish, Some(&record(&arn, "orders", TOPIC))).await.unwrap();
+    assert_eq!(seen.additions, ["FilterPolicy", "FilterPolicyScope"]);
+    assert!(stand.provider.diff(&wish.into(), &seen).unwrap().is_empty());
+    let secured = stand.provider.secure(&seen).await.unwrap();
+    stand.create(&secured.spec).await.unwrap();
+    stand.aws.operations();
+    let sent = stand.aws.asked()[2].body.clone();
+    let entry = |n: usize| {
+        let field = |part: &str| form_field(&sent, &format!("Attributes.entry.{n}.{part}"));
+        field("key").zip(field("value"))
+    };
+    let mut entries: Vec<_> = (1..4).filter_map(entry).collect();
+    entries.sort();
+    let kept = set[..2].iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    assert_eq!(entries, kept.collect::<Vec<_>>());
 }
 
 #[tokio::test]

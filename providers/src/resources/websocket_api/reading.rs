@@ -8,7 +8,7 @@ use aws_sdk_apigatewayv2::types::{
     Api, AuthorizationType, ConnectionType, ContentHandlingStrategy, Integration, IntegrationType, Route as LiveRoute,
 };
 
-use super::{HANDLERS, Route};
+use super::{HANDLERS, NO_ROUTE, Route};
 use crate::aws::{Context, Outcome};
 use crate::port::Failure;
 
@@ -98,7 +98,8 @@ impl Reading {
     }
 
     /// The routes that are ours: those that are `known` by their keys, and those of Chalice's keys that call one of our
-    /// functions. A route that leads to nothing is half made and left out.
+    /// functions. A route that leads to nothing is half made and left out; an integration of ours that no route leads to is
+    /// half made or half removed, and shown as a route that no wish equals, so that it is used or goes.
     pub(super) fn routes(
         &self,
         context: &Context,
@@ -114,6 +115,25 @@ impl Reading {
             let handled = HANDLERS.iter().any(|(handled, _)| *handled == key);
             if known.contains(key) || (handled && called.is_some_and(&ours)) {
                 routes.insert(key.to_owned(), shown(live, integration, called));
+            }
+        }
+        let targets: BTreeSet<_> = self.routes.iter().filter_map(target_id).collect();
+        for one in &self.integrations {
+            let (Some(id), Some(function)) = (one.integration_id(), called(context, one)) else {
+                continue;
+            };
+            let description = one.description().unwrap_or_default();
+            let handled = HANDLERS.iter().find(|(_, handler)| *handler == description);
+            let Some((key, _)) = handled.filter(|(key, _)| ours(function) && self.route(key).is_none()) else {
+                continue;
+            };
+            if !targets.contains(id) {
+                let left = Route {
+                    function: format!("{function}{NO_ROUTE}"),
+                    description: description.to_owned(),
+                    integration: Some(id.to_owned()),
+                };
+                routes.insert((*key).to_owned(), left);
             }
         }
         routes

@@ -187,8 +187,9 @@ async fn an_api_that_was_cut_off_shows_only_whole_routes_and_is_completed() {
     integrations.truncate(2);
     let want = spec(&KEYS);
     let half = seen(&routes, &integrations, Some(&want)).await;
-    let shown: Vec<_> = half.spec["routes"].as_object().unwrap().keys().collect();
-    assert_eq!(shown, ["$connect"]);
+    let shown = half.spec["routes"].as_object().unwrap();
+    assert_eq!(shown.keys().collect::<Vec<_>>(), ["$connect", "$default"]);
+    assert_ne!(shown["$default"], want["routes"]["$default"], "what has no route is not whole");
 
     let mut replies = look(&routes, &integrations);
     replies.extend([
@@ -266,6 +267,36 @@ async fn a_handler_that_is_gone_takes_its_route_and_integration_along_and_nothin
     updated(&cloud, &have, &less).await.unwrap();
     cloud.operations();
     assert_eq!(writes(&cloud), ["DeleteRoute r1", "DeleteRoute r2", "DeleteIntegration i2"]);
+}
+
+/// An update that was cut off between `DeleteRoute` and `DeleteIntegration`.
+#[tokio::test]
+async fn an_integration_that_was_left_without_its_route_goes_or_is_led_to_again() {
+    let (mut routes, mut integrations) = whole();
+    routes.truncate(2);
+    // Of a stranger: it looks alike, but calls another function.
+    let mut theirs = integration("i8", "disconnect");
+    theirs["integrationUri"] = json!(uri("arn:aws:lambda:us-east-1:123456789012:function:theirs"));
+    integrations.push(theirs);
+    let less = spec(&KEYS[..2]);
+    let have = seen(&routes, &integrations, Some(&less)).await;
+    assert!(!fits(&less, &have), "it would stay for ever");
+    let mut replies = look(&routes, &integrations);
+    replies.push(reply(204, ""));
+    let cloud = Canned::new(replies);
+    let made = updated(&cloud, &have, &less).await.unwrap();
+    cloud.operations();
+    assert_eq!(writes(&cloud), ["DeleteIntegration i2"]);
+    assert!(fits(&less, &made));
+
+    let mut replies = look(&routes, &integrations);
+    replies.push(reply(201, json!({"routeId": "r2"})));
+    let cloud = Canned::new(replies);
+    let made = updated(&cloud, &have, &spec(&KEYS)).await.unwrap();
+    cloud.operations();
+    assert_eq!(writes(&cloud), ["CreateRoute routes"]);
+    assert_eq!(cloud.json(3)["target"], json!("integrations/i2"));
+    assert!(fits(&spec(&KEYS), &made));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use aws_sdk_apigatewayv2::types::{
 };
 
 use super::reading::{Head, RESPONSE_KEY, Reading, called, is_plain, target_id, uri_of};
-use super::{Route, WebsocketApi};
+use super::{Before, Route, WebsocketApi};
 use crate::aws::Outcome;
 use crate::aws::arn::Arn;
 use crate::aws::outcome::Sequence;
@@ -41,14 +41,14 @@ impl WebsocketApi {
         answer.wrote("apigateway:PATCH").map(drop)
     }
 
-    /// Makes the routes of the API in `reading` those in `want`. Of the others, those under the keys in `had` go, and the
+    /// Makes the routes of the API in `reading` those in `want`. Of the others, those that `had` knows go, and the
     /// rest stays. Last go the integrations that nothing leads to any more, if they are of Chalice's form and call what
     /// routes of ours called.
     pub(super) async fn converge(
         &self,
         mut reading: Reading,
         want: &BTreeMap<String, Route>,
-        had: &BTreeSet<&str>,
+        had: &Before<'_>,
         sequence: &mut Sequence,
     ) -> Result<BTreeMap<String, Route>, Failure> {
         let used = self.functions_in(&reading, want, had);
@@ -59,7 +59,7 @@ impl WebsocketApi {
             let integration = Some(integration);
             made.insert(key.clone(), Route { integration, ..route.clone() });
         }
-        for key in had.iter().filter(|key| !want.contains_key(**key)) {
+        for key in had.keys.iter().filter(|key| !want.contains_key(**key)) {
             self.drop_route(&mut reading, key, sequence).await?;
         }
         for id in self.idle(&reading, &used) {
@@ -179,11 +179,12 @@ impl WebsocketApi {
         &self,
         reading: &Reading,
         want: &BTreeMap<String, Route>,
-        had: &BTreeSet<&str>,
+        had: &Before<'_>,
     ) -> BTreeSet<String> {
         let wanted = want.values().map(|route| route.function.clone());
-        let live = had.iter().filter_map(|key| reading.route(key)).filter_map(target_id);
+        let live = had.keys.iter().filter_map(|key| reading.route(key)).filter_map(target_id);
         let live = live.filter_map(|id| called(&self.context, reading.integration(id)?));
+        let live = live.chain(had.left.iter().copied());
         live.map(ToOwned::to_owned).chain(wanted).collect()
     }
 

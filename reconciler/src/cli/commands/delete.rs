@@ -9,31 +9,31 @@ use crate::cli::settings::Settings;
 use crate::cli::{report, signals, wish};
 use crate::engine::Ports;
 use crate::plan::Consent;
-use crate::source::chalice::config::Overrides;
 
 /// Deletes.
 ///
 /// # Errors
-/// Everything that keeps it from beginning; nothing was changed then.
+/// Everything that keeps it from beginning. What was taken up before is told by the exit code.
 pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal> {
     let mut events = report::sink(settings);
     let remarks = remarks(settings);
-    let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
+    let app = wish::app_name(settings, &remarks)?;
     let how = Connection {
         parallelism: Some(args.parallelism),
         ..Connection::default()
     };
-    let connected = Connected::to(settings, config.app_name(), how).await?;
+    let connected = Connected::to(settings, &app, how).await?;
     let mut pass = connected.lock(settings, &remarks).await?;
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
-        stop: signals::listen(),
+        stop: signals::listen(Some(&connected.cloud.context)),
     };
     let consent = Consent {
         force: args.force,
         ..Consent::default()
     };
-    let outcome = pass.session.delete(&consent, &mut ports).await?;
+    let ended = pass.session.delete(&consent, &mut ports).await;
+    let outcome = ended.map_err(|error| pass.refused(error))?;
     Ok(Exit::from(&outcome))
 }

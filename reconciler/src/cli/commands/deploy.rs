@@ -21,7 +21,7 @@ use crate::event::Outcome;
 /// Reads the project beside looking at the account, plans, and carries the plan out: the one that was saved, if one is named.
 ///
 /// # Errors
-/// Everything that keeps it from beginning; nothing was changed then.
+/// Everything that keeps it from beginning. What was taken up before is told by the exit code.
 pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal> {
     let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
     let terms = saved
@@ -39,10 +39,21 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     let goal = Goal::begin(settings, &terms, how, &remarks).await?;
     let Goal { connected, .. } = &goal;
     if let Some(saved) = &saved {
-        saved.check(&connected.stage.stack, &connected.cloud.home())?;
+        let stage = &connected.stage;
+        saved.check(&stage.stack, &connected.cloud.home(), stage.keys.sealer.key_id())?;
     }
     let mut pass = connected.lock(settings, &remarks).await?;
-    let desired = goal.read(&mut pass, settings, &remarks).await?;
+    // An interpreter that imports the app has a process group of its own: it ends with the future that is dropped here.
+    let mut stop = signals::listen(Some(&connected.cloud.context));
+    let read = tokio::select! {
+        biased;
+        why = stop.stopped() => Err(Refusal::new(why)),
+        read = goal.read(&mut pass, settings, &remarks) => read,
+    };
+    let desired = match read {
+        Ok(desired) => desired,
+        Err(refusal) => return Err(pass.refused(refusal)),
+    };
     let mut consent = terms.consent();
     let mut person = Person {
         catalog: Arc::clone(&connected.engine.catalog),
@@ -63,16 +74,17 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
-        stop: signals::listen(),
+        stop,
     };
     let on_failure = match args.on_failure {
         OnFailure::Rollback => engine::OnFailure::Rollback,
         OnFailure::Keep => engine::OnFailure::Keep,
     };
-    let outcome = pass
+    let ended = pass
         .session
         .deploy(&desired, &consent, on_failure, approval, &mut ports)
-        .await?;
+        .await;
+    let outcome = ended.map_err(|error| pass.refused(error))?;
     drop(events);
     if matches!(
         outcome,

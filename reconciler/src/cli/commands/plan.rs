@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use grail_state::txn::Phase;
+
 use crate::cli::args::{PlanArgs, PlanFormat, Refresh};
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
@@ -44,16 +46,41 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
         .unverified()
         .iter()
         .for_each(|event| events.emit(event));
+    let phase = pass.session.txn().phase();
+    left_open(phase).iter().for_each(|event| events.emit(event));
     if let Some(path) = &args.out {
-        let home = goal.connected.cloud.home();
-        SavedPlan::write(path, &goal.connected.stage.stack, home, &terms, &plan)?;
+        let (stage, home) = (&goal.connected.stage, goal.connected.cloud.home());
+        let key_id = stage.keys.sealer.key_id();
+        SavedPlan::write(path, &stage.stack, home, key_id, &terms, &plan)?;
     }
     show(settings, args.format, &plan);
-    Ok(if args.detailed_exitcode && !plan.is_empty() {
+    Ok(if args.detailed_exitcode && would_change(&plan, phase) {
         Exit::Changes
     } else {
         Exit::Done
     })
+}
+
+/// What an earlier command has left to do comes before what is planned, and is no part of the plan.
+fn left_open(phase: Phase) -> Option<Event> {
+    let first = match phase {
+        Phase::Idle => return None,
+        Phase::Building => "the transaction of an earlier command is open: `grail deploy` goes on with it",
+        Phase::Sweeping => "an earlier command has left deletions: `grail deploy` does them first",
+        Phase::Aborting => {
+            "an earlier command has left a way back: `grail deploy` goes it to its end first, and plans then"
+        }
+    };
+    Some(Event::Said {
+        code: "plan.open".to_owned(),
+        text: first.to_owned(),
+        warning: true,
+    })
+}
+
+/// True if a deployment would write something, be it only what an earlier command has left.
+fn would_change(plan: &Plan, phase: Phase) -> bool {
+    !plan.is_empty() || phase != Phase::Idle
 }
 
 /// Remarks that leave standard output to the plan: what Chalice says there of the package goes to standard error.
@@ -81,6 +108,26 @@ fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
                 plan,
                 settings.colour && settings.environment.shows,
             ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::report::plan::tests::planned;
+
+    #[test]
+    fn a_transaction_that_is_open_is_told_and_counts_as_a_change() {
+        let nothing = planned(vec![], vec![]);
+        assert!(left_open(Phase::Idle).is_none() && !would_change(&nothing, Phase::Idle));
+        for phase in [Phase::Building, Phase::Sweeping, Phase::Aborting] {
+            assert!(would_change(&nothing, phase));
+            let told = left_open(phase);
+            assert!(
+                matches!(told, Some(Event::Said { warning: true, .. })),
+                "{told:?}"
+            );
         }
     }
 }

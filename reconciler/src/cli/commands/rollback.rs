@@ -10,24 +10,24 @@ use crate::cli::settings::Settings;
 use crate::cli::{is_human, report, signals, wish, words};
 use crate::engine::Ports;
 use crate::event::Outcome;
-use crate::source::chalice::config::Overrides;
 
 /// Goes back.
 ///
 /// # Errors
-/// Everything that keeps it from beginning; nothing was changed then.
+/// Everything that keeps it from beginning or from its end, which the exit code tells apart.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let mut events = report::sink(settings);
     let remarks = remarks(settings);
-    let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
-    let connected = Connected::to(settings, config.app_name(), Connection::default()).await?;
+    let app = wish::app_name(settings, &remarks)?;
+    let connected = Connected::to(settings, &app, Connection::default()).await?;
     let mut pass = connected.lock(settings, &remarks).await?;
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
-        stop: signals::listen(),
+        stop: signals::listen(Some(&connected.cloud.context)),
     };
-    let outcome = pass.session.rollback(&mut ports).await?;
+    let ended = pass.session.rollback(&mut ports).await;
+    let outcome = ended.map_err(|error| pass.refused(error))?;
     drop(events);
     if outcome == Outcome::Unchanged {
         if is_human(settings) {

@@ -13,7 +13,6 @@ use crate::cli::settings::Settings;
 use crate::cli::stage::Stage;
 use crate::cli::{is_human, wish, words};
 use crate::engine::{EngineError, Status};
-use crate::source::chalice::config::Overrides;
 
 /// Shows it.
 ///
@@ -21,8 +20,8 @@ use crate::source::chalice::config::Overrides;
 /// Where the state cannot be read.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let remarks = remarks(settings);
-    let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
-    let stage = Stage::look_at(settings, config.app_name())?;
+    let app = wish::app_name(settings, &remarks)?;
+    let stage = Stage::look_at(settings, &app)?;
     let store = Arc::clone(&stage.store);
     let loaded = store.load().await?;
     let txn =
@@ -63,6 +62,18 @@ fn exit(txn: &grail_state::txn::Txn) -> Exit {
     }
 }
 
+/// What leads on from here.
+pub fn next(phase: Phase, command: &str) -> String {
+    match phase {
+        // Settled, so that a deletion goes on as one.
+        Phase::Idle | Phase::Building => "`grail deploy` goes on, `grail rollback` goes back".to_owned(),
+        Phase::Sweeping => format!("`grail {command}` goes on; what is committed is not taken back"),
+        Phase::Aborting => {
+            "`grail rollback` goes on with the way back, and so does every other command".to_owned()
+        }
+    }
+}
+
 fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
     let mut text = format!("{} (stage {})\n", stage.stack.app, stage.stack.stage);
     match &txn.snapshot().home {
@@ -87,16 +98,26 @@ fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
     } else {
         let command = status.command.as_deref().unwrap_or("a command");
         text.push_str(&format!(
-            "  transaction  open since `grail {command}`: {}\n",
+            "  transaction  open since `grail {command}`{}{}: {}\n",
+            status
+                .by
+                .as_ref()
+                .map(|by| format!(" by {by}"))
+                .unwrap_or_default(),
+            status.since.map(|at| format!(", {at:.0}")).unwrap_or_default(),
             status.phase
         ));
         if let Some(cause) = &status.cause {
-            text.push_str(&format!("    turned back because: {cause}\n"));
+            let what = match txn.phase() {
+                Phase::Aborting => "turned back because",
+                _ => "failed",
+            };
+            text.push_str(&format!("    {what}: {cause}\n"));
         }
         for (id, standing) in &status.touched {
             text.push_str(&format!("    {id}  {standing}\n"));
         }
-        text.push_str("  next         `grail deploy` goes on, `grail rollback` goes back\n");
+        text.push_str(&format!("  next         {}\n", next(txn.phase(), command)));
     }
     if !status.left.is_empty() {
         text.push_str("  still to be deleted (the next `grail deploy` or `grail delete` goes on with it)\n");

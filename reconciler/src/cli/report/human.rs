@@ -351,7 +351,7 @@ fn bar(steps: usize) -> ProgressBar {
 }
 
 /// `0.4s`, `12.0s`, `3m 05s`.
-pub(super) fn seconds(time: Duration) -> String {
+pub(in crate::cli) fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
     match whole {
         0..60 => format!("{:.1}s", time.as_secs_f64()),

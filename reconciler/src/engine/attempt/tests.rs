@@ -174,6 +174,39 @@ async fn what_waits_for_another_thing_is_not_counted_and_has_its_own_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_not_ready_is_tried_soon_and_then_ever_later() {
+    let (book, limits) = (book(), Limits::default());
+    let mut attempt = attempt(wish(), 0).calling(create());
+    let (mut now, mut pauses) = (Time::ZERO, Vec::new());
+    let refused = loop {
+        attempt.woke();
+        let asked = Duration::from_millis(250);
+        let failure = Failure::awaiting("not assumable", asked, "the new role");
+        match attempt.answered(Err(failure), rules(&book), &limits, now) {
+            Move::Wait { until, .. } => {
+                pauses.push(until - now);
+                now = until;
+            }
+            other => break other,
+        }
+    };
+    assert!(matches!(refused, Move::Refused(_)), "{refused:?}");
+    assert_eq!(pauses[0], Duration::from_millis(250));
+    assert!(
+        pauses.is_sorted() && *pauses.last().unwrap() == limits.probe,
+        "{pauses:?}"
+    );
+    assert!(
+        now >= limits.propagation && now <= limits.propagation + limits.probe,
+        "{now:?}"
+    );
+    // Who asks for longer than we would wait by ourselves gets it.
+    let asked = Duration::from_secs(30);
+    assert_eq!(limits.probe_after(0, asked), asked);
+    assert_eq!(limits.probe_after(40, asked), asked);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_budget_of_attempts_ends_with_the_last_cause() {
     let (book, limits) = (book(), Limits::default());
     let mut attempt = attempt(wish(), 0).calling(create());

@@ -185,6 +185,8 @@ impl Attempt {
             );
             return Move::Refused(refusal);
         }
+        let after = limits.probe_after(self.awaited, after);
+        self.awaited += 1;
         self.wait(next, now.saturating_add(after), Pause::Awaiting(on))
     }
 

@@ -10,7 +10,7 @@ use grail_state::txn::{Back, Touched};
 use grail_state::{Entry, Keep, Lost, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
-use super::job::{Job, Lanes, Stage};
+use super::job::{Job, Lanes, Pools, Stage};
 use super::prepare::token_of;
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish};
@@ -34,16 +34,17 @@ impl Machine {
         let order = self.txn.restore_order();
         let places: BTreeMap<&ResourceId, usize> =
             order.keys().enumerate().map(|(place, id)| (id, place)).collect();
-        let mut lanes = Lanes::default();
+        let (mut lanes, mut pools) = (Lanes::default(), Pools::default());
         let nodes: Vec<Node> = order
             .iter()
             .map(|(id, after)| Node {
                 after: after.iter().filter_map(|id| places.get(id).copied()).collect(),
                 lane: lanes.number(&*self.rules, &id.kind, self.txn.touched().get(id).and_then(form)),
+                pool: pools.number(&self.limits, &id.kind),
                 ..Node::costing(1)
             })
             .collect();
-        let limit = self.limits.parallelism;
+        let limit = self.limits.steps();
         let frontier = Frontier::new(&nodes, limit).unwrap_or_else(Frontier::empty);
         let jobs = order
             .keys()
@@ -214,8 +215,8 @@ impl Machine {
             at: Some(self.wall()),
         };
         self.note(stuck, Then::Nothing);
-        // It never finishes, so that what waits for it stays; its slot is for the others.
-        self.frontier.pause(job);
+        // It never finishes, so that what waits for it stays; its slot and its lane are for the others.
+        self.frontier.abandon(job);
         out.push(Output::Emit(Event::Stuck { id, why }));
     }
 

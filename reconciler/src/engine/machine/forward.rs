@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use grail_state::journal::Doomed;
 use grail_state::{Entry, Handle, Keep, Kind, ResourceId};
 
-use super::job::{Job, Lanes, Stage};
+use super::job::{Job, Lanes, Pools, Stage};
 use super::prepare::{Prepared, record_of};
 use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::Refusal;
@@ -24,7 +24,7 @@ impl Machine {
             .enumerate()
             .map(|(index, step)| (step.id, index))
             .collect();
-        let mut lanes = Lanes::default();
+        let (mut lanes, mut pools) = (Lanes::default(), Pools::default());
         let mut nodes = Vec::new();
         let mut jobs = Vec::new();
         for (index, step) in plan.build.iter().enumerate() {
@@ -42,13 +42,14 @@ impl Machine {
                 after: after.into_iter().collect(),
                 cost: self.limits.weights.get(&step.resource.kind).copied().unwrap_or(1),
                 lane,
+                pool: pools.number(&self.limits, &step.resource.kind),
             });
             let mut job = Job::new(step.resource.clone());
             job.index = index;
             job.step = Some(step.id);
             jobs.push(job);
         }
-        let Some(frontier) = Frontier::new(&nodes, self.limits.parallelism) else {
+        let Some(frontier) = Frontier::new(&nodes, self.limits.steps()) else {
             self.halted = Some("the steps of the plan wait for each other".to_owned());
             return;
         };
@@ -83,6 +84,7 @@ impl Machine {
                     ticket: Ticket { run, job },
                     id: step.resource.clone(),
                     have: have.clone(),
+                    urgency: self.frontier.urgency(job),
                 });
             }
         }
@@ -272,9 +274,10 @@ impl Machine {
         self.frontier.finish(job);
     }
 
-    /// A clear end before anything was written is a refusal; after that the words are other.
+    /// A clear end of a way forward before anything was written is a refusal; after that the words are other. So they are where
+    /// the way back is what was asked for: it was gone to its end.
     pub(super) fn went_back(&self, why: String) -> Outcome {
-        if self.txn.touched().is_empty() {
+        if self.plan.is_some() && self.txn.touched().is_empty() {
             Outcome::Refused { why }
         } else {
             Outcome::RolledBack { why }

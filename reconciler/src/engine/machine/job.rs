@@ -8,7 +8,7 @@ use grail_state::{Keep, Kind, Lost, Remote, ResourceId};
 use serde_json::Value;
 
 use crate::engine::attempt::Attempt;
-use crate::engine::limits::Time;
+use crate::engine::limits::{Limits, Time};
 use crate::plan::StepId;
 
 /// What the machine is doing.
@@ -43,6 +43,21 @@ impl Lanes {
         let lane = rules.rules(kind)?.lane(form?)?;
         let next = self.0.len();
         Some(*self.0.entry(lane).or_insert(next))
+    }
+}
+
+/// Numbers for the pools of slots of one stage: one for each kind where rates are kept, else one for all.
+#[derive(Default)]
+pub(super) struct Pools(BTreeMap<Kind, usize>);
+
+impl Pools {
+    /// The number of the pool of a kind.
+    pub(super) fn number(&mut self, limits: &Limits, kind: &Kind) -> usize {
+        if limits.steps_of_a_kind.is_none() {
+            return 0;
+        }
+        let next = self.0.len();
+        *self.0.entry(kind.clone()).or_insert(next)
     }
 }
 

@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use grail_state::journal::Doomed;
-use grail_state::{Entry, ResourceId};
+use grail_state::{Entry, Handle, ResourceId};
 
-use super::job::{Job, Lanes, Stage};
+use super::job::{Job, Lanes, Pools, Stage};
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target};
 use crate::engine::call::{Call, Look};
@@ -20,16 +20,17 @@ use crate::plan::{Action, Step, Why};
 
 impl Machine {
     pub(super) fn enter_sweep(&mut self) {
-        let doomed = self.txn.doomed().to_vec();
+        let doomed: Vec<Doomed> = self.txn.doomed().iter().cloned().collect();
         let mut places: BTreeMap<&ResourceId, Vec<usize>> = BTreeMap::new();
         for (place, thing) in doomed.iter().enumerate() {
             places.entry(&thing.id).or_default().push(place);
         }
-        let mut lanes = Lanes::default();
+        let (mut lanes, mut pools) = (Lanes::default(), Pools::default());
         let mut nodes: Vec<Node> = doomed
             .iter()
             .map(|thing| Node {
                 lane: lanes.number(&*self.rules, &thing.id.kind, Some(&thing.spec)),
+                pool: pools.number(&self.limits, &thing.id.kind),
                 ..Node::costing(1)
             })
             .collect();
@@ -41,16 +42,25 @@ impl Machine {
                 }
             }
         }
-        let limit = self.limits.parallelism;
+        let limit = self.limits.steps();
         // Records of several goals may name a circle; then the order is left to the retries.
         let frontier = Frontier::new(&nodes, limit)
             .or_else(|| Frontier::new(&free, limit))
             .unwrap_or_else(Frontier::empty);
-        let jobs = doomed.into_iter().map(|thing| self.sweep_job(thing)).collect();
+        let planned = self.planned_deletions();
+        let calling: Vec<bool> = doomed
+            .iter()
+            .map(|thing| planned.contains(&(&thing.id, &thing.handle)))
+            .collect();
+        let jobs = doomed
+            .into_iter()
+            .zip(calling)
+            .map(|(thing, was_planned)| self.sweep_job(thing, was_planned))
+            .collect();
         self.enter(Stage::Sweep, jobs, frontier);
     }
 
-    fn sweep_job(&self, thing: Doomed) -> Job {
+    fn sweep_job(&self, thing: Doomed, was_planned: bool) -> Job {
         let patience = Patience {
             attempts: self.limits.attempts,
             refusals: 0,
@@ -70,7 +80,7 @@ impl Machine {
             record: Some(thing.to_record()),
         };
         let mut attempt = Attempt::looking(Target::NotBe, look, claim, patience);
-        if self.was_planned(&thing) {
+        if was_planned {
             attempt = attempt.calling(Call::Delete {
                 handle: thing.handle.clone(),
                 spec: thing.spec.clone(),
@@ -83,15 +93,15 @@ impl Machine {
         job
     }
 
-    /// Whether this pass has planned the deletion from what it saw, or from what the record says where it could see nothing.
-    fn was_planned(&self, thing: &Doomed) -> bool {
-        let is_it = |step: &Step| {
-            step.why != Why::LeftOver
-                && matches!(step.action, Action::Delete { .. })
-                && step.resource == thing.id
-                && step.have.as_ref().is_some_and(|have| have.handle == thing.handle)
-        };
-        self.plan.iter().flat_map(|plan| plan.steps()).any(is_it)
+    /// The deletions that this pass has planned from what it saw, or from what the record says where it could see nothing.
+    fn planned_deletions(&self) -> BTreeSet<(&ResourceId, &Handle)> {
+        let deletes =
+            |step: &&Step| step.why != Why::LeftOver && matches!(step.action, Action::Delete { .. });
+        let steps = self.plan.iter().flat_map(|plan| plan.steps());
+        steps
+            .filter(deletes)
+            .filter_map(|step| Some((&step.resource, &step.have.as_ref()?.handle)))
+            .collect()
     }
 
     pub(super) fn launch_sweep(&mut self, job: usize, out: &mut Vec<Output>) {

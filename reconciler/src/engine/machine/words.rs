@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grail_providers::port::{Failure, RuleBook};
 use grail_state::journal::Sealed;
+use grail_state::snapshot::Home;
 use grail_state::txn::Txn;
 use grail_state::{Entry, Keep, Observed, Remote, ResourceId};
 use jiff::Timestamp;
@@ -69,6 +70,8 @@ pub enum Output {
         id: ResourceId,
         /// What is there.
         have: Remote,
+        /// How urgent it is: the longer the chain of steps behind it, the more.
+        urgency: u64,
     },
     /// Make this call; then [`Input::Answered`].
     Call {
@@ -78,6 +81,8 @@ pub enum Output {
         id: ResourceId,
         /// The call.
         call: Call,
+        /// As for [`Output::Secure`].
+        urgency: u64,
     },
     /// Look here; then [`Input::Seen`].
     Look {
@@ -87,6 +92,8 @@ pub enum Output {
         id: ResourceId,
         /// Where.
         look: Look,
+        /// As for [`Output::Secure`].
+        urgency: u64,
     },
     /// What exists has changed: write Chalice's file.
     Project,
@@ -145,6 +152,12 @@ pub struct Setup {
     pub limits: Limits,
     /// Leave the transaction open when a step fails, instead of turning around.
     pub keep_on_failure: bool,
+    /// Who asked for it, for people.
+    pub by: String,
+    /// The account and region in which it works, where known: part of what a pass writes down first.
+    pub home: Option<Home>,
+    /// Whether there is no file of records yet: likewise.
+    pub new_file: bool,
     /// What makes the attempts of this pass different from those of every other.
     pub nonce: String,
     /// The wall clock at [`Time`] zero.

@@ -6,6 +6,7 @@ use grail_providers::port::RuleBook;
 use grail_state::txn::{Phase, Txn};
 use grail_state::{Entry, Snapshot};
 
+use super::report::Chronicle;
 use super::{OnFailure, Session};
 use crate::engine::drive::{Opener, Outside, chain, run};
 use crate::engine::machine::{Course, Machine, Setup};
@@ -69,10 +70,7 @@ impl Session<'_> {
         };
         if !entries.is_empty() {
             self.append(&entries).await?;
-            ports
-                .records
-                .write(&self.txn.existing())
-                .map_err(EngineError::Projection)?;
+            ports.records.write(&self.txn).map_err(EngineError::Projection)?;
             self.forget_looks();
         }
         Ok(None)
@@ -161,6 +159,9 @@ impl Session<'_> {
             unseal: Arc::new(Opener(Arc::clone(&engine.sealer))),
             limits: engine.limits.clone(),
             keep_on_failure: on_failure == OnFailure::Keep,
+            by: format!("{} on {}", lease.holder.who, lease.holder.host),
+            home: engine.home.clone(),
+            new_file: ports.records.is_new(),
             nonce: format!("{}/{}/{}", lease.epoch, self.passes, engine.clock.wall()),
             epoch: engine.clock.epoch(),
             quiet: self.quiet,
@@ -173,15 +174,31 @@ impl Session<'_> {
             limits: &engine.limits,
             clock: &engine.clock,
         };
-        let outcome = run(&mut machine, &outside, &mut self.next, ports).await;
+        let mut chronicle = Chronicle::beside(&mut *ports.events);
+        let mut heard = Ports {
+            records: &mut *ports.records,
+            events: &mut chronicle,
+            stop: ports.stop.clone(),
+        };
+        let outcome = run(&mut machine, &outside, &mut self.next, &mut heard).await;
+        let changes = chronicle.into_changes();
         self.txn = machine.into_txn();
-        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
-            return Ok(outcome);
+        let outcome = self.concluded(outcome, ports).await;
+        if let Some(lease) = &self.lease {
+            self.remember(lease, &outcome, changes).await;
         }
-        let Some(next) = self.txn.finished(engine.clock.wall()) else {
-            return Ok(Outcome::Open {
+        Ok(outcome)
+    }
+
+    /// Ends the transaction where the pass came to an end of it.
+    async fn concluded(&mut self, outcome: Outcome, ports: &mut Ports<'_>) -> Outcome {
+        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
+            return outcome;
+        }
+        let Some(next) = self.txn.finished(self.engine.clock.wall()) else {
+            return Outcome::Open {
                 why: "the transaction is not complete".to_owned(),
-            });
+            };
         };
         let (before, committed) = (self.stored.clone(), self.txn.phase() == Phase::Sweeping);
         match self.close(next, ports).await {
@@ -189,10 +206,10 @@ impl Session<'_> {
                 if committed {
                     self.sweep_artifacts(&before, ports);
                 }
-                Ok(outcome)
+                outcome
             }
             // All is done and journalled: the next command closes it.
-            Err(error) => Ok(Outcome::Open { why: chain(&error) }),
+            Err(error) => Outcome::Open { why: chain(&error) },
         }
     }
 
@@ -210,7 +227,7 @@ impl Session<'_> {
 
     async fn close(&mut self, mut next: Snapshot, ports: &mut Ports<'_>) -> Result<(), EngineError> {
         let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
-        let shown = Txn::new(next.clone()).existing();
+        let shown = Txn::new(next.clone());
         let digest = ports.records.write(&shown).map_err(EngineError::Projection)?;
         if let Some(digest) = digest {
             next.remember_projection(digest);

@@ -62,7 +62,7 @@ impl Session<'_> {
     /// Where another tool names another thing than we do, looks at both. Where both exist, ours stands if theirs bears our
     /// mark and nothing is lost with it: it goes. (Chalice sets the retention of the API handler's logs on a group that
     /// nothing writes to, again at each of its deployments.) Anything else is for a person to decide.
-    async fn observe_rivals(&mut self) -> Result<(), EngineError> {
+    pub(super) async fn observe_rivals(&mut self) -> Result<(), EngineError> {
         // Whether ours is alive is not known where the look at it failed: nothing may follow from that.
         let unseen: BTreeSet<_> = self.failures.iter().map(|failed| &failed.id).collect();
         let rivals: Vec<_> = self

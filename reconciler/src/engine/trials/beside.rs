@@ -72,8 +72,8 @@ impl ChaliceFile {
 }
 
 impl RecordSink for ChaliceFile {
-    fn write(&mut self, existing: &Records) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
-        Ok(Some(self.write_down(&project(existing, &self.wires, &[]))))
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+        Ok(Some(self.write_down(&project(&txn.existing(), &self.wires, &[]))))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::app::App;
+use super::app::{App, stack};
 use super::corpus::{full, mixed, plans, small};
 use super::faults::Scene;
 use super::ground::{Command, Ground};
@@ -12,6 +12,7 @@ use super::tally::Tally;
 use crate::engine::StopSignal;
 use crate::event::{Event, Outcome};
 use grail_providers::fake::Physics;
+use grail_state::store::memory::MemoryStore;
 
 /// What comes after a death, with the world that it must lead to (ids apart).
 struct Next {
@@ -67,7 +68,7 @@ async fn go_back(ground: &Ground, scene: &Scene, case: &str) {
     ground.settle().await;
     let world = ground.cloud.world();
     match outcome {
-        Outcome::Unchanged | Outcome::Refused { .. } | Outcome::RolledBack { .. } | Outcome::Done => {}
+        Outcome::Unchanged | Outcome::RolledBack { .. } | Outcome::Done => {}
         other => panic!("{case}: ended as {other:?}"),
     }
     let Worlds { old, new } = &scene.worlds;
@@ -304,6 +305,21 @@ async fn a_second_death_on_the_way_back_changes_nothing() {
         }
     }
     tally.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_back_from_a_transaction_that_touched_nothing_is_gone_to_its_end() {
+    let ground = Ground::new();
+    // Begun, and dead.
+    ground.cloud.die_in(0, false);
+    run_to_death(&ground, &towards(Some(&full()))).await;
+    let mut content = ground.store.content();
+    content.journal.truncate(1);
+    let mut ground = ground.revived();
+    ground.store = MemoryStore::restored(stack(), content);
+    let outcome = ground.run(&Command::Rollback).await.unwrap();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    assert_eq!(ground.run(&Command::Rollback).await.unwrap(), Outcome::Unchanged);
 }
 
 #[tokio::test(start_paused = true)]

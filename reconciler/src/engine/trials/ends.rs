@@ -145,6 +145,35 @@ async fn statements_of_one_function_are_taken_back_one_after_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_statement_that_cannot_be_taken_back_does_not_keep_the_others_of_its_function() {
+    let mut ground = Ground::with(plain());
+    ground.limits.refusals_back = 0;
+    let fork = ground.fork();
+    fork.deploy_desired(&many_statements()).await;
+    let last = fork.cloud.writes() - 1;
+    let rehearsal = ground.fork();
+    rehearsal.cloud.fail(last, Fault::Refuse);
+    rehearsal.deploy_desired(&many_statements()).await;
+    let log = rehearsal.cloud.log().into_iter();
+    let mut written = log.filter(|call| call.write);
+    let first = written
+        .position(|call| call.operation == "RemovePermission")
+        .unwrap();
+    ground.cloud.fail(last, Fault::Refuse);
+    ground.cloud.fail(first, Fault::Refuse);
+    let outcome = ground.deploy_desired(&many_statements()).await;
+    let Outcome::Stuck { at } = outcome else {
+        panic!("ended as {outcome:?}");
+    };
+    let statements: Vec<_> = at
+        .iter()
+        .filter(|(id, _)| id.kind.as_str() == "lambda_permission")
+        .collect();
+    assert_eq!(statements.len(), 1, "{at:?}");
+    removed_one_after_the_other(&ground.cloud);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_birth_that_finds_another_form_of_ours_is_brought_to_the_wish() {
     let ground = Ground::with(plain());
     ground.deploy(&App::of(&[])).await;

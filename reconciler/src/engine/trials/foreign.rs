@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use grail_providers::fake::{Fault, Function, OWNER_TAG, Role, World};
+use grail_state::txn::Txn;
 use grail_state::{Digest, Handle, Record, ResourceId};
 use serde_json::{Value, json};
 
@@ -411,6 +412,50 @@ async fn of_two_records_the_living_thing_counts_and_two_living_ones_are_refused(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_forced_deletion_leaves_the_other_of_two_living_things_and_tells() {
+    let ground = Ground::new();
+    ground.deploy(&full()).await;
+    let mut told = candidates(&ground);
+    let api = id("rest_api", "rest_api");
+    let ours = told[&api].handle.clone();
+    ground.cloud.meddle(|world| {
+        let copy = world.apis[&ours.0].clone();
+        world.apis.insert("api99".into(), copy);
+    });
+    told.get_mut(&api).unwrap().handle = Handle("api99".into());
+    let engine = ground.engine();
+    for force in [false, true] {
+        let mut session = engine.open(holder(), Wait::No).await.unwrap();
+        session.adopt(told.clone()).unwrap();
+        let mut events = Vec::new();
+        let mut ports = Ports {
+            records: &mut NoProjection,
+            events: &mut events,
+            stop: StopSignal::never(),
+        };
+        let consent = Consent {
+            force,
+            ..Consent::default()
+        };
+        let ended = session.delete(&consent, &mut ports).await;
+        if !force {
+            assert!(matches!(ended, Err(EngineError::TwoLive { .. })), "{ended:?}");
+            continue;
+        }
+        assert_eq!(ended.unwrap(), Outcome::Done);
+        let spared = |event: &Event| matches!(event, Event::Said { code, text, .. } if code == "delete.spared" && text.contains("api99"));
+        assert_eq!(
+            events.iter().filter(|event| spared(event)).count(),
+            1,
+            "{events:?}"
+        );
+    }
+    let world = ground.cloud.world();
+    assert!(world.apis.contains_key("api99") && !world.apis.contains_key(&ours.0));
+    assert!(world.functions.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_records_the_other_does_not_count_because_ours_could_not_be_looked_at() {
     let ground = Ground::new();
     ground.deploy(&full()).await;
@@ -444,11 +489,8 @@ async fn of_two_records_the_other_does_not_count_because_ours_could_not_be_looke
 struct Shown(Vec<BTreeSet<ResourceId>>);
 
 impl RecordSink for Shown {
-    fn write(
-        &mut self,
-        existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
-        self.0.push(existing.keys().cloned().collect());
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+        self.0.push(txn.existing().into_keys().collect());
         Ok(None)
     }
 }

@@ -7,7 +7,8 @@ use grail_providers::fake::Fault;
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
 use grail_state::store::{LockError, Wait};
-use grail_state::{Digest, Record, ResourceId};
+use grail_state::txn::Txn;
+use grail_state::{Digest, Entry, Record, ResourceId};
 
 use super::app::App;
 use super::corpus::{full, mixed, small};
@@ -225,6 +226,67 @@ async fn another_account_or_region_is_refused_before_any_call() {
     assert_eq!(ground.cloud.log().len(), calls);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_first_transaction_has_a_home_before_it_is_committed() {
+    let ground = Ground::new();
+    ground.cloud.die_in(2, true);
+    let home = |region: &str| {
+        Some(Home {
+            account: "123456789012".into(),
+            region: region.into(),
+        })
+    };
+    let mut engine = ground.engine();
+    engine.home = home("eu-west-1");
+    let mut records = Reluctant {
+        left: usize::MAX,
+        seen: Vec::new(),
+    };
+    let mut events = NoEvents;
+    let mut ports = Ports {
+        records: &mut records,
+        events: &mut events,
+        stop: StopSignal::never(),
+    };
+    let (desired, consent) = (small().desired(), Consent::default());
+    {
+        let mut session = engine.open(holder(), Wait::No).await.unwrap();
+        tokio::select! {
+            biased;
+            () = ground.cloud.death() => {}
+            ended = session.deploy(&desired, &consent, OnFailure::Rollback, None, &mut ports) => panic!("{ended:?}"),
+        }
+    }
+    let ground = ground.revived();
+    let mut engine = ground.engine();
+    let before = (ground.store.content(), ground.cloud.log().len());
+    let begun = before.0.live().into_iter().next();
+    assert!(
+        matches!(begun, Some(Entry::Begin { new_file: true, .. })),
+        "{begun:?}"
+    );
+    engine.home = home("us-east-1");
+    let refused = [
+        engine.open(holder(), Wait::No).await.err(),
+        engine.read().await.err(),
+    ];
+    for refused in refused {
+        let Some(EngineError::Elsewhere { recorded, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(recorded.region, "eu-west-1");
+    }
+    let after = ground.store.content();
+    assert_eq!(
+        (after.live(), ground.cloud.log().len()),
+        (before.0.live(), before.1)
+    );
+    engine.home = home("eu-west-1");
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    let outcome = session.rollback(&mut ports).await.unwrap();
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+}
+
 /// A file that can be written only so often.
 struct Reluctant {
     left: usize,
@@ -232,16 +294,19 @@ struct Reluctant {
 }
 
 impl RecordSink for Reluctant {
-    fn write(
-        &mut self,
-        existing: &BTreeMap<ResourceId, Record>,
-    ) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+    fn is_new(&self) -> bool {
+        true
+    }
+
+    fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn Error + Send + Sync>> {
+        let existing = txn.existing();
         if self.left == 0 {
             return Err("no space left".into());
         }
         self.left -= 1;
-        self.seen.push(existing.clone());
-        Ok(Some(Digest::of(format!("{:?}", existing.keys()).as_bytes())))
+        let digest = Digest::of(format!("{:?}", existing.keys()).as_bytes());
+        self.seen.push(existing);
+        Ok(Some(digest))
     }
 }
 

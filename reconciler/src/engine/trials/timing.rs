@@ -1,8 +1,11 @@
 //! How long things take, in virtual time: what can run together does, what must not does not.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grail_providers::fake::{Logged, Physics};
+use grail_providers::port::urgency;
 use tokio::time::Instant;
 
 use super::app::{App, Fun};
@@ -111,6 +114,32 @@ async fn the_longest_chain_goes_first() {
     assert!(place("CreateLogGroup") > place("ImportRestApi"), "{order:?}");
 }
 
+/// What keeps the rates lets the most urgent request of each bucket go first, and learns here which that is.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_as_urgent_as_the_chain_of_steps_behind_it_is_long() {
+    let ground = Ground::with(plain());
+    let heard = Arc::new(Mutex::new(BTreeMap::new()));
+    let hearing = Arc::clone(&heard);
+    ground.cloud.beside(move |_, operation, _| {
+        hearing.lock().unwrap().insert(operation, urgency::current());
+    });
+    let app = App::of(&["one"])
+        .with_api()
+        .change(|app| app.fun("one").retention = Some(7));
+    ground.deploy(&app).await;
+    let heard = heard.lock().unwrap();
+    let chain = [
+        "CreateRole",
+        "CreateFunction",
+        "ImportRestApi",
+        "CreateDeployment",
+    ];
+    for pair in chain.windows(2) {
+        assert!(heard[pair[0]] > heard[pair[1]], "{heard:?}");
+    }
+    assert!(heard["CreateLogGroup"] <= heard["CreateDeployment"], "{heard:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_a_new_role_takes_no_slot() {
     let mut ground = Ground::new();
@@ -166,6 +195,8 @@ async fn a_stop_launches_nothing_more_and_waits_for_what_is_in_flight() {
     assert_eq!(writes(&ground, "CreateFunction").len(), 8);
     assert_eq!(ground.cloud.world().functions.len(), 8);
     assert!(asked.elapsed() < ground.limits.stop);
+    let told = |event: &Event| matches!(event, Event::Said { code, text, .. } if code == "stopping" && text.contains("5 s"));
+    assert!(events.iter().any(told), "{events:?}");
     assert_eq!(ground.run(&command).await.unwrap(), Outcome::Done);
     super::oracle::check_recorded(&ground, "after the stop");
     assert_eq!(

@@ -28,7 +28,7 @@ pub use self::function::{FunctionConfig, RoleChoice};
 use self::keys::kind_of;
 use self::position::{Located, Path, path};
 pub use self::stage::StageConfig;
-use super::diagnostic::{Place, Problem, Problems, judge};
+use super::diagnostic::{Place, Problem, Problems, Severity, judge};
 
 /// Where the configuration lies in a project.
 pub const CONFIG_FILE: &str = ".chalice/config.json";
@@ -143,8 +143,27 @@ impl ProjectConfig {
         let mut problems = check::problems(&self.file, stage);
         config.check_stage_name(&mut problems);
         config.check_app_name(&mut problems);
-        config.check_domains(&mut problems);
         judge(problems).map(|warnings| (config, warnings))
+    }
+
+    /// The application's name, and what else is wrong or doubtful in `stage`, as warnings: for what needs the name only.
+    ///
+    /// # Errors
+    /// As [`ProjectConfig::stage`], where there is no name.
+    pub fn app_name(&self, stage: &str) -> Result<(String, Vec<Problem>), Problems> {
+        let problems = match self.stage(stage, &Overrides::default()) {
+            Ok((config, warnings)) => return Ok((config.app_name().to_owned(), warnings)),
+            Err(problems) => problems,
+        };
+        let name = self.file.value.get("app_name").and_then(Value::as_str);
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            return Err(problems);
+        };
+        let doubt = |mut problem: Problem| {
+            problem.severity = Severity::Warning;
+            problem
+        };
+        Ok((name.to_owned(), problems.0.into_iter().map(doubt).collect()))
     }
 }
 fn check_version(file: &Located) -> Result<(), Problems> {

@@ -28,8 +28,9 @@
 //! wants neither.
 //!
 //! ARNs of functions are not known here. The caller gives a function from a logical name to the value that stands for the
-//! address at which API Gateway calls it. Where a blueprint's built-in authorizer is registered with a prefix, the function is
-//! looked up by the prefixed name (Chalice dies there, looking for the bare one).
+//! address at which API Gateway calls it. A built-in authorizer goes by the name under which its function is registered, which
+//! is unique: where a blueprint is registered with a prefix, two of them may have one name of their own, and under that the one
+//! would stand in for the other. (Chalice dies of a prefix. Without one both names are the same.)
 
 use serde_json::{Map, Value, json};
 
@@ -183,7 +184,7 @@ fn security(route: &Route) -> Vec<Value> {
     }
     if let Some(authorizer) = &route.authorizer {
         security.push(Value::Object(Map::from_iter([(
-            authorizer.name.clone(),
+            scheme_name(authorizer).to_owned(),
             json!(authorizer.scopes),
         )])));
     }
@@ -198,19 +199,30 @@ fn security_schemes(
     schemes: &mut Map<String, Value>,
 ) {
     if let Some(authorizer) = &route.authorizer {
-        schemes.insert(authorizer.name.clone(), security_scheme(app, authorizer, address));
+        schemes.insert(
+            scheme_name(authorizer).to_owned(),
+            security_scheme(app, authorizer, address),
+        );
     }
     // After the authorizer: an authorizer called `api_key` would lose, as in Chalice.
     if route.api_key_required
         || route
             .authorizer
             .as_ref()
-            .is_some_and(|authorizer| authorizer.name == API_KEY)
+            .is_some_and(|authorizer| scheme_name(authorizer) == API_KEY)
     {
         schemes.insert(
             API_KEY.to_owned(),
             json!({"type": "apiKey", "name": "x-api-key", "in": "header"}),
         );
+    }
+}
+
+/// What an authorizer is called in the document.
+fn scheme_name(used: &RouteAuthorizer) -> &str {
+    match (used.kind, &used.function) {
+        (AuthorizerKind::Builtin, Some(registered)) => registered,
+        _ => &used.name,
     }
 }
 

@@ -8,11 +8,12 @@
 mod naming;
 mod routes;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::app::{App, Line, WEBSOCKET_ROUTES};
 use super::config::{API_HANDLER, RoleChoice, StageConfig};
-use super::diagnostic::{Place, Problem, Problems, closest, judge};
+use super::diagnostic::{Place, Problem, Problems, Severity, closest, judge};
 use super::{names, policy};
 use crate::source::python::{Runtime, Version};
 
@@ -58,6 +59,7 @@ pub fn validate(
     check.sources();
     check.websockets();
     check.domains();
+    check.policies();
     check.configured_functions();
     judge(check.problems)
 }
@@ -267,8 +269,21 @@ impl Check<'_> {
         }
     }
 
-    /// API Gateway leads a domain to APIs of one protocol only.
+    /// API Gateway leads a domain to APIs of one protocol only. What is wrong with the domain of an API that the app does not
+    /// have stops nobody.
     fn domains(&mut self) {
+        let apis = [
+            (names::REST_DOMAIN, !self.app.routes.is_empty()),
+            (names::WEBSOCKET_DOMAIN, !self.app.websocket_handlers.is_empty()),
+        ];
+        for (key, is_there) in apis {
+            for mut problem in self.config.domain_problems(key) {
+                if !is_there {
+                    problem.severity = Severity::Warning;
+                }
+                self.problems.push(problem);
+            }
+        }
         let (rest, websocket) = (self.config.rest_domain(), self.config.websocket_domain());
         let both = !self.app.routes.is_empty() && !self.app.websocket_handlers.is_empty();
         if let (true, Some(rest), Some(websocket)) = (both, rest, websocket)
@@ -282,6 +297,33 @@ impl Check<'_> {
             let problem = Problem::error("config::domain", told);
             self.problems
                 .push(problem.hint("give one of them a name of its own").at(at));
+        }
+    }
+
+    /// The policy files that a deployment will read.
+    fn policies(&mut self) {
+        let app = self.app;
+        let mut files = Vec::new();
+        for function in app.deployed_functions() {
+            if let RoleChoice::Own(file) = self.config.function(&function.name).role {
+                let place = |key| self.config.place(key, Some(&function.name));
+                let asked = place("iam_policy_file").or_else(|| place("autogen_policy"));
+                files.push((file, asked));
+            }
+        }
+        if let Some(file) = self.config.api_gateway_policy_file()
+            && !app.routes.is_empty()
+        {
+            let asked = self.setting("api_gateway_policy_file");
+            files.push((Path::new(".chalice").join(file), asked));
+        }
+        let mut read = BTreeSet::new();
+        for (file, asked) in files {
+            if read.insert(file.clone())
+                && let Err(problems) = policy::from_file(self.project, &file, asked)
+            {
+                self.problems.extend(problems.0);
+            }
         }
     }
 

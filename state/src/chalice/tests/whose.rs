@@ -3,6 +3,7 @@
 use super::projecting::{record, records};
 use super::wires::wires;
 use super::*;
+use crate::StackId;
 
 fn group(names: &[&str]) -> BTreeMap<ResourceId, Record> {
     let list: Vec<_> = names
@@ -112,6 +113,35 @@ fn another_account_or_region_is_refused_with_both_named() {
          123456789012 and eu-west-1"
     );
     assert_eq!(parsed(EMPTY).deployed.check_home(&home("1", "x")), Ok(()));
+}
+
+#[test]
+fn another_applications_functions_are_refused_with_both_named() {
+    let stack = |app: &str, stage: &str| StackId {
+        app: app.into(),
+        stage: stage.into(),
+    };
+    let arn = |name: &str| format!("arn:aws:lambda:us-west-2:123456789012:function:{name}");
+    let file = |name: &str| {
+        let arn = arn(name);
+        parsed(&file_of(&format!(
+            r#"[{{"name": "f", "resource_type": "lambda_function", "lambda_arn": "{arn}"}}]"#
+        )))
+        .deployed
+    };
+    for name in ["shop-dev", "shop-dev-f"] {
+        assert_eq!(file(name).check_owner(&stack("shop", "dev")), Ok(()));
+    }
+    for name in ["shop-prod", "shop-dev2-f", "old-shop-dev"] {
+        let refused = file(name).check_owner(&stack("shop", "dev")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "`f` is recorded as the function {name}, and the functions of this stage are called shop-dev"
+            )
+        );
+    }
+    assert_eq!(parsed(EMPTY).deployed.check_owner(&stack("a", "b")), Ok(()));
 }
 
 #[test]

@@ -56,8 +56,31 @@ async fn a_rule_with_targets_of_others_stays_and_that_is_done() {
         "ValidationException",
         "Rule can't be deleted since it has targets.",
     );
-    let late = stand(vec![targets(&[("1", FUNCTION)]), done(), refused]);
+    let late = stand(vec![
+        targets(&[("1", FUNCTION)]),
+        done(),
+        refused,
+        targets(&[("mine", OTHER)]),
+    ]);
     delete(&late, FUNCTION).await.unwrap();
+    assert_eq!(late.aws.operations().len(), 4);
+}
+
+/// The places of EventBridge agree after a while: the rule must not be left behind as if somebody else used it.
+#[tokio::test]
+async fn our_own_target_that_eventbridge_still_sees_is_no_reason_to_leave_the_rule() {
+    for left in [targets(&[]), targets(&[("1", FUNCTION)])] {
+        let refused = refusal(
+            400,
+            "ValidationException",
+            "Rule can't be deleted since it has targets.",
+        );
+        let stand = stand(vec![targets(&[("1", FUNCTION)]), done(), refused, left]);
+        let failed = delete(&stand, FUNCTION).await.unwrap_err();
+        assert_eq!(failed.effect, Effect::Maybe);
+        assert!(matches!(failed.retry, Retry::Await { .. }));
+        assert_eq!(stand.aws.operations().len(), 4);
+    }
 }
 
 #[tokio::test]

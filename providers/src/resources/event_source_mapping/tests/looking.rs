@@ -100,7 +100,7 @@ async fn what_the_state_has_lost_is_found_by_function_and_source() {
         replies.push(list(
             &[
                 mapping("u-9", &stream(), "Enabled"),
-                mapping("u-1", &stream(), "Creating"),
+                mapping("u-1", &stream(), "Enabled"),
             ],
             None,
         ));
@@ -118,6 +118,16 @@ async fn what_the_state_has_lost_is_found_by_function_and_source() {
         );
         assert!(asked[1].line.contains("Marker=more"));
         assert_eq!(stand.aws.operations().len(), before + 2);
+    }
+}
+
+/// After a lost answer what is seen may be a change that has not ended.
+#[tokio::test]
+async fn a_mapping_that_is_being_changed_is_awaited() {
+    for state in ["Creating", "Enabling", "Disabling", "Updating"] {
+        let stand = stand(vec![told("u-1", &queue(), state)]);
+        let failed = stand.observe(Some("u-1"), Some(&queue())).await.unwrap_err();
+        assert!(matches!(failed.retry, crate::port::Retry::Await { .. }), "{failed:?}");
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) fn of(outcome: &Outcome, facts: &Facts<'_>) -> String {
                 _ => "Everything but what is named above is as it was before",
             };
             let back = format!("{all}{restored}, after {took}.");
+            if command == "rollback" {
+                return format!("{} {back}", paint.good("Rolled back:"));
+            }
             let next = next(&format!("mend the cause, then run `grail {command}` again"));
             format!("{} {}\n  {back}\n{next}", paint.bad("Failed:"), indented(why))
         }
@@ -70,9 +73,13 @@ pub(super) fn of(outcome: &Outcome, facts: &Facts<'_>) -> String {
             )
         }
         Outcome::Open { why } => {
-            let next = next(
-                "run `grail deploy` to go on, or `grail rollback` to go back; `grail status` shows where it stands",
-            );
+            let next = next(&match command {
+                "deploy" => {
+                    "run `grail deploy` to go on, or `grail rollback` to go back; `grail status` shows where it stands"
+                        .to_owned()
+                }
+                other => format!("run `grail {other}` to go on; `grail status` shows where it stands"),
+            });
             format!(
                 "{} {}\n{next}",
                 paint.change("Stopped in the middle:"),
@@ -125,4 +132,31 @@ fn listed(resources: &[(ResourceId, String)]) -> String {
         .iter()
         .map(|(id, why)| format!("  {id}: {}\n", indented(why)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_back_that_was_asked_for_is_no_failure() {
+        let told = |command| {
+            let facts = Facts {
+                command,
+                tally: Tally::default(),
+                unchanged: 0,
+                took: Duration::from_secs(2),
+                paint: Paint::new(false),
+            };
+            let why = "refused".to_owned();
+            of(&Outcome::RolledBack { why }, &facts)
+        };
+        assert!(told("deploy").starts_with("Failed: refused"));
+        let back = told("rollback");
+        assert!(
+            back.starts_with("Rolled back: Everything is as it was before, after "),
+            "{back}"
+        );
+        assert!(!back.contains('\n'), "{back}");
+    }
 }

@@ -16,6 +16,7 @@ const STRUCTURE: [&str; 3] = ["version", "stages", "lambda_functions"];
 pub(super) fn problems(file: &Located, stage: &str) -> Vec<Problem> {
     let mut check = Check {
         file,
+        stage,
         problems: Vec::new(),
     };
     let Value::Object(root) = &file.value else {
@@ -64,6 +65,7 @@ impl Scope {
 
 struct Check<'a> {
     file: &'a Located,
+    stage: &'a str,
     problems: Vec<Problem>,
 }
 
@@ -131,6 +133,10 @@ impl Check<'_> {
     }
 
     fn form(&mut self, key: &Key, value: &Value, at: &Path, severity: Severity) {
+        if key.form == Form::TextMap && at.first().is_some_and(|first| first == "lambda_functions") {
+            // Nobody reads it there, which is told.
+            return;
+        }
         for misfit in key.form.misfits(value) {
             let (code, severity, told, at) = match misfit {
                 Misfit::Wrong(told) => (
@@ -147,6 +153,10 @@ impl Check<'_> {
                 ),
                 Misfit::Element(element, told) if key.form == Form::TextMap => {
                     let told = format!("`{}` in `{}`: {told}", element, key.name);
+                    let severity = match self.is_covered(at, &element) {
+                        true => Severity::Warning,
+                        false => severity,
+                    };
                     ("config::wrong-type", severity, told, below(at, &element))
                 }
                 Misfit::Element(element, told) => {
@@ -158,6 +168,19 @@ impl Check<'_> {
             problem.severity = severity;
             self.problems.push(problem);
         }
+    }
+
+    /// True if the stage in use has a value of its own for an element of the map at `at`. Chalice judges what it has merged.
+    fn is_covered(&self, at: &Path, element: &str) -> bool {
+        let [key] = at.as_slice() else {
+            return false;
+        };
+        let stage = self
+            .file
+            .value
+            .get("stages")
+            .and_then(|stages| stages.get(self.stage));
+        stage.and_then(|stage| stage.get(key)?.get(element)).is_some()
     }
 
     fn out_of_scope(&mut self, key: &Key, at: &Path) {

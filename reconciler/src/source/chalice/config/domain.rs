@@ -73,20 +73,20 @@ impl StageConfig {
         })
     }
 
-    /// What is wrong with the domains that count for this stage.
-    pub(super) fn check_domains(&self, problems: &mut Vec<Problem>) {
-        for key in [names::REST_DOMAIN, names::WEBSOCKET_DOMAIN] {
-            if let Some((Value::Object(entries), Source::File(at))) = self.look_up(key, None)
-                && !entries.is_empty()
-            {
+    /// What is wrong with the domain that `key` describes, as it counts for this stage. Chalice reads it only where the app has
+    /// the API that it leads to.
+    pub fn domain_problems(&self, key: &str) -> Vec<Problem> {
+        match self.look_up(key, None) {
+            Some((Value::Object(entries), Source::File(at))) if !entries.is_empty() => {
                 let check = Check {
                     config: self,
                     key,
                     at,
                     entries: &entries,
                 };
-                problems.extend(check.problems());
+                check.problems()
             }
+            _ => Vec::new(),
         }
     }
 }
@@ -119,7 +119,38 @@ impl Check<'_> {
             });
         let entries = self.entries.iter();
         let entries = entries.filter_map(|(name, value)| self.entry(name, value));
-        missing.chain(entries).chain(self.tags()).collect()
+        missing
+            .chain(entries)
+            .chain(self.levels())
+            .chain(self.tags())
+            .collect()
+    }
+
+    /// A prefix of several parts needs a regional domain and TLS 1.2 (API Gateway, "API mappings with multiple levels").
+    fn levels(&self) -> Option<Problem> {
+        let domain = self.config.domain(self.key)?;
+        let regional =
+            self.key == names::WEBSOCKET_DOMAIN || self.config.api_gateway_endpoint_type() != "EDGE";
+        let why = if !domain.prefix.contains('/') {
+            return None;
+        } else if !regional {
+            "an edge-optimised domain"
+        } else if domain.tls_version != DEFAULT_TLS {
+            "a domain that takes older TLS than 1.2"
+        } else {
+            return None;
+        };
+        let told = format!(
+            "`url_prefix` of `{}` is `{}`: {why} takes no prefix of several parts",
+            self.key, domain.prefix
+        );
+        let hint = "use one part, or a domain that is `REGIONAL` (`api_gateway_endpoint_type`) with TLS_1_2";
+        let at = self.below(&["url_prefix"]);
+        Some(
+            Problem::error("config::domain", told)
+                .hint(hint)
+                .at(self.config.file.at(&at)),
+        )
     }
 
     fn entry(&self, name: &str, value: &Value) -> Option<Problem> {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::stage::is_truthy;
+
 /// What a value must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -142,12 +144,22 @@ impl Form {
                 .map(|(key, item)| (key.clone(), item))
                 .filter_map(element)
                 .collect(),
+            // Chalice asks for the truth of the one, and passes over the other.
+            (Self::Flag, other) => vec![self.counting(other, &is_truthy(other).to_string())],
+            (Self::TextMap, other) => vec![self.counting(other, "none")],
             (form, other) => vec![Misfit::Wrong(format!(
                 "expected {}, found {}",
                 form.words(),
                 kind_of(other)
             ))],
         }
+    }
+
+    fn counting(self, value: &Value, as_what: &str) -> Misfit {
+        let (expected, found) = (self.words(), kind_of(value));
+        Misfit::Doubtful(format!(
+            "expected {expected}, found {found}, which counts as {as_what}"
+        ))
     }
 
     fn words(self) -> &'static str {

@@ -86,21 +86,47 @@ fn route(path: &str, method: &str) -> Value {
         "content_types": ["application/json"], "doc": [], "cors": null, "authorizer": null, "place": null})
 }
 
+/// Each route must be guarded by the function that it names, although all of them are called `auth`.
+fn assert_each_guards_its_own(functions: &[&str]) {
+    let guarded = |function: &&str| {
+        let mut guarded = route(&format!("/{function}"), "GET");
+        guarded["authorizer"] = json!({"kind": "builtin", "name": "auth", "scopes": ["s"], "function": function, "security_scheme": null});
+        guarded
+    };
+    let authorizer = |function: &&str| {
+        json!({"name": function, "handler": "chalicelib.b.auth", "ttl_seconds": null, "execution_role": null,
+            "header": "Authorization", "place": null})
+    };
+    let mut app = with_routes(functions.iter().map(guarded).collect());
+    app.authorizers = serde_json::from_value(functions.iter().map(authorizer).collect()).unwrap();
+    let document = document(&app, &Settings::default(), &address);
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(schemes.as_object().unwrap().len(), functions.len());
+    for function in functions {
+        let security = &document["paths"][format!("/{function}")]["get"]["security"];
+        let (scheme, scopes) = security[0].as_object().unwrap().iter().next().unwrap();
+        assert_eq!(scopes, &json!(["s"]));
+        assert_eq!(
+            schemes[scheme]["x-amazon-apigateway-authorizer"],
+            json!({"type": "token", "authorizerUri": {"address": function}})
+        );
+    }
+}
+
 #[test]
 fn a_prefixed_authorizer_of_a_blueprint_calls_the_registered_function() {
-    let mut guarded = route("/", "GET");
-    guarded["authorizer"] = json!({"kind": "builtin", "name": "auth", "scopes": [], "function": "p_auth", "security_scheme": null});
-    let mut app = with_routes(json!([guarded]));
-    app.authorizers = serde_json::from_value(json!([{"name": "p_auth", "handler": "chalicelib.b.auth",
-        "ttl_seconds": null, "execution_role": null, "header": "Authorization", "place": null}]))
-    .unwrap();
-    let document = document(&app, &Settings::default(), &address);
-    let scheme = &document["components"]["securitySchemes"]["auth"];
-    assert_eq!(
-        scheme["x-amazon-apigateway-authorizer"],
-        json!({"type": "token", "authorizerUri": {"address": "p_auth"}})
-    );
-    assert_eq!(document["paths"]["/"]["get"]["security"], json!([{"auth": []}]));
+    assert_each_guards_its_own(&["p_auth"]);
+}
+
+#[test]
+fn authorizers_of_one_name_in_two_blueprints_guard_their_own_routes() {
+    assert_each_guards_its_own(&["a_auth", "b_auth"]);
+}
+
+#[test]
+fn an_authorizer_of_the_app_and_one_of_a_blueprint_with_its_name_guard_their_own_routes() {
+    assert_each_guards_its_own(&["auth", "p_auth"]);
+    assert_each_guards_its_own(&["p_auth", "auth"]);
 }
 
 #[test]

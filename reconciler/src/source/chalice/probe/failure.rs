@@ -329,8 +329,11 @@ fn quoted(said: &str) -> String {
     }
 }
 
-/// The shortest value that is hidden: shorter ones (`dev`, `true`) hide nothing and would tear words apart.
-const SHORTEST_SECRET: usize = 6;
+/// The shortest value that is hidden: a shorter one hides nothing.
+const SHORTEST_SECRET: usize = 3;
+/// A value shorter than this (`4711`, `dev`) is hidden where it stands as a word by itself: anywhere else it would tear words
+/// apart.
+const SHORTEST_PART: usize = 6;
 
 /// `text` without the values of the configured environment variables.
 pub(super) fn hide(text: &str, configured: &BTreeMap<String, String>) -> String {
@@ -341,8 +344,34 @@ pub(super) fn hide(text: &str, configured: &BTreeMap<String, String>) -> String 
     // A value that holds another must go first.
     secrets.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
     secrets.into_iter().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(value, &format!("<{name}>"))
+        let shown = format!("<{name}>");
+        match value.chars().count() {
+            ..SHORTEST_PART => replace_words(&text, value, &shown),
+            _ => text.replace(value, &shown),
+        }
     })
+}
+
+/// `text` with `other` in place of `value` wherever no letter or digit of a longer word stands beside it.
+fn replace_words(text: &str, value: &str, other: &str) -> String {
+    let joins = |beside: Option<char>, edge: Option<char>| {
+        let of_word = |c: char| c.is_alphanumeric() || c == '_';
+        beside.is_some_and(of_word) && edge.is_some_and(of_word)
+    };
+    let mut replaced = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, found) in text.match_indices(value) {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let after = text.get(at + found.len()..).and_then(|text| text.chars().next());
+        if joins(before, value.chars().next()) || joins(after, value.chars().next_back()) {
+            continue;
+        }
+        replaced.push_str(text.get(from..at).unwrap_or_default());
+        replaced.push_str(other);
+        from = at + found.len();
+    }
+    replaced.push_str(text.get(from..).unwrap_or_default());
+    replaced
 }
 
 /// The project's own frames of a trace by Python's `faulthandler`, which lists the innermost first.
@@ -385,14 +414,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn configured_values_are_hidden_and_short_ones_left() {
+    fn configured_values_are_hidden_and_short_ones_as_words_only() {
         let configured = BTreeMap::from([
             ("KEY".to_owned(), "s3cr3t-key".to_owned()),
             ("LONG".to_owned(), "s3cr3t-key-and-more".to_owned()),
             ("STAGE".to_owned(), "dev".to_owned()),
+            ("PIN".to_owned(), "47:1".to_owned()),
+            ("ON".to_owned(), "on".to_owned()),
         ]);
         let hidden = hide("dev s3cr3t-key s3cr3t-key-and-more", &configured);
-        assert_eq!(hidden, "dev <KEY> <LONG>");
+        assert_eq!(hidden, "<STAGE> <KEY> <LONG>");
+        let hidden = hide("developer on_dev dev's /dev/ (47:1) 47:12 é47:1 on", &configured);
+        assert_eq!(
+            hidden,
+            "developer on_dev <STAGE>'s /<STAGE>/ (<PIN>) 47:12 é47:1 on"
+        );
     }
 
     #[test]

@@ -1,7 +1,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::source::chalice::diagnostic::Severity;
 use crate::source::chalice::test_python::{empty_app, stage_of};
 
 fn route(path: &str, method: &str, line: usize) -> Value {
@@ -36,6 +35,9 @@ fn app(parts: Value) -> App {
 /// What is told, as `code place`, warnings in brackets.
 fn told(app: &App, config: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join(".chalice/policy-dev.json");
+    std::fs::create_dir(policy.parent().unwrap()).unwrap();
+    std::fs::write(policy, r#"{"Statement": []}"#).unwrap();
     let problems = match validate(app, &stage_of(config), (3, 12), folder.path()) {
         Ok(warnings) => warnings,
         Err(problems) => problems.0,
@@ -427,4 +429,39 @@ fn all_problems_come_at_once_and_show_the_line() {
         drawn.contains("@app.route('/a/')") && drawn.contains("[app.py:2:1]"),
         "{drawn}"
     );
+}
+
+#[test]
+fn a_domain_of_an_api_that_the_app_lacks_stops_nobody() {
+    let config = r#"{"app_name": "a",
+ "api_gateway_custom_domain": {"domain_name": "d"},
+ "websocket_api_custom_domain": {"domain_name": "e", "certificate_arn": "c", "tls_version": "TLS_1_0",
+  "url_prefix": "a/b"}}"#;
+    let (rest, socket) = (
+        "config::domain .chalice/config.json:2:31",
+        "config::domain .chalice/config.json:4:17",
+    );
+    assert_eq!(
+        told(&routes(&[route("/", "GET", 1)]), config),
+        [rest.to_owned(), format!("({socket})")]
+    );
+    assert_eq!(
+        told(&app(json!({})), config),
+        [format!("({rest})"), format!("({socket})")]
+    );
+}
+
+#[test]
+fn policy_files_are_read_before_anything_is_built() {
+    let own = r#"{"app_name": "a", "autogen_policy": false, "iam_policy_file": "mine.json", "api_gateway_policy_file": "api.json"}"#;
+    let unreadable = told(&routes(&[route("/", "GET", 1)]), own);
+    assert_eq!(
+        unreadable,
+        [
+            "policy::unreadable .chalice/config.json:1:63",
+            "policy::unreadable .chalice/config.json:1:103"
+        ]
+    );
+    // Without a route nobody asks for them.
+    assert_eq!(told(&app(json!({})), own), [""; 0]);
 }

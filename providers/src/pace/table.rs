@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use super::Operation;
 use super::bucket::Rate;
-use crate::aws::Operation;
 
 /// The name of a bucket, unique in an account and region.
 pub(super) type Name = String;
@@ -23,8 +23,8 @@ const fn one_in(seconds: u64) -> Rate {
     }
 }
 
-/// The buckets that a request of `operation` takes from, the narrowest first. Empty for what needs no pace.
-pub(super) fn buckets(operation: &Operation) -> Vec<(Name, Rate)> {
+/// The buckets, by name, that a request of `operation` takes from, the narrowest first. Empty for what needs no pace.
+pub fn buckets(operation: &Operation) -> Vec<(String, Rate)> {
     let name = operation.name.as_str();
     match operation.service.as_str() {
         "Lambda" => vec![lambda(name)],
@@ -80,7 +80,7 @@ fn family(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::Access;
+    use crate::pace::Access;
 
     fn names(service: &str, name: &str) -> Vec<String> {
         let operation = Operation {

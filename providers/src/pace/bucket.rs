@@ -7,21 +7,23 @@ use std::time::Duration;
 
 /// The slowest that throttling makes a bucket, as a multiple of its interval.
 const SLOWEST: f64 = 32.0;
+/// How much closer together two requests may arrive than they were sent. A bucket is never emptied closer than this.
+const SPREAD: Duration = Duration::from_millis(100);
 /// What of the slowness is left after an answer that was no throttle.
 const RECOVERY: f64 = 0.95;
 
 /// What AWS allows, as far as it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rate {
+pub struct Rate {
     /// The time in which one request is earned.
-    pub(super) every: Duration,
+    pub every: Duration,
     /// How many may go at once after a rest; at least one.
-    pub(super) burst: u32,
+    pub burst: u32,
 }
 
 /// A rate in use.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     rate: Rate,
     /// How many times slower than the rate we go.
     slowness: f64,
@@ -32,7 +34,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         Self {
             rate,
             slowness: 1.0,
@@ -48,12 +50,21 @@ impl Bucket {
     /// How long the next request has to wait.
     pub(super) fn wait(&self, now: Duration) -> Duration {
         let credit = self.interval().saturating_mul(self.rate.burst.saturating_sub(1));
-        let earned = self.full_at.saturating_sub(credit);
+        let untouched = self.full_at.is_zero();
+        let spread = if untouched { Duration::ZERO } else { SPREAD };
+        let earned = (self.full_at + spread).saturating_sub(credit);
         earned.max(self.closed_until).saturating_sub(now)
     }
 
+    /// Whether the service itself would take a request now.
+    #[cfg(feature = "fake")]
+    pub(crate) fn has_room(&self, now: Duration) -> bool {
+        let credit = self.interval().saturating_mul(self.rate.burst.saturating_sub(1));
+        self.full_at.saturating_sub(credit) <= now
+    }
+
     /// Takes what one request costs.
-    pub(super) fn take(&mut self, now: Duration) {
+    pub(crate) fn take(&mut self, now: Duration) {
         self.full_at = self.full_at.max(now) + self.interval();
     }
 
@@ -108,11 +119,15 @@ mod tests {
     #[test]
     fn a_burst_goes_at_once_and_then_one_each_interval() {
         let mut bucket = bucket(3);
-        assert_eq!(drain(&mut bucket, Duration::ZERO), 3);
-        assert_eq!(bucket.wait(Duration::ZERO), SECOND);
-        assert_eq!(drain(&mut bucket, SECOND), 1);
+        assert_eq!(drain(&mut bucket, Duration::ZERO), 2);
+        // What empties it comes a little later: it may overtake the others on its way.
+        assert_eq!(bucket.wait(Duration::ZERO), SPREAD);
+        assert_eq!(drain(&mut bucket, SPREAD), 1);
+        assert_eq!(bucket.wait(SPREAD), SECOND);
+        assert_eq!(drain(&mut bucket, SECOND + SPREAD), 1);
         // After a rest the whole burst is there again, and no more.
-        assert_eq!(drain(&mut bucket, SECOND * 100), 3);
+        assert_eq!(drain(&mut bucket, SECOND * 100), 2);
+        assert_eq!(drain(&mut bucket, SECOND * 100 + SPREAD), 1);
     }
 
     #[test]
@@ -144,12 +159,13 @@ mod tests {
     #[test]
     fn a_debt_is_taken_over_within_reason() {
         let mut first = bucket(2);
-        drain(&mut first, SECOND);
+        first.take(SECOND);
+        first.take(SECOND);
         let debt = first.debt(SECOND);
         assert_eq!(debt, SECOND * 2);
         let mut second = bucket(2);
         second.owe(Duration::ZERO, debt);
-        assert_eq!(second.wait(Duration::ZERO), SECOND);
+        assert_eq!(second.wait(Duration::ZERO), SECOND + SPREAD);
         let mut third = bucket(2);
         third.owe(Duration::ZERO, SECOND * 86_400);
         assert_eq!(third.debt(Duration::ZERO), SECOND * 3);

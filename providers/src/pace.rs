@@ -10,10 +10,11 @@
 
 mod bucket;
 mod debt;
+mod request;
 mod table;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -23,9 +24,14 @@ use futures::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::bucket::{Bucket, Rate};
+#[cfg(feature = "fake")]
+pub(crate) use self::bucket::Bucket;
+#[cfg(not(feature = "fake"))]
+use self::bucket::Bucket;
+pub use self::bucket::Rate;
 use self::debt::Debts;
-use super::connector::{Answered, NotSent, Operation, Pace};
+pub use self::request::{Access, Answered, NotSent, Operation, Pace};
+pub use self::table::buckets;
 use crate::port::urgency;
 
 /// The rates of one account in one region.
@@ -34,8 +40,6 @@ pub struct Pacer(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Something was taken, given up or learnt.
-    changed: Notify,
     since: Instant,
     debts: OnceLock<Carried>,
 }
@@ -51,9 +55,9 @@ struct Carried {
 struct State {
     buckets: BTreeMap<String, Bucket>,
     /// Who waits for which bucket: the most urgent first, then the first that came.
-    waiting: BTreeMap<String, BTreeSet<Place>>,
+    waiting: BTreeMap<String, BTreeMap<Place, Arc<Notify>>>,
     arrivals: u64,
-    /// Nothing is let go any more, and why.
+    /// Nothing waits any more, and why.
     stopped: Option<String>,
 }
 
@@ -70,7 +74,6 @@ impl Default for Pacer {
     fn default() -> Self {
         Self(Arc::new(Shared {
             state: Mutex::default(),
-            changed: Notify::new(),
             since: Instant::now(),
             debts: OnceLock::new(),
         }))
@@ -98,10 +101,13 @@ impl Pacer {
         });
     }
 
-    /// Lets nothing go any more: what still waits is answered "not sent".
+    /// Lets nothing wait any more: what would have to is answered "not sent". What can go at once still goes, so that calls
+    /// that are under way (of several requests, or looking until their resource is usable) end as well as they can.
     pub fn stop(&self, why: &str) {
-        self.state().stopped = Some(why.to_owned());
-        self.0.changed.notify_waiters();
+        let mut state = self.state();
+        state.stopped = Some(why.to_owned());
+        let all = state.waiting.values().flat_map(BTreeMap::values);
+        all.for_each(|turn| turn.notify_one());
     }
 
     fn now(&self) -> Duration {
@@ -116,10 +122,8 @@ impl Pacer {
     async fn pass(&self, name: &str, rate: Rate, urgency: u64) -> Result<(), NotSent> {
         let queued = Queued::new(self.clone(), name, urgency);
         loop {
-            let changed = self.0.changed.notified();
-            tokio::pin!(changed);
-            // Registered before the look, so that no change in between is missed.
-            changed.as_mut().enable();
+            // A wake that comes between the look and the wait is kept for the wait.
+            let changed = queued.turn.notified();
             match self.try_pass(&queued, rate)? {
                 Turn::Go => return Ok(()),
                 Turn::Wait(time) => {
@@ -133,17 +137,17 @@ impl Pacer {
     fn try_pass(&self, queued: &Queued, rate: Rate) -> Result<Turn, NotSent> {
         let now = self.now();
         let mut state = self.state();
-        if let Some(why) = &state.stopped {
-            return Err(NotSent::HeldBack(why.clone()));
-        }
-        let first = state.waiting.get(&queued.name).and_then(BTreeSet::first);
-        if first != Some(&queued.place) {
-            return Ok(Turn::Behind);
+        let stopped = state.stopped.clone();
+        let or_not_at_all = |turn| stopped.map_or(Ok(turn), |why| Err(NotSent::HeldBack(why)));
+        let waiting = state.waiting.get(&queued.name);
+        let first = waiting.and_then(BTreeMap::first_key_value);
+        if first.map(|(place, _)| place) != Some(&queued.place) {
+            return or_not_at_all(Turn::Behind);
         }
         let bucket = state.bucket(&queued.name, rate);
         let wait = bucket.wait(now);
         if !wait.is_zero() {
-            return Ok(Turn::Wait(wait));
+            return or_not_at_all(Turn::Wait(wait));
         }
         bucket.take(now);
         let debt = bucket.debt(now);
@@ -163,6 +167,13 @@ impl State {
             .entry(name.to_owned())
             .or_insert_with(|| Bucket::new(rate))
     }
+
+    /// Lets who is first look again. Nobody else can go, so nobody else is woken.
+    fn wake_first(&self, name: &str) {
+        if let Some((_, turn)) = self.waiting.get(name).and_then(BTreeMap::first_key_value) {
+            turn.notify_one();
+        }
+    }
 }
 
 enum Turn {
@@ -179,6 +190,7 @@ struct Queued {
     pacer: Pacer,
     name: String,
     place: Place,
+    turn: Arc<Notify>,
 }
 
 impl Queued {
@@ -186,12 +198,15 @@ impl Queued {
         let mut state = pacer.state();
         state.arrivals += 1;
         let place = (Reverse(urgency), state.arrivals);
-        state.waiting.entry(name.to_owned()).or_default().insert(place);
+        let turn = Arc::new(Notify::new());
+        let waiting = state.waiting.entry(name.to_owned()).or_default();
+        waiting.insert(place, Arc::clone(&turn));
         drop(state);
         Self {
             pacer,
             name: name.to_owned(),
             place,
+            turn,
         }
     }
 }
@@ -202,8 +217,7 @@ impl Drop for Queued {
         if let Some(waiting) = state.waiting.get_mut(&self.name) {
             waiting.remove(&self.place);
         }
-        drop(state);
-        self.pacer.0.changed.notify_waiters();
+        state.wake_first(&self.name);
     }
 }
 
@@ -229,9 +243,8 @@ impl Pace for Pacer {
                 Answered::Throttled { pause } => bucket.throttled(now, pause),
                 Answered::Served => bucket.served(),
             }
+            state.wake_first(&name);
         }
-        drop(state);
-        self.0.changed.notify_waiters();
     }
 }
 

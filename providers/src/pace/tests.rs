@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::aws::Access;
 
 fn operation(service: &str, name: &str) -> Operation {
     Operation {
@@ -25,9 +24,13 @@ async fn times(pacer: &Pacer, operation: &Operation, count: usize) -> Vec<u128> 
 async fn requests_go_as_fast_as_the_service_allows_and_no_faster() {
     let pacer = Pacer::default();
     let times = times(&pacer, &operation("Lambda", "CreateFunction"), 45).await;
-    assert!(times[..15].iter().all(|at| *at == 0), "{times:?}");
-    // 30 more at 15 a second.
-    assert!((1990..=2010).contains(&times[44]), "{times:?}");
+    // Of 15, some are kept back: what was sent apart may arrive together.
+    assert!(
+        times[..13].iter().all(|at| *at == 0) && times[13] > 0,
+        "{times:?}"
+    );
+    // The others at 15 a second.
+    assert!((2090..=2110).contains(&times[44]), "{times:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,7 +39,7 @@ async fn a_slow_call_does_not_hold_up_the_fast_ones_of_its_service() {
     let slow = operation("API Gateway", "CreateDeployment");
     let fast = operation("API Gateway", "GetResources");
     let (slow, fast) = tokio::join!(times(&pacer, &slow, 2), times(&pacer, &fast, 30));
-    assert_eq!(slow, [0, 5000]);
+    assert_eq!(slow, [0, 5100]);
     assert!(fast.iter().all(|at| *at == 0), "{fast:?}");
 }
 
@@ -87,14 +90,15 @@ async fn who_gives_up_makes_room_for_the_next() {
     let patient = times(&pacer, &delete, 1);
     let (hasty, patient) = tokio::join!(hasty, patient);
     assert!(hasty.is_err());
-    assert_eq!(patient, [30_000]);
+    assert_eq!(patient, [30_100]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_stopped_what_waits_was_not_sent() {
+async fn once_stopped_nothing_waits() {
     let pacer = Pacer::default();
     let delete = operation("API Gateway", "DeleteRestApi");
     pacer.permit(&delete).await.unwrap();
+    let since = Instant::now();
     let waiting = pacer.permit(&delete);
     let stopping = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -102,7 +106,10 @@ async fn once_stopped_what_waits_was_not_sent() {
     };
     let (waiting, ()) = tokio::join!(waiting, stopping);
     assert!(matches!(waiting, Err(NotSent::HeldBack(why)) if why == "interrupted"));
-    assert!(pacer.permit(&operation("Lambda", "GetFunction")).await.is_err());
+    assert_eq!(since.elapsed(), Duration::from_secs(2));
+    let (again, other) = (pacer.permit(&delete).await, operation("Lambda", "GetFunction"));
+    assert!(again.is_err(), "it would have to wait");
+    assert!(pacer.permit(&other).await.is_ok(), "it need not wait");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,5 +125,5 @@ async fn the_next_process_pays_what_this_one_owes() {
     let second = Pacer::default();
     second.carry_on(file, noon + Duration::from_secs(12));
     let waited = times(&second, &delete, 1).await;
-    assert_eq!(waited, [18_000]);
+    assert_eq!(waited, [18_100]);
 }
