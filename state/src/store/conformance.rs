@@ -305,7 +305,7 @@ pub(crate) async fn reports_are_kept_in_order_and_over_a_swap(one: &dyn StateSto
     one.swap(&old, &Version::default(), &Snapshot::empty(stack()))
         .await
         .unwrap();
-    drop(old);
+    one.release(old).await;
     let lease = lease(two).await;
     two.add_report(&lease, &report("rollback")).await.unwrap();
     assert_eq!(

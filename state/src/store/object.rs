@@ -5,6 +5,7 @@
 //! | `state` | one line with the newest epoch, then the snapshot | on condition that it is as it was read |
 //! | `journal/<epoch>/<seq>` | one append, or what closes the epoch | on condition that there is none |
 //! | `artifacts/<digest>` | bytes that a way back needs | before the intent that names them |
+//! | `reports` | what each pass came to, for `history`: one JSON object a line | on condition that it is as it was read |
 //! | `lock` | who holds the lock, and a beat | on condition that it is as it was read |
 //!
 //! # Fencing
@@ -32,11 +33,13 @@ use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
 use crate::artifacts::Artifacts;
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
+use crate::report::Report;
 use crate::snapshot::{Folded, Snapshot, Version};
 
 mod journal;
 mod lock;
 mod objects;
+mod reports;
 mod shelf;
 mod state;
 #[cfg(test)]
@@ -48,6 +51,7 @@ pub use objects::{Condition, Found, ObjectError, Objects, Tag};
 use journal::Journal;
 use lock::{Held, Lock};
 use objects::Surely;
+use reports::Reports;
 use shelf::Shelf;
 use state::State;
 
@@ -68,6 +72,7 @@ struct Inner {
     journal: Journal,
     lock: Lock,
     shelf: Shelf,
+    reports: Reports,
 }
 
 impl ObjectStore {
@@ -90,6 +95,7 @@ impl ObjectStore {
                 state: State::new(objects.clone(), key("state"), stack.clone()),
                 journal: Journal::new(objects.clone(), key("journal")),
                 shelf: Shelf::new(objects.clone(), key("artifacts"), artifacts),
+                reports: Reports::new(objects.clone(), key("reports")),
                 lock: Lock::new(objects, key("lock"), timing),
                 stack,
             }),
@@ -172,6 +178,14 @@ impl Inner {
         self.journal.append(lease.epoch, seq, entries, &self.state).await
     }
 
+    async fn add_report(&self, lease: &Lease, report: &Report) -> Result<(), StoreError> {
+        held(lease)?;
+        if self.state.read().await?.fence != lease.epoch {
+            return Err(StoreError::Conflict);
+        }
+        self.reports.add(report).await
+    }
+
     async fn release(&self, lease: &Lease, held: &Held) -> Result<(), StoreError> {
         let folded = self.state.read().await?.snapshot.folded;
         self.journal.close(lease.epoch, lease.epoch, folded).await?;
@@ -224,6 +238,14 @@ impl StateStore for ObjectStore {
 
     async fn swap(&self, lease: &Lease, expect: &Version, next: &Snapshot) -> Result<Version, StoreError> {
         self.inner.swap(lease, expect, next).await
+    }
+
+    async fn add_report(&self, lease: &Lease, report: &Report) -> Result<(), StoreError> {
+        self.inner.add_report(lease, report).await
+    }
+
+    async fn reports(&self) -> Result<Vec<Report>, StoreError> {
+        self.inner.reports.read().await
     }
 }
 

@@ -41,10 +41,16 @@ fn weather() -> Weather {
 }
 
 fn store(objects: &Simulated) -> ObjectStore {
+    with_artifacts(objects, &MemoryArtifacts::default())
+}
+
+/// A store on the machine that has these artifacts.
+fn with_artifacts(objects: &Simulated, artifacts: &MemoryArtifacts) -> ObjectStore {
     ObjectStore::new(
         Arc::new(objects.clone()),
         "team/shop/dev",
         stack(),
+        Arc::new(artifacts.clone()),
         Timing::default(),
     )
 }
