@@ -41,6 +41,9 @@ pub struct Holder {
     pub command: String,
     /// Since when, by the holder's clock.
     pub since: Timestamp,
+    /// The URL of the CI job in which it runs, where it runs in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 impl Holder {
@@ -52,6 +55,7 @@ impl Holder {
             pid: 0,
             command: "?".to_owned(),
             since: Timestamp::UNIX_EPOCH,
+            job: None,
         }
     }
 }
@@ -62,7 +66,11 @@ impl fmt::Display for Holder {
             f,
             "{} on {} (process {}), running `grail {}` since {}",
             self.who, self.host, self.pid, self.command, self.since
-        )
+        )?;
+        match &self.job {
+            Some(job) => write!(f, " ({job})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -201,6 +209,17 @@ pub trait StateStore: Send + Sync {
     /// Gives the lock back, durably. One that is only dropped may have to expire where others see it.
     async fn release(&self, lease: Lease) {
         drop(lease);
+    }
+
+    /// Whether the lease still keeps everybody else out. To be asked just before something is done outside that nobody could
+    /// refuse: what is written here is fenced anyway.
+    async fn still_held(&self, _lease: &Lease) -> bool {
+        true
+    }
+
+    /// True if several machines write here, whose clocks may differ: what one of them says of the time means little to another.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     /// Who holds the lock now, for `status`. Takes nothing.

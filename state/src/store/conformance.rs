@@ -59,6 +59,7 @@ pub(crate) fn holder(who: &str) -> Holder {
         pid: 41,
         command: "deploy".into(),
         since: Timestamp::UNIX_EPOCH,
+        job: None,
     }
 }
 

@@ -40,6 +40,7 @@ mod journal;
 mod lock;
 mod objects;
 mod reports;
+mod sealed;
 mod shelf;
 mod state;
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod tests;
 
 pub use lock::Timing;
 pub use objects::{Condition, Found, ObjectError, Objects, Tag};
+pub use sealed::SealedObjects;
 
 use journal::Journal;
 use lock::{Held, Lock};
@@ -100,6 +102,14 @@ impl ObjectStore {
                 stack,
             }),
         }
+    }
+
+    /// Who holds the lock, and whether they were seen to renew it. Takes as long as one renewal may.
+    ///
+    /// # Errors
+    /// Where it could not be read.
+    pub async fn watch_lock(&self) -> Result<Option<(Holder, bool)>, StoreError> {
+        self.inner.lock.watch().await
     }
 
     /// Breaks the lock that somebody holds, and says whose it was. They learn of it at their next write.
@@ -222,6 +232,17 @@ impl StateStore for ObjectStore {
         {
             tracing::warn!(%error, "the lock could not be freed; the next holder waits until it has expired");
         }
+    }
+
+    async fn still_held(&self, lease: &Lease) -> bool {
+        match lease.guard.downcast_ref::<Held>() {
+            Some(held) => held.is_ours().await,
+            None => false,
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     async fn holder(&self) -> Result<Option<Holder>, StoreError> {

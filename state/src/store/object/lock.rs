@@ -1,6 +1,6 @@
 //! The object `lock`: who may write, for as long as it beats.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,6 +14,9 @@ use crate::store::{Holder, LockError, StoreError, Wait};
 
 /// The schema version of the object.
 const SCHEMA: u32 = 1;
+
+/// Tries to break a lock that beats.
+const TRIES: u32 = 5;
 
 /// How long things take around a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +141,9 @@ impl Lock {
             beat: 0,
             closed,
         };
+        let began = Instant::now();
         let put = self.put(&body, &condition).await.map_err(LockError::Store)?;
-        Ok(put.map(|tag| Held::new(self, body, tag)))
+        Ok(put.map(|tag| Held::new(self, body, tag, began)))
     }
 
     async fn put(&self, body: &Body, condition: &Condition) -> Result<Option<Tag>, StoreError> {
@@ -150,24 +154,52 @@ impl Lock {
         self.objects.put(&self.key, &bytes, condition).await
     }
 
+    /// Who holds the lock, and whether they renew it: it is watched for a little longer than one beat takes.
+    pub(super) async fn watch(&self) -> Result<Option<(Holder, bool)>, StoreError> {
+        let Some((before, _)) = self.read().await? else {
+            return Ok(None);
+        };
+        if before.holder.is_none() {
+            return Ok(None);
+        }
+        let mut watched = Duration::ZERO;
+        while watched <= self.timing.beat + self.timing.look {
+            sleep(self.timing.look).await;
+            watched += self.timing.look;
+            let Some((now, _)) = self.read().await? else {
+                return Ok(None);
+            };
+            match now.holder {
+                None => return Ok(None),
+                Some(holder) if (&now.nonce, now.beat) != (&before.nonce, before.beat) => {
+                    return Ok(Some((holder, true)));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(before.holder.map(|holder| (holder, false)))
+    }
+
     /// Frees the lock, whoever holds it, and says who did.
     pub(super) async fn break_it(&self) -> Result<Option<Holder>, StoreError> {
-        let Some((body, tag)) = self.read().await? else {
-            return Ok(None);
-        };
-        let Some(holder) = body.holder.clone() else {
-            return Ok(None);
-        };
-        let free = Body {
-            nonce: nonce()?,
-            holder: None,
-            ..body
-        };
-        match self.put(&free, &Condition::Still(tag)).await? {
-            Some(_) => Ok(Some(holder)),
-            // It beats, or somebody else was quicker.
-            None => Err(StoreError::Busy),
+        for _ in 0..TRIES {
+            let Some((body, tag)) = self.read().await? else {
+                return Ok(None);
+            };
+            let Some(holder) = body.holder.clone() else {
+                return Ok(None);
+            };
+            let free = Body {
+                nonce: nonce()?,
+                holder: None,
+                ..body
+            };
+            if self.put(&free, &Condition::Still(tag)).await?.is_some() {
+                return Ok(Some(holder));
+            }
+            // It has just beaten, or somebody else was quicker.
         }
+        Err(StoreError::Busy)
     }
 }
 
@@ -194,16 +226,19 @@ struct Ours {
     closed: AtomicU64,
     lost: AtomicBool,
     last: Mutex<(u64, Tag)>,
+    /// When the last write was begun that showed the lock to be ours.
+    good: std::sync::Mutex<Instant>,
 }
 
 impl Held {
-    fn new(lock: &Lock, body: Body, tag: Tag) -> Self {
+    fn new(lock: &Lock, body: Body, tag: Tag, taken: Instant) -> Self {
         let ours = Arc::new(Ours {
             lock: Lock::new(lock.objects.clone(), lock.key.clone(), lock.timing),
             nonce: body.nonce,
             closed: AtomicU64::new(body.closed),
             lost: AtomicBool::new(false),
             last: Mutex::new((body.beat, tag)),
+            good: std::sync::Mutex::new(taken),
             // A body that was taken names its holder.
             holder: body.holder.unwrap_or_else(Holder::unknown),
         });
@@ -231,6 +266,18 @@ impl Held {
         self.ours.lost.load(Ordering::Relaxed)
     }
 
+    /// Whether nobody can have taken it over yet. Where it has not beaten for too long, it beats first.
+    pub(super) async fn is_ours(&self) -> bool {
+        if self.is_lost() {
+            return false;
+        }
+        if self.ours.good().elapsed() < self.ours.lock.timing.lease {
+            return true;
+        }
+        self.ours.beat().await;
+        !self.is_lost() && self.ours.good().elapsed() < self.ours.lock.timing.lease
+    }
+
     #[cfg(test)]
     pub(super) fn falls_asleep(&self) {
         self.beating.abort();
@@ -252,15 +299,26 @@ impl Drop for Held {
 async fn beat(ours: Arc<Ours>) {
     loop {
         sleep(ours.lock.timing.beat).await;
-        match ours.write(Some(&ours.holder)).await {
-            Ok(true) => {}
-            Ok(false) => return ours.lost.store(true, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "the lock could not be renewed; it is tried again"),
+        ours.beat().await;
+        if ours.lost.load(Ordering::Relaxed) {
+            return;
         }
     }
 }
 
 impl Ours {
+    fn good(&self) -> Instant {
+        *self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn beat(&self) {
+        match self.write(Some(&self.holder)).await {
+            Ok(true) => {}
+            Ok(false) => self.lost.store(true, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "the lock could not be renewed; it is tried again"),
+        }
+    }
+
     /// Writes the lock anew. False if it is no longer ours.
     async fn write(&self, holder: Option<&Holder>) -> Result<bool, StoreError> {
         let mut last = self.last.lock().await;
@@ -272,8 +330,10 @@ impl Ours {
                 beat: last.0 + 1,
                 closed: self.closed.load(Ordering::Relaxed),
             };
+            let began = Instant::now();
             if let Some(tag) = self.lock.put(&body, &Condition::Still(last.1.clone())).await? {
                 *last = (body.beat, tag);
+                *self.good.lock().unwrap_or_else(PoisonError::into_inner) = began;
                 return Ok(true);
             }
             // A beat that was cut off may have been ours.
