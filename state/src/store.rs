@@ -25,8 +25,8 @@ mod line;
 pub mod memory;
 pub mod object;
 
-#[cfg(test)]
-mod conformance;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 
 /// Who holds the lock, in words that help another person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -212,8 +212,16 @@ mod tests {
         insta::assert_snapshot!(problems(
             "stage = 1\n[state]\nurll = 's3://x'\n  regoin = 3\nseal = 'all'\nmirror = true\nlock_timeout = '10'\nurl = ''\n\
              zone = 'a'\n"
-        ).join("\n"), @r"
-        ");
+        ).join("\n"), @r#"
+        grail.toml:1:1: there is no setting `stage` (`state` may be meant)
+        grail.toml:3:1: there is no setting `state.urll` (`state.url` may be meant)
+        grail.toml:4:3: there is no setting `state.regoin` (`state.region` may be meant)
+        grail.toml:5:8: `state.seal` is `"secrets"` or `"everything"` ()
+        grail.toml:6:10: `state.mirror` is a text that is not empty ()
+        grail.toml:7:16: `state.lock_timeout`: a time is written `90s`, `10m` or `1h 30m` ()
+        grail.toml:8:7: `state.url` is a text that is not empty ()
+        grail.toml:9:1: there is no setting `state.zone` (known here: endpoint, kms_key, lock_timeout, mirror, profile, region, seal, url)
+        "#);
         insta::assert_snapshot!(problems("[state]\nurl = s3\n").join("\n"), @r"
         ");
     }

@@ -272,7 +272,7 @@ impl StateStore for ObjectStore {
 
 /// The lease of a holder that sleeps: it beats no longer, and does not know what happens meanwhile. Any other store frees its
 /// lock at once.
-#[cfg(test)]
+#[cfg(any(test, feature = "conformance"))]
 pub(super) fn asleep(lease: Lease) -> Lease {
     match lease.guard.downcast_ref::<Held>() {
         Some(held) => {

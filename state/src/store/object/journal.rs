@@ -167,7 +167,11 @@ impl Journal {
         let bytes = line::line(epoch, seq, entries, &key)?;
         // Forgotten on failure: the next append looks at what is really there.
         *self.known() = None;
-        if self.objects.put(&key, &bytes, &Condition::New).await?.is_none() {
+        let Some((_, first)) = self.objects.put_once(&key, &bytes, &Condition::New).await? else {
+            return Err(StoreError::Conflict);
+        };
+        // An earlier try may have been folded in and emptied by others since: then this one found its place free again.
+        if !first && state.read().await?.fence != epoch {
             return Err(StoreError::Conflict);
         }
         *self.known() = Some((epoch, seq + entries.len() as u64));

@@ -278,7 +278,7 @@ impl Held {
         !self.is_lost() && self.ours.good().elapsed() < self.ours.lock.timing.lease
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "conformance"))]
     pub(super) fn falls_asleep(&self) {
         self.beating.abort();
     }

@@ -120,15 +120,31 @@ impl Surely {
         bytes: &[u8],
         condition: &Condition,
     ) -> Result<Option<Tag>, StoreError> {
+        let put = self.put_once(key, bytes, condition).await?;
+        Ok(put.map(|(tag, _)| tag))
+    }
+
+    /// The same, and whether the first try was answered: only then is it known that the object was not there before.
+    pub(super) async fn put_once(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        condition: &Condition,
+    ) -> Result<Option<(Tag, bool)>, StoreError> {
+        let mut first = true;
         let mut pauses = PAUSES.into_iter();
         loop {
             match self.objects.put(key, bytes.to_vec(), condition.clone()).await {
-                Ok(tag) => return Ok(Some(tag)),
+                Ok(tag) => return Ok(Some((tag, first))),
                 Err(ObjectError::Changed) => {
                     let found = self.get(key).await?;
-                    return Ok(found.filter(|found| found.bytes == bytes).map(|found| found.tag));
+                    let ours = found.filter(|found| found.bytes == bytes);
+                    return Ok(ours.map(|found| (found.tag, false)));
                 }
-                Err(ObjectError::Unclear(why)) => pause(pauses.next(), "write", key, why).await?,
+                Err(ObjectError::Unclear(why)) => {
+                    first = false;
+                    pause(pauses.next(), "write", key, why).await?;
+                }
                 Err(why) => return Err(refused("write", key, why)),
             }
         }

@@ -13,6 +13,7 @@ use super::*;
 use crate::artifacts::MemoryArtifacts;
 use crate::digest::Digest;
 use crate::journal::{Keep, PreImage};
+use crate::seal::{Keys, Sealer};
 use crate::store::conformance::{self, asleep, entries, holder, stack};
 use simulated::{Simulated, Weather};
 
@@ -60,6 +61,69 @@ fn pair() -> (ObjectStore, ObjectStore, Simulated) {
     (store(&objects), store(&objects), objects)
 }
 
+/// The same with everything sealed.
+mod sealed {
+    use super::*;
+
+    conformance::conformance!(pair);
+
+    fn pair() -> (ObjectStore, ObjectStore, Simulated) {
+        let objects = Simulated::new(1, weather());
+        let key = || Keys::from_master(&[7; 32]).sealer;
+        (sealed_store(&objects, key()), sealed_store(&objects, key()), objects)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_in_clear_and_a_rotated_key_reads_it() {
+        let (one, _, objects) = pair();
+        let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+        one.append(&lease, 0, &entries(0..3)).await.unwrap();
+        let mut next = Snapshot::empty(stack());
+        next.remember_projection(Digest("a mark".into()));
+        one.swap(&lease, &Version::default(), &next).await.unwrap();
+        one.append(&lease, 3, &entries(3..5)).await.unwrap();
+        one.release(lease).await;
+        for key in objects.keys() {
+            let text = String::from_utf8_lossy(&objects.bytes(&key)).into_owned();
+            assert!(text.starts_with("grail-sealed-1 ") && !text.contains("epoch"), "{key}: {text}");
+        }
+        let rotated = sealed_store(&objects, Keys::from_masters(&[8; 32], &[[7; 32]]).sealer);
+        assert_eq!(rotated.load().await.unwrap().journal, entries(3..5));
+        let lease = rotated.acquire(holder("bob"), Wait::No).await.unwrap();
+        let version = rotated.load().await.unwrap().version;
+        rotated.swap(&lease, &version, &next).await.unwrap();
+        rotated.release(lease).await;
+        // All that counts is sealed with the new key now.
+        let new = sealed_store(&objects, Keys::from_master(&[8; 32]).sealer);
+        assert_eq!(new.load().await.unwrap().snapshot.projections, next.projections);
+        assert!(matches!(one.load().await, Err(StoreError::Remote { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_changed_or_passed_off_as_another_is_refused() {
+        const ENTRY: &str = "team/shop/dev/journal/00000000000000000001/00000000000000000000";
+        let (one, _, objects) = pair();
+        let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+        one.append(&lease, 0, &entries(0..1)).await.unwrap();
+        let whole = objects.bytes(ENTRY);
+        let header = "grail-sealed-1 ".len();
+        for at in (header..whole.len()).step_by(7) {
+            objects.meddle(ENTRY, |bytes| bytes[at] ^= 1);
+            assert!(one.load().await.is_err(), "byte {at}");
+            objects.meddle(ENTRY, |bytes| bytes.clone_from(&whole));
+        }
+        let state = objects.bytes("team/shop/dev/state");
+        objects.meddle(ENTRY, |bytes| bytes.clone_from(&state));
+        assert!(one.load().await.is_err());
+    }
+}
+
+fn sealed_store(objects: &Simulated, sealer: Sealer) -> ObjectStore {
+    let objects = SealedObjects::above(Arc::new(objects.clone()), sealer);
+    let artifacts = Arc::new(MemoryArtifacts::default());
+    ObjectStore::new(Arc::new(objects), "team/shop/dev", stack(), artifacts, Timing::default())
+}
+
 /// A store with three appends of two entries each, and nobody holding its lock.
 async fn written() -> (ObjectStore, Simulated) {
     let (store, _, objects) = pair();
@@ -92,6 +156,56 @@ async fn a_killed_holder_is_taken_over_within_half_a_minute() {
         Err(StoreError::Conflict)
     ));
     two.append(&lease, 0, &entries(1..2)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_slept_asks_before_it_acts() {
+    let (one, two, _) = pair();
+    let lease = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    assert!(one.still_held(&lease).await);
+    // Too long, but nobody has come: it is renewed.
+    sleep(Duration::from_secs(600)).await;
+    assert!(one.still_held(&lease).await);
+    one.append(&lease, 0, &entries(0..1)).await.unwrap();
+    let other = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert!(!one.still_held(&lease).await && two.still_held(&other).await);
+    two.release(other).await;
+    assert!(!one.still_held(&lease).await, "freed again, but not for us");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_watched_until_it_beats_or_should_have() {
+    let (one, two, _) = pair();
+    assert_eq!(two.watch_lock().await.unwrap(), None);
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    assert_eq!(two.watch_lock().await.unwrap(), Some((holder("ann"), true)));
+    let lease = asleep(lease);
+    assert_eq!(two.watch_lock().await.unwrap(), Some((holder("ann"), false)));
+    one.release(lease).await;
+    assert_eq!(two.watch_lock().await.unwrap(), None);
+}
+
+/// What machines say of the time is in the lock's text and in the entries, and nothing is decided by it.
+#[tokio::test(start_paused = true)]
+async fn clocks_that_differ_by_minutes_change_nothing() {
+    for skew in [-300, 300] {
+        let (one, two, _) = pair();
+        let at = |seconds: i64| Holder {
+            since: jiff::Timestamp::from_second(1_800_000_000 + seconds).unwrap(),
+            ..holder("ann")
+        };
+        let lease = one.acquire(at(0), Wait::No).await.unwrap();
+        let refused = two.acquire(at(skew), Wait::AtMost(Duration::from_secs(120))).await;
+        assert!(matches!(refused, Err(LockError::Held(_))), "{skew}: {refused:?}");
+        one.append(&lease, 0, &entries(0..1)).await.unwrap();
+        let lease = asleep(lease);
+        let before = Instant::now();
+        let taken = two.acquire(at(skew), Wait::No).await.unwrap();
+        let took = before.elapsed();
+        assert!(took >= Duration::from_secs(15) && took < Duration::from_secs(30), "{skew}: {took:?}");
+        assert!(matches!(one.append(&lease, 1, &entries(1..2)).await, Err(StoreError::Conflict)));
+        two.append(&taken, 0, &entries(1..2)).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,6 @@
 //! Random histories of several processes on one state, in every weather, with holders that sleep past their lease; and a
 //! checker of what must hold in each.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +42,12 @@ impl History {
         *numbers
     }
 
+    /// The newest epoch whose holder knows of it.
+    fn newest(&self) -> u64 {
+        let told = self.told.lock().unwrap();
+        told.opened.iter().map(|(epoch, _)| *epoch).max().unwrap_or(0)
+    }
+
     /// One process: takes the lock, writes, sleeps now and then, and commits or dies.
     async fn process(&self, place: u64) {
         let mut dice = Dice::new(self.seed * 31 + place);
@@ -69,8 +74,17 @@ impl History {
                 sleep(Duration::from_millis(dice.below(90_000))).await;
             }
             let number = self.number();
+            let newest = self.newest();
             match store.append(&lease, seq, &entries(number..number + 1)).await {
-                Ok(()) => self.told.lock().unwrap().appended.push(number),
+                Ok(()) => {
+                    assert!(
+                        newest <= lease.epoch,
+                        "seed {}: epoch {} appends after {newest}",
+                        self.seed,
+                        lease.epoch
+                    );
+                    self.told.lock().unwrap().appended.push(number);
+                }
                 Err(StoreError::Conflict) => return,
                 Err(_) => return self.told.lock().unwrap().maybe_appended.push(number),
             }
@@ -83,8 +97,10 @@ impl History {
         let mark = format!("{}-{}", lease.epoch, self.number());
         let mut next = loaded.snapshot.clone();
         next.remember_projection(Digest(mark.clone()));
+        let newest = self.newest();
         match store.swap(&lease, &loaded.version, &next).await {
             Ok(_) => {
+                assert!(newest <= lease.epoch, "seed {}: a swap after {newest}", self.seed);
                 let mut told = self.told.lock().unwrap();
                 told.swapped.push(mark);
                 told.appended.clear();
@@ -120,14 +136,17 @@ impl History {
         let seed = self.seed;
         let told = self.told.lock().unwrap();
         let effects = self.objects.effects();
-        // A request that comes again, long after its first arrival was folded in, writes history: nobody reads that.
-        let mut seen = BTreeSet::new();
-        let first: Vec<_> = effects
-            .iter()
-            .map(|effect| seen.insert((&effect.key, &effect.bytes)).then(|| fence_of(effect)).flatten())
-            .collect();
+        // What comes late, long after its place was folded in and emptied, writes history: nobody reads that, and whoever
+        // sent it is not told that it was done ([`History::work`]).
+        let mut folded = Folded::default();
+        let mut fences = Vec::new();
+        for effect in effects.iter() {
+            folded = folded_by(effect).unwrap_or(folded);
+            let history = place_of(effect).is_some_and(|place| place < (folded.epoch, folded.seq));
+            fences.push(fence_of(effect).filter(|_| !history));
+        }
         for (epoch, known) in &told.opened {
-            for (effect, written) in effects.iter().zip(&first).skip(*known) {
+            for (effect, written) in effects.iter().zip(&fences).skip(*known) {
                 if let Some(written) = written {
                     assert!(
                         written >= epoch,
@@ -173,6 +192,21 @@ fn fence_of(effect: &Effect) -> Option<u64> {
         return None;
     }
     line["closed"].as_u64().or(line["epoch"].as_u64())
+}
+
+/// The place of a part of the journal.
+fn place_of(effect: &Effect) -> Option<(u64, u64)> {
+    let (_, place) = effect.key.split_once("/journal/")?;
+    let (epoch, seq) = place.split_once('/')?;
+    Some((epoch.parse().ok()?, seq.parse().ok()?))
+}
+
+/// Up to where the journal is folded in, where that is what was written.
+fn folded_by(effect: &Effect) -> Option<Folded> {
+    let text = String::from_utf8_lossy(&effect.bytes).into_owned();
+    let (_, snapshot) = text.split_once('\n').filter(|_| effect.key.ends_with("/state"))?;
+    let snapshot: serde_json::Value = serde_json::from_str(snapshot).ok()?;
+    serde_json::from_value(snapshot["folded"].clone()).ok()
 }
 
 async fn history(seed: u64) -> usize {
