@@ -339,6 +339,73 @@ async fn what_is_damaged_missing_or_newer_is_refused_and_left() {
     }
 }
 
+/// Objects whose next write of an entry takes effect, and whose answer is lost while others do something.
+struct Interrupted {
+    objects: Simulated,
+    meanwhile: std::sync::Mutex<Option<futures::future::BoxFuture<'static, ()>>>,
+}
+
+#[async_trait]
+impl Objects for Interrupted {
+    async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
+        self.objects.get(key).await
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
+        let put = self.objects.put(key, bytes, condition).await;
+        let meanwhile = key
+            .contains("/journal/")
+            .then(|| self.meanwhile.lock().unwrap().take());
+        match meanwhile.flatten() {
+            Some(meanwhile) => {
+                meanwhile.await;
+                Err(ObjectError::Unclear("no answer".into()))
+            }
+            None => put,
+        }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        self.objects.list(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.objects.delete(key).await
+    }
+}
+
+/// The holder is paused between the write and its answer. Somebody else takes over, folds the entry in and empties the journal,
+/// so that the place of the entry is free when the holder tries again.
+#[tokio::test(start_paused = true)]
+async fn an_append_that_a_whole_foreign_transaction_interrupts_is_a_conflict() {
+    let (_, two, objects) = pair();
+    let foreign = async move {
+        let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+        let loaded = two.load().await.unwrap();
+        assert_eq!(loaded.journal, entries(0..1));
+        two.swap(&lease, &loaded.version, &loaded.snapshot).await.unwrap();
+        two.release(lease).await;
+    };
+    let interrupted = Interrupted {
+        objects: objects.clone(),
+        meanwhile: std::sync::Mutex::new(Some(Box::pin(foreign))),
+    };
+    let artifacts = Arc::new(MemoryArtifacts::default());
+    let one = ObjectStore::new(
+        Arc::new(interrupted),
+        "team/shop/dev",
+        stack(),
+        artifacts,
+        Timing::default(),
+    );
+    let lease = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    assert!(matches!(
+        one.append(&lease, 0, &entries(0..1)).await,
+        Err(StoreError::Conflict)
+    ));
+    assert_eq!(one.load().await.unwrap().journal, []);
+}
+
 fn keeping(digest: &Digest) -> Entry {
     Entry::Intent {
         id: "lambda_function.api".parse().unwrap(),
