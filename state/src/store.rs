@@ -237,8 +237,9 @@ pub trait StateStore: Send + Sync {
     /// Appends entries, the first of them with number `seq`: all of them or none. Durable when it returns.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `seq` is not the next number or the lease's epoch is closed. After another error nothing was
-    /// appended, as far as the store can tell, and the same number may be tried again.
+    /// [`StoreError::Conflict`] if `seq` is not the next number or the lease's epoch is closed; what was written just before it
+    /// was closed, and whose answer was lost, may be there all the same. After another error nothing was appended, as far as
+    /// the store can tell, and the same number may be tried again.
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// Replaces the snapshot if it still is `expect`, and empties the journal. What is kept is `next` with

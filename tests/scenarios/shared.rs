@@ -5,7 +5,7 @@ mod store;
 use std::time::Duration;
 
 use grail_tests::account::Account;
-use grail_tests::cli::{Grail, Running};
+use grail_tests::cli::Grail;
 use grail_tests::emulator::{MiniStack, MiniStackSettings, Moto};
 use grail_tests::project::Project;
 use grail_tests::proxy::{Effect, Fault, On, Proxy};
@@ -93,13 +93,6 @@ impl Team {
 
     /// Kills a deployment at its `nth` write, which takes effect.
     fn die_at(&self, nth: usize, grail: &Grail) {
-        let running = self.silenced_at(nth, grail);
-        running.kill();
-        self.proxy.heal();
-    }
-
-    /// A deployment that hangs at its `nth` write.
-    fn silenced_at(&self, nth: usize, grail: &Grail) -> Running {
         let fault = Fault::Silence(Effect::Done);
         let name = fault.name();
         self.proxy.forget_calls();
@@ -110,7 +103,8 @@ impl Team {
             "{}",
             running.wait()
         );
-        running
+        running.kill();
+        self.proxy.heal();
     }
 }
 
@@ -151,7 +145,9 @@ fn two_copies_with_one_state_are_one_application() {
         greet(&here, &format!("ann {round}"));
         greet(&there, &format!("bob {round}"));
         let both = [&ann, &bob].map(|grail| grail.start(&["deploy", "--lock-timeout", "10m"]));
-        both.map(|running| running.wait().expect_success());
+        for running in both {
+            running.wait().expect_success();
+        }
         deploys += 2;
         team.assert_one_shop();
     }
@@ -230,9 +226,12 @@ fn a_held_stage_says_who_holds_it_and_a_broken_lock_ends_its_holder() {
     let job = "https://ci.example/jobs/7";
     let ann = team.machine(&here, "ann").env("CI_JOB_URL", job);
     let bob = team.machine(&there, "bob");
-    bob.run(&["deploy"]).expect_success();
-    greet(&here, "hello");
-    let held = team.silenced_at(1, &ann);
+    // Each of its writes takes effect and is answered never, so that it is busy for minutes.
+    let silence = Fault::Silence(Effect::Done);
+    let name = silence.name();
+    team.proxy.inject(On::writes(), silence);
+    let mut held = ann.start(&["deploy"]);
+    assert!(team.proxy.wait_for(name, || held.has_ended()), "{}", held.wait());
     for words in [&["deploy"][..], &["delete", "--lock-timeout", "1s"], &["rollback"]] {
         let said = bob.run(words).expect_code(5).stderr;
         for word in ["ann on anns-machine", "process ", "`grail deploy` since", job] {

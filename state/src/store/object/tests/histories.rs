@@ -85,7 +85,7 @@ impl History {
                     );
                     self.told.lock().unwrap().appended.push(number);
                 }
-                Err(StoreError::Conflict) => return,
+                // It may have been there before the epoch was closed: then it counts, and its writer goes no further.
                 Err(_) => return self.told.lock().unwrap().maybe_appended.push(number),
             }
             seq += 1;
