@@ -204,7 +204,10 @@ fn carry_out(plan: &Plan, case: Case, undisturbed: &Undisturbed) {
         Ok(Outcome::Done | Outcome::Unchanged) => {}
         // A look that failed: nothing was begun.
         Ok(Outcome::RolledBack { .. } | Outcome::Refused { .. }) | Err(_) => {
-            let (before, now) = (format!("before {told}"), format!("after it ended with {outcome:?}"));
+            let (before, now) = (
+                format!("before {told}"),
+                format!("after it ended with {outcome:?}"),
+            );
             assert_same((&before, &now), &facts(&scene.before), &facts(&scene.world()));
         }
         Ok(other) => panic!("{told}: {other:?}"),
