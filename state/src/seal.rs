@@ -137,7 +137,10 @@ impl Sealer {
     pub fn seal_bytes(&self, text: &[u8], about: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| SealError::Unavailable)?;
-        let payload = Payload { msg: text, aad: about };
+        let payload = Payload {
+            msg: text,
+            aad: about,
+        };
         let sealed = self
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
@@ -353,8 +356,16 @@ mod tests {
         assert_eq!(keys.sealer.open(&sealed).unwrap(), json!("x"));
         let again = keys.sealer.seal(&json!("x")).unwrap();
         assert_eq!(again.key_id, Keys::from_master(&new).sealer.key_id());
-        for text in ["", ",", &format!("{},", hex::encode(new)), &format!("{},x", hex::encode(new))] {
-            assert!(matches!(parse_keys(text, "test"), Err(KeyError::Malformed { .. })), "{text}");
+        for text in [
+            "",
+            ",",
+            &format!("{},", hex::encode(new)),
+            &format!("{},x", hex::encode(new)),
+        ] {
+            assert!(
+                matches!(parse_keys(text, "test"), Err(KeyError::Malformed { .. })),
+                "{text}"
+            );
         }
     }
 

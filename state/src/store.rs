@@ -114,7 +114,7 @@ impl fmt::Debug for Lease {
 pub enum LockError {
     /// Somebody else holds it.
     #[error("the stage is locked by {0}")]
-    Held(Holder),
+    Held(Box<Holder>),
     /// Somebody else holds it who has not (yet) written who they are.
     #[error("the stage is locked by another process")]
     HeldBySomeone,

@@ -153,7 +153,9 @@ fn two_copies_with_one_state_are_one_application() {
     }
     let history = bob.run(&["history", "--limit", "100", "--output", "json"]);
     let reports = history.expect_success().events();
-    let done = reports.iter().filter(|event| event["report"]["outcome"] == "done");
+    let done = reports
+        .iter()
+        .filter(|event| event["report"]["outcome"] == "done");
     assert_eq!(done.count(), deploys, "{reports:?}");
     for (name, count) in [("ann", 4), ("bob", 3)] {
         let by = reports.iter().filter(|event| event["report"]["who"] == name);
@@ -172,7 +174,10 @@ fn two_copies_with_one_state_are_one_application() {
     ann.run(&["delete"]).expect_success();
     bob.run(&["delete"]).expect_success();
     let left = team.world().names();
-    assert!(left["functions"].is_empty() && left["rest_apis"].is_empty(), "{left:?}");
+    assert!(
+        left["functions"].is_empty() && left["rest_apis"].is_empty(),
+        "{left:?}"
+    );
     team.assert_no_secret();
 }
 
@@ -189,7 +194,10 @@ fn what_a_killed_holder_left_is_taken_back_exactly_by_another_machine() {
         team.die_at(nth, &ann);
         team.assert_no_secret();
         let status = bob.run(&["status"]).expect_code(6).stdout;
-        assert!(status.contains("open since `grail deploy` by ann on anns-machine"), "{status}");
+        assert!(
+            status.contains("open since `grail deploy` by ann on anns-machine"),
+            "{status}"
+        );
         assert!(status.contains("s3://team/states"), "{status}");
         // The lease of the dead one has to run out first; its code and environment come from the bucket.
         bob.run(&["rollback", "--lock-timeout", "30s"]).expect_success();
@@ -198,7 +206,10 @@ fn what_a_killed_holder_left_is_taken_back_exactly_by_another_machine() {
     }
     ann.run(&["deploy"]).expect_success();
     let names = team.world().names();
-    assert_eq!(names["functions"], ["shop-dev", "shop-dev-count", "shop-dev-door"]);
+    assert_eq!(
+        names["functions"],
+        ["shop-dev", "shop-dev-count", "shop-dev-door"]
+    );
 }
 
 #[test]
@@ -232,14 +243,24 @@ fn a_held_stage_says_who_holds_it_and_a_broken_lock_ends_its_holder() {
     team.proxy.inject(On::writes(), silence);
     let mut held = ann.start(&["deploy"]);
     assert!(team.proxy.wait_for(name, || held.has_ended()), "{}", held.wait());
-    for words in [&["deploy"][..], &["delete", "--lock-timeout", "1s"], &["rollback"]] {
+    for words in [
+        &["deploy"][..],
+        &["delete", "--lock-timeout", "1s"],
+        &["rollback"],
+    ] {
         let said = bob.run(words).expect_code(5).stderr;
         for word in ["ann on anns-machine", "process ", "`grail deploy` since", job] {
             assert!(said.contains(word), "{words:?} does not tell of {word}: {said}");
         }
     }
     let shown = bob.run(&["state", "unlock"]).expect_code(5).stdout;
-    for word in ["ann on anns-machine", job, "at work", "transaction stays open", "--yes"] {
+    for word in [
+        "ann on anns-machine",
+        job,
+        "at work",
+        "transaction stays open",
+        "--yes",
+    ] {
         assert!(shown.contains(word), "it does not tell of {word}: {shown}");
     }
     bob.run(&["state", "unlock", "--yes"]).expect_success();
@@ -291,13 +312,24 @@ fn settings_that_cannot_be_meant_are_refused_with_their_place() {
     let grail = Grail::new(env!("CARGO_BIN_EXE_grail"), &project, "http://127.0.0.1:1");
     project.write("grail.toml", "[state]\nurl = 's3://team'\nregoin = 'eu-west-1'\n");
     let said = grail.run(&["plan"]).expect_code(1).stderr;
-    for word in ["no setting `state.regoin`", "`state.region` may be meant", "grail.toml:3:1"] {
+    for word in [
+        "no setting `state.regoin`",
+        "`state.region` may be meant",
+        "grail.toml:3:1",
+    ] {
         assert!(said.contains(word), "it does not tell of {word}: {said}");
     }
     project.write("grail.toml", "[state]\nurl = 's3://team'\n");
     let said = grail.run(&["deploy"]).expect_code(1).stderr;
-    assert!(said.contains("GRAIL_SEAL_KEY") && said.contains("s3://team is shared"), "{said}");
+    assert!(
+        said.contains("GRAIL_SEAL_KEY") && said.contains("s3://team is shared"),
+        "{said}"
+    );
     assert!(!project.has(".chalice/grail/dev"), "something was written");
-    let said = grail.env("GRAIL_STATE", "team/x").run(&["deploy"]).expect_code(1).stderr;
+    let said = grail
+        .env("GRAIL_STATE", "team/x")
+        .run(&["deploy"])
+        .expect_code(1)
+        .stderr;
     assert!(said.contains("does not begin with `s3://`"), "{said}");
 }

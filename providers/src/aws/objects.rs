@@ -107,7 +107,12 @@ impl Objects for Bucket {
                 .send()
                 .await
                 .map_err(failed)?;
-            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+            keys.extend(
+                page.contents
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|object| object.key),
+            );
             match page.next_continuation_token {
                 Some(token) => next = Some(token),
                 None => break,
@@ -118,7 +123,13 @@ impl Objects for Bucket {
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
-        let answer = self.write().delete_object().bucket(&self.name).key(key).send().await;
+        let answer = self
+            .write()
+            .delete_object()
+            .bucket(&self.name)
+            .key(key)
+            .send()
+            .await;
         answer.map(drop).map_err(failed)
     }
 }
@@ -176,7 +187,10 @@ mod tests {
     }
 
     fn error(status: u16, code: &str) -> Reply {
-        reply(status, format!("<Error><Code>{code}</Code><Message>no</Message></Error>"))
+        reply(
+            status,
+            format!("<Error><Code>{code}</Code><Message>no</Message></Error>"),
+        )
     }
 
     fn tagged(tag: &str, body: &str) -> Reply {
@@ -188,7 +202,10 @@ mod tests {
         let (bucket, canned) = bucket([tagged("\"1\"", ""), tagged("\"2\"", "")]);
         let tag = bucket.put("a/b", b"x".to_vec(), Condition::New).await.unwrap();
         assert_eq!(tag, Tag("\"1\"".into()));
-        bucket.put("a/b", b"y".to_vec(), Condition::Still(tag)).await.unwrap();
+        bucket
+            .put("a/b", b"y".to_vec(), Condition::Still(tag))
+            .await
+            .unwrap();
         let asked = canned.asked();
         assert_eq!(asked[0].headers["if-none-match"], "*");
         assert_eq!(asked[1].headers["if-match"], "\"1\"");
@@ -233,7 +250,10 @@ mod tests {
             reply(200, format!("<ListBucketResult>{keys}{next}</ListBucketResult>"))
         };
         let (bucket, canned) = bucket([
-            page(&["j/2", "j/1"], "<NextContinuationToken>t</NextContinuationToken>"),
+            page(
+                &["j/2", "j/1"],
+                "<NextContinuationToken>t</NextContinuationToken>",
+            ),
             page(&["j/3"], ""),
         ]);
         assert_eq!(bucket.list("j/").await.unwrap(), ["j/1", "j/2", "j/3"]);

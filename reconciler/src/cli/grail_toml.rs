@@ -159,7 +159,13 @@ impl Reader {
         self.problem("toml::value", said.to_owned(), item.span(), None);
     }
 
-    fn problem(&mut self, code: &'static str, said: String, span: Option<Range<usize>>, hint: Option<String>) {
+    fn problem(
+        &mut self,
+        code: &'static str,
+        said: String,
+        span: Option<Range<usize>>,
+        hint: Option<String>,
+    ) {
         let mut problem = Problem::error(code, said).at(self.place(span));
         problem.hint = hint;
         self.problems.push(problem);

@@ -90,13 +90,20 @@ impl Connected {
     ///
     /// # Errors
     /// Somebody else holds the lock; a damaged state or file; another account or region.
-    pub async fn lock(&self, settings: &Settings, lock: LockArgs, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+    pub async fn lock(
+        &self,
+        settings: &Settings,
+        lock: LockArgs,
+        remarks: &Remarks,
+    ) -> Result<Pass<'_>, Refusal> {
         let holder = stage::holder(settings, settings.command);
         let wait = settings.lock_wait(lock.lock_timeout);
         if wait != Wait::No
             && let Some(current) = self.stage.store.holder().await?
         {
-            remarks(Remark::Notice(format!("Waiting for the stage, which is locked by {current}")));
+            remarks(Remark::Notice(format!(
+                "Waiting for the stage, which is locked by {current}"
+            )));
         }
         let mut session = self.engine.open(holder, wait).await?;
         match self.file_beside(&mut session, remarks).await {
@@ -124,7 +131,11 @@ impl Connected {
         Ok(Pass { session, file })
     }
 
-    async fn file_beside(&self, session: &mut Session<'_>, remarks: &Remarks) -> Result<ChaliceFile, Refusal> {
+    async fn file_beside(
+        &self,
+        session: &mut Session<'_>,
+        remarks: &Remarks,
+    ) -> Result<ChaliceFile, Refusal> {
         let found = self.stage.deployed()?;
         if let Some(found) = &found {
             found.deployed.check_home(&self.cloud.home())?;

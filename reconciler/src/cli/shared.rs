@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use grail_providers::aws;
-use grail_providers::aws::objects::{Bucket, Encryption};
 use grail_providers::aws::SharedDebts;
+use grail_providers::aws::objects::{Bucket, Encryption};
 use grail_state::StackId;
 use grail_state::artifacts::Artifacts;
 use grail_state::seal::Sealer;
@@ -142,10 +142,7 @@ impl SharedState {
             ..settings
         };
         let clients = aws::context::clients(&settings).await?;
-        let encryption = self
-            .kms_key
-            .clone()
-            .map_or(Encryption::OfBucket, Encryption::Kms);
+        let encryption = self.kms_key.clone().map_or(Encryption::OfBucket, Encryption::Kms);
         let bucket = Arc::new(Bucket::new(clients, &self.bucket, encryption));
         let objects = match self.seals_everything {
             true => SealedObjects::above(bucket, sealer),
@@ -195,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_place_is_read_with_its_options() {
-        let state = SharedState::parse("s3://team/grail/?region=eu-west-1&kms_key=alias/x", "GRAIL_STATE").unwrap();
+        let state =
+            SharedState::parse("s3://team/grail/?region=eu-west-1&kms_key=alias/x", "GRAIL_STATE").unwrap();
         assert_eq!((state.bucket.as_str(), state.prefix.as_str()), ("team", "grail"));
         assert_eq!(state.region.as_deref(), Some("eu-west-1"));
         assert_eq!(state.kms_key.as_deref(), Some("alias/x"));
@@ -212,14 +210,21 @@ mod tests {
         };
         let of = |variable| place(variable, &table).unwrap();
         let file = of(None).unwrap();
-        assert_eq!((file.bucket.as_str(), file.region.as_deref()), ("file", Some("r2")));
+        assert_eq!(
+            (file.bucket.as_str(), file.region.as_deref()),
+            ("file", Some("r2"))
+        );
         let other = of(Some("s3://other/x")).unwrap();
         assert_eq!((other.to_string().as_str(), other.region), ("s3://other/x", None));
         assert!(file.seals_everything && other.seals_everything);
         assert_eq!(of(Some("local")), None);
         assert_eq!(place(None, &StateTable::default()).unwrap(), None);
         let nowhere = StateTable { url: None, ..table };
-        assert!(place(None, &nowhere).unwrap_err().faults[0].what.contains("names none"));
+        assert!(
+            place(None, &nowhere).unwrap_err().faults[0]
+                .what
+                .contains("names none")
+        );
     }
 
     #[test]
@@ -231,7 +236,11 @@ mod tests {
             ("s3://team?region", "`region` has no value"),
         ] {
             let refusal = SharedState::parse(url, "GRAIL_STATE").unwrap_err();
-            assert!(refusal.faults[0].what.contains(part), "{url}: {}", refusal.faults[0].what);
+            assert!(
+                refusal.faults[0].what.contains(part),
+                "{url}: {}",
+                refusal.faults[0].what
+            );
         }
     }
 }

@@ -12,9 +12,9 @@ use grail_state::artifacts::{Artifacts, DirArtifacts, Unwritten};
 use grail_state::chalice::{self, Candidates, Deployed, Found, Standing, Verbatim, Wires};
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
+use grail_state::store::file::{Condemned, FileStore, prepare};
 use grail_state::store::object::ObjectStore;
 use grail_state::store::{Holder, StateStore};
-use grail_state::store::file::{Condemned, FileStore, prepare};
 use grail_state::txn::{Txn, replay};
 use grail_state::{Digest, Record, ResourceId, StackId};
 use jiff::Timestamp;
@@ -57,7 +57,9 @@ impl Stage {
         if let Some(shared) = &settings.shared {
             let here = FileStore::new(settings.folder(), stage.stack.clone());
             if !here.load().await?.journal.is_empty() {
-                let said = format!("the state is to lie in {shared}, and the state on this machine has an open transaction");
+                let said = format!(
+                    "the state is to lie in {shared}, and the state on this machine has an open transaction"
+                );
                 return Err(Refusal::new(said).hint(
                     "bring it to its end first: `GRAIL_STATE=local grail deploy`, or `GRAIL_STATE=local grail rollback`",
                 ));

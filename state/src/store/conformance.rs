@@ -190,7 +190,7 @@ pub async fn the_second_holder_is_told_of_the_first(one: &dyn StateStore, two: &
     let lease = lease(one).await;
     for wait in [Wait::No, Wait::AtMost(Duration::from_secs(1))] {
         match two.acquire(holder("bob"), wait).await {
-            Err(LockError::Held(current)) => assert_eq!(current, holder("ann")),
+            Err(LockError::Held(current)) => assert_eq!(*current, holder("ann")),
             other => panic!("{other:?}"),
         }
     }
@@ -258,10 +258,7 @@ pub async fn epochs_rise_over_swaps_and_restarts(one: &dyn StateStore, two: &dyn
     }
 }
 
-pub async fn a_swap_empties_the_journal_and_keeps_counting(
-    one: &dyn StateStore,
-    two: &dyn StateStore,
-) {
+pub async fn a_swap_empties_the_journal_and_keeps_counting(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     one.append(&lease, 0, &entries(0..3)).await.unwrap();
     let mut next = Snapshot::empty(stack());

@@ -8,11 +8,11 @@ use futures::future::join_all;
 use grail_providers::aws::objects::{Bucket, Encryption};
 use grail_providers::aws::{self, LocalCloud};
 use grail_state::Snapshot;
+use grail_state::Version;
 use grail_state::artifacts::MemoryArtifacts;
 use grail_state::store::conformance::{cases, entries, holder, stack};
 use grail_state::store::object::{Condition, ObjectError, ObjectStore, Objects, Timing};
 use grail_state::store::{StateStore, StoreError, Wait};
-use grail_state::Version;
 use grail_tests::account::Account;
 use grail_tests::emulator::{MiniStack, MiniStackSettings};
 use grail_tests::proxy::{Effect, Fault, On, Proxy};
@@ -167,7 +167,11 @@ async fn transaction(endpoint: &str, prefix: &str) {
     one.append(&lease, 3, &entries(3..4)).await.unwrap();
     one.release(lease).await;
     let loaded = two.load().await.unwrap();
-    assert_eq!((loaded.version, loaded.journal), (version, entries(3..4)), "{prefix}");
+    assert_eq!(
+        (loaded.version, loaded.journal),
+        (version, entries(3..4)),
+        "{prefix}"
+    );
     let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
     assert_eq!(lease.epoch, 2, "{prefix}");
     two.release(lease).await;

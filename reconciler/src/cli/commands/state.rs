@@ -34,15 +34,21 @@ async fn unlock(settings: &Settings, stage: &Stage, yes: bool) -> Result<Exit, R
     };
     let alive = match beats {
         true => "It was seen to renew the lock: it is at work.",
-        false => "It was not seen to renew the lock: if it is dead, whoever waits gets it within half a minute.",
+        false => {
+            "It was not seen to renew the lock: if it is dead, whoever waits gets it within half a minute."
+        }
     };
     let open = match stage.store.load().await?.journal.is_empty() {
         true => "No transaction is open.",
-        false => "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up.",
+        false => {
+            "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up."
+        }
     };
     let fields = json!({"holder": holder, "alive": beats});
     if !yes {
-        let text = format!("The lock is held by {holder}.\n{alive}\n{open}\nTo break it: `grail state unlock --yes`");
+        let text = format!(
+            "The lock is held by {holder}.\n{alive}\n{open}\nTo break it: `grail state unlock --yes`"
+        );
         say(settings, "unlock.held", &text, fields);
         return Ok(Exit::Locked);
     }
@@ -63,21 +69,27 @@ async fn unlock_here(settings: &Settings, stage: &Stage) -> Result<Exit, Refusal
         return Ok(Exit::Done);
     };
     let said = format!("the lock is held by {holder}, and cannot be broken while that process lives");
-    Err(Refusal::new(said)
-        .exit(Exit::Locked)
-        .hint(format!("end it (`kill {}` on that machine): the lock ends with it", holder.pid)))
+    Err(Refusal::new(said).exit(Exit::Locked).hint(format!(
+        "end it (`kill {}` on that machine): the lock ends with it",
+        holder.pid
+    )))
 }
 
 async fn pull(settings: &Settings, stage: &Stage) -> Result<Exit, Refusal> {
     if stage.shared.is_none() {
-        return Err(Refusal::new("the state lies on this machine: there is nothing to pull")
-            .hint("a shared one is named by GRAIL_STATE, or by `url` in `[state]` of grail.toml"));
+        return Err(
+            Refusal::new("the state lies on this machine: there is nothing to pull")
+                .hint("a shared one is named by GRAIL_STATE, or by `url` in `[state]` of grail.toml"),
+        );
     }
     let file = settings.deployed_file().display().to_string();
     let (code, text) = match stage.mirror().await? {
         Mirrored::Written => ("pull.written", format!("{file} is as the state has it")),
         Mirrored::Same => ("pull.same", format!("{file} was already as the state has it")),
-        Mirrored::Nothing => ("pull.nothing", "nothing was deployed to this stage yet".to_owned()),
+        Mirrored::Nothing => (
+            "pull.nothing",
+            "nothing was deployed to this stage yet".to_owned(),
+        ),
         Mirrored::Foreign => {
             return Err(Refusal::new(format!("{file} was changed by somebody else than grail, and is left")).hint(
                 "`grail deploy` takes over what it names and really exists; or remove the file and pull again",

@@ -1,7 +1,7 @@
 //! The object `lock`: who may write, for as long as it beats.
 
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ impl Lock {
                         Some(current) if !stale => {
                             beats |= seen.as_ref().is_some_and(|(known, _)| *known != tag);
                             if beats && now >= deadline {
-                                return Err(LockError::Held(current));
+                                return Err(LockError::Held(Box::new(current)));
                             }
                             if seen.as_ref().is_none_or(|(known, _)| *known != tag) {
                                 seen = Some((tag, now));

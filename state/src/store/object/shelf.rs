@@ -47,7 +47,9 @@ impl Shelf {
             let Some(bytes) = self.local.get(&digest).map_err(failed)? else {
                 return Ok(());
             };
-            self.objects.put(&self.key(&digest), &bytes, &Condition::New).await?;
+            self.objects
+                .put(&self.key(&digest), &bytes, &Condition::New)
+                .await?;
             self.there().insert(digest);
             Ok::<_, StoreError>(())
         };
@@ -72,7 +74,9 @@ impl Shelf {
             }
             self.local.put(&found.bytes).map(drop).map_err(failed)
         };
-        try_join_all(named_by(journal).into_iter().map(get)).await.map(drop)
+        try_join_all(named_by(journal).into_iter().map(get))
+            .await
+            .map(drop)
     }
 
     /// Deletes the objects that `next` does not name.

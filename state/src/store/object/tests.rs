@@ -70,7 +70,11 @@ mod sealed {
     fn pair() -> (ObjectStore, ObjectStore, Simulated) {
         let objects = Simulated::new(1, weather());
         let key = || Keys::from_master(&[7; 32]).sealer;
-        (sealed_store(&objects, key()), sealed_store(&objects, key()), objects)
+        (
+            sealed_store(&objects, key()),
+            sealed_store(&objects, key()),
+            objects,
+        )
     }
 
     #[tokio::test(start_paused = true)]
@@ -85,7 +89,10 @@ mod sealed {
         one.release(lease).await;
         for key in objects.keys() {
             let text = String::from_utf8_lossy(&objects.bytes(&key)).into_owned();
-            assert!(text.starts_with("grail-sealed-1 ") && !text.contains("epoch"), "{key}: {text}");
+            assert!(
+                text.starts_with("grail-sealed-1 ") && !text.contains("epoch"),
+                "{key}: {text}"
+            );
         }
         let rotated = sealed_store(&objects, Keys::from_masters(&[8; 32], &[[7; 32]]).sealer);
         assert_eq!(rotated.load().await.unwrap().journal, entries(3..5));
@@ -121,7 +128,13 @@ mod sealed {
 fn sealed_store(objects: &Simulated, sealer: Sealer) -> ObjectStore {
     let objects = SealedObjects::above(Arc::new(objects.clone()), sealer);
     let artifacts = Arc::new(MemoryArtifacts::default());
-    ObjectStore::new(Arc::new(objects), "team/shop/dev", stack(), artifacts, Timing::default())
+    ObjectStore::new(
+        Arc::new(objects),
+        "team/shop/dev",
+        stack(),
+        artifacts,
+        Timing::default(),
+    )
 }
 
 /// A store with three appends of two entries each, and nobody holding its lock.
@@ -195,15 +208,23 @@ async fn clocks_that_differ_by_minutes_change_nothing() {
             ..holder("ann")
         };
         let lease = one.acquire(at(0), Wait::No).await.unwrap();
-        let refused = two.acquire(at(skew), Wait::AtMost(Duration::from_secs(120))).await;
+        let refused = two
+            .acquire(at(skew), Wait::AtMost(Duration::from_secs(120)))
+            .await;
         assert!(matches!(refused, Err(LockError::Held(_))), "{skew}: {refused:?}");
         one.append(&lease, 0, &entries(0..1)).await.unwrap();
         let lease = asleep(lease);
         let before = Instant::now();
         let taken = two.acquire(at(skew), Wait::No).await.unwrap();
         let took = before.elapsed();
-        assert!(took >= Duration::from_secs(15) && took < Duration::from_secs(30), "{skew}: {took:?}");
-        assert!(matches!(one.append(&lease, 1, &entries(1..2)).await, Err(StoreError::Conflict)));
+        assert!(
+            took >= Duration::from_secs(15) && took < Duration::from_secs(30),
+            "{skew}: {took:?}"
+        );
+        assert!(matches!(
+            one.append(&lease, 1, &entries(1..2)).await,
+            Err(StoreError::Conflict)
+        ));
         two.append(&taken, 0, &entries(1..2)).await.unwrap();
     }
 }
@@ -447,5 +468,9 @@ async fn what_a_way_back_needs_is_had_by_another_machine() {
     assert_eq!(loaded.journal, [keeping(&code)]);
     assert_eq!(there.get(&code).unwrap().unwrap(), b"the old code");
     two.swap(&lease, &loaded.version, &loaded.snapshot).await.unwrap();
-    assert!(!objects.keys().iter().any(|key| key.contains("artifacts")), "{:?}", objects.keys());
+    assert!(
+        !objects.keys().iter().any(|key| key.contains("artifacts")),
+        "{:?}",
+        objects.keys()
+    );
 }

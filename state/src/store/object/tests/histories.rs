@@ -67,8 +67,7 @@ impl History {
     async fn work(&self, store: &ObjectStore, mut lease: Lease, dice: &mut Dice) {
         let Ok(loaded) = store.load().await else { return };
         self.check_journal(lease.epoch, &loaded);
-        let mut seq = 0;
-        for _ in 0..dice.below(4) {
+        for seq in 0..dice.below(4) {
             if dice.chance(10) {
                 lease = asleep(lease);
                 sleep(Duration::from_millis(dice.below(90_000))).await;
@@ -88,7 +87,6 @@ impl History {
                 // It may have been there before the epoch was closed: then it counts, and its writer goes no further.
                 Err(_) => return self.told.lock().unwrap().maybe_appended.push(number),
             }
-            seq += 1;
         }
         if dice.chance(25) {
             // Dies: the lock is not given back, and nothing is committed.
@@ -235,8 +233,8 @@ async fn history(seed: u64) -> usize {
     };
     history.check_fences();
     history.check_updates(&loaded.snapshot);
-    let swaps = history.told.lock().unwrap().swapped.len();
-    swaps
+    let told = history.told.lock().unwrap();
+    told.swapped.len()
 }
 
 #[tokio::test(start_paused = true)]
