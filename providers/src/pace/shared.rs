@@ -113,3 +113,95 @@ async fn once(debts: &SharedDebts, pacer: &Pacer) {
         tracing::debug!(key = debts.prefix, %error, "the shared rates could not be brought up to date");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Mutex;
+    use std::time::SystemTime;
+
+    use async_trait::async_trait;
+    use grail_state::store::object::{Found, Tag};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::pace::{Access, Operation, Pace};
+
+    /// Objects in memory, tagged by their number of writes.
+    #[derive(Default)]
+    struct Shelf(Mutex<BTreeMap<String, (Vec<u8>, u64)>>);
+
+    #[async_trait]
+    impl Objects for Shelf {
+        async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
+            let objects = self.0.lock().unwrap();
+            Ok(objects.get(key).map(|(bytes, number)| Found {
+                bytes: bytes.clone(),
+                tag: Tag(number.to_string()),
+            }))
+        }
+
+        async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
+            let mut objects = self.0.lock().unwrap();
+            let there = objects.get(key).map_or(0, |(_, number)| *number);
+            let holds = match condition {
+                Condition::New => there == 0,
+                Condition::Still(tag) => tag.0 == there.to_string(),
+            };
+            if !holds {
+                return Err(ObjectError::Changed);
+            }
+            objects.insert(key.to_owned(), (bytes, there + 1));
+            Ok(Tag((there + 1).to_string()))
+        }
+
+        async fn list(&self, _: &str) -> Result<Vec<String>, ObjectError> {
+            Ok(Vec::new())
+        }
+
+        async fn delete(&self, _: &str) -> Result<(), ObjectError> {
+            Ok(())
+        }
+    }
+
+    async fn machine(folder: &Path, debts: &SharedDebts, wall: SystemTime) -> (Pacer, Meeting) {
+        let pacer = Pacer::default();
+        pacer.carry_on(folder.join("1-us.json"), wall);
+        let meeting = Meeting::begin(debts.of("1-us.json"), pacer.clone()).await;
+        (pacer, meeting)
+    }
+
+    fn deletion() -> Operation {
+        Operation {
+            service: "API Gateway".to_owned(),
+            name: "DeleteRestApi".to_owned(),
+            access: Access::Write,
+        }
+    }
+
+    async fn waited(pacer: &Pacer) -> u64 {
+        let began = Instant::now();
+        pacer.permit(&deletion()).await.unwrap();
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn machines_on_one_account_wait_for_each_other() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let debts = SharedDebts::new(Arc::new(Shelf::default()), "team/rates");
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let (one, _meeting) = machine(here.path(), &debts, noon).await;
+        let (two, beside) = machine(there.path(), &debts, noon).await;
+        assert_eq!(waited(&one).await, 0);
+        // Both have met since.
+        sleep(2 * PAUSE).await;
+        let second = waited(&two).await;
+        assert!((15..=30).contains(&second), "{second}");
+        // One that comes later pays what both owe, and what was left at the end.
+        beside.end().await;
+        let elapsed = Duration::from_secs(second) + 2 * PAUSE;
+        let (three, _meeting) = machine(tempfile::tempdir().unwrap().path(), &debts, noon + elapsed).await;
+        assert!(waited(&three).await >= 25);
+    }
+}

@@ -98,6 +98,9 @@ impl Lock {
             match self.read().await.map_err(LockError::Store)? {
                 None => {
                     if let Some(held) = self.try_take(holder, 0, Condition::New).await? {
+                        // The first lock of a stage: whether conditions count there is not known yet.
+                        let counts = self.objects.keeps_conditions(&self.key).await;
+                        counts.map_err(LockError::Store)?;
                         return Ok(held);
                     }
                 }

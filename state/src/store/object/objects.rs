@@ -151,6 +151,35 @@ impl Surely {
     }
 }
 
+/// The server writes whatever the condition says. No lock can be kept there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the server takes no notice of `If-None-Match` and `If-Match`, so that nothing can be kept apart there"
+)]
+struct Unconditional;
+
+impl Surely {
+    /// Fails where the server takes no notice of conditions: it is asked for writes of `key`, which is there, that no server
+    /// that keeps to them makes. An answer that does not come says nothing.
+    pub(super) async fn keeps_conditions(&self, key: &str) -> Result<(), StoreError> {
+        let Some(found) = self.get(key).await? else {
+            return Ok(());
+        };
+        for condition in [Condition::New, Condition::Still(Tag("\"nothing\"".to_owned()))] {
+            // Were it written, it would be what is there already.
+            let put = self.objects.put(key, found.bytes.clone(), condition).await;
+            if put.is_ok() {
+                return Err(refused(
+                    "keep apart",
+                    key,
+                    ObjectError::Refused(Box::new(Unconditional)),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 async fn pause(
     pause: Option<Duration>,
     doing: &'static str,

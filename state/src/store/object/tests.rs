@@ -360,6 +360,51 @@ async fn what_is_damaged_missing_or_newer_is_refused_and_left() {
     }
 }
 
+/// A server that knows nothing of conditions.
+struct Careless(Simulated);
+
+#[async_trait]
+impl Objects for Careless {
+    async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
+        self.0.get(key).await
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, _: Condition) -> Result<Tag, ObjectError> {
+        let condition = match self.0.get(key).await? {
+            Some(found) => Condition::Still(found.tag),
+            None => Condition::New,
+        };
+        self.0.put(key, bytes, condition).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        self.0.list(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.0.delete(key).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_no_notice_of_conditions_is_refused() {
+    let (_, _, objects) = pair();
+    let artifacts = Arc::new(MemoryArtifacts::default());
+    let store = ObjectStore::new(
+        Arc::new(Careless(objects)),
+        "team/shop/dev",
+        stack(),
+        artifacts,
+        Timing::default(),
+    );
+    let refused = store.acquire(holder("ann"), Wait::No).await.unwrap_err();
+    let LockError::Store(error) = refused else {
+        panic!("{refused}")
+    };
+    let told = format!("{error}: {:?}", std::error::Error::source(&error));
+    assert!(told.contains("Unconditional"), "{told}");
+}
+
 /// Objects whose next write of an entry takes effect, and whose answer is lost while others do something.
 struct Interrupted {
     objects: Simulated,
