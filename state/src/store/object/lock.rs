@@ -211,7 +211,7 @@ fn nonce() -> Result<String, StoreError> {
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Remote {
         doing: "make a mark for",
         what: "the lock".to_owned(),
-        source: Box::new(error),
+        source: error.to_string().into(),
     })?;
     Ok(hex::encode(bytes))
 }
