@@ -109,7 +109,12 @@ impl State {
         next: &Snapshot,
     ) -> Result<Version, StoreError> {
         let text = next.to_text(&self.key)?;
-        match self.put(read, epoch, nonce, &text).await? {
+        if self.put(read, epoch, nonce, &text).await? {
+            return Ok(Version::of_text(&text));
+        }
+        // Whoever has taken the lock since the answer was lost leaves the text as it is, and no other has this one: it says
+        // up to which entry of our epoch it folds in.
+        match self.read().await?.text == text {
             true => Ok(Version::of_text(&text)),
             false => Err(StoreError::Conflict),
         }

@@ -26,6 +26,8 @@ struct Told {
     /// Numbers of entries that were answered since the last answered swap, and of those that may be there.
     appended: Vec<usize>,
     maybe_appended: Vec<usize>,
+    /// Writes whose outcome their writer waits for: of a holder who has lost the lock meanwhile they may have been made.
+    under_way: usize,
 }
 
 struct History {
@@ -40,6 +42,15 @@ impl History {
         let mut numbers = self.numbers.lock().unwrap();
         *numbers += 1;
         *numbers
+    }
+
+    /// Whether a state with this mark was ever written: a conflict may have come after it.
+    fn was_written(&self, mark: &str) -> bool {
+        let mark = format!("\"{mark}\"");
+        let effects = self.objects.effects();
+        effects
+            .iter()
+            .any(|effect| String::from_utf8_lossy(&effect.bytes).contains(&mark))
     }
 
     /// The newest epoch whose holder knows of it.
@@ -74,7 +85,10 @@ impl History {
             }
             let number = self.number();
             let newest = self.newest();
-            match store.append(&lease, seq, &entries(number..number + 1)).await {
+            self.told.lock().unwrap().under_way += 1;
+            let appended = store.append(&lease, seq, &entries(number..number + 1)).await;
+            self.told.lock().unwrap().under_way -= 1;
+            match appended {
                 Ok(()) => {
                     assert!(
                         newest <= lease.epoch,
@@ -96,15 +110,25 @@ impl History {
         let mut next = loaded.snapshot.clone();
         next.remember_projection(Digest(mark.clone()));
         let newest = self.newest();
-        match store.swap(&lease, &loaded.version, &next).await {
+        self.told.lock().unwrap().under_way += 1;
+        let swapped = store.swap(&lease, &loaded.version, &next).await;
+        self.told.lock().unwrap().under_way -= 1;
+        match swapped {
             Ok(_) => {
                 assert!(newest <= lease.epoch, "seed {}: a swap after {newest}", self.seed);
+                let later = self.newest() > lease.epoch;
                 let mut told = self.told.lock().unwrap();
-                told.swapped.push(mark);
-                told.appended.clear();
-                told.maybe_appended.clear();
+                told.swapped.push(mark.clone());
+                match later {
+                    // Others have gone on since it was made: which entries it folded in is not told here.
+                    true => told.maybe_swapped.push(mark),
+                    false => {
+                        told.appended.clear();
+                        told.maybe_appended.clear();
+                    }
+                }
             }
-            Err(StoreError::Conflict) => return,
+            Err(StoreError::Conflict) if !self.was_written(&mark) => return,
             Err(_) => return self.told.lock().unwrap().maybe_swapped.push(mark),
         }
         store.release(lease).await;
@@ -113,7 +137,8 @@ impl History {
     /// Nobody else writes now: everything that was answered is there, in its order, and nothing that nobody wrote.
     fn check_journal(&self, epoch: u64, loaded: &Loaded) {
         let told = self.told.lock().unwrap();
-        if !told.maybe_swapped.is_empty() || told.opened.iter().any(|(newer, _)| *newer > epoch) {
+        let unknown = told.under_way > 0 || !told.maybe_swapped.is_empty();
+        if unknown || told.opened.iter().any(|(newer, _)| *newer > epoch) {
             return;
         }
         let seed = self.seed;
