@@ -72,7 +72,16 @@ impl Engine {
     /// left as it is.
     pub async fn open(&self, holder: Holder, wait: Wait) -> Result<Session<'_>, EngineError> {
         let lease = self.store.acquire(holder, wait).await?;
-        self.session(Some(lease)).await
+        match self.session().await {
+            Ok(session) => Ok(Session {
+                lease: Some(lease),
+                ..session
+            }),
+            Err(error) => {
+                self.store.release(lease).await;
+                Err(error)
+            }
+        }
     }
 
     /// Reads the state without the lock: enough for `plan`, `status` and `drift`.
@@ -80,10 +89,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`], save for the lock.
     pub async fn read(&self) -> Result<Session<'_>, EngineError> {
-        self.session(None).await
+        self.session().await
     }
 
-    async fn session(&self, lease: Option<Lease>) -> Result<Session<'_>, EngineError> {
+    async fn session(&self) -> Result<Session<'_>, EngineError> {
         let loaded = self.store.load().await?;
         self.at_home(&loaded.snapshot, &loaded.journal)?;
         let stored = loaded.snapshot.clone();
@@ -94,7 +103,7 @@ impl Engine {
         let quiet = self.quiet_from(&txn);
         Ok(Session {
             engine: self,
-            lease,
+            lease: None,
             txn,
             version: loaded.version,
             next: loaded.next,
@@ -137,6 +146,10 @@ impl Engine {
         let Some(last) = txn.sign_of_life() else {
             return now;
         };
+        if self.store.is_shared() {
+            // The clock of another machine wrote it: how long ago that is, nobody knows.
+            return now + self.limits.late;
+        }
         let longest = self.limits.propagation + self.limits.call;
         let silent = self.clock.wall().duration_since(last);
         if silent.unsigned_abs() > longest && !silent.is_negative() {
@@ -148,6 +161,13 @@ impl Engine {
 }
 
 impl<'e> Session<'e> {
+    /// Gives the lock back, if it was taken.
+    pub async fn release(self) {
+        if let Some(lease) = self.lease {
+            self.engine.store.release(lease).await;
+        }
+    }
+
     /// Where the transaction stands.
     pub fn txn(&self) -> &Txn {
         &self.txn

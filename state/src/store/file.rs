@@ -448,7 +448,9 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn held(current: Option<Holder>) -> LockError {
-    current.map_or(LockError::HeldBySomeone, LockError::Held)
+    current.map_or(LockError::HeldBySomeone, |current| {
+        LockError::Held(Box::new(current))
+    })
 }
 
 fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {

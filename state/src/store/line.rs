@@ -1,4 +1,4 @@
-//! One append as it is stored: a line of a file.
+//! One append as it is stored: a line of a file, or an object of a shared store.
 //!
 //! It is a JSON object whose first member is a checksum over the rest, byte for byte: nothing depends on how JSON is written
 //! twice. Its members:
@@ -7,10 +7,11 @@
 //! |---|---|
 //! | `sum` | the first sixteen digits of the SHA-256 of all that follows its comma |
 //! | `v` | the schema version of the line |
-//! | `stack` | whose it is; earlier grails did not say |
-//! | `after` | up to where all before it reaches: the entry that would have come next in the epoch before, or where the snapshot folds; earlier grails did not say |
+//! | `stack` | whose it is; earlier grails did not say, and of an object its key does |
+//! | `after` | up to where all before it reaches: the entry that would have come next in the epoch before, or where the snapshot folds; earlier grails did not say, and objects need not |
 //! | `epoch`, `seq` | the number of its first entry |
 //! | `entries` | the entries |
+//! | `closed` | of an object, in place of entries: the epoch that has closed this one |
 
 use serde::{Deserialize, Serialize};
 
@@ -35,11 +36,15 @@ pub(super) struct Place<'a> {
 #[derive(Serialize)]
 struct Written<'a> {
     v: u32,
-    stack: &'a StackId,
-    after: Folded,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<&'a StackId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Folded>,
     epoch: u64,
     seq: Seq,
     entries: &'a [Entry],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<u64>,
 }
 
 /// One append.
@@ -52,6 +57,8 @@ pub(super) struct Read {
     pub(super) epoch: u64,
     pub(super) seq: Seq,
     pub(super) entries: Vec<Entry>,
+    #[serde(default)]
+    pub(super) closed: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -63,13 +70,46 @@ struct Versioned {
 pub(super) fn line(place: &Place<'_>, entries: &[Entry], what: &str) -> Result<Vec<u8>, StoreError> {
     let written = Written {
         v: SCHEMA,
-        stack: place.stack,
-        after: place.after,
+        stack: Some(place.stack),
+        after: Some(place.after),
         epoch: place.epoch,
         seq: place.seq,
         entries,
+        closed: None,
     };
-    let text = serde_json::to_string(&written).map_err(|error| StoreError::Corrupt {
+    write(&written, what)
+}
+
+/// The object of one append: its key says to which stack it belongs.
+pub(super) fn object(epoch: u64, seq: Seq, entries: &[Entry], what: &str) -> Result<Vec<u8>, StoreError> {
+    let written = Written {
+        v: SCHEMA,
+        stack: None,
+        after: None,
+        epoch,
+        seq,
+        entries,
+        closed: None,
+    };
+    write(&written, what)
+}
+
+/// The object at the end of an epoch that the epoch `by` has closed.
+pub(super) fn closing(epoch: u64, seq: Seq, by: u64, what: &str) -> Result<Vec<u8>, StoreError> {
+    let written = Written {
+        v: SCHEMA,
+        stack: None,
+        after: None,
+        epoch,
+        seq,
+        entries: &[],
+        closed: Some(by),
+    };
+    write(&written, what)
+}
+
+fn write(written: &Written<'_>, what: &str) -> Result<Vec<u8>, StoreError> {
+    let text = serde_json::to_string(written).map_err(|error| StoreError::Corrupt {
         what: what.to_owned(),
         why: format!("an entry has no form in JSON: {error}"),
     })?;
