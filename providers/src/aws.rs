@@ -9,13 +9,14 @@ pub mod arn;
 pub mod clients;
 pub mod connector;
 pub mod context;
+pub mod objects;
 pub mod outcome;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transport;
 pub mod wait;
 
-pub use crate::pace::Pacer;
+pub use crate::pace::{Pacer, SharedDebts};
 pub use clients::Clients;
 pub use connector::{Access, Calls, Operation, Pace, Seam};
 pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, Settings};

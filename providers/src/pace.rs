@@ -6,11 +6,13 @@
 //! nevertheless makes the bucket slower, and success makes it faster again ([`bucket`]): limits differ between accounts, and
 //! others use them too.
 //!
-//! **Given up:** other processes on the same account are known only by what they left behind ([`debt`]) and by throttling.
+//! **Given up:** other processes on the same account are known only by what they write down ([`debt`], and [`shared`] where the
+//! state is) and by throttling.
 
 mod bucket;
 mod debt;
 mod request;
+mod shared;
 mod table;
 
 use std::cmp::Reverse;
@@ -31,6 +33,7 @@ use self::bucket::Bucket;
 pub use self::bucket::Rate;
 use self::debt::Debts;
 pub use self::request::{Access, Answered, NotSent, Operation, Pace};
+pub use self::shared::{Meeting, SharedDebts};
 pub use self::table::buckets;
 use crate::port::urgency;
 
@@ -86,14 +89,7 @@ impl Pacer {
     pub fn carry_on(&self, path: PathBuf, wall: SystemTime) {
         let debts = Debts::at(path);
         let now = self.now();
-        let owed = debts.read(wall);
-        let mut state = self.state();
-        for (name, debt) in owed {
-            if let Some(rate) = table::slow(&name) {
-                state.bucket(&name, rate).owe(now, debt);
-            }
-        }
-        drop(state);
+        self.owe(debts.read(wall));
         // A second call would change the file under what is already counted; the first stays.
         let _ = self.0.debts.set(Carried {
             debts,
@@ -108,6 +104,17 @@ impl Pacer {
         state.stopped = Some(why.to_owned());
         let all = state.waiting.values().flat_map(BTreeMap::values);
         all.for_each(|turn| turn.notify_one());
+    }
+
+    /// Takes over what others owe.
+    fn owe(&self, debts: BTreeMap<String, Duration>) {
+        let now = self.now();
+        let mut state = self.state();
+        for (name, debt) in debts {
+            if let Some(rate) = table::slow(&name) {
+                state.bucket(&name, rate).owe(now, debt);
+            }
+        }
     }
 
     fn now(&self) -> Duration {

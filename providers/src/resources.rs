@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grail_state::Kind;
+use grail_state::chalice::Wires;
 use grail_state::digest::Digester;
 
 use crate::aws::Context;
@@ -21,6 +22,12 @@ macro_rules! resources {
             Catalog::new([
                 $(erase($module::$name::new(Arc::clone(&context)), Arc::clone(&digester)),)+
             ])
+        }
+
+        /// How each of them appears in Chalice's file.
+        pub fn wires() -> Wires {
+            let all = [$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::WIRES),)+];
+            all.into_iter().filter(|(_, wires)| !wires.is_empty()).collect()
         }
 
         /// What looking at each of them costs.

@@ -107,6 +107,7 @@ async fn deployed(engine: &Engine, graph: &Graph) -> (Outcome, Duration) {
         pid: 1,
         command: "deploy".to_owned(),
         since: Timestamp::UNIX_EPOCH,
+        job: None,
     };
     let mut ports = Ports {
         records: &mut NoProjection,

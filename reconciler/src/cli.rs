@@ -14,8 +14,10 @@ pub mod settings;
 pub mod ask;
 pub mod commands;
 pub mod goal;
+pub mod grail_toml;
 pub mod pass;
 pub mod saved;
+pub mod shared;
 pub mod signals;
 pub mod stage;
 pub mod trace;
@@ -78,10 +80,11 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Plan(args) => signals::unless_stopped(commands::plan::run(&settings, &args)).await,
         Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
         Command::Delete(args) => commands::delete::run(&settings, &args).await,
-        Command::Rollback => commands::rollback::run(&settings).await,
+        Command::Rollback(args) => commands::rollback::run(&settings, &args).await,
         Command::Status => commands::status::run(&settings).await,
         Command::History(args) => commands::history::run(&settings, &args).await,
-        Command::Url => commands::url::run(&settings),
+        Command::Url => commands::url::run(&settings).await,
+        Command::State(args) => commands::state::run(&settings, &args.verb).await,
         Command::Validate => signals::unless_stopped(commands::validate::run(&settings)).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
         Command::Chalice(words) => return commands::chalice::run(&settings, &words, debug).await,

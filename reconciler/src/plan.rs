@@ -14,7 +14,7 @@ use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
 use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 mod adopt;
 mod arrange;
@@ -194,9 +194,7 @@ impl Plan {
             base,
             digest: _,
         } = self;
-        Digest::of_value(&json!({
-            "build": build, "sweep": sweep, "unchanged": unchanged, "notes": notes, "base": base,
-        }))
+        Digest::of_written(&(build, sweep, unchanged, notes, base))
     }
 
     /// True if the digest is that of the rest, as it is of every plan that was made and not altered.
@@ -263,30 +261,40 @@ pub struct Consent {
 /// then things that are not ours or cannot be replaced.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     let resources = &inputs.desired.resources;
-    let mut problems = wrong_wishes(inputs);
     let needs: graph::Before<ResourceId> = resources
         .iter()
         .map(|(id, desired)| (id.clone(), desired.depends_on()))
+        .collect();
+    let mut problems = wrong_wishes(inputs, &needs);
+    let invalid = problems
+        .iter()
+        .filter(|problem| matches!(problem, PlanError::Invalid { .. }))
+        .filter_map(|problem| problem.resource().cloned())
         .collect();
     let order = graph::sorted(&needs, |id| resources.get(id).map_or(0, |desired| desired.rank));
     problems.extend(graph::circles(&needs).into_iter().map(PlanError::Cycle));
     let ownership = Ownership::of(inputs);
     problems.extend(adopt::refusals(inputs, &ownership));
-    let decided = decide::decide(inputs, &order, &ownership, &mut problems);
+    let known = decide::Known {
+        needs: &needs,
+        ownership: &ownership,
+        invalid: &invalid,
+    };
+    let mut decided = decide::decide(inputs, &order, &known, &mut problems);
     let retired = retire::retire(inputs, &ownership, &decided, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(PlanError::class);
         return Err(problems);
     }
-    let (build, sweep) = arrange::arrange(&order, &needs, &decided, &retired);
-    let mut notes: BTreeMap<_, _> = retired.forgotten.into_iter().map(|id| (id, None)).collect();
+    let mut notes: BTreeMap<_, _> = retired.forgotten.iter().map(|id| (id.clone(), None)).collect();
     let mut unchanged = Vec::new();
-    for (id, one) in decided {
-        if let Fate::Keep(note) = one.fate {
-            unchanged.push(id.clone());
-            notes.extend(note.map(|record| (id.clone(), Some(record))));
+    for (id, one) in &mut decided {
+        if let Fate::Keep(note) = &mut one.fate {
+            unchanged.push((*id).clone());
+            notes.extend(note.take().map(|record| ((*id).clone(), Some(record))));
         }
     }
+    let (build, sweep) = arrange::arrange(&order, &needs, decided, retired);
     let mut plan = Plan {
         build,
         sweep,
@@ -311,7 +319,7 @@ fn additions(inputs: &Inputs<'_>) -> BTreeMap<ResourceId, Vec<String>> {
 }
 
 /// What is wrong with the wishes themselves.
-fn wrong_wishes(inputs: &Inputs<'_>) -> Vec<PlanError> {
+fn wrong_wishes(inputs: &Inputs<'_>, needs: &graph::Before<ResourceId>) -> Vec<PlanError> {
     let mut problems = Vec::new();
     for Desired { id, spec, .. } in inputs.desired.resources.values() {
         match inputs.rules.rules(&id.kind).map(|rules| rules.check(spec)) {
@@ -323,14 +331,11 @@ fn wrong_wishes(inputs: &Inputs<'_>) -> Vec<PlanError> {
             Some(Ok(())) => {}
         }
     }
-    for desired in inputs.desired.resources.values() {
-        let nowhere = desired
-            .depends_on()
-            .into_iter()
-            .filter(|to| !inputs.desired.resources.contains_key(to));
+    for (from, firsts) in needs {
+        let nowhere = firsts.iter().filter(|to| !needs.contains_key(to));
         problems.extend(nowhere.map(|to| PlanError::Dangling {
-            from: desired.id.clone(),
-            to,
+            from: from.clone(),
+            to: to.clone(),
         }));
     }
     problems

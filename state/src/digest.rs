@@ -1,6 +1,7 @@
 //! Digests: of documents (canonical JSON), of bytes, and keyed ones of secrets.
 
 use std::fmt;
+use std::io::BufWriter;
 
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,18 @@ impl Digest {
         Self::of(canonical(value).as_bytes())
     }
 
+    /// The digest of what `value` is written as, without a text of the whole in memory. The order of a type's fields counts,
+    /// so it says nothing about documents from elsewhere.
+    pub fn of_written(value: &impl Serialize) -> Self {
+        let mut writer = BufWriter::with_capacity(1 << 16, Sha256::new());
+        // Only maps whose keys are no texts cannot be written, and writing into a digest never fails.
+        let written = serde_json::to_writer(&mut writer, value).map_err(|error| error.to_string());
+        match written.and_then(|()| writer.into_inner().map_err(|error| error.to_string())) {
+            Ok(hasher) => Self(hex::encode(hasher.finalize())),
+            Err(error) => Self::of(error.as_bytes()),
+        }
+    }
+
     /// The first twelve characters, for names and messages.
     pub fn short(&self) -> &str {
         self.0.get(..12).unwrap_or(&self.0)
@@ -33,6 +46,13 @@ impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Sixteen digits that show whether `bytes` are what they were when they were written. They keep no forger out.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    let mut digest = Digest::of(bytes).0;
+    digest.truncate(16);
+    digest
 }
 
 /// JSON text with sorted keys and no blanks: equal values have equal texts, whatever map type serde_json was built with.

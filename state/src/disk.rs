@@ -47,19 +47,29 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// Puts `bytes` in the place of the file at `path`, durably and all at once.
 pub(crate) fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    replace_by(path, readers, |file| file.write_all(bytes))
+}
+
+/// The same with what `write` writes. Where that fails, the old file stays and nothing lies beside it.
+fn replace_by(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     // A link stays a link: what it points to is replaced.
     let target = match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => fs::canonicalize(path)?,
         _ => path.to_owned(),
     };
-    let new = written_beside(&target, bytes, readers)?;
+    let new = written_beside(&target, readers, write)?;
     new.persist(&target).map_err(|refused| refused.error)?;
     sync_folder_of(&target)
 }
 
 /// Writes `bytes` to `path` unless something is there. False if something was.
 pub(crate) fn create_new(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    match written_beside(path, bytes, Readers::Owner)?.persist_noclobber(path) {
+    let write = |file: &mut File| file.write_all(bytes);
+    match written_beside(path, Readers::Owner, write)?.persist_noclobber(path) {
         Ok(_) => sync_folder_of(path).map(|()| true),
         Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(refused) => Err(refused.error),
@@ -101,7 +111,11 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn written_beside(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<tempfile::NamedTempFile> {
+fn written_beside(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     // A leading dot and no `.json` at the end: nobody takes it for the file itself.
     builder.prefix(".new-").suffix(".tmp");
@@ -116,7 +130,7 @@ fn written_beside(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<tem
         ));
     }
     let mut new = builder.tempfile_in(folder_of(path))?;
-    new.write_all(bytes)?;
+    write(new.as_file_mut())?;
     if let Some(kept) = kept {
         new.as_file().set_permissions(kept)?;
     }
@@ -169,6 +183,22 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         create_folder(&folder.path().join("a/b")).unwrap();
         assert_eq!(mode(&folder.path().join("a")), 0o700);
+    }
+
+    #[test]
+    fn a_disk_without_room_leaves_the_old_file_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        fs::write(&path, "old").unwrap();
+        for written in ["", "ne", "new"] {
+            let failed = replace_by(&path, Readers::Owner, |file| {
+                file.write_all(written.as_bytes())?;
+                Err(io::ErrorKind::StorageFull.into())
+            });
+            assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+            assert_eq!(read(&path).unwrap().unwrap(), b"old");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]

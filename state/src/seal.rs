@@ -3,7 +3,8 @@
 //! One master key gives two others by HMAC with a label, one to seal and one for the keyed digests of
 //! [`Digester`]: neither tells anything of the other. Sealing is XChaCha20-Poly1305 with a random nonce, which at 24 bytes
 //! needs no counter; the id of the key is authenticated with the text. What is given up: whoever has the key reads
-//! everything that was sealed with it, and there is no rotation: with another key the old text is not readable
+//! everything that was sealed with it. A key is rotated by naming the new one first and the old one behind it
+//! ([`Keys::from_masters`]): the first seals, all of them open. With another key alone the old text is not readable
 //! ([`SealError::OtherKey`]), and the caller says what it cannot restore.
 
 use std::fmt;
@@ -52,6 +53,8 @@ pub enum SealError {
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
     key_id: String,
+    /// Those of earlier keys, which only open.
+    older: Vec<Sealer>,
 }
 
 impl fmt::Debug for Sealer {
@@ -69,7 +72,26 @@ impl Sealer {
         Self {
             cipher: XChaCha20Poly1305::new(&key.into()),
             key_id,
+            older: Vec::new(),
         }
+    }
+
+    /// The same, which also opens what these have sealed.
+    #[must_use]
+    pub fn with_older(self, older: Vec<Self>) -> Self {
+        Self { older, ..self }
+    }
+
+    /// Whichever of its keys has this id.
+    fn of_key(&self, key_id: &str) -> Result<&Self, SealError> {
+        if key_id == self.key_id {
+            return Ok(self);
+        }
+        let older = self.older.iter().find(|older| older.key_id == key_id);
+        older.ok_or_else(|| SealError::OtherKey {
+            sealed: key_id.to_owned(),
+            ours: self.key_id.clone(),
+        })
     }
 
     /// Names the key without giving it away.
@@ -82,17 +104,8 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Unavailable`] where there are no random bytes.
     pub fn seal(&self, document: &Value) -> Result<Sealed, SealError> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|_| SealError::Unavailable)?;
-        let text = document.to_string();
-        let payload = Payload {
-            msg: text.as_bytes(),
-            aad: self.key_id.as_bytes(),
-        };
-        let bytes = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| SealError::Unavailable)?;
+        let bytes = self.seal_bytes(document.to_string().as_bytes(), self.key_id.as_bytes())?;
+        let (nonce, bytes) = bytes.split_at(NONCE);
         Ok(Sealed {
             key_id: self.key_id.clone(),
             nonce: STANDARD.encode(nonce),
@@ -105,25 +118,52 @@ impl Sealer {
     /// # Errors
     /// [`SealError::OtherKey`] and [`SealError::Damaged`].
     pub fn open(&self, sealed: &Sealed) -> Result<Value, SealError> {
-        if sealed.key_id != self.key_id {
-            return Err(SealError::OtherKey {
-                sealed: sealed.key_id.clone(),
-                ours: self.key_id.clone(),
-            });
-        }
+        self.of_key(&sealed.key_id)?;
         let damaged = |_| SealError::Damaged;
         let nonce = STANDARD.decode(&sealed.nonce).map_err(damaged)?;
-        let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| SealError::Damaged)?;
         let bytes = STANDARD.decode(&sealed.bytes).map_err(damaged)?;
+        if nonce.len() != NONCE {
+            return Err(SealError::Damaged);
+        }
+        let bytes = [nonce, bytes].concat();
+        let text = self.open_bytes(&sealed.key_id, &bytes, sealed.key_id.as_bytes())?;
+        serde_json::from_slice(&text).map_err(|_| SealError::Damaged)
+    }
+
+    /// The nonce, and `text` readable only with this key. `about` is authenticated with it and must be named again to open it.
+    ///
+    /// # Errors
+    /// [`SealError::Unavailable`] where there are no random bytes.
+    pub fn seal_bytes(&self, text: &[u8], about: &[u8]) -> Result<Vec<u8>, SealError> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_| SealError::Unavailable)?;
         let payload = Payload {
-            msg: &bytes,
-            aad: self.key_id.as_bytes(),
+            msg: text,
+            aad: about,
         };
-        let text = self
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| SealError::Unavailable)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The text that the key `key_id` has sealed about just that.
+    ///
+    /// # Errors
+    /// [`SealError::OtherKey`] and [`SealError::Damaged`].
+    pub fn open_bytes(&self, key_id: &str, sealed: &[u8], about: &[u8]) -> Result<Vec<u8>, SealError> {
+        let sealer = self.of_key(key_id)?;
+        let (nonce, sealed) = sealed.split_at_checked(NONCE).ok_or(SealError::Damaged)?;
+        let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| SealError::Damaged)?;
+        let payload = Payload {
+            msg: sealed,
+            aad: about,
+        };
+        sealer
             .cipher
             .decrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| SealError::Damaged)?;
-        serde_json::from_slice(&text).map_err(|_| SealError::Damaged)
+            .map_err(|_| SealError::Damaged)
     }
 }
 
@@ -142,6 +182,16 @@ impl Keys {
         Self {
             sealer: Sealer::new(derived(master, b"grail seal 1")),
             digester: Digester::new(derived(master, b"grail digest 1")),
+        }
+    }
+
+    /// Those of `newest`, which also open what is sealed with one of `older`.
+    pub fn from_masters(newest: &[u8; 32], older: &[[u8; 32]]) -> Self {
+        let keys = Self::from_master(newest);
+        let older = older.iter().map(|master| Self::from_master(master).sealer);
+        Self {
+            sealer: keys.sealer.with_older(older.collect()),
+            ..keys
         }
     }
 }
@@ -206,6 +256,16 @@ pub fn parse_key(text: &str, origin: &str) -> Result<[u8; 32], KeyError> {
         .ok_or_else(|| KeyError::Malformed {
             origin: origin.to_owned(),
         })
+}
+
+/// Reads keys that are parted by commas, the newest first.
+///
+/// # Errors
+/// As [`parse_key`].
+pub fn parse_keys(text: &str, origin: &str) -> Result<([u8; 32], Vec<[u8; 32]>), KeyError> {
+    let mut keys = text.split(',').map(|text| parse_key(text, origin));
+    let newest = keys.next().unwrap_or_else(|| parse_key("", origin))?;
+    Ok((newest, keys.collect::<Result<_, _>>()?))
 }
 
 /// The key in the file at `path`; `None` where there is no file.
@@ -284,6 +344,29 @@ mod tests {
                 ours: two.key_id().to_owned()
             })
         );
+    }
+
+    #[test]
+    fn a_rotated_key_opens_what_the_old_one_sealed() {
+        let (old, new) = ([1; 32], [2; 32]);
+        let sealed = Keys::from_master(&old).sealer.seal(&json!("x")).unwrap();
+        let text = format!("{}, {}", hex::encode(new), STANDARD.encode(old));
+        let (newest, older) = parse_keys(&text, "test").unwrap();
+        let keys = Keys::from_masters(&newest, &older);
+        assert_eq!(keys.sealer.open(&sealed).unwrap(), json!("x"));
+        let again = keys.sealer.seal(&json!("x")).unwrap();
+        assert_eq!(again.key_id, Keys::from_master(&new).sealer.key_id());
+        for text in [
+            "",
+            ",",
+            &format!("{},", hex::encode(new)),
+            &format!("{},x", hex::encode(new)),
+        ] {
+            assert!(
+                matches!(parse_keys(text, "test"), Err(KeyError::Malformed { .. })),
+                "{text}"
+            );
+        }
     }
 
     #[test]

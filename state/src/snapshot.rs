@@ -3,6 +3,11 @@
 //! A snapshot that an older grail wrote is upgraded, one version at a time, by pure functions over its JSON
 //! ([`Snapshot::read`]); one of a newer grail, and one of another stack, are refused and left as they are. That the account
 //! and region are the right ones ([`Snapshot::home`]) is the caller's to check: only it knows the current ones.
+//!
+//! The written form is JSON for people, whose first member `sum` is a checksum over all that follows its line. Of what is
+//! altered by a broken disk, or cut off, nothing is believed: a handle that is wrong by one letter names a thing that does not
+//! exist, and would be made a second time. Earlier grails wrote no `sum`, and that is still read; who changes the file by hand
+//! takes the line with `sum` out.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, checksum};
 use crate::id::{ResourceId, StackId};
 use crate::journal::{Doomed, Seq};
 use crate::record::Record;
@@ -25,6 +30,24 @@ type Upgrade = fn(Value) -> Result<Value, String>;
 /// The way from version 1 to [`SCHEMA`]: the function at index `n` upgrades version `n + 1`. A new version of the schema
 /// raises [`SCHEMA`] by one and appends one function here; nothing else changes.
 const UPGRADES: &[Upgrade] = &[];
+
+/// How the written form begins: before its checksum, and between that and all the rest.
+const OPENING: &[u8] = b"{\n  \"sum\": \"";
+const CLOSING: &[u8] = b"\",\n";
+/// How JSON for people begins.
+const OPENED: &[u8] = b"{\n";
+
+/// The members that it had before it had a checksum. A checksum of which the name is damaged is none of them.
+const BEFORE_SUMS: &[&str] = &[
+    "schema",
+    "stack",
+    "home",
+    "records",
+    "doomed",
+    "projections",
+    "folded",
+    "committed",
+];
 
 /// How many hashes of Chalice's file are kept, to know a stale checkout from a foreign deploy (design 8).
 pub const KEPT_PROJECTIONS: usize = 100;
@@ -98,8 +121,15 @@ impl Snapshot {
             what: what.to_owned(),
             why,
         };
+        let summed = check_sum(text).map_err(corrupt)?;
         let document: Value = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
+        let strange = document.as_object().and_then(unknown).cloned();
         let document = upgraded(document, what, UPGRADES)?;
+        if let (false, Some(member)) = (summed, strange) {
+            return Err(corrupt(format!(
+                "it does not begin with its checksum, and no grail wrote `{member}` without one"
+            )));
+        }
         let snapshot: Self = serde_json::from_value(document).map_err(|error| corrupt(error.to_string()))?;
         snapshot.check_stack(what, expected)?;
         Ok(snapshot)
@@ -117,7 +147,7 @@ impl Snapshot {
         })
     }
 
-    /// The written form: JSON as people read it, with one final line break.
+    /// The written form: JSON as people read it, behind its checksum and with one final line break.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it has no form in JSON, which no snapshot that was read or folded has.
@@ -127,7 +157,8 @@ impl Snapshot {
             why: error.to_string(),
         })?;
         text.push(b'\n');
-        Ok(text)
+        let rest = text.strip_prefix(OPENED).unwrap_or(&text);
+        Ok([OPENING, checksum(rest).as_bytes(), CLOSING, rest].concat())
     }
 
     /// Remembers a form of Chalice's file that we wrote, as the newest, and forgets the oldest beyond [`KEPT_PROJECTIONS`].
@@ -137,6 +168,26 @@ impl Snapshot {
         let surplus = self.projections.len().saturating_sub(KEPT_PROJECTIONS);
         self.projections.drain(..surplus);
     }
+}
+
+/// True if the text begins with a checksum, which fits; false if it does not begin with one.
+fn check_sum(text: &[u8]) -> Result<bool, String> {
+    let Some(rest) = text.strip_prefix(OPENING) else {
+        return Ok(false);
+    };
+    let end = rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len());
+    let (sum, rest) = rest.split_at(end);
+    match rest.strip_prefix(CLOSING) {
+        Some(rest) if checksum(rest).as_bytes() == sum => Ok(true),
+        _ => Err("it does not fit its checksum".to_owned()),
+    }
+}
+
+/// A member that no grail wrote who wrote no checksum.
+fn unknown(document: &serde_json::Map<String, Value>) -> Option<&String> {
+    document
+        .keys()
+        .find(|member| !BEFORE_SUMS.contains(&member.as_str()))
 }
 
 fn upgraded(mut document: Value, what: &str, upgrades: &[Upgrade]) -> Result<Value, StoreError> {
@@ -226,6 +277,84 @@ mod tests {
             snapshot.records["lambda_function.worker".parse().as_ref().unwrap()].rank,
             2
         );
+    }
+
+    /// As this build writes it. Never change this text.
+    const SUMMED: &str = r#"{
+  "sum": "SUM",
+  "schema": 1,
+  "stack": {
+    "app": "shop",
+    "stage": "dev"
+  },
+  "records": {},
+  "folded": {
+    "epoch": 3,
+    "seq": 7
+  }
+}
+"#;
+
+    fn summed() -> (Snapshot, Vec<u8>) {
+        let mut snapshot = Snapshot::empty(stack());
+        snapshot.folded = Folded { epoch: 3, seq: 7 };
+        let text = snapshot.to_text("state.json").unwrap();
+        (snapshot, text)
+    }
+
+    #[test]
+    fn the_form_with_a_checksum_stays_readable() {
+        let (snapshot, text) = summed();
+        let rest = SUMMED.split_once(CLOSING_TEXT).unwrap().1;
+        let expected = SUMMED.replace("SUM", &checksum(rest.as_bytes()));
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+        let read = Snapshot::read(expected.as_bytes(), "state.json", &stack()).unwrap();
+        assert_eq!(read, snapshot);
+    }
+
+    const CLOSING_TEXT: &str = "SUM\",\n";
+
+    #[test]
+    fn no_flipped_bit_and_no_cut_goes_unseen() {
+        let (_, text) = summed();
+        let read = |text: &[u8]| Snapshot::read(text, "state.json", &stack());
+        for at in 0..text.len() {
+            for bit in 0..8 {
+                let mut flipped = text.clone();
+                flipped[at] ^= 1 << bit;
+                let refused = read(&flipped);
+                assert!(
+                    matches!(refused, Err(StoreError::Corrupt { .. })),
+                    "bit {bit} of byte {at}: {refused:?}"
+                );
+            }
+            let refused = read(&text[..at]);
+            assert!(
+                matches!(refused, Err(StoreError::Corrupt { .. })),
+                "cut at {at}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_form_changed_by_hand_is_read_once_its_checksum_is_taken_out() {
+        let (mut snapshot, text) = summed();
+        let changed = String::from_utf8(text)
+            .unwrap()
+            .replace("\"seq\": 7", "\"seq\": 8");
+        let read = |text: &str| Snapshot::read(text.as_bytes(), "state.json", &stack());
+        let refused = read(&changed).unwrap_err().to_string();
+        assert_eq!(refused, "state.json is damaged: it does not fit its checksum");
+        let without: String = changed
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("\"sum\""))
+            .collect();
+        snapshot.folded.seq = 8;
+        assert_eq!(read(&without).unwrap(), snapshot);
+        // What is written anew by another tool has a checksum that fits no more.
+        let value: Value = serde_json::from_str(&changed).unwrap();
+        let refused = read(&value.to_string()).unwrap_err().to_string();
+        assert!(refused.contains("does not begin with its checksum"), "{refused}");
     }
 
     #[test]

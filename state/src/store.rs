@@ -19,12 +19,15 @@ use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::report::Report;
 use crate::snapshot::{Snapshot, Version};
+use crate::txn::Corrupt;
 
 pub mod file;
+mod line;
 pub mod memory;
+pub mod object;
 
-#[cfg(test)]
-mod conformance;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 
 /// Who holds the lock, in words that help another person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,23 @@ pub struct Holder {
     pub command: String,
     /// Since when, by the holder's clock.
     pub since: Timestamp,
+    /// The URL of the CI job in which it runs, where it runs in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+}
+
+impl Holder {
+    /// A holder of whom nothing is known.
+    fn unknown() -> Self {
+        Self {
+            who: "somebody".to_owned(),
+            host: "an unknown machine".to_owned(),
+            pid: 0,
+            command: "?".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+            job: None,
+        }
+    }
 }
 
 impl fmt::Display for Holder {
@@ -47,7 +67,11 @@ impl fmt::Display for Holder {
             f,
             "{} on {} (process {}), running `grail {}` since {}",
             self.who, self.host, self.pid, self.command, self.since
-        )
+        )?;
+        match &self.job {
+            Some(job) => write!(f, " ({job})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -67,7 +91,6 @@ pub struct Lease {
     /// Who holds it.
     pub holder: Holder,
     /// What the store needs to keep (a locked file); dropping it releases the lock.
-    #[expect(dead_code, reason = "held for its drop")]
     guard: Box<dyn Any + Send + Sync>,
 }
 
@@ -92,7 +115,7 @@ impl fmt::Debug for Lease {
 pub enum LockError {
     /// Somebody else holds it.
     #[error("the stage is locked by {0}")]
-    Held(Holder),
+    Held(Box<Holder>),
     /// Somebody else holds it who has not (yet) written who they are.
     #[error("the stage is locked by another process")]
     HeldBySomeone,
@@ -135,6 +158,20 @@ pub enum StoreError {
         /// The stack that was asked for.
         expected: StackId,
     },
+    /// Others write it all the time; the next try may succeed.
+    #[error("the state is being written by others")]
+    Busy,
+    /// A shared store refused, or gave no certain answer for as long as it was tried.
+    #[error("could not {doing} {what}")]
+    Remote {
+        /// What was being attempted (`read`, `write`).
+        doing: &'static str,
+        /// Which object.
+        what: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The operating system refused.
     #[error("could not {doing} {path}", path = path.display())]
     Io {
@@ -170,6 +207,22 @@ pub trait StateStore: Send + Sync {
     /// [`LockError::Held`] when it stays held for as long as `wait` allows.
     async fn acquire(&self, holder: Holder, wait: Wait) -> Result<Lease, LockError>;
 
+    /// Gives the lock back, durably. One that is only dropped may have to expire where others see it.
+    async fn release(&self, lease: Lease) {
+        drop(lease);
+    }
+
+    /// Whether the lease still keeps everybody else out. To be asked just before something is done outside that nobody could
+    /// refuse: what is written here is fenced anyway.
+    async fn still_held(&self, _lease: &Lease) -> bool {
+        true
+    }
+
+    /// True if several machines write here, whose clocks may differ: what one of them says of the time means little to another.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Who holds the lock now, for `status`. Takes nothing.
     ///
     /// # Errors
@@ -182,11 +235,21 @@ pub trait StateStore: Send + Sync {
     /// [`StoreError::Corrupt`] and [`StoreError::TooNew`] leave everything as it is.
     async fn load(&self) -> Result<Loaded, StoreError>;
 
+    /// The error of an entry of a journal that [`load`](Self::load) gave, and that cannot stand where it stands. A store that knows
+    /// more of its place than its number says it.
+    async fn misplaced(&self, entry: &Corrupt) -> StoreError {
+        StoreError::Corrupt {
+            what: "the journal".to_owned(),
+            why: entry.to_string(),
+        }
+    }
+
     /// Appends entries, the first of them with number `seq`: all of them or none. Durable when it returns.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `seq` is not the next number or the lease's epoch is closed. After another error nothing was
-    /// appended, as far as the store can tell, and the same number may be tried again.
+    /// [`StoreError::Conflict`] if `seq` is not the next number or the lease's epoch is closed; what was written just before it
+    /// was closed, and whose answer was lost, may be there all the same. After another error nothing was appended, as far as
+    /// the store can tell, and the same number may be tried again.
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// Replaces the snapshot if it still is `expect`, and empties the journal. What is kept is `next` with

@@ -219,6 +219,14 @@ impl Proxy {
         }
     }
 
+    /// Waits until no request is on its way to the emulator: what a client that was killed had sent has then arrived. One
+    /// that is kept back by [`Fault::Late`], or never answered, is not waited for.
+    pub fn come_to_rest(&self) {
+        while self.calls().iter().any(|call| call.ended.is_none()) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Lets every request that was kept back by [`Arrival::WhenReleased`] arrive.
     pub fn release_late(&self) {
         self.shared.released.send_modify(|count| *count += 1);

@@ -19,6 +19,7 @@ fn die(ground: &Ground) -> bool {
     let mut running = ground.grail().start(&["deploy"]);
     let struck = ground.proxy.wait_for(name, || running.has_ended());
     let run = running.kill();
+    ground.proxy.come_to_rest();
     ground.proxy.heal();
     assert_eq!(run.code, if struck { None } else { Some(0) }, "{run}");
     struck

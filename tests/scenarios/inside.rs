@@ -107,5 +107,6 @@ fn holder() -> Holder {
         pid: 1,
         command: "deploy".to_owned(),
         since: Timestamp::UNIX_EPOCH,
+        job: None,
     }
 }

@@ -236,6 +236,7 @@ fn stopped_and_started_it_holds_what_was_deployed_and_reset_it_holds_nothing() {
         pid: 1,
         command: "deploy".to_owned(),
         since: Timestamp::UNIX_EPOCH,
+        job: None,
     };
     let folder = shop.project.root().join(".chalice/grail/.local/dev");
     let stack = StackId {

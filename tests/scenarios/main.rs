@@ -35,6 +35,7 @@ mod mall;
 mod oracle;
 mod privileges;
 mod rollback;
+mod shared;
 mod stand;
 mod state_file;
 mod strangers;

@@ -29,7 +29,7 @@ use super::clients::Clients;
 use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
 use super::transport::BundleError;
-use crate::pace::Pacer;
+use crate::pace::{Meeting, Pacer, SharedDebts};
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -72,6 +72,8 @@ pub struct Rates {
     pub now: SystemTime,
     /// How many requests may be in flight at once.
     pub in_flight: usize,
+    /// Where other machines tell what they owe, if there is such a place.
+    pub shared: Option<SharedDebts>,
 }
 
 /// The local cloud that grail runs itself.
@@ -91,6 +93,7 @@ pub struct Context {
     /// The seam below them, for plain downloads.
     pub seam: Seam,
     pacer: Pacer,
+    meeting: Option<Meeting>,
     /// The application and stage.
     pub stack: StackId,
     /// The account: twelve digits.
@@ -215,36 +218,25 @@ impl Context {
         if let Some(rates) = &settings.rates {
             seam = seam.paced(Arc::new(pacer.clone()), rates.in_flight);
         }
-        if let Some(profile) = &settings.profile {
-            know(profile).await?;
-        }
-        let config = load(&settings, &seam).await;
-        if let Some(url) = config.endpoint_url()
-            && !is_url(url)
-        {
-            let told = Told("it is no URL: `http://HOST:PORT` was expected".to_owned());
-            return Err(ContextError::Unreachable(url.to_owned(), told));
-        }
-        let region = config
-            .region()
-            .map(ToString::to_string)
-            .ok_or(ContextError::NoRegion)?;
-        if !region
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        {
-            let told = Told("it is not spelled like a region".to_owned());
-            return Err(ContextError::WrongRegion(region, told));
-        }
+        let (config, region) = configured(&settings, &seam).await?;
         let clients = Clients::new(&config);
         let account = account(&clients, &config, &region).await?;
-        if let Some(Rates { folder, now, .. }) = settings.rates {
-            pacer.carry_on(folder.join(format!("{account}-{region}.json")), now);
+        let mut meeting = None;
+        if let Some(Rates {
+            folder, now, shared, ..
+        }) = settings.rates
+        {
+            let name = format!("{account}-{region}.json");
+            pacer.carry_on(folder.join(&name), now);
+            if let Some(shared) = shared {
+                meeting = Some(Meeting::begin(shared.of(&name), pacer.clone()).await);
+            }
         }
         let Partition { name, dns_suffix } = partition_of(&region);
         Ok(Self {
             clients,
             pacer,
+            meeting,
             seam,
             stack,
             account,
@@ -261,6 +253,13 @@ impl Context {
     /// What keeps the rates. Without rates it lets everything go.
     pub fn pacer(&self) -> &Pacer {
         &self.pacer
+    }
+
+    /// Tells other machines what is owed, where they share such a place.
+    pub async fn leave_rates(&self) {
+        if let Some(meeting) = &self.meeting {
+            meeting.end().await;
+        }
     }
 
     /// The counter of requests.
@@ -294,6 +293,7 @@ impl Context {
         Self {
             clients: Clients::new(&config),
             pacer: Pacer::default(),
+            meeting: None,
             seam,
             stack,
             account: "123456789012".to_owned(),
@@ -306,6 +306,43 @@ impl Context {
             code_bucket: None,
         }
     }
+}
+
+/// Clients for a bucket that is no part of the deployment: under these settings, but without rates, and without asking for the
+/// account.
+///
+/// # Errors
+/// [`ContextError`], each with a hint.
+pub async fn clients(settings: &Settings) -> Result<Clients, ContextError> {
+    let seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
+    let (config, _) = configured(settings, &seam).await?;
+    Ok(Clients::new(&config))
+}
+
+/// The SDK's configuration under these settings, and its region.
+async fn configured(settings: &Settings, seam: &Seam) -> Result<(SdkConfig, String), ContextError> {
+    if let Some(profile) = &settings.profile {
+        know(profile).await?;
+    }
+    let config = load(settings, seam).await;
+    if let Some(url) = config.endpoint_url()
+        && !is_url(url)
+    {
+        let told = Told("it is no URL: `http://HOST:PORT` was expected".to_owned());
+        return Err(ContextError::Unreachable(url.to_owned(), told));
+    }
+    let region = config
+        .region()
+        .map(ToString::to_string)
+        .ok_or(ContextError::NoRegion)?;
+    if !region
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    {
+        let told = Told("it is not spelled like a region".to_owned());
+        return Err(ContextError::WrongRegion(region, told));
+    }
+    Ok((config, region))
 }
 
 fn made_up() -> aws_credential_types::provider::SharedCredentialsProvider {

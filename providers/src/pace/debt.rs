@@ -45,7 +45,11 @@ impl Debts {
         all.retain(|_, full| u128::from(*full) > since_1970(now));
         let known = all.entry(bucket.to_owned()).or_default();
         *known = (*known).max(u64::try_from(full).unwrap_or(u64::MAX));
-        let written = serde_json::to_vec(&all)
+        self.keep(&all);
+    }
+
+    fn keep(&self, all: &Full) {
+        let written = serde_json::to_vec(all)
             .map_err(std::io::Error::other)
             .and_then(|text| {
                 if let Some(folder) = self.0.parent() {
@@ -58,6 +62,19 @@ impl Debts {
         if let Err(error) = written {
             tracing::debug!(file = %self.0.display(), %error, "the rates could not be remembered");
         }
+    }
+
+    /// The file with what `text`, another such file, owes as well; the longer debt stays. `None` if that is `text` as it is.
+    pub(super) fn meet(&self, text: &[u8], now: SystemTime) -> Option<Vec<u8>> {
+        let theirs: Full = serde_json::from_slice(text).unwrap_or_default();
+        let mut all = self.load();
+        for (name, full) in &theirs {
+            let known = all.entry(name.clone()).or_default();
+            *known = (*known).max(*full);
+        }
+        all.retain(|_, full| u128::from(*full) > since_1970(now));
+        self.keep(&all);
+        (all != theirs).then(|| serde_json::to_vec(&all).unwrap_or_default())
     }
 
     fn load(&self) -> Full {

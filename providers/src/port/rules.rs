@@ -26,11 +26,16 @@ pub trait Rules: Send + Sync {
     /// As [`Rules::check`].
     fn project(&self, spec: &Template) -> Result<Value, Vec<Invalid>>;
 
+    /// What must change so that `have` is as `wanted`, a projected form.
+    fn compare(&self, wanted: &Value, have: &Remote) -> Diff;
+
     /// What must change so that `have` is as `want`. Unresolved references differ as "known after deploy".
     ///
     /// # Errors
     /// As [`Rules::check`].
-    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>>;
+    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>> {
+        Ok(self.compare(&self.project(want)?, have))
+    }
 
     /// Steps in one lane never overlap: they read, change and write one shared thing.
     fn lane(&self, spec: &Value) -> Option<Lane>;

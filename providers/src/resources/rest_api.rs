@@ -238,8 +238,14 @@ impl RestApi {
             .filter(|_| known.is_some())
             .and_then(|record| record.spec.get("definition"))
             .and_then(Value::as_str);
+        // A put that only added leaves the recorded parts as they were: the mark tells that it has been there.
+        let mark = reading.head.mark();
+        let superseded = recorded.is_some_and(|recorded| {
+            is_digest(recorded) && mark.as_ref().is_some_and(|mark| mark.digest != recorded)
+        });
         if let Some(record) = record
             && known.is_some()
+            && !superseded
             && let Ok(spec) = serde_json::from_value(record.spec.clone())
         {
             let seen = self.seen(reading, spec);
@@ -253,7 +259,7 @@ impl RestApi {
             None => reading.form.clone(),
         };
         let short = Digest::of_value(&own).short().to_owned();
-        let definition = match reading.head.mark() {
+        let definition = match mark {
             // What bears the mark of this very attempt is what it sent, or a part of it. But of the document that the record
             // speaks of the record knows better: the mark stays when a hand changes a method.
             Some(mark) if Some(&mark.token) == at.token && recorded != Some(&mark.digest) => {

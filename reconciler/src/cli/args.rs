@@ -1,6 +1,7 @@
 //! The command line as written. What it comes to, together with the environment and files, is [`super::settings`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -95,9 +96,11 @@ pub enum Command {
     /// Show the stage: what it holds, an open transaction, who holds the lock.
     Status,
     /// Take an open transaction back to the last commit.
-    Rollback,
+    Rollback(RollbackArgs),
     /// Show what was done to the stage, when and by whom, the newest first.
     History(HistoryArgs),
+    /// Work with the stage's state by hand.
+    State(StateArgs),
     /// Check the project without any call to AWS.
     Validate,
     /// Manage the local cloud by hand.
@@ -126,7 +129,8 @@ impl Command {
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
-            Self::Rollback => "rollback",
+            Self::Rollback(_) => "rollback",
+            Self::State(args) => args.verb.name(),
             Self::History(_) => "history",
             Self::Validate => "validate",
             Self::LocalCloud(_) => "local-cloud",
@@ -215,6 +219,64 @@ pub enum PlanFormat {
     Markdown,
 }
 
+/// How a command that writes waits for its turn.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct LockArgs {
+    /// How long to wait while somebody else works with the stage (`90s`, `10m`). Without it, or `lock_timeout` in grail.toml,
+    /// not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub lock_timeout: Option<Duration>,
+}
+
+/// A time as people write it.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time is written `90s`, `10m` or `1h 30m`".to_owned();
+    let time: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(time).map_err(|_| wrong())
+}
+
+/// `grail rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// How it waits for its turn.
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+/// `grail state`.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub verb: StateVerb,
+}
+
+/// What to do with the state.
+#[derive(Debug, Subcommand)]
+pub enum StateVerb {
+    /// Show who holds the stage's lock, and with `--yes` break it. Its holder can then write neither state nor journal.
+    Unlock {
+        /// Break it.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Write Chalice's `deployed/<stage>.json` as the shared state has it.
+    Pull,
+}
+
+impl StateVerb {
+    /// The command's name.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Unlock { .. } => "state unlock",
+            Self::Pull => "state pull",
+        }
+    }
+}
+
 /// `grail deploy`.
 #[derive(Debug, Args)]
 pub struct DeployArgs {
@@ -240,6 +302,9 @@ pub struct DeployArgs {
     /// How long a connection to AWS may take to come about, in seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub connection_timeout: Option<u32>,
+    /// How it waits for its turn.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// What to do when a step fails for good.
@@ -264,6 +329,9 @@ pub struct DeleteArgs {
     /// How many calls may be in flight at once.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub parallelism: u16,
+    /// How it waits for its turn.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 /// `grail history`.

@@ -10,6 +10,7 @@ pub mod manual;
 pub mod plan;
 pub mod policy;
 pub mod rollback;
+pub mod state;
 pub mod status;
 pub mod url;
 pub mod validate;

@@ -10,6 +10,17 @@ use crate::source::python::Surroundings;
 /// The variable that holds the key of sealed secrets.
 const SEAL_KEY: &str = "GRAIL_SEAL_KEY";
 
+/// Variables in which CI services give the URL of the job: GitLab, CircleCI, Buildkite, Travis, CodeBuild, Drone, Jenkins.
+const JOBS: [&str; 7] = [
+    "CI_JOB_URL",
+    "CIRCLE_BUILD_URL",
+    "BUILDKITE_BUILD_URL",
+    "TRAVIS_JOB_WEB_URL",
+    "CODEBUILD_BUILD_URL",
+    "DRONE_BUILD_LINK",
+    "BUILD_URL",
+];
+
 /// The environment variables, and what standard input and output are.
 #[derive(Clone)]
 pub struct Environment {
@@ -86,10 +97,42 @@ impl Environment {
 
     /// Who works here, as well as it is known: for the text of a lock.
     pub fn who(&self) -> String {
-        ["USER", "LOGNAME", "USERNAME"]
-            .iter()
+        [
+            "GITHUB_ACTOR",
+            "GITLAB_USER_LOGIN",
+            "BUILDKITE_BUILD_CREATOR",
+            "CIRCLE_USERNAME",
+            "USER",
+            "LOGNAME",
+            "USERNAME",
+        ]
+        .iter()
+        .find_map(|name| self.text(name))
+        .unwrap_or_else(|| "somebody".to_owned())
+    }
+
+    /// The URL of the CI job in which this process runs, where it runs in one that says so.
+    pub fn job(&self) -> Option<String> {
+        let github = || {
+            let of = |name| self.text(name);
+            let (server, repository) = (of("GITHUB_SERVER_URL")?, of("GITHUB_REPOSITORY")?);
+            Some(format!(
+                "{server}/{repository}/actions/runs/{}",
+                of("GITHUB_RUN_ID")?
+            ))
+        };
+        let azure = || {
+            let of = |name| self.text(name);
+            let (place, project) = (of("SYSTEM_COLLECTIONURI")?, of("SYSTEM_TEAMPROJECT")?);
+            Some(format!(
+                "{place}{project}/_build/results?buildId={}",
+                of("BUILD_BUILDID")?
+            ))
+        };
+        JOBS.iter()
             .find_map(|name| self.text(name))
-            .unwrap_or_else(|| "somebody".to_owned())
+            .or_else(github)
+            .or_else(azure)
     }
 
     /// The name of this machine, for the text of a lock.
@@ -133,6 +176,37 @@ mod tests {
         assert_eq!(environment.get(SEAL_KEY), None);
         assert_eq!(environment.variables().keys().collect::<Vec<_>>(), ["PATH"]);
         assert_eq!(environment.surroundings().get(SEAL_KEY), None);
+    }
+
+    #[test]
+    fn a_ci_job_is_known_by_its_url() {
+        let of = |variables: &[(&str, &str)]| Environment {
+            variables: variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            seal_key: None,
+            draws: false,
+            shows: false,
+            asks: false,
+            cache: None,
+            config: None,
+        };
+        let github = [
+            ("GITHUB_SERVER_URL", "https://github.com"),
+            ("GITHUB_REPOSITORY", "ann/shop"),
+            ("GITHUB_RUN_ID", "7"),
+            ("GITHUB_ACTOR", "ann"),
+            ("USER", "runner"),
+        ];
+        assert_eq!(
+            of(&github).job().as_deref(),
+            Some("https://github.com/ann/shop/actions/runs/7")
+        );
+        assert_eq!(of(&github).who(), "ann");
+        assert_eq!(of(&github[..2]).job(), None);
+        let gitlab = of(&[("CI_JOB_URL", "https://gitlab.com/x/-/jobs/1")]);
+        assert_eq!(gitlab.job().as_deref(), Some("https://gitlab.com/x/-/jobs/1"));
     }
 
     #[test]

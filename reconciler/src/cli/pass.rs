@@ -11,6 +11,7 @@ use grail_state::{Record, ResourceId};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::args::LockArgs;
 use super::commands::{local_cloud, status};
 use super::exit::Exit;
 use super::refusal::{DAMAGED, Fault, Refusal};
@@ -50,9 +51,9 @@ impl Connected {
     /// As the stage, the local cloud and the account say.
     pub async fn to(settings: &Settings, app: &str, how: Connection) -> Result<Self, Refusal> {
         let stage = if how.only_looks {
-            Stage::look_at(settings, app)?
+            Stage::look_at(settings, app).await?
         } else {
-            Stage::open(settings, app)?
+            Stage::open(settings, app).await?
         };
         let port = match how.port {
             None if settings.local => Some(local_cloud::up_alone(settings).await?.port),
@@ -75,7 +76,7 @@ impl Connected {
         limits.steps_of_a_kind = Limits::paced(parallelism).steps_of_a_kind.filter(|_| paced);
         let engine = Engine {
             catalog: Arc::new(cloud.catalog.clone()),
-            store: Arc::clone(&stage.store) as _,
+            store: Arc::clone(&stage.store),
             artifacts: Arc::clone(&stage.artifacts),
             sealer: Arc::new(stage.keys.sealer.clone()),
             limits,
@@ -89,10 +90,35 @@ impl Connected {
     ///
     /// # Errors
     /// Somebody else holds the lock; a damaged state or file; another account or region.
-    pub async fn lock(&self, settings: &Settings, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
+    pub async fn lock(
+        &self,
+        settings: &Settings,
+        lock: LockArgs,
+        remarks: &Remarks,
+    ) -> Result<Pass<'_>, Refusal> {
         let holder = stage::holder(settings, settings.command);
-        let session = self.engine.open(holder, Wait::No).await?;
-        self.pass(session, remarks).await
+        let wait = settings.lock_wait(lock.lock_timeout);
+        if wait != Wait::No
+            && let Some(current) = self.stage.store.holder().await?
+        {
+            remarks(Remark::Notice(format!(
+                "Waiting for the stage, which is locked by {current}"
+            )));
+        }
+        let mut session = self.engine.open(holder, wait).await?;
+        match self.file_beside(&mut session, remarks).await {
+            Ok(file) => Ok(Pass { session, file }),
+            Err(refusal) => {
+                session.release().await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Gives the lock back, so that the next command need not wait for it to expire.
+    pub async fn close(&self, pass: Pass<'_>) {
+        self.cloud.context.leave_rates().await;
+        pass.session.release().await;
     }
 
     /// Reads the state and Chalice's file without the lock.
@@ -100,11 +126,16 @@ impl Connected {
     /// # Errors
     /// As [`Connected::lock`], save for the lock.
     pub async fn read(&self, remarks: &Remarks) -> Result<Pass<'_>, Refusal> {
-        let session = self.engine.read().await?;
-        self.pass(session, remarks).await
+        let mut session = self.engine.read().await?;
+        let file = self.file_beside(&mut session, remarks).await?;
+        Ok(Pass { session, file })
     }
 
-    async fn pass<'e>(&'e self, mut session: Session<'e>, remarks: &Remarks) -> Result<Pass<'e>, Refusal> {
+    async fn file_beside(
+        &self,
+        session: &mut Session<'_>,
+        remarks: &Remarks,
+    ) -> Result<ChaliceFile, Refusal> {
         let found = self.stage.deployed()?;
         if let Some(found) = &found {
             found.deployed.check_home(&self.cloud.home())?;
@@ -126,7 +157,8 @@ impl Connected {
         if was_never_there(session.txn(), found.is_some()) {
             file.was_not_there();
         }
-        if standing == Standing::Stale {
+        // Where the state is shared, others deploy, and the file of this machine is often an older one.
+        if standing == Standing::Stale && self.stage.shared.is_none() {
             let said = "the deployed file is an older one of ours (a stale checkout?): it is written anew";
             remarks(Remark::Problem(Problem::warning("deployed.stale", said)));
         }
@@ -136,7 +168,7 @@ impl Connected {
                 .map(|candidate| (candidate.id.clone(), record(candidate)))
                 .collect(),
         )?;
-        Ok(Pass { session, file })
+        Ok(file)
     }
 
     /// What existed after each entry of the journal: a crash may have left Chalice's file at any of them.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
 use grail_providers::aws::ContextError;
 use grail_state::chalice::{OtherApp, OtherHome, ReadError};
@@ -179,10 +180,24 @@ impl From<ReadError> for Refusal {
 pub(super) const DAMAGED: &str = "the files are left as they are; restore `state.json` and `journal.ndjson` together from a backup, or \
     move both away to start from what Chalice's file and the account say";
 
+/// The same for a state among objects.
+const DAMAGED_SHARED: &str = "the objects are left as they are; bring back earlier versions of them (a bucket with versioning keeps \
+    them): `state` and all of `journal/` together";
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
+            // Objects have no extension.
+            StoreError::Corrupt { what, .. } if Path::new(what).extension().is_none() => {
+                Some(DAMAGED_SHARED.to_owned())
+            }
             StoreError::Corrupt { .. } => Some(DAMAGED.to_owned()),
+            StoreError::Remote { .. } => Some(
+                "check that the bucket exists, that `region` names its region, and that the credentials may list it and read, \
+                 write and delete what is in it"
+                    .to_owned(),
+            ),
+            StoreError::Busy => Some("try again".to_owned()),
             StoreError::Io { .. } => {
                 Some("check that the folder exists, can be written, and that the disk is not full".to_owned())
             }
@@ -203,7 +218,10 @@ impl From<LockError> for Refusal {
         match error {
             LockError::Held(_) | LockError::HeldBySomeone => Self::of(&error)
                 .exit(Exit::Locked)
-                .hint("wait until it is done; the lock ends with the process that holds it"),
+                .hint(
+                    "wait until it is done (`--lock-timeout 10m` does); the lock ends with the process that holds it, in a shared \
+                     state within half a minute",
+                ),
             LockError::Store(source) => Self::from(source),
         }
     }

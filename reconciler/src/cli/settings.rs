@@ -6,11 +6,14 @@ use std::time::Duration;
 use grail_providers::aws;
 use grail_state::StackId;
 use grail_state::seal::{self, Keys};
+use grail_state::store::Wait;
 use jiff::Timestamp;
 
 use super::args::{Global, Output};
 use super::environment::Environment;
+use super::grail_toml::GrailToml;
 use super::refusal::Refusal;
+use super::shared::{self, SharedState};
 use crate::engine::Limits;
 
 /// The region of the local cloud where none is named: every region is the same there.
@@ -39,6 +42,10 @@ pub struct Settings {
     pub cache: PathBuf,
     /// The environment.
     pub environment: Environment,
+    /// What `grail.toml` says.
+    pub toml: GrailToml,
+    /// Where the state lies that a team shares; `None` for a state of this machine.
+    pub shared: Option<SharedState>,
     profile: Option<String>,
     region: Option<String>,
     endpoint_url: Option<String>,
@@ -87,6 +94,11 @@ impl Settings {
             _ => Verbosity::Normal,
         };
         let colour = environment.colours(global.no_color);
+        let toml = GrailToml::read(&project)?;
+        let shared = match global.local {
+            true => None,
+            false => shared::place(environment.text(shared::VARIABLE).as_deref(), &toml.state)?,
+        };
         Ok(Self {
             command,
             project,
@@ -101,6 +113,8 @@ impl Settings {
             region: global.region.clone(),
             endpoint_url: global.endpoint_url.clone(),
             environment,
+            toml,
+            shared,
         })
     }
 
@@ -109,6 +123,7 @@ impl Settings {
     pub fn on_local_cloud(&self) -> Self {
         Self {
             local: true,
+            shared: None,
             ..self.clone()
         }
     }
@@ -192,6 +207,7 @@ impl Settings {
                 folder: self.cache.join("rates"),
                 now: Timestamp::now().into(),
                 in_flight: Limits::default().parallelism,
+                shared: None,
             }),
         }
     }
@@ -210,11 +226,36 @@ impl Settings {
     /// # Errors
     /// Where the key is malformed, readable by others, or cannot be made.
     pub fn keys(&self) -> Result<Keys, Refusal> {
-        let master = match self.environment.seal_key() {
-            Some(text) => seal::parse_key(&text, "GRAIL_SEAL_KEY")?,
-            None => seal::load_or_create_key(&self.key_file()?)?,
+        let (newest, older) = match self.environment.seal_key() {
+            Some(text) => seal::parse_keys(&text, "GRAIL_SEAL_KEY")?,
+            None => (seal::load_or_create_key(&self.key_file()?)?, Vec::new()),
         };
-        Ok(Keys::from_master(&master))
+        Ok(Keys::from_masters(&newest, &older))
+    }
+
+    /// The keys of the stage's state. One that is shared needs a key that is shared too: under a key of this machine nobody
+    /// else could go the way back.
+    ///
+    /// # Errors
+    /// As [`Settings::keys`], and where the state is shared and `GRAIL_SEAL_KEY` is not set.
+    pub fn keys_of_state(&self) -> Result<Keys, Refusal> {
+        if let Some(shared) = &self.shared
+            && self.environment.seal_key().is_none()
+        {
+            let said = format!("the state in {shared} is shared, and there is no key that is shared too");
+            return Err(Refusal::new(said).hint(
+                "set GRAIL_SEAL_KEY to the same key on every machine: 64 hexadecimal digits, such as `openssl rand -hex 32` \
+                 gives; it seals what a way back needs, so that any machine can go it and the bucket holds no secret",
+            ));
+        }
+        self.keys()
+    }
+
+    /// How long to wait for the stage's lock: what the command line says, or `grail.toml`, or not at all.
+    pub fn lock_wait(&self, asked: Option<Duration>) -> Wait {
+        asked
+            .or(self.toml.state.lock_timeout)
+            .map_or(Wait::No, Wait::AtMost)
     }
 
     fn key_file(&self) -> Result<PathBuf, Refusal> {

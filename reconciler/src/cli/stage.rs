@@ -1,10 +1,10 @@
-//! A stage of a project on disk: the store, the artifacts, the keys, and Chalice's file beside them.
+//! A stage of a project: its store, on disk or shared, the artifacts, the keys, and Chalice's file beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use grail_providers::aws::{self, Context, ForeignCode};
+use grail_providers::aws::{self, Context, ForeignCode, SharedDebts};
 use grail_providers::package::ZipDigest;
 use grail_providers::port::Catalog;
 use grail_providers::resources;
@@ -12,15 +12,18 @@ use grail_state::artifacts::{Artifacts, DirArtifacts, Unwritten};
 use grail_state::chalice::{self, Candidates, Deployed, Found, Standing, Verbatim, Wires};
 use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
-use grail_state::store::Holder;
 use grail_state::store::file::{Condemned, FileStore, prepare};
-use grail_state::txn::Txn;
+use grail_state::store::object::ObjectStore;
+use grail_state::store::{Holder, StateStore};
+use grail_state::txn::{Txn, replay};
 use grail_state::{Digest, Record, ResourceId, StackId};
 use jiff::Timestamp;
 
 use super::refusal::Refusal;
 use super::settings::Settings;
-use crate::engine::RecordSink;
+use super::wish::{Remark, Remarks};
+use crate::engine::{EngineError, RecordSink};
+use crate::source::chalice::diagnostic::Problem;
 use crate::source::chalice::lower::Account;
 
 /// A stage, opened.
@@ -28,11 +31,14 @@ pub struct Stage {
     /// Its stack.
     pub stack: StackId,
     /// Its state.
-    pub store: Arc<FileStore>,
+    pub store: Arc<dyn StateStore>,
+    /// The same, where it is shared.
+    pub shared: Option<ObjectStore>,
     /// Its artifacts.
     pub artifacts: Arc<dyn Artifacts>,
     /// Keys that hide its secrets.
     pub keys: Keys,
+    debts: Option<SharedDebts>,
     deployed_file: PathBuf,
     old_deployed_file: Option<PathBuf>,
     chalice_packages: PathBuf,
@@ -42,28 +48,59 @@ impl Stage {
     /// Opens the stage of `app`. Makes its folder, so that what cannot be written is told before anything is done.
     ///
     /// # Errors
-    /// Where the folder cannot be written or the key cannot be had.
-    pub fn open(settings: &Settings, app: &str) -> Result<Self, Refusal> {
+    /// Where the folder cannot be written or the key cannot be had; a state of this machine with an open transaction, where
+    /// the state is to be a shared one.
+    pub async fn open(settings: &Settings, app: &str) -> Result<Self, Refusal> {
         prepare(&settings.grail_folder())?;
         let artifacts = Arc::new(DirArtifacts::new(artifacts_in(&settings.folder())));
-        Self::with(settings, app, artifacts)
+        let stage = Self::with(settings, app, artifacts).await?;
+        if let Some(shared) = &settings.shared {
+            let here = FileStore::new(settings.folder(), stage.stack.clone());
+            if !here.load().await?.journal.is_empty() {
+                let said = format!(
+                    "the state is to lie in {shared}, and the state on this machine has an open transaction"
+                );
+                return Err(Refusal::new(said).hint(
+                    "bring it to its end first: `GRAIL_STATE=local grail deploy`, or `GRAIL_STATE=local grail rollback`",
+                ));
+            }
+        }
+        Ok(stage)
     }
 
     /// Opens the stage of `app` for a look: nothing is written to its folder, which need not be there.
     ///
     /// # Errors
     /// Where the key cannot be had.
-    pub fn look_at(settings: &Settings, app: &str) -> Result<Self, Refusal> {
+    pub async fn look_at(settings: &Settings, app: &str) -> Result<Self, Refusal> {
         let kept = DirArtifacts::new(artifacts_in(&settings.folder()));
-        Self::with(settings, app, Arc::new(Unwritten::above(kept)))
+        Self::with(settings, app, Arc::new(Unwritten::above(kept))).await
     }
 
-    fn with(settings: &Settings, app: &str, artifacts: Arc<dyn Artifacts>) -> Result<Self, Refusal> {
+    async fn with(settings: &Settings, app: &str, artifacts: Arc<dyn Artifacts>) -> Result<Self, Refusal> {
         let stack = settings.stack(app);
+        let keys = settings.keys_of_state()?;
+        let objects = match &settings.shared {
+            Some(shared) => Some(
+                shared
+                    .objects(settings.aws(None, None), keys.sealer.clone())
+                    .await?,
+            ),
+            None => None,
+        };
+        let shared = objects
+            .as_ref()
+            .map(|objects| objects.store(&stack, Arc::clone(&artifacts)));
+        let store: Arc<dyn StateStore> = match &shared {
+            Some(shared) => Arc::new(shared.clone()),
+            None => Arc::new(FileStore::new(settings.folder(), stack.clone())),
+        };
         Ok(Self {
-            store: Arc::new(FileStore::new(settings.folder(), stack.clone())),
+            store,
+            shared,
             artifacts,
-            keys: settings.keys()?,
+            keys,
+            debts: objects.map(|objects| objects.debts()),
             stack,
             deployed_file: settings.deployed_file(),
             old_deployed_file: settings.old_deployed_file(),
@@ -75,7 +112,10 @@ impl Stage {
     ///
     /// # Errors
     /// No credentials, no region, nothing that answers.
-    pub async fn connect(&self, settings: aws::Settings) -> Result<Cloud, Refusal> {
+    pub async fn connect(&self, mut settings: aws::Settings) -> Result<Cloud, Refusal> {
+        if let Some(rates) = &mut settings.rates {
+            rates.shared.clone_from(&self.debts);
+        }
         let artifacts = Arc::clone(&self.artifacts);
         let foreign = packages_of(self.chalice_packages.clone());
         let context = Context::connect(settings, self.stack.clone(), artifacts, foreign).await?;
@@ -124,6 +164,43 @@ impl Stage {
         }
     }
 
+    /// What the state says exists, in the form of Chalice's file.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub async fn projected(&self) -> Result<Deployed, Refusal> {
+        let existing = self.txn().await?.existing();
+        Ok(self.file(resources::wires(), Vec::new()).project(&existing))
+    }
+
+    /// Writes Chalice's file as the state has it, unless somebody else has changed it.
+    ///
+    /// # Errors
+    /// Where the state cannot be read or the file not be written.
+    pub async fn mirror(&self) -> Result<Mirrored, Refusal> {
+        let txn = self.txn().await?;
+        let found = self.deployed()?;
+        let (wires, existing) = (resources::wires(), txn.existing());
+        let projections = &txn.snapshot().projections;
+        let beside = self.beside(found.as_ref(), projections, vec![existing.clone()], &wires);
+        match beside.standing {
+            Standing::Foreign => return Ok(Mirrored::Foreign),
+            Standing::Same => return Ok(Mirrored::Same),
+            Standing::Missing if existing.is_empty() && txn.snapshot().committed.is_none() => {
+                return Ok(Mirrored::Nothing);
+            }
+            Standing::Missing | Standing::Stale => {}
+        }
+        let written = chalice::write(&self.deployed_file, &beside.file.project(&existing));
+        written.map_err(|error| Refusal::new("could not write the deployed file").because(error))?;
+        Ok(Mirrored::Written)
+    }
+
+    async fn txn(&self) -> Result<Txn, Refusal> {
+        let loaded = self.store.load().await?;
+        replay(loaded.snapshot, &loaded.journal).map_err(|error| EngineError::from(error).into())
+    }
+
     /// Chalice's file as a place to show records in.
     pub fn file(&self, wires: Wires, verbatim: Vec<Verbatim>) -> ChaliceFile {
         ChaliceFile {
@@ -136,6 +213,34 @@ impl Stage {
     }
 }
 
+/// What a shared state says of Chalice's file of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mirrored {
+    /// Nothing was ever deployed, and there is no file.
+    Nothing,
+    /// It was so already.
+    Same,
+    /// It was written.
+    Written,
+    /// Somebody else has changed it: it is left.
+    Foreign,
+}
+
+/// Writes Chalice's file as the shared state has it, where `grail.toml` asks for that at every look.
+///
+/// # Errors
+/// Where the state cannot be read or the file not be written.
+pub async fn mirror(settings: &Settings, stage: &Stage, remarks: &Remarks) -> Result<(), Refusal> {
+    if settings.toml.state.mirrors_always
+        && stage.shared.is_some()
+        && stage.mirror().await? == Mirrored::Foreign
+    {
+        let said = "the deployed file was changed by somebody else than grail: it is left as it is";
+        remarks(Remark::Problem(Problem::warning("deployed.foreign", said)));
+    }
+    Ok(())
+}
+
 /// The text of the lock for this command.
 pub fn holder(settings: &Settings, command: &str) -> Holder {
     Holder {
@@ -144,6 +249,7 @@ pub fn holder(settings: &Settings, command: &str) -> Holder {
         pid: std::process::id(),
         command: command.to_owned(),
         since: Timestamp::now(),
+        job: settings.environment.job(),
     }
 }
 

@@ -184,7 +184,11 @@ async fn append(outside: &Outside<'_>, seq: Seq, entries: Vec<Entry>) -> Input {
 }
 
 async fn make(outside: &Outside<'_>, ticket: Ticket, id: ResourceId, call: Call) -> Input {
+    // Nobody fences what is done outside, so that a holder who slept asks first.
     let result = match provider(outside.catalog, &id) {
+        Ok(_) if !outside.store.still_held(outside.lease).await => Err(Failure::refused(
+            "not sent: the lock of the stage is no longer ours",
+        )),
         Ok(provider) => match timeout(outside.limits.call, carry_out(&**provider, &id, call)).await {
             Ok(result) => result,
             Err(_) => Err(too_slow(outside.limits)),

@@ -74,7 +74,16 @@ impl Engine {
     /// left as it is.
     pub async fn open(&self, holder: Holder, wait: Wait) -> Result<Session<'_>, EngineError> {
         let lease = self.store.acquire(holder, wait).await?;
-        self.session(Some(lease)).await
+        match self.session().await {
+            Ok(session) => Ok(Session {
+                lease: Some(lease),
+                ..session
+            }),
+            Err(error) => {
+                self.store.release(lease).await;
+                Err(error)
+            }
+        }
     }
 
     /// Reads the state without the lock: enough for `plan`, `status` and `drift`.
@@ -82,19 +91,22 @@ impl Engine {
     /// # Errors
     /// As [`Engine::open`], save for the lock.
     pub async fn read(&self) -> Result<Session<'_>, EngineError> {
-        self.session(None).await
+        self.session().await
     }
 
-    async fn session(&self, lease: Option<Lease>) -> Result<Session<'_>, EngineError> {
+    async fn session(&self) -> Result<Session<'_>, EngineError> {
         let loaded = self.store.load().await?;
         self.at_home(&loaded.snapshot, &loaded.journal)?;
         let stored = loaded.snapshot.clone();
-        let txn = replay(loaded.snapshot, &loaded.journal)?;
+        let txn = match replay(loaded.snapshot, &loaded.journal) {
+            Ok(txn) => txn,
+            Err(corrupt) => return Err(self.store.misplaced(&corrupt).await.into()),
+        };
         let quiet = self.quiet_from(&txn);
         let fresh = self.fresh_from(&txn);
         Ok(Session {
             engine: self,
-            lease,
+            lease: None,
             txn,
             version: loaded.version,
             next: loaded.next,
@@ -138,6 +150,10 @@ impl Engine {
         let Some(last) = txn.sign_of_life() else {
             return now;
         };
+        if self.store.is_shared() {
+            // The clock of another machine wrote it: how long ago that is, nobody knows.
+            return now + self.limits.late;
+        }
         let longest = self.limits.propagation + self.limits.call;
         let silent = self.clock.wall().duration_since(last);
         if silent.unsigned_abs() > longest && !silent.is_negative() {
@@ -167,6 +183,13 @@ impl Engine {
 }
 
 impl<'e> Session<'e> {
+    /// Gives the lock back, if it was taken.
+    pub async fn release(self) {
+        if let Some(lease) = self.lease {
+            self.engine.store.release(lease).await;
+        }
+    }
+
     /// Where the transaction stands.
     pub fn txn(&self) -> &Txn {
         &self.txn

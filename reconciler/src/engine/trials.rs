@@ -14,6 +14,7 @@ mod foreign;
 mod graphs;
 mod ground;
 mod intruders;
+mod journals;
 mod keeping;
 mod lifecycle;
 mod makespan;

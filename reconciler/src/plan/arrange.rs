@@ -3,6 +3,7 @@
 //! The build makes things in order of their dependencies, then deletes, dependents first, behind all that is made. What is
 //! replaced in its place is cleared before it is made, dependents that are replaced or that go for good before it.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,28 +27,28 @@ enum Node {
 }
 
 /// The steps of build and sweep.
-pub(super) fn arrange(
+pub(super) fn arrange<'a>(
     order: &[ResourceId],
     needs: &Before<ResourceId>,
-    decided: &BTreeMap<&ResourceId, Decided<'_>>,
-    retired: &Retired,
+    mut decided: BTreeMap<&'a ResourceId, Decided<'a>>,
+    mut retired: Retired,
 ) -> (Vec<Step>, Vec<Step>) {
-    let mut before = making(order, needs, decided);
+    let mut before = making(order, needs, &decided);
     let firsts: BTreeSet<_> = before.values().flatten().cloned().collect();
     let lasts: BTreeSet<_> = before
         .keys()
         .filter(|node| !firsts.contains(*node))
         .cloned()
         .collect();
-    let leaving = retiring(retired, false);
-    let early = before_clearing(retired, &leaving, &mut before);
+    let leaving = retiring(&retired, false);
+    let early = before_clearing(&retired, &leaving, &mut before);
     before.extend(leaving.into_iter().map(|(node, mut needs)| {
         if !early.contains(&node) {
             needs.extend(lasts.iter().cloned());
         }
         (node, needs)
     }));
-    let after_commit = retiring(retired, true);
+    let after_commit = retiring(&retired, true);
     let desired_rank = |id: &ResourceId| decided.get(id).map_or(0, |one| one.desired.rank);
     let priority = |node: &Node| match node {
         Node::Clear(id) | Node::Make(id) => (0, i64::from(desired_rank(id))),
@@ -64,14 +65,21 @@ pub(super) fn arrange(
         .zip(0..)
         .map(|(node, at)| (node, StepId(at)))
         .collect();
-    let step = |node: &Node, needs: &Before<Node>| step(node, needs, &places, decided, retired);
-    (
-        build.iter().filter_map(|node| step(node, &before)).collect(),
-        sweep
-            .iter()
-            .filter_map(|node| step(node, &after_commit))
-            .collect(),
-    )
+    let mut forge = Forge {
+        needs,
+        places: &places,
+        decided: &mut decided,
+        retired: &mut retired,
+    };
+    let build = build
+        .iter()
+        .filter_map(|node| forge.step(node, &before))
+        .collect();
+    let sweep = sweep
+        .iter()
+        .filter_map(|node| forge.step(node, &after_commit))
+        .collect();
+    (build, sweep)
 }
 
 /// What is cleared and made, and in which order.
@@ -206,105 +214,102 @@ fn in_order<P: Ord>(before: &Before<Node>, priority: impl Fn(&Node) -> P) -> Vec
     order
 }
 
-fn step(
-    node: &Node,
-    before: &Before<Node>,
-    places: &BTreeMap<&Node, StepId>,
-    decided: &BTreeMap<&ResourceId, Decided<'_>>,
-    retired: &Retired,
-) -> Option<Step> {
-    let id = *places.get(node)?;
-    let firsts = before
-        .get(node)
-        .into_iter()
-        .flatten()
-        .filter_map(|first| places.get(first).copied());
-    let mut after: Vec<_> = firsts.filter(|first| *first < id).collect();
-    after.sort_unstable();
-    match node {
-        Node::Make(resource) => make(id, after, decided.get(resource)?, places),
-        Node::Clear(resource) => {
-            let one = decided.get(resource)?;
-            let replaced_by = places.get(&Node::Make(resource.clone())).copied();
-            Some(Step {
-                action: Action::Delete { replaced_by },
-                want: None,
-                wanted: None,
-                why: Why::Replaced,
-                ..plain(id, after, one)
-            })
-        }
-        Node::Retire(key) => {
-            let going = retired.going.get(key)?;
-            let replaced_by = match going.why {
-                Why::Replaced => places.get(&Node::Make(key.0.clone())).copied(),
-                _ => None,
-            };
-            Some(Step {
-                id,
-                resource: key.0.clone(),
-                action: Action::Delete { replaced_by },
-                want: None,
-                wanted: None,
-                have: Some(going.have.clone()),
-                depends_on: going.depends_on.clone(),
-                after,
-                rank: going.rank,
-                why: going.why,
-                label: going.label.clone(),
-            })
-        }
-    }
+/// Makes steps of nodes that have their place. What was decided is taken, not copied: it may be large.
+struct Forge<'f, 'a> {
+    needs: &'f Before<ResourceId>,
+    places: &'f BTreeMap<&'f Node, StepId>,
+    decided: &'f mut BTreeMap<&'a ResourceId, Decided<'a>>,
+    retired: &'f mut Retired,
 }
 
-fn make(id: StepId, after: Vec<StepId>, one: &Decided<'_>, places: &BTreeMap<&Node, StepId>) -> Option<Step> {
-    let resource = &one.desired.id;
-    let (action, why) = match &one.fate {
-        Fate::Keep(_) => return None,
-        Fate::Create(why) => (Action::Create { replaces: None }, *why),
-        Fate::Update(diff, why) => (Action::Update { diff: diff.clone() }, *why),
-        Fate::Replace(manner, why) => {
-            let old = one
-                .have
-                .as_ref()
-                .map(|have| (resource.clone(), have.handle.clone()));
-            let replaces = match manner {
-                Manner::InItsPlace => places.get(&Node::Clear(resource.clone())),
-                Manner::Beside => old.and_then(|old| places.get(&Node::Retire(old))),
-            };
-            (
-                Action::Create {
-                    replaces: replaces.copied(),
-                },
-                *why,
-            )
+impl Forge<'_, '_> {
+    fn step(&mut self, node: &Node, before: &Before<Node>) -> Option<Step> {
+        let id = self.place(node)?;
+        let firsts = before.get(node).into_iter().flatten();
+        let firsts = firsts.filter_map(|first| self.place(first));
+        let mut after: Vec<_> = firsts.filter(|first| *first < id).collect();
+        after.sort_unstable();
+        match node {
+            Node::Make(resource) => self.make(id, after, resource),
+            Node::Clear(resource) => self.clear(id, after, resource),
+            Node::Retire(key) => self.retire(id, after, key),
         }
-    };
-    // What is replaced in its place is gone by the time that the new one is made.
-    let cleared = matches!(one.fate, Fate::Replace(Manner::InItsPlace, _));
-    let mut step = Step {
-        action,
-        why,
-        ..plain(id, after, one)
-    };
-    if cleared {
-        step.have = None;
     }
-    Some(step)
-}
 
-fn plain(id: StepId, after: Vec<StepId>, one: &Decided<'_>) -> Step {
-    Step {
-        id,
-        resource: one.desired.id.clone(),
-        action: Action::Create { replaces: None },
-        want: Some(one.want.clone()),
-        wanted: Some(one.wanted.clone()),
-        have: one.have.clone(),
-        depends_on: one.desired.depends_on(),
-        after,
-        rank: one.desired.rank,
-        why: Why::New,
-        label: one.label.clone(),
+    fn place(&self, node: &Node) -> Option<StepId> {
+        self.places.get(node).copied()
+    }
+
+    fn make(&mut self, id: StepId, after: Vec<StepId>, resource: &ResourceId) -> Option<Step> {
+        let one = self.decided.remove(resource)?;
+        let mut have = one.have;
+        let (action, why) = match one.fate {
+            Fate::Keep(_) => return None,
+            Fate::Create(why) => (Action::Create { replaces: None }, why),
+            Fate::Update(diff, why) => (Action::Update { diff }, why),
+            Fate::Replace(Manner::InItsPlace, why) => {
+                // It is gone by the time that the new one is made.
+                have = None;
+                let replaces = self.place(&Node::Clear(resource.clone()));
+                (Action::Create { replaces }, why)
+            }
+            Fate::Replace(Manner::Beside, why) => {
+                let old = have.as_ref().map(|have| (resource.clone(), have.handle.clone()));
+                let replaces = old.and_then(|old| self.place(&Node::Retire(old)));
+                (Action::Create { replaces }, why)
+            }
+        };
+        Some(Step {
+            id,
+            resource: resource.clone(),
+            action,
+            want: Some(one.want),
+            wanted: Some(one.wanted),
+            have: have.map(Cow::into_owned),
+            depends_on: self.needs.get(resource).cloned().unwrap_or_default(),
+            after,
+            rank: one.desired.rank,
+            why,
+            label: one.label,
+        })
+    }
+
+    fn clear(&self, id: StepId, after: Vec<StepId>, resource: &ResourceId) -> Option<Step> {
+        let one = self.decided.get(resource)?;
+        let replaced_by = self.place(&Node::Make(resource.clone()));
+        Some(Step {
+            id,
+            resource: resource.clone(),
+            action: Action::Delete { replaced_by },
+            want: None,
+            wanted: None,
+            have: one.have.clone().map(Cow::into_owned),
+            depends_on: self.needs.get(resource).cloned().unwrap_or_default(),
+            after,
+            rank: one.desired.rank,
+            why: Why::Replaced,
+            label: one.label.clone(),
+        })
+    }
+
+    fn retire(&mut self, id: StepId, after: Vec<StepId>, key: &GoingKey) -> Option<Step> {
+        let going = self.retired.going.remove(key)?;
+        let replaced_by = match going.why {
+            Why::Replaced => self.place(&Node::Make(key.0.clone())),
+            _ => None,
+        };
+        Some(Step {
+            id,
+            resource: key.0.clone(),
+            action: Action::Delete { replaced_by },
+            want: None,
+            wanted: None,
+            have: Some(going.have),
+            depends_on: going.depends_on,
+            after,
+            rank: going.rank,
+            why: going.why,
+            label: going.label,
+        })
     }
 }

@@ -3,14 +3,16 @@
 //! Resources are decided in order of their dependencies, so that what a resource refers to is known, or known to be coming,
 //! when its turn is there. References that are known are resolved before the comparison: an unchanged stack differs nowhere.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grail_providers::port::{Diff, Rules};
 use grail_state::template::has_stand_in;
-use grail_state::{Desired, Observed, OutputRef, Proof, Record, Remote, ResourceId, Template};
+use grail_state::{Desired, Observed, OutputRef, Proof, Record, Remote, ResourceId, StepToken, Template};
 use serde_json::Value;
 
 use super::adopt::Ownership;
+use super::graph::Before;
 use super::outlook::{Outlook, Prospect, outputs};
 use super::replace::{self, Manner};
 use super::{Inputs, PlanError, Why, reason};
@@ -23,7 +25,7 @@ pub(super) struct Decided<'a> {
     /// The same as projected.
     pub(super) wanted: Value,
     pub(super) label: Option<String>,
-    pub(super) have: Option<Remote>,
+    pub(super) have: Option<Cow<'a, Remote>>,
     pub(super) fate: Fate,
 }
 
@@ -35,11 +37,20 @@ pub(super) enum Fate {
     Replace(Manner, Why),
 }
 
+/// What was found out about the wishes before any of them is decided.
+pub(super) struct Known<'k, 'a> {
+    /// What each needs directly.
+    pub(super) needs: &'k Before<ResourceId>,
+    pub(super) ownership: &'k Ownership<'a>,
+    /// Those that do not have the form of their kind, which is reported already.
+    pub(super) invalid: &'k BTreeSet<ResourceId>,
+}
+
 /// Decides the resources of `order`, in that order.
 pub(super) fn decide<'a>(
     inputs: &Inputs<'a>,
     order: &[ResourceId],
-    ownership: &Ownership<'a>,
+    known: &Known<'_, 'a>,
     problems: &mut Vec<PlanError>,
 ) -> BTreeMap<&'a ResourceId, Decided<'a>> {
     let mut outlook = Outlook::default();
@@ -48,7 +59,7 @@ pub(super) fn decide<'a>(
         let Some((id, desired)) = inputs.desired.resources.get_key_value(id) else {
             continue;
         };
-        let prospect = match decide_one(inputs, desired, ownership, &outlook) {
+        let prospect = match decide_one(inputs, desired, known, &outlook) {
             Ok(Some((one, prospect))) => {
                 decided.insert(id, one);
                 prospect
@@ -65,10 +76,10 @@ pub(super) fn decide<'a>(
 }
 
 /// What is there for a wanted resource, where the plan may rely on it: as observed, or as recorded if nobody looked.
-pub(super) fn have(inputs: &Inputs<'_>, id: &ResourceId) -> Option<Remote> {
+fn have<'a>(inputs: &Inputs<'a>, id: &ResourceId) -> Option<Cow<'a, Remote>> {
     match inputs.observed.get(id) {
-        Some(observed) => observed.remote().cloned(),
-        None => inputs.recorded.get(id).map(from_record),
+        Some(observed) => observed.remote().map(Cow::Borrowed),
+        None => inputs.recorded.get(id).map(from_record).map(Cow::Owned),
     }
 }
 
@@ -86,7 +97,7 @@ pub(super) fn from_record(record: &Record) -> Remote {
 fn decide_one<'a>(
     inputs: &Inputs<'a>,
     desired: &'a Desired,
-    ownership: &Ownership<'a>,
+    known: &Known<'_, 'a>,
     outlook: &Outlook<'a>,
 ) -> Result<Option<(Decided<'a>, Prospect)>, PlanError> {
     let id = &desired.id;
@@ -94,11 +105,9 @@ fn decide_one<'a>(
         return Ok(None);
     };
     let looked_at = matches!(inputs.observed.get(id), Some(Observed::Present(_)));
-    let foreign = looked_at && !ownership.is_ours(id);
-    if foreign
-        || rules.check(&desired.spec).is_err()
-        || desired.depends_on().iter().any(|of| outlook.is_spoilt(of))
-    {
+    let foreign = looked_at && !known.ownership.is_ours(id);
+    let mut needs = known.needs.get(id).into_iter().flatten();
+    if foreign || known.invalid.contains(id) || needs.any(|of| outlook.is_spoilt(of)) {
         return Ok(None);
     }
     let want = desired.spec.resolve_known(&|output| outlook.value(output));
@@ -127,8 +136,15 @@ fn decide_one<'a>(
             )
         }
         Some(have) => {
-            let diff = rules.diff(&want, have).map_err(invalid)?;
-            compared(inputs, rules, desired, &want, (&wanted, have, diff), outlook)?
+            let diff = rules.compare(&wanted, have);
+            compared(
+                inputs,
+                rules,
+                (desired, known),
+                &want,
+                (&wanted, have, diff),
+                outlook,
+            )?
         }
     };
     Ok(Some((
@@ -147,7 +163,7 @@ fn decide_one<'a>(
 fn compared(
     inputs: &Inputs<'_>,
     rules: &dyn Rules,
-    desired: &Desired,
+    (desired, known): (&Desired, &Known<'_, '_>),
     want: &Template,
     (wanted, have, diff): (&Value, &Remote, Diff),
     outlook: &Outlook<'_>,
@@ -159,9 +175,18 @@ fn compared(
         .filter(|record| record.handle == have.handle);
     let outputs = outputs(have, recorded);
     if diff.is_empty() {
-        let record = remembered(desired, have, outputs.clone(), recorded);
-        let changed = recorded.is_none_or(|recorded| !as_recorded(&record, recorded));
-        return Ok((Fate::Keep(changed.then_some(record)), Prospect::Settled(outputs)));
+        let needs = known.needs.get(&desired.id).unwrap_or(&NOTHING);
+        let record = Remembered {
+            desired,
+            needs,
+            have,
+            outputs: &outputs,
+            recorded,
+        };
+        let note = recorded
+            .is_none_or(|recorded| !record.is_as(recorded))
+            .then(|| record.to_record());
+        return Ok((Fate::Keep(note), Prospect::Settled(outputs)));
     }
     let why = reason::of_update(&diff, wanted, &have.spec, recorded.map(|record| &record.spec));
     if diff.replaces() {
@@ -176,35 +201,55 @@ fn compared(
     Ok((Fate::Update(diff, why), Prospect::Updated { outputs, volatile }))
 }
 
+/// No needs.
+static NOTHING: BTreeSet<ResourceId> = BTreeSet::new();
+
 /// What is to be remembered of a resource that is as it should be.
-fn remembered(
-    desired: &Desired,
-    have: &Remote,
-    outputs: BTreeMap<String, Value>,
-    recorded: Option<&Record>,
-) -> Record {
-    let mark = match &have.proof {
-        Proof::Mark(token) => Some(token.clone()),
-        _ => None,
-    };
-    Record {
-        handle: have.handle.clone(),
-        spec: have.spec.clone(),
-        outputs,
-        depends_on: desired.depends_on(),
-        rank: desired.rank,
-        token: recorded.and_then(|record| record.token.clone()).or(mark),
-    }
+struct Remembered<'r> {
+    desired: &'r Desired,
+    needs: &'r BTreeSet<ResourceId>,
+    have: &'r Remote,
+    outputs: &'r BTreeMap<String, Value>,
+    recorded: Option<&'r Record>,
 }
 
-fn as_recorded(record: &Record, recorded: &Record) -> bool {
-    let form = !recorded.spec.is_null() && reason::same_form(&record.spec, &recorded.spec);
-    form && Record {
-        spec: Value::Null,
-        ..record.clone()
-    } == Record {
-        spec: Value::Null,
-        ..recorded.clone()
+impl Remembered<'_> {
+    fn token(&self) -> Option<&StepToken> {
+        let mark = match &self.have.proof {
+            Proof::Mark(token) => Some(token),
+            _ => None,
+        };
+        self.recorded.and_then(|record| record.token.as_ref()).or(mark)
+    }
+
+    /// Whether `recorded` says it already. Forms are compared as far as they can be: most resources are as recorded.
+    fn is_as(&self, recorded: &Record) -> bool {
+        let Record {
+            handle,
+            spec,
+            outputs,
+            depends_on,
+            rank,
+            token,
+        } = recorded;
+        *handle == self.have.handle
+            && outputs == self.outputs
+            && depends_on == self.needs
+            && *rank == self.desired.rank
+            && token.as_ref() == self.token()
+            && !spec.is_null()
+            && reason::same_form(&self.have.spec, spec)
+    }
+
+    fn to_record(&self) -> Record {
+        Record {
+            handle: self.have.handle.clone(),
+            spec: self.have.spec.clone(),
+            outputs: self.outputs.clone(),
+            depends_on: self.needs.clone(),
+            rank: self.desired.rank,
+            token: self.token().cloned(),
+        }
     }
 }
 

@@ -139,7 +139,7 @@ fn replaced(inputs: &Inputs<'_>, decided: &BTreeMap<&ResourceId, Decided<'_>>, r
             sweep: true,
             exact: is_exact(inputs, id),
             ordered_by_rank: chalices.is_some(),
-            have: have.clone(),
+            have: have.clone().into_owned(),
         };
         retired.going.insert(((*id).clone(), have.handle.clone()), going);
     }

@@ -1,11 +1,21 @@
 //! What every store must do, as cases that run over each of them.
 //!
-//! A case gets two handles on one empty store, as two processes have them. [`conformance`] makes one test of each case for a
-//! function that makes such a pair.
+//! A case gets two handles on one empty store, as two processes have them. `conformance!` makes one test of each case for a
+//! function that makes such a pair; [`cases`] gives them to other packages, under the feature `conformance`. They keep to no
+//! clock: over a real store they take as long as its [`Timing`](super::object::Timing) makes them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "these are tests, whoever runs them; the names of the cases say what they show"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -14,10 +24,10 @@ use crate::digest::Digest;
 use crate::id::{Handle, StackId};
 use crate::record::Record;
 
-/// Makes the tests; `$pair` is a function that gives two handles and what must outlive them.
-macro_rules! conformance {
-    ($pair:path) => {
-        $crate::store::conformance::conformance!($pair:
+/// Gives the names of all cases to a macro, behind what else it is given.
+macro_rules! with_cases {
+    ($macro:path; $($given:tt)*) => {
+        $macro! { $($given)*
             appends_are_numbered_from_nought
             an_append_is_all_or_nothing
             a_wrong_number_is_a_conflict
@@ -31,8 +41,20 @@ macro_rules! conformance {
             loading_needs_no_lease
             the_state_of_another_stack_is_not_taken
             reports_are_kept_in_order_and_over_a_swap
-        );
+        }
     };
+}
+
+/// Makes a test of each case; `$pair` is a function that gives two handles and what must outlive them.
+#[cfg(test)]
+macro_rules! conformance {
+    ($pair:path) => {
+        $crate::store::conformance::with_cases! { $crate::store::conformance::tests_of_cases; $pair: }
+    };
+}
+
+#[cfg(test)]
+macro_rules! tests_of_cases {
     ($pair:path: $($case:ident)*) => {
         $(
             #[tokio::test(start_paused = true)]
@@ -43,26 +65,41 @@ macro_rules! conformance {
         )*
     };
 }
-pub(crate) use conformance;
+#[cfg(test)]
+pub(crate) use {conformance, tests_of_cases, with_cases};
 
-pub(crate) fn stack() -> StackId {
+/// One case: two handles on one empty store of [`stack`]. It panics where the store is at fault.
+pub type Case = for<'a> fn(&'a dyn StateStore, &'a dyn StateStore) -> BoxFuture<'a, ()>;
+
+/// Every case by its name, for stores that are not made in this package.
+pub fn cases() -> Vec<(&'static str, Case)> {
+    macro_rules! list {
+        ($($case:ident)*) => {
+            vec![$((stringify!($case), (|one, two| $case(one, two).boxed()) as Case)),*]
+        };
+    }
+    with_cases! { list; }
+}
+
+pub fn stack() -> StackId {
     StackId {
         app: "shop".into(),
         stage: "dev".into(),
     }
 }
 
-pub(crate) fn holder(who: &str) -> Holder {
+pub fn holder(who: &str) -> Holder {
     Holder {
         who: who.into(),
         host: "build-7".into(),
         pid: 41,
         command: "deploy".into(),
         since: Timestamp::UNIX_EPOCH,
+        job: None,
     }
 }
 
-pub(crate) fn entry(number: usize) -> Entry {
+pub fn entry(number: usize) -> Entry {
     match number % 3 {
         0 => Entry::Begin {
             goal: Digest(format!("goal {number}")),
@@ -91,7 +128,7 @@ pub(crate) fn entry(number: usize) -> Entry {
     }
 }
 
-pub(crate) fn entries(numbers: std::ops::Range<usize>) -> Vec<Entry> {
+pub fn entries(numbers: std::ops::Range<usize>) -> Vec<Entry> {
     numbers.map(entry).collect()
 }
 
@@ -99,12 +136,12 @@ async fn lease(store: &dyn StateStore) -> Lease {
     store.acquire(holder("ann"), Wait::No).await.unwrap()
 }
 
-/// A lease whose holder does not know that it has lost the lock.
-fn asleep(lease: Lease) -> Lease {
-    Lease::new(lease.epoch, lease.holder.clone(), Box::new(()))
+/// A lease whose holder does not know that it has lost the lock, or is about to.
+pub fn asleep(lease: Lease) -> Lease {
+    super::object::asleep(lease)
 }
 
-pub(crate) async fn appends_are_numbered_from_nought(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn appends_are_numbered_from_nought(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     let loaded = one.load().await.unwrap();
     assert_eq!((loaded.next, loaded.version), (0, Version::default()));
@@ -118,7 +155,7 @@ pub(crate) async fn appends_are_numbered_from_nought(one: &dyn StateStore, two: 
     }
 }
 
-pub(crate) async fn an_append_is_all_or_nothing(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn an_append_is_all_or_nothing(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     one.append(&lease, 0, &[]).await.unwrap();
     assert_eq!(two.load().await.unwrap().next, 0);
@@ -130,7 +167,7 @@ pub(crate) async fn an_append_is_all_or_nothing(one: &dyn StateStore, two: &dyn 
     assert_eq!(two.load().await.unwrap().journal, entries(0..3));
 }
 
-pub(crate) async fn a_wrong_number_is_a_conflict(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn a_wrong_number_is_a_conflict(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     one.append(&lease, 0, &entries(0..2)).await.unwrap();
     for seq in [0, 1, 3, u64::MAX] {
@@ -149,38 +186,38 @@ pub(crate) async fn a_wrong_number_is_a_conflict(one: &dyn StateStore, two: &dyn
     assert_eq!(one.load().await.unwrap().journal, entries(0..4));
 }
 
-pub(crate) async fn the_second_holder_is_told_of_the_first(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn the_second_holder_is_told_of_the_first(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     for wait in [Wait::No, Wait::AtMost(Duration::from_secs(1))] {
         match two.acquire(holder("bob"), wait).await {
-            Err(LockError::Held(current)) => assert_eq!(current, holder("ann")),
+            Err(LockError::Held(current)) => assert_eq!(*current, holder("ann")),
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(two.holder().await.unwrap(), Some(holder("ann")));
     assert_eq!(one.holder().await.unwrap(), Some(holder("ann")));
-    drop(lease);
+    one.release(lease).await;
     two.acquire(holder("bob"), Wait::No).await.unwrap();
 }
 
-pub(crate) async fn a_free_lock_has_no_holder(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn a_free_lock_has_no_holder(one: &dyn StateStore, two: &dyn StateStore) {
     assert_eq!(one.holder().await.unwrap(), None);
-    drop(lease(one).await);
+    one.release(lease(one).await).await;
     assert_eq!(two.holder().await.unwrap(), None);
 }
 
-pub(crate) async fn a_released_lock_is_had_by_who_waits(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn a_released_lock_is_had_by_who_waits(one: &dyn StateStore, two: &dyn StateStore) {
     let first = lease(one).await;
     let release = async {
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        drop(first);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        one.release(first).await;
     };
     let waiting = two.acquire(holder("bob"), Wait::AtMost(Duration::from_secs(600)));
     let ((), second) = tokio::join!(release, waiting);
     assert_eq!(second.unwrap().epoch, 2);
 }
 
-pub(crate) async fn an_epoch_is_closed_by_the_next(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn an_epoch_is_closed_by_the_next(one: &dyn StateStore, two: &dyn StateStore) {
     let old = lease(one).await;
     one.append(&old, 0, &entries(0..2)).await.unwrap();
     let base = one.load().await.unwrap().version;
@@ -196,12 +233,12 @@ pub(crate) async fn an_epoch_is_closed_by_the_next(one: &dyn StateStore, two: &d
     two.append(&new, 0, &entries(2..3)).await.unwrap();
     // A whole foreign transaction later it is still refused.
     two.swap(&new, &base, &Snapshot::empty(stack())).await.unwrap();
-    drop(new);
+    two.release(new).await;
     conflict(one.append(&old, 2, &entries(2..3)).await);
     assert_eq!(one.load().await.unwrap().journal, []);
 }
 
-pub(crate) async fn epochs_rise_over_swaps_and_restarts(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn epochs_rise_over_swaps_and_restarts(one: &dyn StateStore, two: &dyn StateStore) {
     let mut before = 0;
     for round in 0..6 {
         let store = if round % 2 == 0 { one } else { two };
@@ -221,10 +258,7 @@ pub(crate) async fn epochs_rise_over_swaps_and_restarts(one: &dyn StateStore, tw
     }
 }
 
-pub(crate) async fn a_swap_empties_the_journal_and_keeps_counting(
-    one: &dyn StateStore,
-    two: &dyn StateStore,
-) {
+pub async fn a_swap_empties_the_journal_and_keeps_counting(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     one.append(&lease, 0, &entries(0..3)).await.unwrap();
     let mut next = Snapshot::empty(stack());
@@ -249,7 +283,7 @@ pub(crate) async fn a_swap_empties_the_journal_and_keeps_counting(
     );
 }
 
-pub(crate) async fn a_swap_compares_before_it_swaps(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn a_swap_compares_before_it_swaps(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     let empty = Snapshot::empty(stack());
     let first = one.swap(&lease, &Version::default(), &empty).await.unwrap();
@@ -266,7 +300,7 @@ pub(crate) async fn a_swap_compares_before_it_swaps(one: &dyn StateStore, two: &
     assert_eq!((loaded.version, loaded.journal), (first, entries(0..1)));
 }
 
-pub(crate) async fn loading_needs_no_lease(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn loading_needs_no_lease(one: &dyn StateStore, two: &dyn StateStore) {
     let before = two.load().await.unwrap();
     assert_eq!((before.next, before.journal.len()), (0, 0));
     assert_eq!(before.snapshot, Snapshot::empty(stack()));
@@ -275,7 +309,7 @@ pub(crate) async fn loading_needs_no_lease(one: &dyn StateStore, two: &dyn State
     assert_eq!(two.load().await.unwrap().journal, entries(0..1));
 }
 
-pub(crate) async fn the_state_of_another_stack_is_not_taken(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn the_state_of_another_stack_is_not_taken(one: &dyn StateStore, two: &dyn StateStore) {
     let lease = lease(one).await;
     let other = StackId {
         app: "blog".into(),
@@ -288,7 +322,7 @@ pub(crate) async fn the_state_of_another_stack_is_not_taken(one: &dyn StateStore
     assert_eq!(two.load().await.unwrap().version, Version::default());
 }
 
-pub(crate) async fn reports_are_kept_in_order_and_over_a_swap(one: &dyn StateStore, two: &dyn StateStore) {
+pub async fn reports_are_kept_in_order_and_over_a_swap(one: &dyn StateStore, two: &dyn StateStore) {
     assert_eq!(two.reports().await.unwrap(), []);
     let report = |command: &str| Report {
         command: command.into(),
@@ -305,7 +339,7 @@ pub(crate) async fn reports_are_kept_in_order_and_over_a_swap(one: &dyn StateSto
     one.swap(&old, &Version::default(), &Snapshot::empty(stack()))
         .await
         .unwrap();
-    drop(old);
+    one.release(old).await;
     let lease = lease(two).await;
     two.add_report(&lease, &report("rollback")).await.unwrap();
     assert_eq!(

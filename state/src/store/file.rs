@@ -2,11 +2,14 @@
 //!
 //! | File | Content | Written |
 //! |---|---|---|
-//! | `state.json` | the snapshot | new file, fsync, rename, fsync of the folder |
+//! | `state.json` | the snapshot, with its own checksum | new file, fsync, rename, fsync of the folder |
 //! | `journal.ndjson` | one line for each append, with its own checksum | appended, fsync |
 //! | `reports.ndjson` | what each pass came to, for `history` | appended |
 //! | `epoch` | the number of the newest holding of the lock | as `state.json` |
 //! | `lock` | who holds the lock, as JSON | locked while held; the text is a courtesy |
+//!
+//! A snapshot and the journal after it belong together: each line of the journal names what it follows. The formats are told in
+//! `snapshot.rs` and `store/line.rs`.
 //!
 //! A crash between the new snapshot and the empty journal leaves entries that the snapshot's `folded` shows as history. What
 //! is damaged is reported and never overwritten; [`FileStore::set_aside_damaged`] moves it out of the way on request.
@@ -22,12 +25,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use super::line::{self, Place};
 use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
 use crate::disk::{self, Readers};
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::report::Report;
 use crate::snapshot::{Snapshot, Version};
+use crate::txn::Corrupt;
 
 mod journal;
 mod lock;
@@ -186,7 +191,7 @@ impl Inner {
             ),
         };
         let what = self.journal_path().display().to_string();
-        let (journal, mut cursor) = journal::read(&lines, snapshot.folded, &what)?;
+        let (journal, mut cursor) = journal::read(&lines, snapshot.folded, &self.stack, &what)?;
         cursor.open(self.newest_epoch()?);
         let loaded = Loaded {
             snapshot,
@@ -212,8 +217,11 @@ impl Inner {
             Tried::Theirs(current) => return Ok(Err(current)),
         };
         let (_, mut cursor) = self.load()?;
-        let epoch = cursor.epoch + 1;
         let path = self.path("epoch");
+        let epoch = cursor.epoch.checked_add(1).ok_or_else(|| StoreError::Corrupt {
+            what: path.display().to_string(),
+            why: "no number is higher than the one that was used last".to_owned(),
+        })?;
         disk::replace(&path, format!("{epoch}\n").as_bytes(), Readers::Owner)
             .map_err(|source| failed("write", &path, source))?;
         cursor.open(epoch);
@@ -231,7 +239,13 @@ impl Inner {
             return Ok(());
         }
         let path = self.journal_path();
-        let line = journal::line(epoch, seq, entries, &path.display().to_string())?;
+        let place = Place {
+            stack: &self.stack,
+            after: cursor.reaches(),
+            epoch,
+            seq,
+        };
+        let line = line::line(&place, entries, &path.display().to_string())?;
         // Forgotten on failure: the next append looks at what is really there.
         *known = None;
         cursor
@@ -284,6 +298,25 @@ impl Inner {
         Ok(cursor)
     }
 
+    /// The error of an entry that [`Self::load`] gave and that cannot stand where it stands.
+    fn misplaced(&self, entry: &Corrupt) -> Result<StoreError, StoreError> {
+        let state = self.read(&self.state_path())?;
+        let folded = match state {
+            Some(text) => Snapshot::read(&text, "state.json", &self.stack)?.folded,
+            None => Default::default(),
+        };
+        let path = self.journal_path();
+        let lines = self.read(&path)?.unwrap_or_default();
+        let line = journal::line_of(&lines, folded, entry.number);
+        Ok(StoreError::Corrupt {
+            what: path.display().to_string(),
+            why: match line {
+                Some(line) => format!("line {line}: {entry}"),
+                None => entry.to_string(),
+            },
+        })
+    }
+
     fn cursor(&self) -> std::sync::MutexGuard<'_, Option<Cursor>> {
         self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -324,7 +357,7 @@ impl Inner {
             },
         };
         let lines = self.read(&journal)?.unwrap_or_default();
-        match journal::read(&lines, folded, "journal.ndjson") {
+        match journal::read(&lines, folded, &self.stack, "journal.ndjson") {
             Ok(_) => Ok(Vec::new()),
             Err(StoreError::Corrupt { .. }) => Ok(vec![journal]),
             Err(other) => Err(other),
@@ -363,6 +396,13 @@ impl StateStore for FileStore {
     async fn load(&self) -> Result<Loaded, StoreError> {
         let inner = self.inner.clone();
         blocking(move || inner.load().map(|(loaded, _)| loaded)).await
+    }
+
+    async fn misplaced(&self, entry: &Corrupt) -> StoreError {
+        let (inner, entry) = (self.inner.clone(), entry.clone());
+        blocking(move || inner.misplaced(&entry))
+            .await
+            .unwrap_or_else(|error| error)
     }
 
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError> {
@@ -408,7 +448,9 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn held(current: Option<Holder>) -> LockError {
-    current.map_or(LockError::HeldBySomeone, LockError::Held)
+    current.map_or(LockError::HeldBySomeone, |current| {
+        LockError::Held(Box::new(current))
+    })
 }
 
 fn failed(doing: &'static str, path: &Path, source: io::Error) -> StoreError {

@@ -193,7 +193,7 @@ impl MemoryStore {
         let mut inner = self.shared.lock();
         inner.check_alive("lock").map_err(LockError::Store)?;
         if let Some((_, current)) = &inner.held {
-            return Err(LockError::Held(current.clone()));
+            return Err(LockError::Held(Box::new(current.clone())));
         }
         let epoch = inner.content.epoch.max(inner.content.folded().epoch) + 1;
         inner.content.epoch = epoch;

@@ -23,7 +23,7 @@ pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal
         ..Connection::default()
     };
     let connected = Connected::to(settings, &app, how).await?;
-    let mut pass = connected.lock(settings, &remarks).await?;
+    let mut pass = connected.lock(settings, args.lock, &remarks).await?;
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
@@ -34,6 +34,7 @@ pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal
         ..Consent::default()
     };
     let ended = pass.session.delete(&consent, &mut ports).await;
-    let outcome = ended.map_err(|error| pass.refused(error))?;
-    Ok(Exit::from(&outcome))
+    let ended = ended.map_err(|error| pass.refused(error));
+    connected.close(pass).await;
+    Ok(Exit::from(&ended?))
 }

@@ -10,7 +10,7 @@ use crate::cli::ask::Person;
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::goal::{Goal, Terms};
-use crate::cli::pass::Connection;
+use crate::cli::pass::{Connection, Pass};
 use crate::cli::refusal::Refusal;
 use crate::cli::saved::SavedPlan;
 use crate::cli::settings::{Settings, Verbosity};
@@ -27,7 +27,6 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     let terms = saved
         .as_ref()
         .map_or_else(|| Terms::from(&args.wish), |saved| saved.terms.clone());
-    let mut events = report::sink(settings);
     let remarks = remarks(settings);
     let how = Connection {
         timeout: args
@@ -42,18 +41,40 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
         let stage = &connected.stage;
         saved.check(&stage.stack, &connected.cloud.home(), stage.keys.sealer.key_id())?;
     }
-    let mut pass = connected.lock(settings, &remarks).await?;
+    let mut pass = connected.lock(settings, args.lock, &remarks).await?;
+    let ended = carry_out(settings, args, &goal, &mut pass, saved, &terms).await;
+    let ended = ended.map_err(|refusal| pass.refused(refusal));
+    let entries = pass.file.project(&pass.session.txn().existing()).entries;
+    connected.close(pass).await;
+    let outcome = ended?;
+    if matches!(
+        outcome,
+        Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }
+    ) {
+        show(settings, &entries);
+    }
+    Ok(Exit::from(&outcome))
+}
+
+/// Reads the project, plans, and carries the plan out.
+async fn carry_out(
+    settings: &Settings,
+    args: &DeployArgs,
+    goal: &Goal,
+    pass: &mut Pass<'_>,
+    saved: Option<SavedPlan>,
+    terms: &Terms,
+) -> Result<Outcome, Refusal> {
+    let connected = &goal.connected;
+    let (mut events, remarks) = (report::sink(settings), remarks(settings));
     // An interpreter that imports the app has a process group of its own: it ends with the future that is dropped here.
     let mut stop = signals::listen(Some(&connected.cloud.context));
     let read = tokio::select! {
         biased;
         why = stop.stopped() => Err(Refusal::new(why)),
-        read = goal.read(&mut pass, settings, &remarks) => read,
+        read = goal.read(pass, settings, &remarks) => read,
     };
-    let desired = match read {
-        Ok(desired) => desired,
-        Err(refusal) => return Err(pass.refused(refusal)),
-    };
+    let desired = read?;
     let mut consent = terms.consent();
     let mut person = Person {
         catalog: Arc::clone(&connected.engine.catalog),
@@ -84,16 +105,7 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
         .session
         .deploy(&desired, &consent, on_failure, approval, &mut ports)
         .await;
-    let outcome = ended.map_err(|error| pass.refused(error))?;
-    drop(events);
-    if matches!(
-        outcome,
-        Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }
-    ) {
-        let deployed = pass.file.project(&pass.session.txn().existing());
-        show(settings, &deployed.entries);
-    }
-    Ok(Exit::from(&outcome))
+    Ok(ended?)
 }
 
 /// What is deployed now, in Chalice's words.

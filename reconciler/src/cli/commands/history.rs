@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use grail_state::store::StateStore as _;
 use grail_state::{Report, ResourceId};
 use serde_json::json;
 
@@ -25,7 +24,7 @@ const NAMED: usize = 4;
 /// Where the history cannot be read.
 pub async fn run(settings: &Settings, args: &HistoryArgs) -> Result<Exit, Refusal> {
     let app = wish::app_name(settings, &remarks(settings))?;
-    let stage = Stage::look_at(settings, &app)?;
+    let stage = Stage::look_at(settings, &app).await?;
     let reports = stage.store.reports().await?;
     let newest = reports.iter().rev().take(args.limit);
     if !is_human(settings) {

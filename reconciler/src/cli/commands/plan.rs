@@ -12,6 +12,7 @@ use crate::cli::pass::Connection;
 use crate::cli::refusal::Refusal;
 use crate::cli::saved::SavedPlan;
 use crate::cli::settings::{Settings, Verbosity};
+use crate::cli::stage::mirror;
 use crate::cli::wish::{Remark, Remarks};
 use crate::cli::{is_human, report, words};
 use crate::event::Event;
@@ -28,6 +29,7 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
         ..Connection::default()
     };
     let goal = Goal::begin(settings, &terms, how, &remarks).await?;
+    mirror(settings, &goal.connected.stage, &remarks).await?;
     let mut pass = goal.connected.read(&remarks).await?;
     if args.refresh == Refresh::None {
         pass.session.without_looking();

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::cli::args::RollbackArgs;
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::pass::{Connected, Connection};
@@ -15,19 +16,21 @@ use crate::event::Outcome;
 ///
 /// # Errors
 /// Everything that keeps it from beginning or from its end, which the exit code tells apart.
-pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
+pub async fn run(settings: &Settings, args: &RollbackArgs) -> Result<Exit, Refusal> {
     let mut events = report::sink(settings);
     let remarks = remarks(settings);
     let app = wish::app_name(settings, &remarks)?;
     let connected = Connected::to(settings, &app, Connection::default()).await?;
-    let mut pass = connected.lock(settings, &remarks).await?;
+    let mut pass = connected.lock(settings, args.lock, &remarks).await?;
     let mut ports = Ports {
         records: &mut pass.file,
         events: &mut *events,
         stop: signals::listen(Some(&connected.cloud.context)),
     };
     let ended = pass.session.rollback(&mut ports).await;
-    let outcome = ended.map_err(|error| pass.refused(error))?;
+    let ended = ended.map_err(|error| pass.refused(error));
+    connected.close(pass).await;
+    let outcome = ended?;
     drop(events);
     if outcome == Outcome::Unchanged {
         if is_human(settings) {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use grail_state::store::StateStore as _;
 use grail_state::txn::{Back, Phase, replay};
 use serde_json::json;
 
@@ -10,7 +9,7 @@ use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
-use crate::cli::stage::Stage;
+use crate::cli::stage::{Stage, mirror};
 use crate::cli::{is_human, wish, words};
 use crate::engine::{EngineError, Status};
 
@@ -21,12 +20,13 @@ use crate::engine::{EngineError, Status};
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let remarks = remarks(settings);
     let app = wish::app_name(settings, &remarks)?;
-    let stage = Stage::look_at(settings, &app)?;
+    let stage = Stage::look_at(settings, &app).await?;
     let store = Arc::clone(&stage.store);
     let loaded = store.load().await?;
     let txn =
         replay(loaded.snapshot, &loaded.journal).map_err(|error| Refusal::from(EngineError::from(error)))?;
     let status = Status::of(&txn, store.holder().await?);
+    mirror(settings, &stage, &remarks).await?;
     if !is_human(settings) {
         let resources: Vec<_> = txn
             .records()
@@ -43,7 +43,7 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
         );
         return Ok(exit(&txn));
     }
-    words::data(&text(&stage, &txn, &status));
+    words::data(&text(settings, &stage, &txn, &status));
     Ok(exit(&txn))
 }
 
@@ -74,8 +74,11 @@ pub fn next(phase: Phase, command: &str) -> String {
     }
 }
 
-fn text(stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
+fn text(settings: &Settings, stage: &Stage, txn: &grail_state::txn::Txn, status: &Status) -> String {
     let mut text = format!("{} (stage {})\n", stage.stack.app, stage.stack.stage);
+    if let Some(shared) = &settings.shared {
+        text.push_str(&format!("  state        {shared}\n"));
+    }
     match &txn.snapshot().home {
         Some(home) => text.push_str(&format!(
             "  lives in     account {}, region {}\n",

@@ -2,18 +2,30 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
-use crate::cli::{is_human, words};
+use crate::cli::stage::Stage;
+use crate::cli::{is_human, wish, words};
 
 /// Prints the URL of the stage's REST API.
 ///
 /// # Errors
 /// Where the record has none.
-pub fn run(settings: &Settings) -> Result<Exit, Refusal> {
-    let found = grail_state::chalice::load(&settings.deployed_file())?;
-    let entries = found.map(|found| found.deployed.entries).unwrap_or_default();
+pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
+    let entries = match &settings.shared {
+        // Others may have deployed since the file of this machine was written.
+        Some(_) => {
+            let app = wish::app_name(settings, &remarks(settings))?;
+            let stage = Stage::look_at(settings, &app).await?;
+            stage.projected().await?.entries
+        }
+        None => {
+            let found = grail_state::chalice::load(&settings.deployed_file())?;
+            found.map(|found| found.deployed.entries).unwrap_or_default()
+        }
+    };
     let url = entries
         .iter()
         .filter(|entry| entry.resource_type == "rest_api")

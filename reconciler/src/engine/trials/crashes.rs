@@ -16,13 +16,13 @@ use grail_state::store::memory::MemoryStore;
 use jiff::SignedDuration;
 
 /// What comes after a death, with the world that it must lead to (ids apart).
-struct Next {
-    name: &'static str,
-    command: Command,
-    world: serde_json::Value,
+pub(super) struct Next {
+    pub(super) name: &'static str,
+    pub(super) command: Command,
+    pub(super) world: serde_json::Value,
 }
 
-async fn nexts(scene: &Scene) -> Vec<Next> {
+pub(super) async fn nexts(scene: &Scene) -> Vec<Next> {
     let other: App = match &scene.plan {
         // What Chalice has made is compared with a goal that names it all, save the domains: see `go_on`.
         Plan {
@@ -103,7 +103,7 @@ fn committed(ground: &Ground, scene: &Scene) -> bool {
 }
 
 /// Dies anew for each next command, and goes on with it.
-async fn after_death(
+pub(super) async fn after_death(
     die: impl AsyncFn() -> Ground,
     scene: &Scene,
     nexts: &[Next],
@@ -163,7 +163,7 @@ async fn after_a_long_sweep_what_was_sent_last_is_waited_for() {
 }
 
 /// Runs `command` until death comes.
-async fn run_to_death(ground: &Ground, command: &Command) {
+pub(super) async fn run_to_death(ground: &Ground, command: &Command) {
     tokio::select! {
         biased;
         () = ground.cloud.death() => {}

@@ -242,6 +242,7 @@ pub(super) fn holder() -> Holder {
         pid: 1,
         command: "deploy".into(),
         since: Timestamp::UNIX_EPOCH,
+        job: None,
     }
 }
 

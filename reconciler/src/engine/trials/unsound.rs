@@ -41,8 +41,8 @@ impl Rules for Fickle {
     fn project(&self, spec: &Template) -> Result<Value, Vec<Invalid>> {
         self.inner.project(spec)
     }
-    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>> {
-        self.inner.diff(want, have)
+    fn compare(&self, wanted: &Value, have: &Remote) -> Diff {
+        self.inner.compare(wanted, have)
     }
     fn lane(&self, spec: &Value) -> Option<Lane> {
         self.inner.lane(spec)

@@ -99,8 +99,8 @@ impl Rules for ModelKind {
         Ok(spec)
     }
 
-    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>> {
-        Ok(Diff::between(&self.project(want)?, &have.spec, self.immutable))
+    fn compare(&self, wanted: &Value, have: &Remote) -> Diff {
+        Diff::between(wanted, &have.spec, self.immutable)
     }
 
     fn lane(&self, _spec: &Value) -> Option<Lane> {

@@ -1,131 +1,106 @@
 //! The lines of the journal file.
 //!
-//! One append is one line, so that it is there whole or not at all. A line is a JSON object whose first member is a checksum
-//! over the rest of the line, byte for byte: nothing depends on how JSON is written twice.
+//! One append is one line, so that it is there whole or not at all; what stands in it is told in `store/line.rs`.
 //!
 //! A crash in an append leaves the beginning of a line at the end of the file. That is dropped, and cut off by the next
-//! append. Anything else that does not fit its checksum, or is missing, is damage: it is named by its line, and the file is
-//! left as it is.
+//! append. Anything else that does not fit its checksum, that stands where it cannot stand (a line is missing, doubled or in
+//! another's place), or that belongs to another stack or another snapshot is refused by the number of its line, and the file
+//! is left as it is. What cannot be seen is that whole lines are missing at the end: that is what a crash before them would
+//! have left.
 
 use std::fs::{self, File};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, SeekFrom};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use super::StoreError;
-use crate::digest::Digest;
 use crate::disk;
+use crate::id::StackId;
 use crate::journal::{Entry, Seq};
 use crate::snapshot::Folded;
+use crate::store::line::{Read, Unreadable, parse};
 
-/// The schema version of a line. A line of a newer one is refused, not taken for damage.
-const SCHEMA: u32 = 1;
-/// How many digits of the SHA-256 a line carries.
-const SUM: usize = 16;
-const OPENING: &str = "{\"sum\":\"";
-
-#[derive(Serialize)]
-struct Written<'a> {
-    v: u32,
-    epoch: u64,
-    seq: Seq,
-    entries: &'a [Entry],
-}
-
-#[derive(Deserialize)]
-struct Read {
-    epoch: u64,
-    seq: Seq,
-    entries: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    v: u32,
-}
-
-/// The line of one append, with its line break.
-pub(super) fn line(epoch: u64, seq: Seq, entries: &[Entry], what: &str) -> Result<Vec<u8>, StoreError> {
-    let written = Written {
-        v: SCHEMA,
-        epoch,
-        seq,
-        entries,
-    };
-    let text = serde_json::to_string(&written).map_err(|error| StoreError::Corrupt {
-        what: what.to_owned(),
-        why: format!("an entry has no form in JSON: {error}"),
-    })?;
-    let rest = text.strip_prefix('{').unwrap_or(&text);
-    Ok(format!("{OPENING}{}\",{rest}\n", sum(rest.as_bytes())).into_bytes())
-}
-
-/// Reads a journal: the entries that `folded` does not cover, and where the next goes.
-pub(super) fn read(text: &[u8], folded: Folded, what: &str) -> Result<(Vec<Entry>, Cursor), StoreError> {
+/// Reads the journal of `stack`: the entries that `folded` does not cover, and where the next goes.
+pub(super) fn read(
+    text: &[u8],
+    folded: Folded,
+    stack: &StackId,
+    what: &str,
+) -> Result<(Vec<Entry>, Cursor), StoreError> {
     let mut cursor = Cursor::at(folded);
     let mut live = Vec::new();
-    for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
-        let corrupt = |why: &str| StoreError::Corrupt {
-            what: what.to_owned(),
-            why: format!("line {number} {why}"),
-        };
+    for (number, line) in numbered(text) {
         let whole = line.strip_suffix(b"\n");
-        let read = match (parse(whole.unwrap_or(line), what), whole) {
-            (Ok(read), _) => read,
-            (Err(Unreadable::TooNew(error)), _) => return Err(error),
-            (Err(Unreadable::Damaged), Some(_)) => return Err(corrupt("does not fit its checksum")),
-            (Err(Unreadable::Damaged), None) => {
-                // The beginning of a line, unless only its line break was changed.
-                if line
-                    .split_last()
-                    .is_some_and(|(_, rest)| parse(rest, what).is_ok())
-                {
-                    return Err(corrupt("has no line break"));
-                }
-                break;
-            }
+        let read = match parse(whole.unwrap_or(line)) {
+            Ok(read) => read,
+            Err(Unreadable::Damaged) if whole.is_none() && !is_but_for_its_end(line) => break,
+            Err(unreadable) => return Err(refused(&unreadable, whole.is_some(), number, what)),
         };
         cursor.sound += line.len() as u64;
         cursor.needs_break = whole.is_none();
+        check_stack(&read, stack, number, what)?;
         if (read.epoch, read.seq) < (folded.epoch, folded.seq) {
             continue;
         }
-        cursor.follow(&read).map_err(|why| corrupt(&why))?;
+        cursor.follow(&read).map_err(|why| corrupt(what, number, &why))?;
         live.extend(read.entries);
     }
     cursor.length = text.len() as u64;
     Ok((live, cursor))
 }
 
-enum Unreadable {
-    Damaged,
-    TooNew(StoreError),
+/// The number of the line that holds the entry `number` of those that [`read`] gives.
+pub(super) fn line_of(text: &[u8], folded: Folded, number: usize) -> Option<usize> {
+    let mut entries = 0;
+    for (place, line) in numbered(text) {
+        let read = parse(line.strip_suffix(b"\n").unwrap_or(line)).ok()?;
+        if (read.epoch, read.seq) >= (folded.epoch, folded.seq) {
+            entries += read.entries.len();
+        }
+        if entries > number {
+            return Some(place);
+        }
+    }
+    None
 }
 
-fn parse(line: &[u8], what: &str) -> Result<Read, Unreadable> {
-    let rest = line.strip_prefix(OPENING.as_bytes()).ok_or(Unreadable::Damaged)?;
-    let (found, rest) = rest.split_at_checked(SUM).ok_or(Unreadable::Damaged)?;
-    let rest = rest.strip_prefix(b"\",").ok_or(Unreadable::Damaged)?;
-    if found != sum(rest).as_bytes() {
-        return Err(Unreadable::Damaged);
-    }
-    let object = [b"{", rest].concat();
-    let versioned: Versioned = serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)?;
-    if versioned.v > SCHEMA {
-        return Err(Unreadable::TooNew(StoreError::TooNew {
-            what: what.to_owned(),
-            found: versioned.v,
-            known: SCHEMA,
-        }));
-    }
-    serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)
+/// Lines, counted from 1, with their line breaks.
+fn numbered(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    (1..).zip(text.split_inclusive(|byte| *byte == b'\n'))
 }
 
-fn sum(bytes: &[u8]) -> String {
-    let mut digest = Digest::of(bytes).0;
-    digest.truncate(SUM);
-    digest
+/// True for a whole line of which only the line break was changed, which is not the beginning of one.
+fn is_but_for_its_end(line: &[u8]) -> bool {
+    line.split_last().is_some_and(|(_, rest)| parse(rest).is_ok())
+}
+
+fn corrupt(what: &str, line: usize, why: &str) -> StoreError {
+    StoreError::Corrupt {
+        what: what.to_owned(),
+        why: format!("line {line} {why}"),
+    }
+}
+
+fn refused(why: &Unreadable, has_end: bool, line: usize, what: &str) -> StoreError {
+    match why {
+        Unreadable::Damaged if has_end => corrupt(what, line, "does not fit its checksum"),
+        Unreadable::Damaged => corrupt(what, line, "has no line break"),
+        Unreadable::TooNew(found) => StoreError::TooNew {
+            what: format!("line {line} of {what}"),
+            found: *found,
+            known: Unreadable::KNOWN,
+        },
+    }
+}
+
+fn check_stack(read: &Read, stack: &StackId, line: usize, what: &str) -> Result<(), StoreError> {
+    match &read.stack {
+        Some(found) if found != stack => Err(StoreError::OtherStack {
+            what: format!("line {line} of {what}"),
+            found: found.clone(),
+            expected: stack.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Where a journal ends.
@@ -135,6 +110,8 @@ pub(super) struct Cursor {
     pub(super) epoch: u64,
     /// The number of the next entry in that epoch.
     pub(super) next: Seq,
+    /// Up to where all that is there reaches, in the epoch of the last entry.
+    reaches: Folded,
     /// How many bytes are whole lines.
     sound: u64,
     /// How many there are.
@@ -148,6 +125,7 @@ impl Cursor {
         Self {
             epoch: folded.epoch,
             next: folded.seq,
+            reaches: folded,
             sound: 0,
             length: 0,
             needs_break: false,
@@ -169,16 +147,35 @@ impl Cursor {
         }
     }
 
+    /// What the next line comes after.
+    pub(super) fn reaches(&self) -> Folded {
+        self.reaches
+    }
+
     fn follow(&mut self, line: &Read) -> Result<(), String> {
         self.open(line.epoch);
         if (line.epoch, line.seq) != (self.epoch, self.next) {
             return Err(format!(
-                "has entry {} of epoch {} where entry {} of epoch {} is expected: lines are missing",
+                "has entry {} of epoch {} where entry {} of epoch {} is expected: lines are missing or not in order",
                 line.seq, line.epoch, self.next, self.epoch
             ));
         }
-        self.next += line.entries.len() as u64;
+        if let Some(after) = line.after
+            && after != self.reaches
+        {
+            return Err(format!(
+                "follows on entry {} of epoch {}, and all before it reaches up to entry {} of epoch {}: lines are missing, or \
+                 the state is not the one that it was written for",
+                after.seq, after.epoch, self.reaches.seq, self.reaches.epoch
+            ));
+        }
+        self.count(line.entries.len());
         Ok(())
+    }
+
+    fn count(&mut self, entries: usize) {
+        self.next = self.next.saturating_add(entries as u64);
+        self.reaches = self.end();
     }
 
     /// True while the file is as long as we left it.
@@ -189,14 +186,7 @@ impl Cursor {
     /// Appends a line of `entries` entries, durably. Where that fails the file is cut back, so that the same number can be
     /// tried again.
     pub(super) fn append(&mut self, path: &Path, line: &[u8], entries: usize) -> io::Result<()> {
-        let mut file = disk::open_private(path)?;
-        if self.length > self.sound {
-            file.set_len(self.sound)?;
-        }
-        if let Err(error) = self.write(&mut file, line) {
-            let _ = file.set_len(self.sound);
-            return Err(error);
-        }
+        self.put(&mut disk::open_private(path)?, line)?;
         if self.sound == 0 {
             // The file may be new.
             disk::sync_folder_of(path)?;
@@ -204,20 +194,34 @@ impl Cursor {
         self.sound += line.len() as u64 + u64::from(self.needs_break);
         self.length = self.sound;
         self.needs_break = false;
-        self.next += entries as u64;
+        self.count(entries);
         Ok(())
     }
 
-    fn write(&self, file: &mut File, line: &[u8]) -> io::Result<()> {
+    /// Writes the line behind the last whole one, or nothing.
+    fn put(&self, file: &mut impl Tail, line: &[u8]) -> io::Result<()> {
+        if self.length > self.sound {
+            file.cut(self.sound)?;
+        }
+        let written = self.write(file, line);
+        if written.is_err() {
+            // Where this fails too, what is left is the beginning of a line, or a line of which nobody knows: both are
+            // provided for.
+            let _ = file.cut(self.sound);
+        }
+        written
+    }
+
+    fn write(&self, file: &mut impl Tail, line: &[u8]) -> io::Result<()> {
         file.seek(SeekFrom::Start(self.sound))?;
         if self.needs_break {
             file.write_all(b"\n")?;
         }
         file.write_all(line)?;
-        file.sync_data()
+        file.keep()
     }
 
-    /// Empties the file; the numbers go on.
+    /// Empties the file, of which all is folded into a snapshot; the numbers go on.
     pub(super) fn empty(&mut self, path: &Path) -> io::Result<()> {
         if self.length > 0 {
             let file = disk::open_private(path)?;
@@ -225,6 +229,29 @@ impl Cursor {
             file.sync_data()?;
         }
         (self.sound, self.length, self.needs_break) = (0, 0, false);
+        self.reaches = self.end();
         Ok(())
     }
 }
+
+/// What an append needs of a file.
+trait Tail: io::Write + io::Seek {
+    /// Makes it `length` bytes long.
+    fn cut(&self, length: u64) -> io::Result<()>;
+
+    /// Makes what was written durable.
+    fn keep(&self) -> io::Result<()>;
+}
+
+impl Tail for File {
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn keep(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::digest::Digest;
+use crate::snapshot::Folded;
 use crate::store::conformance::{self, entries, holder, stack};
 
 conformance::conformance!(pair);
@@ -32,6 +33,12 @@ async fn written() -> (FileStore, TempDir) {
 
 fn journal(store: &FileStore) -> Vec<u8> {
     fs::read(store.inner.journal_path()).unwrap()
+}
+
+/// A line without its opening brace, as one writes it who knows its checksum.
+fn summed(rest: &str) -> Vec<u8> {
+    let sum = &Digest::of(rest.as_bytes()).0[..16];
+    format!("{{\"sum\":\"{sum}\",{rest}\n").into_bytes()
 }
 
 fn corrupt(error: StoreError) -> String {
@@ -138,24 +145,186 @@ async fn a_missing_line_is_seen_at_either_end() {
 }
 
 #[tokio::test]
+async fn an_epoch_that_is_missing_is_seen() {
+    let (store, _folder) = written().await;
+    let first = journal(&store);
+    for at in 6..8 {
+        let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+        store.append(&lease, 0, &entries(at..at + 1)).await.unwrap();
+    }
+    let all = journal(&store);
+    let last = all.split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
+    fs::write(store.inner.journal_path(), [&first, last].concat()).unwrap();
+    assert_eq!(
+        corrupt(store.load().await.unwrap_err()),
+        "line 4 follows on entry 1 of epoch 2, and all before it reaches up to entry 6 of epoch 1: lines are missing, or the \
+         state is not the one that it was written for"
+    );
+}
+
+#[tokio::test]
+async fn a_journal_and_a_state_that_do_not_belong_together_are_refused_and_left() {
+    let (store, _folder) = written().await;
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let mut versions = vec![];
+    let mut version = Version::default();
+    for seq in 0..2 {
+        store.append(&lease, seq, &entries(0..1)).await.unwrap();
+        version = store
+            .swap(&lease, &version, &Snapshot::empty(stack()))
+            .await
+            .unwrap();
+        versions.push(fs::read(store.inner.state_path()).unwrap());
+    }
+    store.append(&lease, 2, &entries(2..3)).await.unwrap();
+    let lines = journal(&store);
+    // The state of the commit before; none at all.
+    fs::write(store.inner.state_path(), &versions[0]).unwrap();
+    let why = corrupt(store.load().await.unwrap_err());
+    assert!(
+        why.contains("line 1 has entry 2 of epoch 2 where entry 1"),
+        "{why}"
+    );
+    fs::remove_file(store.inner.state_path()).unwrap();
+    let why = corrupt(store.load().await.unwrap_err());
+    assert!(
+        why.contains("line 1 has entry 2 of epoch 2 where entry 0"),
+        "{why}"
+    );
+    drop(lease);
+    // The same where the journal begins with an epoch.
+    fs::write(store.inner.state_path(), &versions[1]).unwrap();
+    fs::write(store.inner.journal_path(), "").unwrap();
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    store.append(&lease, 0, &entries(0..1)).await.unwrap();
+    fs::write(store.inner.state_path(), &versions[0]).unwrap();
+    let why = corrupt(store.load().await.unwrap_err());
+    assert!(why.starts_with("line 1 follows on entry 2 of epoch 2"), "{why}");
+    assert_ne!(journal(&store), lines);
+}
+
+#[tokio::test]
+async fn the_journal_of_another_stack_is_refused_and_left() {
+    let (store, folder) = written().await;
+    let lines = journal(&store);
+    for (app, stage) in [("shop", "prod"), ("blog", "dev")] {
+        let other = StackId {
+            app: app.into(),
+            stage: stage.into(),
+        };
+        let other = FileStore::new(folder.path().join("grail/other"), other);
+        fs::create_dir_all(other.folder()).unwrap();
+        fs::write(other.inner.journal_path(), &lines).unwrap();
+        let error = other.load().await.unwrap_err().to_string();
+        assert!(error.starts_with("line 1 of "), "{error}");
+        assert!(error.contains("is the state of shop-dev, and this is"), "{error}");
+        assert!(other.acquire(holder("ann"), Wait::No).await.is_err());
+        assert!(other.set_aside_damaged(holder("ann")).await.is_err());
+        assert_eq!(journal(&other), lines);
+    }
+}
+
+#[tokio::test]
+async fn lines_of_earlier_grails_are_read_and_gone_on_with() {
+    let (store, _folder) = written().await;
+    // As they were written. Never change these texts.
+    let first =
+        "\"v\":1,\"epoch\":1,\"seq\":0,\"entries\":[{\"entry\":\"gone\",\"id\":\"lambda_function.f2\"}]}";
+    let second =
+        "\"v\":1,\"epoch\":2,\"seq\":0,\"entries\":[{\"entry\":\"gone\",\"id\":\"lambda_function.f5\"}]}";
+    let text = [summed(first), summed(second)].concat();
+    fs::write(store.inner.journal_path(), text).unwrap();
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    store.append(&lease, 0, &entries(8..9)).await.unwrap();
+    store.append(&lease, 1, &entries(9..10)).await.unwrap();
+    let loaded = store.load().await.unwrap();
+    let expected: Vec<_> = [2, 5, 8, 9].map(|at| entries(at..at + 1)).concat();
+    assert_eq!(loaded.journal, expected);
+    // As this build writes it. Never change this text.
+    let third = "\"v\":1,\"stack\":{\"app\":\"shop\",\"stage\":\"dev\"},\"after\":{\"epoch\":2,\"seq\":1},\"epoch\":3,\"seq\":0,\
+                 \"entries\":[{\"entry\":\"gone\",\"id\":\"lambda_function.f8\"}]}";
+    let lines = journal(&store);
+    let lines: Vec<_> = lines.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(
+        String::from_utf8_lossy(lines[2]),
+        String::from_utf8(summed(third)).unwrap()
+    );
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_stand_is_named_by_its_line() {
+    let (store, _folder) = written().await;
+    let loaded = store.load().await.unwrap();
+    let impossible = crate::txn::replay(loaded.snapshot, &loaded.journal).unwrap_err();
+    assert_eq!(impossible.number, 1);
+    let corrupt = corrupt(store.misplaced(&impossible).await);
+    assert!(
+        corrupt.starts_with("line 1: entry 1 of the journal cannot stand"),
+        "{corrupt}"
+    );
+    for (number, line) in [(2, "line 2: "), (5, "line 3: "), (6, "entry 6 ")] {
+        let entry = Corrupt {
+            number,
+            why: "x".into(),
+        };
+        match store.misplaced(&entry).await {
+            StoreError::Corrupt { what, why } => {
+                assert!(
+                    what.ends_with("journal.ndjson") && why.starts_with(line),
+                    "{what}: {why}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_cannot_rise_are_refused() {
+    let (store, _folder) = written().await;
+    fs::write(store.folder().join("epoch"), u64::MAX.to_string()).unwrap();
+    match store.acquire(holder("ann"), Wait::No).await {
+        Err(LockError::Store(StoreError::Corrupt { what, .. })) => assert!(what.ends_with("epoch")),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The device that is always full.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_device_takes_nothing_and_is_gone_on_from() {
+    let (store, _, _folder) = pair();
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let path = store.inner.journal_path();
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    match store.append(&lease, 0, &entries(0..1)).await {
+        Err(StoreError::Io {
+            doing,
+            path: at,
+            source,
+        }) => {
+            assert_eq!((doing, at), ("append to", path.clone()));
+            assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        }
+        other => panic!("{other:?}"),
+    }
+    fs::remove_file(&path).unwrap();
+    store.append(&lease, 0, &entries(0..1)).await.unwrap();
+    assert_eq!(store.load().await.unwrap().journal, entries(0..1));
+}
+
+#[tokio::test]
 async fn a_line_of_a_newer_grail_is_refused_as_such() {
     let (store, _folder) = written().await;
     let rest = "\"v\":2,\"epoch\":2,\"seq\":0,\"entries\":[{\"entry\":\"of the future\"}]}";
-    let sum = &Digest::of(rest.as_bytes()).0[..16];
     let mut text = journal(&store);
-    text.extend_from_slice(format!("{{\"sum\":\"{sum}\",{rest}\n").as_bytes());
+    text.extend(summed(rest));
     fs::write(store.inner.journal_path(), text).unwrap();
-    let error = store.load().await.unwrap_err();
+    let error = store.load().await.unwrap_err().to_string();
+    assert!(error.starts_with("line 4 of "), "{error}");
     assert!(
-        matches!(
-            error,
-            StoreError::TooNew {
-                found: 2,
-                known: 1,
-                ..
-            }
-        ),
-        "{error:?}"
+        error.ends_with("journal.ndjson has schema version 2; this grail reads versions up to 1"),
+        "{error}"
     );
 }
 
@@ -328,19 +497,35 @@ fn all_of_it_is_kept_out_of_version_control() {
     assert_eq!(fs::read_to_string(grail.join(".gitignore")).unwrap(), "mine");
 }
 
+/// The line of `size` entries of the first epoch, from number `seq` on.
+fn line_at(seq: usize, size: usize) -> Vec<u8> {
+    let place = Place {
+        stack: &stack(),
+        after: match seq {
+            0 => Folded::default(),
+            seq => Folded {
+                epoch: 1,
+                seq: seq as u64,
+            },
+        },
+        epoch: 1,
+        seq: seq as u64,
+    };
+    line::line(&place, &entries(seq..seq + size), "j").unwrap()
+}
+
 proptest! {
     /// A change of one bit loses no entry silently: it is seen, or it makes no difference.
     #[test]
     fn no_flipped_bit_goes_unseen(sizes in prop::collection::vec(1_usize..4, 1..5), at in any::<prop::sample::Index>(), bit in 0_u8..8) {
-        let mut text = Vec::new();
-        let mut seq = 0;
+        let (mut text, mut seq) = (Vec::new(), 0);
         for size in sizes {
-            text.extend(journal::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
+            text.extend(line_at(seq, size));
             seq += size;
         }
         let at = at.index(text.len());
         text[at] ^= 1 << bit;
-        match journal::read(&text, Default::default(), "j") {
+        match journal::read(&text, Default::default(), &stack(), "j") {
             Err(StoreError::Corrupt { .. }) => {}
             other => prop_assert!(false, "bit {bit} of byte {at} went unseen: {other:?}"),
         }
@@ -353,13 +538,13 @@ proptest! {
         let mut whole = vec![(0, 0)];
         let mut seq = 0;
         for size in sizes {
-            text.extend(journal::line(1, seq as u64, &entries(seq..seq + size), "j").unwrap());
+            text.extend(line_at(seq, size));
             seq += size;
             // Without its line break a line is whole already.
             whole.push((text.len() - 1, seq));
         }
         let cut = at.index(text.len() + 1);
-        let (live, _) = journal::read(&text[..cut], Default::default(), "j").unwrap();
+        let (live, _) = journal::read(&text[..cut], Default::default(), &stack(), "j").unwrap();
         let kept = whole.iter().rev().find(|(end, _)| *end <= cut).unwrap().1;
         prop_assert_eq!(live, entries(0..kept));
     }

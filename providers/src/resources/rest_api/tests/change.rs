@@ -137,3 +137,33 @@ async fn a_put_without_answer_is_recognised_by_its_mark() {
     let remote = seen.remote().unwrap();
     assert_eq!(remote.spec["definition"], json!(digest("/more")));
 }
+
+/// All that the record knows is still there, and `GET /status` besides: only the mark tells whose doing that is.
+#[tokio::test]
+async fn a_put_that_only_added_is_recognised_by_its_mark() {
+    let before = record(&deployed().await);
+    let mut grown = definition("/items");
+    let one = grown["paths"]["/items"].clone();
+    grown["paths"]["/status"] = one;
+    let digest = Digest::of_value(&grown).0;
+    let mut resources = resources("/items", "y");
+    let mut added = resources["item"][1].clone();
+    (added["id"], added["path"]) = (json!("y9"), json!("/status"));
+    resources["item"].as_array_mut().unwrap().push(added);
+    let mut replies = look(&format!("grail:t2:{digest}"), "/items", "y");
+    replies[1] = reply(200, resources);
+    let cloud = Canned::new(replies);
+    let context = cloud.context();
+    context.artifacts.put(canonical(&grown).as_bytes()).unwrap();
+    let provider = erase(RestApi::new(context), digester());
+    let (id, attempt) = (id(), token("t2"));
+    let at = Locator {
+        id: &id,
+        handle: Some(&before.handle),
+        spec: None,
+        token: Some(&attempt),
+        record: Some(&before),
+    };
+    let seen = provider.observe(at).await.unwrap();
+    assert_eq!(seen.remote().unwrap().spec["definition"], json!(digest));
+}

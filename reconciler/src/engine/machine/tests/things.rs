@@ -21,8 +21,8 @@ impl Rules for Things {
     fn project(&self, spec: &Template) -> Result<Value, Vec<Invalid>> {
         Ok(spec.with_stand_ins())
     }
-    fn diff(&self, want: &Template, have: &Remote) -> Result<Diff, Vec<Invalid>> {
-        Ok(Diff::between(&want.with_stand_ins(), &have.spec, &[]))
+    fn compare(&self, wanted: &Value, have: &Remote) -> Diff {
+        Diff::between(wanted, &have.spec, &[])
     }
     fn lane(&self, _: &Value) -> Option<Lane> {
         None

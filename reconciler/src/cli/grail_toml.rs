@@ -1,0 +1,236 @@
+//! `grail.toml`: settings of a project that Chalice has no place for. It says nothing about resources.
+//!
+//! Every key is known or refused, with its place and the key that may have been meant: a setting that is passed over in
+//! silence would be believed to hold.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use miette::NamedSource;
+use toml_edit::{Document, Item, TableLike};
+
+use super::args;
+use super::refusal::Refusal;
+use crate::source::chalice::diagnostic::{Place, Problem, Problems, closest, judge};
+
+/// The file's name, in the project's folder.
+pub const FILE: &str = "grail.toml";
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrailToml {
+    /// The table `[state]`.
+    pub state: StateTable,
+}
+
+/// Where the state lies, and how it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateTable {
+    /// `s3://BUCKET/PREFIX`, or `local`.
+    pub url: Option<String>,
+    /// The bucket's region.
+    pub region: Option<String>,
+    /// Another store that speaks S3's language.
+    pub endpoint: Option<String>,
+    /// The KMS key with which the bucket encrypts.
+    pub kms_key: Option<String>,
+    /// The AWS profile for the bucket.
+    pub profile: Option<String>,
+    /// Whether every object is sealed as a whole, and not the secrets alone.
+    pub seals_everything: bool,
+    /// Whether every command that reads the state writes Chalice's file as the state has it.
+    pub mirrors_always: bool,
+    /// How long to wait for the stage's lock.
+    pub lock_timeout: Option<Duration>,
+}
+
+impl GrailToml {
+    /// Reads the file of `project`. One that is not there says nothing.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its place.
+    pub fn read(project: &Path) -> Result<Self, Refusal> {
+        let path = project.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Self::parse(text)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Refusal::new(format!("could not read {}", path.display())).because(error)),
+        }
+    }
+
+    fn parse(text: String) -> Result<Self, Problems> {
+        let mut reader = Reader {
+            source: Arc::new(NamedSource::new(FILE, text.clone())),
+            text,
+            problems: Vec::new(),
+        };
+        let mut toml = Self::default();
+        match Document::parse(reader.text.clone()) {
+            Ok(document) => reader.root(document.as_table(), &mut toml),
+            Err(error) => {
+                let message = error.message().trim().replace('\n', ", ");
+                reader.problem("toml::syntax", message, error.span(), None);
+            }
+        }
+        judge(reader.problems)?;
+        Ok(toml)
+    }
+}
+
+struct Reader {
+    text: String,
+    source: Arc<NamedSource<String>>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn root(&mut self, table: &dyn TableLike, toml: &mut GrailToml) {
+        const KNOWN: [&str; 1] = ["state"];
+        for (key, item) in table.iter() {
+            match (key, item.as_table_like()) {
+                ("state", Some(table)) => self.state(table, &mut toml.state),
+                ("state", None) => self.wrong(item, "`state` is a table: `[state]`"),
+                _ => self.unknown(table, key, "", &KNOWN),
+            }
+        }
+    }
+
+    fn state(&mut self, table: &dyn TableLike, state: &mut StateTable) {
+        const KNOWN: [&str; 8] = [
+            "endpoint",
+            "kms_key",
+            "lock_timeout",
+            "mirror",
+            "profile",
+            "region",
+            "seal",
+            "url",
+        ];
+        for (key, item) in table.iter() {
+            let text = match item.as_str() {
+                Some(text) if !text.is_empty() => text.to_owned(),
+                _ if !KNOWN.contains(&key) => {
+                    self.unknown(table, key, "state.", &KNOWN);
+                    continue;
+                }
+                _ => {
+                    self.wrong(item, &format!("`state.{key}` is a text that is not empty"));
+                    continue;
+                }
+            };
+            match key {
+                "url" => state.url = Some(text),
+                "region" => state.region = Some(text),
+                "endpoint" => state.endpoint = Some(text),
+                "kms_key" => state.kms_key = Some(text),
+                "profile" => state.profile = Some(text),
+                "seal" => match text.as_str() {
+                    "everything" => state.seals_everything = true,
+                    "secrets" => {}
+                    _ => self.wrong(item, "`state.seal` is `\"secrets\"` or `\"everything\"`"),
+                },
+                "mirror" => match text.as_str() {
+                    "always" => state.mirrors_always = true,
+                    "on-request" => {}
+                    _ => self.wrong(item, "`state.mirror` is `\"on-request\"` or `\"always\"`"),
+                },
+                "lock_timeout" => match args::duration(&text) {
+                    Ok(time) => state.lock_timeout = Some(time),
+                    Err(why) => self.wrong(item, &format!("`state.lock_timeout`: {why}")),
+                },
+                _ => self.unknown(table, key, "state.", &KNOWN),
+            }
+        }
+    }
+
+    fn unknown(&mut self, table: &dyn TableLike, key: &str, within: &str, known: &[&str]) {
+        let span = table.get_key_value(key).and_then(|(key, _)| key.span());
+        let hint = match closest(key, known.iter().copied()) {
+            Some(near) => format!("`{within}{near}` may be meant"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        let said = format!("there is no setting `{within}{key}`");
+        self.problem("toml::unknown-key", said, span, Some(hint));
+    }
+
+    fn wrong(&mut self, item: &Item, said: &str) {
+        self.problem("toml::value", said.to_owned(), item.span(), None);
+    }
+
+    fn problem(
+        &mut self,
+        code: &'static str,
+        said: String,
+        span: Option<Range<usize>>,
+        hint: Option<String>,
+    ) {
+        let mut problem = Problem::error(code, said).at(self.place(span));
+        problem.hint = hint;
+        self.problems.push(problem);
+    }
+
+    fn place(&self, span: Option<Range<usize>>) -> Place {
+        let Some(span) = span else {
+            return Place::file(FILE);
+        };
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Place::span(Arc::clone(&self.source), line, column, span)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = GrailToml::parse(text.to_owned()).unwrap_err();
+        let told = |problem: &Problem| {
+            let place = problem.place.as_ref().map(ToString::to_string);
+            let hint = problem.hint.clone().unwrap_or_default();
+            format!("{}: {problem} ({hint})", place.unwrap_or_default())
+        };
+        problems.0.iter().map(told).collect()
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let text = "[state]\nurl = 's3://team/grail'\nregion = \"eu-west-1\"\nendpoint = 'http://127.0.0.1:1'\n\
+                    kms_key = 'alias/x'\nprofile = 'tools'\nseal = 'everything'\nmirror = 'always'\nlock_timeout = '1h 30m'\n";
+        let state = GrailToml::parse(text.to_owned()).unwrap().state;
+        assert_eq!(state.url.as_deref(), Some("s3://team/grail"));
+        assert_eq!(state.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(state.endpoint.as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(state.kms_key.as_deref(), Some("alias/x"));
+        assert_eq!(state.profile.as_deref(), Some("tools"));
+        assert!(state.seals_everything && state.mirrors_always);
+        assert_eq!(state.lock_timeout, Some(Duration::from_secs(5400)));
+        assert_eq!(GrailToml::parse(String::new()).unwrap(), GrailToml::default());
+        let inline = GrailToml::parse("state = {seal = 'secrets', mirror = 'on-request'}".to_owned());
+        assert_eq!(inline.unwrap(), GrailToml::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place_and_all_at_once() {
+        insta::assert_snapshot!(problems(
+            "stage = 1\n[state]\nurll = 's3://x'\n  regoin = 3\nseal = 'all'\nmirror = true\nlock_timeout = '10'\nurl = ''\n\
+             zone = 'a'\n"
+        ).join("\n"), @r#"
+        grail.toml:1:1: there is no setting `stage` (`state` may be meant)
+        grail.toml:3:1: there is no setting `state.urll` (`state.url` may be meant)
+        grail.toml:4:3: there is no setting `state.regoin` (`state.region` may be meant)
+        grail.toml:5:8: `state.seal` is `"secrets"` or `"everything"` ()
+        grail.toml:6:10: `state.mirror` is a text that is not empty ()
+        grail.toml:7:16: `state.lock_timeout`: a time is written `90s`, `10m` or `1h 30m` ()
+        grail.toml:8:7: `state.url` is a text that is not empty ()
+        grail.toml:9:1: there is no setting `state.zone` (known here: endpoint, kms_key, lock_timeout, mirror, profile, region, seal, url)
+        "#);
+        assert_eq!(
+            problems("[state]\nurl = s3\n"),
+            ["grail.toml:2:7: string values must be quoted, expected literal string ()"]
+        );
+    }
+}
