@@ -93,9 +93,11 @@ fn drawn(text: &str) -> u64 {
     number.unwrap_or_default()
 }
 
-/// Runs `work` on every plan of the corpus. Of the cases one in `one_in` is run, unless all are asked for.
+/// Runs `work` on every plan of the corpus whose beginning lies in our own state, for Chalice's file is on no disk here. Of the cases one in `one_in` is run, unless all are asked for.
 fn each_plan(name: &'static str, one_in: u64, work: impl AsyncFn(&Scene, &mut Tally) + Sync) {
-    suite(name, one_in, &plans(), async |plan, tally| {
+    let mut plans = plans();
+    plans.retain(|plan| !plan.by_chalice);
+    suite(name, one_in, &plans, async |plan, tally| {
         work(&Scene::of(plan).await, tally).await;
     });
 }
