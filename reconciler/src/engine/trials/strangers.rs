@@ -19,7 +19,7 @@ use super::tally::suite;
 use crate::event::Outcome;
 
 /// How many cases there are.
-const CASES: u64 = 600;
+const CASES: u64 = 1000;
 const BUCKETS: [&str; 2] = ["photos", "papers"];
 const TOPICS: [&str; 2] = ["news", "alarms"];
 
