@@ -6,6 +6,7 @@
 //! kind's own tests are about those.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use grail_state::template::has_stand_in;
 use grail_state::wire::Several;
@@ -13,6 +14,7 @@ use grail_state::{Kind, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::cloud::Cloud;
 use super::look::{names, seen, text};
@@ -22,6 +24,10 @@ use crate::port::{Birth, Change, Cost, Failure, Lane, Locator, Removal, Resource
 
 /// How often we merge anew when others overwrite us.
 const TRIES: usize = 4;
+/// How often it is read again while it stays as it was before the put, and the pause between: as the real kind does. A second
+/// put of the same might still be under way when nobody waits for it any more.
+const LOOKS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(400);
 
 pub(super) struct ModelNotification(pub(super) Cloud);
 
@@ -102,8 +108,9 @@ impl Resource for ModelNotification {
             entries: BTreeMap::new(),
         };
         let mut progress = Progress::default();
+        let mut read = self.read(&nothing.bucket, &progress).await?;
         for _ in 0..TRIES {
-            let Some(there) = self.read(&nothing.bucket, &progress).await? else {
+            let Some(there) = read else {
                 return Ok(());
             };
             let merged = merged(&there, &nothing, &ours);
@@ -111,6 +118,7 @@ impl Resource for ModelNotification {
                 return Ok(());
             }
             progress.step(self.put(&nothing.bucket, merged).await)?;
+            read = self.read_again(&nothing.bucket, &there, &progress).await?;
         }
         Err(progress.gone(&nothing.bucket))
     }
@@ -120,8 +128,9 @@ impl ModelNotification {
     async fn merge(&self, want: &Spec, mut ours: Ours) -> Result<Seen<Spec>, Failure> {
         ours.add(want);
         let mut progress = Progress::default();
+        let mut read = self.read(&want.bucket, &progress).await?;
         for _ in 0..TRIES {
-            let Some(there) = self.read(&want.bucket, &progress).await? else {
+            let Some(there) = read else {
                 return Err(progress.fail(Refused::NotFound(want.bucket.clone()).into()));
             };
             let merged = merged(&there, want, &ours);
@@ -130,8 +139,25 @@ impl ModelNotification {
                 return found.ok_or_else(|| progress.gone(&want.bucket));
             }
             progress.step(self.put(&want.bucket, merged).await)?;
+            read = self.read_again(&want.bucket, &there, &progress).await?;
         }
         Err(progress.gone(&want.bucket))
+    }
+
+    async fn read_again(
+        &self,
+        bucket: &str,
+        before: &Notifications,
+        progress: &Progress,
+    ) -> Result<Option<Notifications>, Failure> {
+        for _ in 1..LOOKS {
+            let after = self.read(bucket, progress).await?;
+            if after.as_ref() != Some(before) {
+                return Ok(after);
+            }
+            sleep(PAUSE).await;
+        }
+        self.read(bucket, progress).await
     }
 
     async fn read(&self, bucket: &str, progress: &Progress) -> Result<Option<Notifications>, Failure> {
