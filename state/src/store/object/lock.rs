@@ -98,10 +98,7 @@ impl Lock {
             match self.read().await.map_err(LockError::Store)? {
                 None => {
                     if let Some(held) = self.try_take(holder, 0, Condition::New).await? {
-                        // The first lock of a stage: whether conditions count there is not known yet.
-                        let counts = self.objects.keeps_conditions(&self.key).await;
-                        counts.map_err(LockError::Store)?;
-                        return Ok(held);
+                        return self.checked(held, 0).await;
                     }
                 }
                 Some((body, tag)) => {
@@ -121,7 +118,7 @@ impl Lock {
                         }
                         _ => {
                             if let Some(held) = self.try_take(holder, body.closed, condition).await? {
-                                return Ok(held);
+                                return self.checked(held, body.closed).await;
                             }
                         }
                     }
@@ -129,6 +126,21 @@ impl Lock {
             }
             sleep(self.timing.look).await;
         }
+    }
+
+    /// Whether conditions count there is not known before an epoch was `closed`. Where they do not, no lock stays: whoever
+    /// comes next is to be refused too.
+    async fn checked(&self, held: Held, closed: u64) -> Result<Held, LockError> {
+        if closed > 0 {
+            return Ok(held);
+        }
+        let Err(error) = self.objects.keeps_conditions(&self.key).await else {
+            return Ok(held);
+        };
+        drop(held);
+        // The refusal is told anyway, and a lock that stays is checked when it is taken over.
+        let _ = self.objects.delete(&self.key).await;
+        Err(LockError::Store(error))
     }
 
     async fn try_take(

@@ -391,18 +391,27 @@ async fn a_server_that_takes_no_notice_of_conditions_is_refused() {
     let (_, _, objects) = pair();
     let artifacts = Arc::new(MemoryArtifacts::default());
     let store = ObjectStore::new(
-        Arc::new(Careless(objects)),
+        Arc::new(Careless(objects.clone())),
         "team/shop/dev",
         stack(),
         artifacts,
         Timing::default(),
     );
-    let refused = store.acquire(holder("ann"), Wait::No).await.unwrap_err();
-    let LockError::Store(error) = refused else {
-        panic!("{refused}")
-    };
-    let told = format!("{error}: {:?}", std::error::Error::source(&error));
-    assert!(told.contains("Unconditional"), "{told}");
+    // The third finds what a process left that was killed before it could ask.
+    let left = br#"{"v":1,"nonce":"n","holder":null,"beat":0,"closed":0}"#.to_vec();
+    for killed in [false, false, true] {
+        if killed {
+            let put = objects.put("team/shop/dev/lock", left.clone(), Condition::New);
+            put.await.unwrap();
+        }
+        let refused = store.acquire(holder("ann"), Wait::No).await.unwrap_err();
+        let LockError::Store(error) = refused else {
+            panic!("{refused}")
+        };
+        let told = format!("{error}: {:?}", std::error::Error::source(&error));
+        assert!(told.contains("Unconditional"), "{told}");
+        assert_eq!(objects.keys(), Vec::<String>::new());
+    }
 }
 
 /// Objects whose next write of an entry takes effect, and whose answer is lost while others do something.
