@@ -127,8 +127,12 @@ impl Inner {
         for _ in 0..LOADS {
             let state = self.state.read().await?;
             let folded = state.snapshot.folded;
-            let Some(journal) = self.journal.read(folded).await? else {
-                continue;
+            let journal = match self.journal.read(folded).await {
+                Ok(Some(journal)) => journal,
+                Ok(None) => continue,
+                // What is missing may just have been folded into a newer state.
+                Err(StoreError::Corrupt { .. }) if self.state.read().await?.tag != state.tag => continue,
+                Err(error) => return Err(error),
             };
             // A journal is emptied after its snapshot is replaced, so it belongs to a snapshot that is still the same.
             if self.state.read().await?.tag != state.tag {

@@ -414,10 +414,69 @@ async fn a_server_that_takes_no_notice_of_conditions_is_refused() {
     }
 }
 
+type Meanwhile = std::sync::Mutex<Option<futures::future::BoxFuture<'static, ()>>>;
+
+/// Objects that are next listed after others have done something.
+struct ListedLater {
+    objects: Simulated,
+    meanwhile: Meanwhile,
+}
+
+#[async_trait]
+impl Objects for ListedLater {
+    async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
+        self.objects.get(key).await
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
+        self.objects.put(key, bytes, condition).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
+        self.objects.list(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.objects.delete(key).await
+    }
+}
+
+/// Between a reader's look at the state and its look at the journal somebody folds the one into the other, and of the journal
+/// there is left what closes its epoch.
+#[tokio::test(start_paused = true)]
+async fn a_commit_in_the_middle_of_a_look_is_no_damage() {
+    let (other, objects) = written().await;
+    let foreign = async move {
+        let lease = other.acquire(holder("bob"), Wait::No).await.unwrap();
+        other
+            .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+            .await
+            .unwrap();
+    };
+    let later = ListedLater {
+        objects,
+        meanwhile: std::sync::Mutex::new(Some(Box::pin(foreign))),
+    };
+    let artifacts = Arc::new(MemoryArtifacts::default());
+    let reader = ObjectStore::new(
+        Arc::new(later),
+        "team/shop/dev",
+        stack(),
+        artifacts,
+        Timing::default(),
+    );
+    let loaded = reader.load().await.unwrap();
+    assert_eq!((loaded.journal, loaded.snapshot.folded.epoch), (vec![], 2));
+}
+
 /// Objects whose next write of an entry takes effect, and whose answer is lost while others do something.
 struct Interrupted {
     objects: Simulated,
-    meanwhile: std::sync::Mutex<Option<futures::future::BoxFuture<'static, ()>>>,
+    meanwhile: Meanwhile,
 }
 
 #[async_trait]
