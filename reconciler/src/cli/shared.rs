@@ -31,7 +31,7 @@ pub struct SharedState {
     pub prefix: String,
     /// The bucket's region, where it is not the deployment's.
     pub region: Option<String>,
-    /// The KMS key that the bucket is to encrypt with, where it is not to be one of S3's own.
+    /// The KMS key that the bucket is to encrypt with, where it is not to be the bucket's own choice.
     pub kms_key: Option<String>,
     /// The endpoint of another store that speaks S3's language.
     pub endpoint: Option<String>,
