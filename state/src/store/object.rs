@@ -18,7 +18,8 @@
 //! # Clocks
 //! No clock of any machine is compared with another's: a lock is taken over when whoever waits for it has seen the same beat
 //! for as long as a lease lasts ([`Timing`]). Therefore also [`Wait::No`] looks that long at a lock before it calls it held,
-//! unless it sees it beat.
+//! unless it sees it beat. A holder asks both clocks of its own machine whether its lease has passed, since one stands still
+//! while the machine sleeps and the other can be set; where either says so it beats before it acts.
 //!
 //! # Lost answers
 //! A conditional write whose answer is lost is settled by reading back: every object says whose it is.
@@ -28,6 +29,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
 use crate::artifacts::Artifacts;
@@ -51,7 +53,7 @@ pub use objects::{Condition, Found, ObjectError, Objects, Tag};
 pub use sealed::SealedObjects;
 
 use journal::Journal;
-use lock::{Held, Lock};
+use lock::{Held, Lock, Wall};
 use objects::Surely;
 use reports::Reports;
 use shelf::Shelf;
@@ -87,6 +89,18 @@ impl ObjectStore {
         artifacts: Arc<dyn Artifacts>,
         timing: Timing,
     ) -> Self {
+        Self::with_wall(objects, prefix, stack, artifacts, timing, Arc::new(Timestamp::now))
+    }
+
+    /// The same with another clock on the wall.
+    fn with_wall(
+        objects: Arc<dyn Objects>,
+        prefix: &str,
+        stack: StackId,
+        artifacts: Arc<dyn Artifacts>,
+        timing: Timing,
+        wall: Wall,
+    ) -> Self {
         let key = |name: &str| match prefix.trim_matches('/') {
             "" => name.to_owned(),
             prefix => format!("{prefix}/{name}"),
@@ -98,7 +112,7 @@ impl ObjectStore {
                 journal: Journal::new(objects.clone(), key("journal")),
                 shelf: Shelf::new(objects.clone(), key("artifacts"), artifacts),
                 reports: Reports::new(objects.clone(), key("reports")),
-                lock: Lock::new(objects, key("lock"), timing),
+                lock: Lock::new(objects, key("lock"), timing, wall),
                 stack,
             }),
         }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -52,15 +53,50 @@ struct Body {
     closed: u64,
 }
 
+/// What the clock on the wall says.
+pub(super) type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 pub(super) struct Lock {
     objects: Surely,
     key: String,
     timing: Timing,
+    wall: Wall,
+}
+
+/// A moment by both clocks of this machine. Neither alone tells how long ago it was: the one that cannot be set stands still
+/// while the machine sleeps.
+#[derive(Clone, Copy)]
+struct Moment {
+    steady: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    /// Whether by both clocks less than `time` has passed since. One that was set back cannot tell.
+    fn is_within(self, time: Duration, now: Self) -> bool {
+        let by_wall = now.wall.duration_since(self.wall);
+        let longest = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        now.steady.duration_since(self.steady) < time
+            && SignedDuration::ZERO <= by_wall
+            && by_wall < longest
+    }
 }
 
 impl Lock {
-    pub(super) fn new(objects: Surely, key: String, timing: Timing) -> Self {
-        Self { objects, key, timing }
+    pub(super) fn new(objects: Surely, key: String, timing: Timing, wall: Wall) -> Self {
+        Self {
+            objects,
+            key,
+            timing,
+            wall,
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment {
+            steady: Instant::now(),
+            wall: (self.wall)(),
+        }
     }
 
     async fn read(&self) -> Result<Option<(Body, Tag)>, StoreError> {
@@ -156,7 +192,7 @@ impl Lock {
             beat: 0,
             closed,
         };
-        let began = Instant::now();
+        let began = self.now();
         let put = self.put(&body, &condition).await.map_err(LockError::Store)?;
         Ok(put.map(|tag| Held::new(self, body, tag, began)))
     }
@@ -242,13 +278,18 @@ struct Ours {
     lost: AtomicBool,
     last: Mutex<(u64, Tag)>,
     /// When the last write was begun that showed the lock to be ours.
-    good: std::sync::Mutex<Instant>,
+    good: std::sync::Mutex<Moment>,
 }
 
 impl Held {
-    fn new(lock: &Lock, body: Body, tag: Tag, taken: Instant) -> Self {
+    fn new(lock: &Lock, body: Body, tag: Tag, taken: Moment) -> Self {
         let ours = Arc::new(Ours {
-            lock: Lock::new(lock.objects.clone(), lock.key.clone(), lock.timing),
+            lock: Lock::new(
+                lock.objects.clone(),
+                lock.key.clone(),
+                lock.timing,
+                lock.wall.clone(),
+            ),
             nonce: body.nonce,
             closed: AtomicU64::new(body.closed),
             lost: AtomicBool::new(false),
@@ -286,11 +327,11 @@ impl Held {
         if self.is_lost() {
             return false;
         }
-        if self.ours.good().elapsed() < self.ours.lock.timing.lease {
+        if self.ours.is_fresh() {
             return true;
         }
         self.ours.beat().await;
-        !self.is_lost() && self.ours.good().elapsed() < self.ours.lock.timing.lease
+        !self.is_lost() && self.ours.is_fresh()
     }
 
     #[cfg(any(test, feature = "conformance"))]
@@ -322,8 +363,10 @@ async fn beat(ours: Arc<Ours>) {
 }
 
 impl Ours {
-    fn good(&self) -> Instant {
-        *self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether it was shown to be ours less than a lease ago.
+    fn is_fresh(&self) -> bool {
+        let good = *self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        good.is_within(self.lock.timing.lease, self.lock.now())
     }
 
     async fn beat(&self) {
@@ -345,7 +388,7 @@ impl Ours {
                 beat: last.0 + 1,
                 closed: self.closed.load(Ordering::Relaxed),
             };
-            let began = Instant::now();
+            let began = self.lock.now();
             if let Some(tag) = self.lock.put(&body, &Condition::Still(last.1.clone())).await? {
                 *last = (body.beat, tag);
                 *self.good.lock().unwrap_or_else(PoisonError::into_inner) = began;

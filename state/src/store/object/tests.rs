@@ -4,6 +4,7 @@ mod histories;
 mod simulated;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -184,6 +185,34 @@ async fn a_holder_that_slept_asks_before_it_acts() {
     assert!(!one.still_held(&lease).await && two.still_held(&other).await);
     two.release(other).await;
     assert!(!one.still_held(&lease).await, "freed again, but not for us");
+}
+
+/// The clock that cannot be set stands still while a machine sleeps, so that only the one on the wall tells.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_asks_before_it_acts() {
+    for slept in [16, 3600, -3600] {
+        let (_, two, objects) = pair();
+        let wall = Arc::new(std::sync::atomic::AtomicI64::new(1_800_000_000));
+        let read = Arc::clone(&wall);
+        let one = ObjectStore::with_wall(
+            Arc::new(objects.clone()),
+            "team/shop/dev",
+            stack(),
+            Arc::new(MemoryArtifacts::default()),
+            Timing::default(),
+            Arc::new(move || Timestamp::from_second(read.load(Ordering::Relaxed)).unwrap()),
+        );
+        let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+        let beats = || objects.effects().iter().filter(|it| it.key.ends_with("/lock")).count();
+        let before = beats();
+        assert!(one.still_held(&lease).await);
+        assert_eq!(beats(), before, "just taken: nothing is asked");
+        // Somebody else has it by now, and not a moment has passed for the clock that cannot be set.
+        two.unlock().await.unwrap();
+        assert!(one.still_held(&lease).await);
+        wall.fetch_add(slept, Ordering::Relaxed);
+        assert!(!one.still_held(&lease).await, "slept {slept} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]
