@@ -61,6 +61,8 @@ use state::State;
 
 /// For how many later epochs the mark is kept that closes an epoch.
 pub const KEPT_EPOCHS: u64 = 1000;
+/// Tries to break a lock that beats.
+const BREAKS: u32 = 5;
 /// Looks at a journal that another process is just emptying.
 const LOADS: u32 = 20;
 
@@ -126,12 +128,33 @@ impl ObjectStore {
         self.inner.lock.watch().await
     }
 
-    /// Breaks the lock that somebody holds, and says whose it was. They learn of it at their next write.
+    /// Breaks the lock that somebody holds, and says whose it was. Their next write of state or journal is refused, unless the
+    /// state cannot be read or written: then it is once their next beat finds the lock gone. What they have under way outside
+    /// may still arrive there.
     ///
     /// # Errors
-    /// Where it could not be read or written.
+    /// Where the lock could not be read or written.
     pub async fn unlock(&self) -> Result<Option<Holder>, StoreError> {
-        self.inner.lock.break_it().await
+        for _ in 0..BREAKS {
+            let Some(theirs) = self.inner.lock.theirs().await? else {
+                return Ok(None);
+            };
+            let (holder, closed) = (theirs.holder.clone(), theirs.closed());
+            // A damaged state keeps no lock from being broken.
+            let fence = self.inner.state.read().await.map(|state| state.fence);
+            if !self.inner.lock.break_it(theirs).await? {
+                continue;
+            }
+            let fenced = match fence {
+                Ok(fence) => self.inner.fence(fence, closed).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = fenced {
+                tracing::warn!(%error, "whose lock was broken may write until they find it gone");
+            }
+            return Ok(Some(holder));
+        }
+        Err(StoreError::Busy)
     }
 }
 
@@ -169,6 +192,15 @@ impl Inner {
         self.journal.close_before(epoch, held.closed(), folded).await?;
         held.closes(epoch - 1);
         Ok(epoch)
+    }
+
+    /// Sees to it that nobody writes in the epoch `fence` and before. Who has come meanwhile has done so already.
+    async fn fence(&self, fence: u64, closed: u64) -> Result<(), StoreError> {
+        let (newest, folded) = self.state.raise_above(fence, &lock::nonce()?).await?;
+        if newest > fence + 1 {
+            return Ok(());
+        }
+        self.journal.close_before(newest, closed, folded).await
     }
 
     async fn swap(&self, lease: &Lease, expect: &Version, next: &Snapshot) -> Result<Version, StoreError> {

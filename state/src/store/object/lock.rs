@@ -16,9 +16,6 @@ use crate::store::{Holder, LockError, StoreError, Wait};
 /// The schema version of the object.
 const SCHEMA: u32 = 1;
 
-/// Tries to break a lock that beats.
-const TRIES: u32 = 5;
-
 /// How long things take around a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -231,30 +228,41 @@ impl Lock {
         Ok(before.holder.map(|holder| (holder, false)))
     }
 
-    /// Frees the lock, whoever holds it, and says who did.
-    pub(super) async fn break_it(&self) -> Result<Option<Holder>, StoreError> {
-        for _ in 0..TRIES {
-            let Some((body, tag)) = self.read().await? else {
-                return Ok(None);
-            };
-            let Some(holder) = body.holder.clone() else {
-                return Ok(None);
-            };
-            let free = Body {
-                nonce: nonce()?,
-                holder: None,
-                ..body
-            };
-            if self.put(&free, &Condition::Still(tag)).await?.is_some() {
-                return Ok(Some(holder));
-            }
-            // It has just beaten, or somebody else was quicker.
-        }
-        Err(StoreError::Busy)
+    /// The lock as somebody else holds it, to be [broken](Lock::break_it).
+    pub(super) async fn theirs(&self) -> Result<Option<Theirs>, StoreError> {
+        Ok(self.read().await?.and_then(|(body, tag)| {
+            let holder = body.holder.clone()?;
+            Some(Theirs { holder, body, tag })
+        }))
+    }
+
+    /// Frees it. False if it has beaten since, or somebody else was quicker.
+    pub(super) async fn break_it(&self, theirs: Theirs) -> Result<bool, StoreError> {
+        let free = Body {
+            nonce: nonce()?,
+            holder: None,
+            ..theirs.body
+        };
+        Ok(self.put(&free, &Condition::Still(theirs.tag)).await?.is_some())
     }
 }
 
-fn nonce() -> Result<String, StoreError> {
+/// A lock that somebody else holds.
+pub(super) struct Theirs {
+    pub(super) holder: Holder,
+    body: Body,
+    tag: Tag,
+}
+
+impl Theirs {
+    /// Every epoch up to this one is closed.
+    pub(super) fn closed(&self) -> u64 {
+        self.body.closed
+    }
+}
+
+/// A mark that no other writer has.
+pub(super) fn nonce() -> Result<String, StoreError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Remote {
         doing: "make a mark for",

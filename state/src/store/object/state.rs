@@ -100,6 +100,19 @@ impl State {
         Err(StoreError::Busy)
     }
 
+    /// Opens an epoch above `fence` that nobody holds, unless there is a newer one already. Says which is the newest, and up
+    /// to where the journal is folded in.
+    pub(super) async fn raise_above(&self, fence: u64, nonce: &str) -> Result<(u64, Folded), StoreError> {
+        for _ in 0..TRIES {
+            let state = self.read().await?;
+            let epoch = state.fence.max(fence + 1);
+            if state.fence == epoch || self.put(&state, epoch, nonce, &state.text).await? {
+                return Ok((epoch, state.snapshot.folded));
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
     /// Puts `next` in the place of the state that was read.
     pub(super) async fn replace(
         &self,

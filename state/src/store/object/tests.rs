@@ -272,21 +272,34 @@ async fn a_holder_that_beats_keeps_the_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_lock_is_free_and_its_holder_learns_of_it() {
+async fn a_broken_lock_is_free_and_its_holder_writes_nothing_more() {
     let (one, two, _) = pair();
     assert_eq!(two.unlock().await.unwrap(), None);
     let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    one.append(&lease, 0, &entries(0..1)).await.unwrap();
+    let version = one.load().await.unwrap().version;
     assert_eq!(two.unlock().await.unwrap(), Some(holder("ann")));
     assert_eq!(two.holder().await.unwrap(), None);
-    sleep(Duration::from_secs(5)).await;
-    assert!(matches!(
-        one.append(&lease, 0, &entries(0..1)).await,
-        Err(StoreError::Conflict)
-    ));
+    // Not a moment later, long before its next beat.
+    let appended = one.append(&lease, 1, &entries(1..2)).await;
+    assert!(matches!(appended, Err(StoreError::Conflict)), "{appended:?}");
+    let swapped = one.swap(&lease, &version, &Snapshot::empty(stack())).await;
+    assert!(matches!(swapped, Err(StoreError::Conflict)), "{swapped:?}");
     let new = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert_eq!(two.load().await.unwrap().journal, entries(0..1));
     one.release(lease).await;
     assert_eq!(two.holder().await.unwrap(), Some(holder("bob")));
-    two.append(&new, 0, &entries(0..1)).await.unwrap();
+    two.append(&new, 0, &entries(1..2)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_state_keeps_no_lock_from_being_broken() {
+    let (one, two, objects) = pair();
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    objects.meddle("team/shop/dev/state", |state| state.clear());
+    assert_eq!(two.unlock().await.unwrap(), Some(holder("ann")));
+    assert_eq!(two.holder().await.unwrap(), None);
+    drop(lease);
 }
 
 #[tokio::test(start_paused = true)]
