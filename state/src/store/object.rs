@@ -188,7 +188,7 @@ impl Inner {
 
     /// Opens a new epoch, and sees to it that nobody writes in an older one.
     async fn open(&self, held: &Held) -> Result<u64, StoreError> {
-        let (epoch, folded) = self.state.raise(held.nonce()).await?;
+        let (epoch, folded) = self.state.raise(held.nonce(), held.closed()).await?;
         self.journal.close_before(epoch, held.closed(), folded).await?;
         held.closes(epoch - 1);
         Ok(epoch)

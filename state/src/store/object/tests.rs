@@ -318,6 +318,27 @@ async fn taking_the_lock_is_no_new_version() {
         .unwrap();
 }
 
+/// A person brings back an earlier version of the state: the epochs that were opened since are not opened again.
+#[tokio::test(start_paused = true)]
+async fn a_state_that_was_brought_back_opens_an_epoch_that_never_was() {
+    const STATE: &str = "team/shop/dev/state";
+    let (one, two, objects) = pair();
+    let mut earlier = Vec::new();
+    for turn in 0..4 {
+        let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+        if turn == 0 {
+            earlier = objects.bytes(STATE);
+        }
+        one.release(lease).await;
+    }
+    let asleep = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    objects.meddle(STATE, |state| *state = earlier);
+    let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert!(lease.epoch > asleep.epoch, "{} after {}", lease.epoch, asleep.epoch);
+    two.append(&lease, 0, &entries(0..1)).await.unwrap();
+    assert_eq!(two.load().await.unwrap().journal, entries(0..1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn sixty_four_writers_for_one_number_are_one_entry() {
     let (one, _, objects) = pair();
