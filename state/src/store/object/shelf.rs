@@ -7,9 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::try_join_all;
-
-use super::objects::{Condition, Surely};
+use super::objects::{Condition, Surely, a_few_at_once};
 use crate::artifacts::{ArtifactError, Artifacts, named_in};
 use crate::digest::Digest;
 use crate::journal::Entry;
@@ -53,7 +51,7 @@ impl Shelf {
             self.there().insert(digest);
             Ok::<_, StoreError>(())
         };
-        try_join_all(puts.map(put)).await.map(drop)
+        a_few_at_once(puts.map(put)).await.map(drop)
     }
 
     /// Gets what `journal` names and is not at hand.
@@ -74,7 +72,7 @@ impl Shelf {
             }
             self.local.put(&found.bytes).map(drop).map_err(failed)
         };
-        try_join_all(named_by(journal).into_iter().map(get))
+        a_few_at_once(named_by(journal).into_iter().map(get))
             .await
             .map(drop)
     }
@@ -93,7 +91,7 @@ impl Shelf {
         };
         self.there().clear();
         let gone = keys.iter().filter(spent).map(|key| self.objects.delete(key));
-        try_join_all(gone).await.map(drop)
+        a_few_at_once(gone).await.map(drop)
     }
 
     fn there(&self) -> std::sync::MutexGuard<'_, BTreeSet<Digest>> {
