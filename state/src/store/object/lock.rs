@@ -120,10 +120,7 @@ impl Lock {
 
     /// Takes the lock: at once if it is free, else when it is freed or has not beaten for the time of a lease.
     pub(super) async fn take(&self, holder: &Holder, wait: Wait) -> Result<Held, LockError> {
-        let deadline = match wait {
-            Wait::No => Instant::now(),
-            Wait::AtMost(time) => Instant::now() + time,
-        };
+        let deadline = wait.until();
         let mut seen: Option<(Tag, Instant)> = None;
         let mut beats = false;
         loop {
@@ -142,7 +139,7 @@ impl Lock {
                     match body.holder {
                         Some(current) if !stale => {
                             beats |= seen.as_ref().is_some_and(|(known, _)| *known != tag);
-                            if beats && now >= deadline {
+                            if beats && deadline.is_some_and(|end| now >= end) {
                                 return Err(LockError::Held(Box::new(current)));
                             }
                             if seen.as_ref().is_none_or(|(known, _)| *known != tag) {

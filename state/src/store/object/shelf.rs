@@ -45,9 +45,10 @@ impl Shelf {
             let Some(bytes) = self.local.get(&digest).map_err(failed)? else {
                 return Ok(());
             };
-            self.objects
-                .put(&self.key(&digest), &bytes, &Condition::New)
-                .await?;
+            let key = self.key(&digest);
+            if self.objects.put(&key, &bytes, &Condition::New).await?.is_none() {
+                return Err(other_bytes(key));
+            }
             self.there().insert(digest);
             Ok::<_, StoreError>(())
         };
@@ -65,10 +66,7 @@ impl Shelf {
                 return Ok(());
             };
             if Digest::of(&found.bytes) != digest {
-                return Err(StoreError::Corrupt {
-                    what: key,
-                    why: "it does not fit its digest".to_owned(),
-                });
+                return Err(other_bytes(key));
             }
             self.local.put(&found.bytes).map(drop).map_err(failed)
         };
@@ -105,6 +103,13 @@ fn named_by(entries: &[Entry]) -> BTreeSet<Digest> {
         _ => None,
     });
     keeps.flatten().cloned().collect()
+}
+
+fn other_bytes(key: String) -> StoreError {
+    StoreError::Corrupt {
+        what: key,
+        why: "it does not fit its digest".to_owned(),
+    }
 }
 
 fn failed(error: ArtifactError) -> StoreError {

@@ -650,3 +650,18 @@ async fn what_a_way_back_needs_is_had_by_another_machine() {
         objects.keys()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_artifact_that_is_damaged_in_the_bucket_is_not_taken_for_kept() {
+    let objects = Simulated::new(0, Weather::default());
+    let here = MemoryArtifacts::default();
+    let code = here.put(b"the old code").unwrap();
+    let key = format!("team/shop/dev/artifacts/{code}");
+    let put = objects.put(&key, b"the old c".to_vec(), Condition::New);
+    put.await.unwrap();
+    let store = with_artifacts(&objects, &here);
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let appended = store.append(&lease, 0, &[keeping(&code)]).await;
+    assert!(matches!(appended, Err(StoreError::Corrupt { .. })), "{appended:?}");
+    assert_eq!(store.load().await.map(|loaded| loaded.journal).unwrap(), []);
+}
