@@ -196,9 +196,16 @@ impl Stage {
         Ok(Mirrored::Written)
     }
 
-    async fn txn(&self) -> Result<Txn, Refusal> {
+    /// The transaction as state and journal have it.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or do not fit together.
+    pub async fn txn(&self) -> Result<Txn, Refusal> {
         let loaded = self.store.load().await?;
-        replay(loaded.snapshot, &loaded.journal).map_err(|error| EngineError::from(error).into())
+        match replay(loaded.snapshot, &loaded.journal) {
+            Ok(txn) => Ok(txn),
+            Err(corrupt) => Err(self.store.misplaced(&corrupt).await.into()),
+        }
     }
 
     /// Chalice's file as a place to show records in.

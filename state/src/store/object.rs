@@ -49,7 +49,7 @@ mod state;
 mod tests;
 
 pub use lock::Timing;
-pub use objects::{Condition, Found, ObjectError, Objects, Tag};
+pub use objects::{Condition, Found, ObjectError, Objects, Tag, Unconditional};
 pub use sealed::SealedObjects;
 
 use journal::Journal;

@@ -172,7 +172,7 @@ impl Surely {
 #[error(
     "the server takes no notice of `If-None-Match` and `If-Match`, so that nothing can be kept apart there"
 )]
-struct Unconditional;
+pub struct Unconditional;
 
 impl Surely {
     /// Fails where the server takes no notice of conditions: it is asked for writes of `key`, which is there, that no server
