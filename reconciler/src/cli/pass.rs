@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use grail_state::Record;
 use grail_state::chalice::{Candidate, Standing};
 use grail_state::store::Wait;
 use grail_state::txn::{Phase, Txn};
-use grail_state::Record;
 use jiff::Timestamp;
 use serde_json::Value;
 

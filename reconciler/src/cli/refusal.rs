@@ -198,7 +198,9 @@ fn of_remote(error: &StoreError) -> Option<&'static str> {
         }
         match next.downcast_ref() {
             Some(SealError::OtherKey { .. }) => {
-                return Some("set GRAIL_SEAL_KEY to the key that sealed it; behind a comma it takes older keys too");
+                return Some(
+                    "set GRAIL_SEAL_KEY to the key that sealed it; behind a comma it takes older keys too",
+                );
             }
             Some(SealError::Damaged) => return Some(DAMAGED_SHARED),
             Some(SealError::Unavailable) => return None,
@@ -271,9 +273,9 @@ impl From<Vec<PlanProblem>> for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use grail_state::{Digest, StackId};
     use grail_state::store::object::ObjectError;
     use grail_state::txn::Corrupt;
+    use grail_state::{Digest, StackId};
 
     use super::*;
     use crate::engine::EngineError;

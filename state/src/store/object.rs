@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `state` | one line with the newest epoch, then the snapshot | on condition that it is as it was read |
 //! | `journal/<epoch>/<seq>` | one append, or what closes the epoch | on condition that there is none |
-//! | `artifacts/<digest>` | bytes that a way back needs | before the intent that names them |
+//! | `artifacts/<epoch>/<digest>` | bytes that a way back needs | before the intent that names them |
 //! | `reports` | what each pass came to, for `history`: one JSON object a line | on condition that it is as it was read |
 //! | `lock` | who holds the lock, and a beat | on condition that it is as it was read |
 //!
@@ -91,7 +91,14 @@ impl ObjectStore {
         artifacts: Arc<dyn Artifacts>,
         timing: Timing,
     ) -> Self {
-        Self::with_wall(objects, prefix, stack, artifacts, timing, Arc::new(Timestamp::now))
+        Self::with_wall(
+            objects,
+            prefix,
+            stack,
+            artifacts,
+            timing,
+            Arc::new(Timestamp::now),
+        )
     }
 
     /// The same with another clock on the wall.
@@ -226,7 +233,7 @@ impl Inner {
         if let Err(error) = self.journal.empty(folded).await {
             tracing::warn!(%error, "the journal could not be emptied; the next commit tries again");
         }
-        if let Err(error) = self.shelf.sweep(&next).await {
+        if let Err(error) = self.shelf.sweep(lease.epoch, &next).await {
             tracing::warn!(%error, "old artifacts could not be deleted; the next commit tries again");
         }
         Ok(version)
@@ -234,7 +241,7 @@ impl Inner {
 
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError> {
         held(lease)?;
-        self.shelf.keep(entries).await?;
+        self.shelf.keep(lease.epoch, entries).await?;
         self.journal.append(lease.epoch, seq, entries, &self.state).await
     }
 

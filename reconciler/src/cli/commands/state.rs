@@ -64,8 +64,10 @@ async fn unlock(settings: &Settings, stage: &Stage, yes: bool) -> Result<Exit, R
 async fn open(stage: &Stage) -> String {
     match stage.store.load().await {
         Ok(loaded) if loaded.journal.is_empty() => "No transaction is open.".to_owned(),
-        Ok(_) => "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up."
-            .to_owned(),
+        Ok(_) => {
+            "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up."
+                .to_owned()
+        }
         Err(error) => format!("Whether a transaction is open cannot be told: {error}."),
     }
 }

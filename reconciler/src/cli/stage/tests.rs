@@ -34,7 +34,10 @@ fn role(name: &str) -> (ResourceId, Record) {
         handle: Handle(name.into()),
         spec: json!({}),
         outputs: BTreeMap::from([
-            ("arn".to_owned(), json!(format!("arn:aws:iam::123456789012:role/{name}"))),
+            (
+                "arn".to_owned(),
+                json!(format!("arn:aws:iam::123456789012:role/{name}")),
+            ),
             ("name".to_owned(), json!(name)),
         ]),
         depends_on: BTreeSet::new(),

@@ -73,9 +73,7 @@ impl Moment {
     fn is_within(self, time: Duration, now: Self) -> bool {
         let by_wall = now.wall.duration_since(self.wall);
         let longest = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        now.steady.duration_since(self.steady) < time
-            && SignedDuration::ZERO <= by_wall
-            && by_wall < longest
+        now.steady.duration_since(self.steady) < time && SignedDuration::ZERO <= by_wall && by_wall < longest
     }
 }
 

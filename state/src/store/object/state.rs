@@ -95,7 +95,11 @@ impl State {
     pub(super) async fn raise(&self, nonce: &str, closed: u64) -> Result<(u64, Folded), StoreError> {
         for _ in 0..TRIES {
             let state = self.read().await?;
-            let newest = if closed > state.fence { closed + 1 } else { state.fence };
+            let newest = if closed > state.fence {
+                closed + 1
+            } else {
+                state.fence
+            };
             let epoch = newest + 1;
             if self.put(&state, epoch, nonce, &state.text).await? {
                 return Ok((epoch, state.snapshot.folded));

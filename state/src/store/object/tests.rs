@@ -203,7 +203,13 @@ async fn a_machine_that_slept_asks_before_it_acts() {
             Arc::new(move || Timestamp::from_second(read.load(Ordering::Relaxed)).unwrap()),
         );
         let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
-        let beats = || objects.effects().iter().filter(|it| it.key.ends_with("/lock")).count();
+        let beats = || {
+            objects
+                .effects()
+                .iter()
+                .filter(|it| it.key.ends_with("/lock"))
+                .count()
+        };
         let before = beats();
         assert!(one.still_held(&lease).await);
         assert_eq!(beats(), before, "just taken: nothing is asked");
@@ -334,7 +340,12 @@ async fn a_state_that_was_brought_back_opens_an_epoch_that_never_was() {
     let asleep = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
     objects.meddle(STATE, |state| *state = earlier);
     let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
-    assert!(lease.epoch > asleep.epoch, "{} after {}", lease.epoch, asleep.epoch);
+    assert!(
+        lease.epoch > asleep.epoch,
+        "{} after {}",
+        lease.epoch,
+        asleep.epoch
+    );
     two.append(&lease, 0, &entries(0..1)).await.unwrap();
     assert_eq!(two.load().await.unwrap().journal, entries(0..1));
 }
@@ -632,7 +643,7 @@ async fn what_a_way_back_needs_is_had_by_another_machine() {
     let effects: Vec<_> = objects.effects().into_iter().map(|effect| effect.key).collect();
     assert!(
         effects.ends_with(&[
-            format!("team/shop/dev/artifacts/{code}"),
+            format!("team/shop/dev/artifacts/00000000000000000001/{code}"),
             "team/shop/dev/journal/00000000000000000001/00000000000000000000".to_owned(),
         ]),
         "{effects:?}"
@@ -651,17 +662,57 @@ async fn what_a_way_back_needs_is_had_by_another_machine() {
     );
 }
 
+/// A holder is paused between its swap and its deletions. Somebody else takes over and keeps the same bytes for a way back of
+/// their own.
+#[tokio::test(start_paused = true)]
+async fn a_late_sweep_leaves_what_a_newer_transaction_keeps() {
+    let objects = Simulated::new(0, Weather::default());
+    let machine = MemoryArtifacts::default();
+    let code = machine.put(b"the old code").unwrap();
+    let (two, newer) = (with_artifacts(&objects, &machine), keeping(&code));
+    let foreign = async move {
+        let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+        two.append(&lease, 0, &[newer]).await.unwrap();
+        drop(asleep(lease));
+    };
+    let later = Arc::new(ListedLater {
+        objects: objects.clone(),
+        meanwhile: std::sync::Mutex::new(None),
+    });
+    let one = ObjectStore::new(
+        Arc::clone(&later) as Arc<dyn Objects>,
+        "team/shop/dev",
+        stack(),
+        Arc::new(machine),
+        Timing::default(),
+    );
+    let lease = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    one.append(&lease, 0, &[keeping(&code)]).await.unwrap();
+    *later.meanwhile.lock().unwrap() = Some(Box::pin(foreign));
+    one.swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    // A third machine, which has nothing of its own, takes up what the second has left.
+    let third = MemoryArtifacts::default();
+    let loaded = with_artifacts(&objects, &third).load().await.unwrap();
+    assert_eq!(loaded.journal, [keeping(&code)]);
+    assert_eq!(third.get(&code).unwrap().unwrap(), b"the old code");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_artifact_that_is_damaged_in_the_bucket_is_not_taken_for_kept() {
     let objects = Simulated::new(0, Weather::default());
     let here = MemoryArtifacts::default();
     let code = here.put(b"the old code").unwrap();
-    let key = format!("team/shop/dev/artifacts/{code}");
+    let key = format!("team/shop/dev/artifacts/00000000000000000001/{code}");
     let put = objects.put(&key, b"the old c".to_vec(), Condition::New);
     put.await.unwrap();
     let store = with_artifacts(&objects, &here);
     let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
     let appended = store.append(&lease, 0, &[keeping(&code)]).await;
-    assert!(matches!(appended, Err(StoreError::Corrupt { .. })), "{appended:?}");
+    assert!(
+        matches!(appended, Err(StoreError::Corrupt { .. })),
+        "{appended:?}"
+    );
     assert_eq!(store.load().await.map(|loaded| loaded.journal).unwrap(), []);
 }
