@@ -6,10 +6,14 @@
 //! goes through [`Resource`](crate::port::Resource) and [`erase`], so that the port is used as the real kinds use
 //! it.
 //!
-//! Every write can be told to fail in every way ([`Fault`]); one seed repeats a run.
+//! Every call can be told to fail in every way ([`Fault`]); reads show what was there a moment ago, roles take their time
+//! and dead callers' requests arrive where [`Physics`] says so; others come by between any two calls ([`Cloud::beside`]).
+//! One seed repeats a run.
 //!
 //! # What it does not model
-//! Stale reads; quotas of calls per second only where they are asked for ([`Cloud::with_quotas`]).
+//! Quotas of calls per second are kept only where they are asked for ([`Cloud::with_quotas`]). What a write checks, it
+//! checks against what is there now: of the services, only the freshness of a role is modelled as something that a write
+//! does not know yet.
 
 use std::sync::Arc;
 
@@ -26,6 +30,7 @@ mod layer;
 mod look;
 mod mapping;
 mod notification;
+mod past;
 mod permission;
 mod physics;
 mod pointer;
@@ -44,7 +49,7 @@ pub use quota::operation;
 pub use twice::{Twice, twice};
 pub use world::{
     Api, Bucket, Deployment, Domain, Entry, Function, Integration, Layer, Mapping, Notifications, Pointer,
-    Role, Rule, Socket, Stage, Stages, Subscription, World, function_arn,
+    Role, Rule, Socket, Stage, Stages, Subscription, Thing, World, function_arn,
 };
 
 /// The tag by which a function names its application and stage, as Chalice writes it.

@@ -10,6 +10,7 @@
 //! A harness fails loudly: what goes wrong here is no result of the product, so it panics with a sentence that says what was
 //! attempted. Nothing here reaches beyond the loopback interface, and nothing here knows how grail works inside.
 
+#![cfg(feature = "aws")]
 #![expect(
     clippy::panic,
     clippy::expect_used,

@@ -84,8 +84,8 @@ impl Resource for ModelApi {
                 };
                 by_id.or_else(by_mark).or_else(by_function)
             })
-            .await;
-        Ok(self.0.find("GetRestApi", found.into_iter().collect(), see).await)
+            .await?;
+        self.0.find("GetRestApi", found.into_iter().collect(), see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -94,7 +94,7 @@ impl Resource for ModelApi {
         let there = self
             .0
             .read("GetRestApis", "", |world| marked(world, &token))
-            .await;
+            .await?;
         let id = match there {
             Some(id) => id,
             None => progress.step(self.import(request.spec, token).await)?,

@@ -9,11 +9,15 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::past::Past;
 use super::physics::{Fault, Logged, Physics, Refused, Written};
 use super::quota::{Quotas, operation};
 use super::world::World;
 use crate::pace::{Answered, Pace, Pacer};
 use crate::port::Failure;
+
+/// How old what a read shows is that is told to be old ([`Fault::Stale`]).
+const OLD: Duration = Duration::from_millis(900);
 
 type Meddling = Box<dyn FnOnce(&mut World) + Send>;
 type Stranger = Box<dyn FnMut(&mut World, &'static str, &str) + Send>;
@@ -21,9 +25,14 @@ type Landing = Box<dyn FnOnce(&mut World, Instant) + Send>;
 
 struct Inner {
     world: World,
+    past: Past,
+    /// How old a read may show the world, with the faults asked for.
+    span: Duration,
     log: Vec<Logged>,
     writes: usize,
+    reads: usize,
     faults: BTreeMap<usize, Fault>,
+    read_faults: BTreeMap<usize, Fault>,
     storm: Option<(f64, ChaCha8Rng)>,
     late: Vec<(Instant, Landing)>,
     in_flight: usize,
@@ -34,6 +43,8 @@ struct Inner {
     death: Option<(usize, bool)>,
     /// How long each request's way is.
     ways: ChaCha8Rng,
+    /// How old what a read shows is, and how long a role takes.
+    dice: ChaCha8Rng,
     throttled: usize,
 }
 
@@ -54,9 +65,13 @@ impl Cloud {
         Self {
             inner: Arc::new(Mutex::new(Inner {
                 world: World::default(),
+                past: Past::default(),
+                span: physics.staleness,
                 log: Vec::new(),
                 writes: 0,
+                reads: 0,
                 faults: BTreeMap::new(),
+                read_faults: BTreeMap::new(),
                 storm: None,
                 late: Vec::new(),
                 in_flight: 0,
@@ -66,6 +81,7 @@ impl Cloud {
                 stranger: None,
                 death: None,
                 ways: ChaCha8Rng::seed_from_u64(0),
+                dice: ChaCha8Rng::seed_from_u64(physics.seed),
                 throttled: 0,
             })),
             died: Arc::new(Notify::new()),
@@ -145,6 +161,15 @@ impl Cloud {
         self.lock().faults.insert(write, fault);
     }
 
+    /// Makes the read number `read` (counted from 0 since the beginning) go wrong.
+    pub fn fail_read(&self, read: usize, fault: Fault) {
+        let mut inner = self.lock();
+        if fault == Fault::Stale {
+            inner.span = inner.span.max(OLD);
+        }
+        inner.read_faults.insert(read, fault);
+    }
+
     /// Lets somebody else change what exists right before the write number `write` arrives.
     pub fn meddle_at(&self, write: usize, change: impl FnOnce(&mut World) + Send + 'static) {
         self.lock().meddling.push((write, Box::new(change)));
@@ -161,7 +186,8 @@ impl Cloud {
         self.lock().stranger = None;
     }
 
-    /// Makes each write go wrong with probability `rate`, in any way but a refusal. `seed` repeats it.
+    /// Makes each write go wrong with probability `rate`, and each read with a third of it, in any way but a refusal. `seed`
+    /// repeats it.
     pub fn storm(&self, rate: f64, seed: u64) {
         self.lock().storm = Some((rate, ChaCha8Rng::seed_from_u64(seed)));
     }
@@ -171,11 +197,27 @@ impl Cloud {
         let mut inner = self.lock();
         inner.storm = None;
         inner.faults.clear();
+        inner.read_faults.clear();
     }
 
     /// How many writes were made.
     pub fn writes(&self) -> usize {
         self.lock().writes
+    }
+
+    /// How many reads were made.
+    pub fn reads(&self) -> usize {
+        self.lock().reads
+    }
+
+    /// How long the next fresh role takes until it can be assumed.
+    pub(super) fn role_delay(&self) -> Duration {
+        if !self.physics.roles_differ {
+            return self.physics.role;
+        }
+        let dice = &mut self.lock().dice;
+        let longest = if dice.random_bool(0.05) { 14.0 * 60.0 } else { 15.0 };
+        Duration::from_secs_f64(dice.random_range(0.5..longest))
     }
 
     /// Every call so far.
@@ -196,6 +238,7 @@ impl Cloud {
             .partition(|(at, _)| *at <= now);
         inner.late = later;
         for (at, landing) in due {
+            inner.changed_at(at);
             landing(&mut inner.world, at);
         }
         inner
@@ -207,15 +250,37 @@ impl Cloud {
         operation: &'static str,
         subject: &str,
         look: impl FnOnce(&World) -> T,
-    ) -> T {
+    ) -> Result<T, Failure> {
         while !self.passes(operation, false).await {
             // The SDK repeats reads by itself.
             sleep(self.physics.latency + Duration::from_millis(100)).await;
         }
-        self.enter(operation, subject, false);
+        let fault = self.enter(operation, subject, false);
         sleep(self.physics.latency).await;
         self.let_strangers(operation, subject);
-        look(&self.lock().world)
+        match fault {
+            None => Ok(look(self.lock().shown(self.physics.staleness))),
+            Some(Fault::Stale) => Ok(look(self.lock().shown_of(OLD))),
+            Some(fault) => Err(self.unread(fault).await),
+        }
+    }
+
+    /// What comes of a read that goes wrong.
+    async fn unread(&self, fault: Fault) -> Failure {
+        let soon = Duration::from_millis(200);
+        match fault {
+            Fault::Refuse => Failure::refused("made to refuse the look"),
+            Fault::Throttle => Failure::later("too many requests", Duration::ZERO),
+            Fault::ThrottleUntil => Failure::later("too many requests", self.physics.retry_after),
+            Fault::Broken | Fault::BrokenAfter => Failure::later("internal error", soon),
+            Fault::Hang | Fault::HangAfter => {
+                sleep(self.physics.patience).await;
+                Failure::later("no answer", soon)
+            }
+            Fault::LostRequest | Fault::LostAnswer | Fault::Late | Fault::Stale => {
+                Failure::later("the connection was cut", soon)
+            }
+        }
     }
 
     /// A write. `effect` is what the service does when the request arrives.
@@ -247,11 +312,15 @@ impl Cloud {
         self.let_strangers(operation, subject);
         let request = in_flight.arrive();
         let pause = Duration::from_millis(200);
-        let cut = || Written::Failed(Failure::maybe("the connection was cut", pause));
+        let cut = || Written::Failed(Failure::maybe("there was no answer", pause));
+        let throttled = |asked| Written::Failed(Failure::later("too many requests", asked));
         let internal = || Written::Failed(Failure::maybe("internal error", pause).answered());
+        let silent = matches!(fault, Some(Fault::Hang | Fault::HangAfter));
         let arrive = |request: Option<Landing>| {
             if let Some(request) = request {
-                request(&mut self.lock().world, Instant::now());
+                let (mut inner, now) = (self.lock(), Instant::now());
+                inner.changed_at(now);
+                request(&mut inner.world, now);
             }
             answer
                 .lock()
@@ -262,14 +331,15 @@ impl Cloud {
         let result = match fault {
             None => arrive(request).map_err(Written::Refused),
             Some(Fault::Refuse) => Err(Written::Failed(Failure::refused("made to refuse"))),
-            Some(Fault::Throttle) => Err(Written::Failed(Failure::later("too many requests", pause))),
+            Some(Fault::Throttle) => Err(throttled(Duration::ZERO)),
+            Some(Fault::ThrottleUntil) => Err(throttled(self.physics.retry_after)),
             Some(Fault::Broken) => Err(internal()),
             Some(Fault::BrokenAfter) => {
                 drop(arrive(request));
                 Err(internal())
             }
-            Some(Fault::LostRequest) => Err(cut()),
-            Some(Fault::LostAnswer) => {
+            Some(Fault::LostRequest | Fault::Hang | Fault::Stale) => Err(cut()),
+            Some(Fault::LostAnswer | Fault::HangAfter) => {
                 drop(arrive(request));
                 Err(cut())
             }
@@ -283,12 +353,16 @@ impl Cloud {
             // The answer reaches nobody.
             std::future::pending::<()>().await;
         }
+        if silent {
+            sleep(self.physics.patience).await;
+        }
         result
     }
 
     fn let_strangers(&self, operation: &'static str, subject: &str) {
         let mut inner = self.lock();
         if let Some(mut stranger) = inner.stranger.take() {
+            inner.changed_at(Instant::now());
             stranger(&mut inner.world, operation, subject);
             inner.stranger = Some(stranger);
         }
@@ -338,7 +412,7 @@ impl Cloud {
 
     fn enter(&self, operation: &'static str, subject: &str, write: bool) -> Option<Fault> {
         let mut inner = self.lock();
-        let fault = if write { inner.next_fault() } else { None };
+        let fault = inner.next_fault(write);
         inner.log.push(Logged {
             at: self.zero.elapsed(),
             operation,
@@ -351,21 +425,49 @@ impl Cloud {
 }
 
 impl Inner {
-    fn next_fault(&mut self) -> Option<Fault> {
-        let number = self.writes;
-        self.writes += 1;
-        if let Some(fault) = self.faults.get(&number) {
+    /// What goes wrong with the next write or read.
+    fn next_fault(&mut self, write: bool) -> Option<Fault> {
+        let (count, faults) = match write {
+            true => (&mut self.writes, &self.faults),
+            false => (&mut self.reads, &self.read_faults),
+        };
+        let number = *count;
+        *count += 1;
+        if let Some(fault) = faults.get(&number) {
             return Some(*fault);
         }
         let (rate, rng) = self.storm.as_mut()?;
-        if !rng.random_bool(*rate) {
+        let rate = if write { *rate } else { *rate / 3.0 };
+        if !rng.random_bool(rate) {
             return None;
         }
-        let ways: Vec<_> = Fault::ALL
-            .into_iter()
-            .filter(|fault| *fault != Fault::Refuse)
+        let all: &[Fault] = if write { &Fault::ALL } else { &Fault::READS };
+        let ways: Vec<_> = all
+            .iter()
+            .filter(|fault| !matches!(fault, Fault::Refuse | Fault::Stale))
             .collect();
-        ways.get(rng.random_range(0..ways.len())).copied()
+        ways.get(rng.random_range(0..ways.len())).copied().copied()
+    }
+
+    /// The world changes at `now`.
+    fn changed_at(&mut self, now: Instant) {
+        if !self.span.is_zero() {
+            self.past.keep(&self.world, now, self.span);
+        }
+    }
+
+    /// What a read shows, which may be as old as `staleness`.
+    fn shown(&mut self, staleness: Duration) -> &World {
+        if staleness.is_zero() {
+            return &self.world;
+        }
+        let age = staleness.mul_f64(self.dice.random_range(0.0..1.0));
+        self.shown_of(age)
+    }
+
+    /// What a read shows that is `age` behind.
+    fn shown_of(&self, age: Duration) -> &World {
+        self.past.seen(&self.world, Instant::now(), age)
     }
 }
 

@@ -32,6 +32,9 @@ pub(super) struct Spec {
     tags: BTreeMap<String, String>,
 }
 
+/// How often it is asked whether others use the domain before it is left to them: the list of its paths may be old.
+const LOOKS: usize = 3;
+
 /// What one call changes together.
 const CONFIGURED: &[&str] = &["security_policy", "certificate_arn", "endpoint_type"];
 
@@ -71,7 +74,7 @@ impl Resource for ModelDomain {
         known.tags.extend(Known::of(recorded).tags);
         let natural = text(at.spec, "name").map(ToOwned::to_owned);
         let see = |world: &World, name: &str| see(world, name, &known);
-        Ok(self.0.find("GetDomainName", names(&at, natural), see).await)
+        self.0.find("GetDomainName", names(&at, natural), see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -107,14 +110,14 @@ impl Resource for ModelDomain {
             }
             other => progress.step(other)?,
         }
-        self.until_available(name).await;
+        self.until_available(name, &progress).await?;
         self.left(request.spec, &progress).await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let want = request.want;
         let mut progress = Progress::default();
-        self.until_available(&want.name).await;
+        self.until_available(&want.name, &progress).await?;
         if CONFIGURED.iter().any(|field| request.diff.touches(field)) {
             let want = want.clone();
             let name = want.name.clone();
@@ -124,7 +127,7 @@ impl Resource for ModelDomain {
                 domain.endpoint_type = want.endpoint_type;
             });
             progress.step(set.await)?;
-            self.until_available(&name).await;
+            self.until_available(&name, &progress).await?;
         }
         self.retag(&request, &mut progress).await?;
         self.left(want, &progress).await
@@ -138,8 +141,14 @@ impl Resource for ModelDomain {
                 .get(name)
                 .is_some_and(|domain| !domain.paths.is_empty())
         };
-        if self.0.read("GetApiMappings", name, used).await {
-            return Ok(());
+        let look = async || self.0.read("GetApiMappings", name, used).await;
+        let mut looks = 1;
+        while look().await? {
+            if looks == LOOKS {
+                return Ok(());
+            }
+            looks += 1;
+            sleep(Duration::from_secs(1)).await;
         }
         let domain = name.clone();
         let gone = self.0.write("DeleteDomainName", name, move |world, _| {
@@ -151,14 +160,16 @@ impl Resource for ModelDomain {
 }
 
 impl ModelDomain {
-    async fn until_available(&self, name: &str) {
+    async fn until_available(&self, name: &str, progress: &Progress) -> Result<(), Failure> {
         let busy = |world: &World| {
             let busy = world.domains.get(name)?.busy?;
             (busy > Instant::now()).then_some(())
         };
-        while self.0.read("GetDomainName", name, busy).await.is_some() {
+        let look = async || self.0.read("GetDomainName", name, busy).await;
+        while look().await.map_err(|failure| progress.fail(failure))?.is_some() {
             sleep(Duration::from_millis(500)).await;
         }
+        Ok(())
     }
 
     async fn change(

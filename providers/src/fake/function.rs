@@ -83,7 +83,7 @@ impl Resource for ModelFunction {
             .map(|named| function_name(named).to_owned())
             .collect();
         names.dedup();
-        Ok(self.0.find("GetFunction", names, see).await)
+        self.0.find("GetFunction", names, see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -114,7 +114,7 @@ impl Resource for ModelFunction {
         let want = request.spec;
         match born {
             Err(Written::Refused(Refused::Exists(name))) => {
-                let found = self.0.find("GetFunction", vec![name.clone()], see).await;
+                let found = self.0.find("GetFunction", vec![name.clone()], see).await?;
                 let ours =
                     found.is_some_and(|seen| seen.spec.tags.get(OWNER_TAG) == want.tags.get(OWNER_TAG));
                 if !ours || !want.tags.contains_key(OWNER_TAG) {
@@ -123,7 +123,7 @@ impl Resource for ModelFunction {
             }
             other => progress.step(other)?,
         }
-        self.until_usable(&want.name).await;
+        self.until_usable(&want.name, &progress).await?;
         if let Some(concurrency) = want.reserved_concurrency {
             progress.step(
                 self.reserve("PutFunctionConcurrency", &want.name, Some(concurrency))
@@ -137,7 +137,7 @@ impl Resource for ModelFunction {
         let want = request.want.clone();
         let name = want.name.clone();
         let mut progress = Progress::default();
-        self.until_usable(&name).await;
+        self.until_usable(&name, &progress).await?;
         if request.diff.touches("code") {
             self.must_hold(&want.code)?;
             let code = want.code.content.clone();
@@ -148,7 +148,7 @@ impl Resource for ModelFunction {
                 move |function| function.code = code,
             );
             progress.step(change.await)?;
-            self.until_usable(&name).await;
+            self.until_usable(&name, &progress).await?;
         }
         let fields: Vec<&str> = CONFIG
             .iter()
@@ -168,7 +168,7 @@ impl Resource for ModelFunction {
                 }
             });
             progress.step(change.await)?;
-            self.until_usable(&name).await;
+            self.until_usable(&name, &progress).await?;
         }
         self.retag(&request, &mut progress).await?;
         if request.diff.touches("reserved_concurrency") {
@@ -229,7 +229,7 @@ impl ModelFunction {
     }
 
     /// Looks that grow apart, as those of the real kind do: they share a bucket with every other look.
-    async fn until_usable(&self, name: &str) {
+    async fn until_usable(&self, name: &str, progress: &Progress) -> Result<(), Failure> {
         let mut pause = Duration::from_millis(250);
         loop {
             let busy = self
@@ -239,8 +239,8 @@ impl ModelFunction {
                     (busy > Instant::now()).then_some(busy)
                 })
                 .await;
-            if busy.is_none() {
-                return;
+            if busy.map_err(|failure| progress.fail(failure))?.is_none() {
+                return Ok(());
             }
             sleep(pause).await;
             pause = (pause * 3 / 2).min(Duration::from_secs(4));

@@ -48,6 +48,10 @@ impl Resource for ModelGroup {
             .0
             .read("DescribeLogGroups", "", |world| world.groups.clone())
             .await;
+        let groups = match groups {
+            Ok(groups) => groups,
+            Err(failure) => return at.iter().map(|_| Err(same(&failure))).collect(),
+        };
         at.iter()
             .map(|one| {
                 let names = names(one, text(one.spec, "name").map(ToOwned::to_owned));
@@ -98,6 +102,15 @@ impl ModelGroup {
         });
         progress.step(put.await)?;
         Ok(seen(&spec.name, days))
+    }
+}
+
+/// The one failure of a list, for each of those who asked for it.
+fn same(failure: &Failure) -> Failure {
+    Failure {
+        effect: failure.effect,
+        retry: failure.retry,
+        ..Failure::refused(failure.chain())
     }
 }
 

@@ -55,16 +55,16 @@ impl Resource for ModelLayer {
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
-        let found = self.0.find("GetLayerVersionByArn", names(&at, None), see).await;
+        let found = self.0.find("GetLayerVersionByArn", names(&at, None), see).await?;
         match (found, at.token) {
-            (None, Some(token)) => Ok(self.marked(&token.0).await),
+            (None, Some(token)) => self.marked(&token.0).await,
             (found, _) => Ok(found),
         }
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let token = request.token.0.clone();
-        if let Some(there) = self.marked(&token).await {
+        if let Some(there) = self.marked(&token).await? {
             return Ok(there);
         }
         let spec = request.spec.clone();
@@ -115,7 +115,7 @@ impl Resource for ModelLayer {
 }
 
 impl ModelLayer {
-    async fn marked(&self, token: &str) -> Option<Seen<Spec>> {
+    async fn marked(&self, token: &str) -> Result<Sight<Spec>, Failure> {
         let found = |world: &World| {
             let mut all = world.layers.iter();
             let (arn, _) = all.find(|(_, layer)| layer.mark.as_deref() == Some(token))?;

@@ -96,13 +96,13 @@ impl Cloud {
         operation: &'static str,
         names: Vec<String>,
         see: impl Fn(&World, &str) -> Option<Seen<S>>,
-    ) -> Sight<S> {
+    ) -> Result<Sight<S>, Failure> {
         for name in names {
-            if let Some(seen) = self.read(operation, &name, |world| see(world, &name)).await {
-                return Some(seen);
+            if let Some(seen) = self.read(operation, &name, |world| see(world, &name)).await? {
+                return Ok(Some(seen));
             }
         }
-        None
+        Ok(None)
     }
 
     /// What a call that made or changed `name` leaves behind.
@@ -114,6 +114,7 @@ impl Cloud {
         see: impl FnOnce(&World, &str) -> Option<Seen<S>>,
     ) -> Result<Seen<S>, Failure> {
         let found = self.read(operation, name, |world| see(world, name)).await;
+        let found = found.map_err(|failure| progress.fail(failure))?;
         found.ok_or_else(|| progress.gone(name))
     }
 }

@@ -93,19 +93,23 @@ impl Resource for ModelMapping {
     type Spec = Spec;
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
-        if let Some(seen) = self.0.find("GetEventSourceMapping", names(&at, None), see).await {
+        if let Some(seen) = self
+            .0
+            .find("GetEventSourceMapping", names(&at, None), see)
+            .await?
+        {
             return Ok(Some(seen));
         }
         let (Some(function), Some(source)) = (text(at.spec, "function"), text(at.spec, "source_arn")) else {
             return Ok(None);
         };
-        Ok(self.between(function, source).await)
+        self.between(function, source).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let want = request.spec;
-        if let Some(there) = self.between(&want.function, &want.source_arn).await {
-            self.until_settled(&there.handle.0).await;
+        if let Some(there) = self.between(&want.function, &want.source_arn).await? {
+            self.until_settled(&there.handle.0, &Progress::default()).await?;
             return Ok(there);
         }
         let (spec, busy) = (want.clone(), self.0.physics().busy);
@@ -130,15 +134,15 @@ impl Resource for ModelMapping {
                 Ok(uuid)
             });
         let uuid = progress.step(made.await)?;
-        self.until_settled(&uuid).await;
+        self.until_settled(&uuid, &progress).await?;
         self.0.left("GetEventSourceMapping", &uuid, &progress, see).await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let uuid = request.handle.0.clone();
         let (want, busy) = (request.want.clone(), self.0.physics().busy);
-        self.until_settled(&uuid).await;
         let mut progress = Progress::default();
+        self.until_settled(&uuid, &progress).await?;
         let changed = self.change("UpdateEventSourceMapping", &uuid, move |mapping, now| {
             mapping.batch_size = want.batch_size;
             mapping.window = want.maximum_batching_window;
@@ -147,28 +151,30 @@ impl Resource for ModelMapping {
             mapping.busy = Some(now + busy);
         });
         progress.step(changed.await)?;
-        self.until_settled(&uuid).await;
+        self.until_settled(&uuid, &progress).await?;
         self.0.left("GetEventSourceMapping", &uuid, &progress, see).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let (uuid, busy) = (request.handle.0.clone(), self.0.physics().busy);
-        self.until_settled(&uuid).await;
+        let mut progress = Progress::default();
+        self.until_settled(&uuid, &progress).await?;
         let gone = self.change("DeleteEventSourceMapping", &uuid, move |mapping, now| {
             mapping.gone = Some(now + busy);
         });
         match gone.await {
-            Ok(()) => self.until_settled(&uuid).await,
-            Err(Written::Refused(Refused::NotFound(_))) => {}
-            Err(other) => return Err(other.into()),
+            Err(Written::Refused(Refused::NotFound(_))) => Ok(()),
+            other => {
+                progress.step(other)?;
+                self.until_settled(&uuid, &progress).await
+            }
         }
-        Ok(())
     }
 }
 
 impl ModelMapping {
     /// The living mapping of a source to a function.
-    async fn between(&self, function: &str, source: &str) -> Option<Seen<Spec>> {
+    async fn between(&self, function: &str, source: &str) -> Result<Sight<Spec>, Failure> {
         let found = |world: &World| {
             let mut all = world.mappings.iter();
             let (uuid, _) =
@@ -179,14 +185,16 @@ impl ModelMapping {
     }
 
     /// Waits until the mapping is neither created, changed nor deleted by an earlier call.
-    async fn until_settled(&self, uuid: &str) {
+    async fn until_settled(&self, uuid: &str, progress: &Progress) -> Result<(), Failure> {
         let busy = |world: &World| {
             let (mapping, now) = (world.mappings.get(uuid)?, Instant::now());
             (mapping.is_busy(now) && !mapping.is_gone(now)).then_some(())
         };
-        while self.0.read("GetEventSourceMapping", uuid, busy).await.is_some() {
+        let look = async || self.0.read("GetEventSourceMapping", uuid, busy).await;
+        while look().await.map_err(|failure| progress.fail(failure))?.is_some() {
             sleep(Duration::from_millis(250)).await;
         }
+        Ok(())
     }
 
     async fn change(

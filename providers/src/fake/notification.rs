@@ -77,10 +77,9 @@ impl Resource for ModelNotification {
         ours.add_outputs(at.record.map(|record| &record.outputs));
         let natural = text(at.spec, "bucket").map(ToOwned::to_owned);
         let see = |world: &World, bucket: &str| see(world, bucket, &ours);
-        Ok(self
-            .0
+        self.0
             .find("GetBucketNotification", names(&at, natural), see)
-            .await)
+            .await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -104,7 +103,7 @@ impl Resource for ModelNotification {
         };
         let mut progress = Progress::default();
         for _ in 0..TRIES {
-            let Some(there) = self.read(&nothing.bucket).await else {
+            let Some(there) = self.read(&nothing.bucket, &progress).await? else {
                 return Ok(());
             };
             let merged = merged(&there, &nothing, &ours);
@@ -122,7 +121,7 @@ impl ModelNotification {
         ours.add(want);
         let mut progress = Progress::default();
         for _ in 0..TRIES {
-            let Some(there) = self.read(&want.bucket).await else {
+            let Some(there) = self.read(&want.bucket, &progress).await? else {
                 return Err(progress.fail(Refused::NotFound(want.bucket.clone()).into()));
             };
             let merged = merged(&there, want, &ours);
@@ -135,9 +134,10 @@ impl ModelNotification {
         Err(progress.gone(&want.bucket))
     }
 
-    async fn read(&self, bucket: &str) -> Option<Notifications> {
+    async fn read(&self, bucket: &str, progress: &Progress) -> Result<Option<Notifications>, Failure> {
         let document = |world: &World| Some(world.buckets.get(bucket)?.notifications.clone());
-        self.0.read("GetBucketNotification", bucket, document).await
+        let read = self.0.read("GetBucketNotification", bucket, document).await;
+        read.map_err(|failure| progress.fail(failure))
     }
 
     async fn put(&self, bucket: &str, document: Notifications) -> Result<(), Written> {

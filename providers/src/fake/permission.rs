@@ -47,7 +47,7 @@ impl Resource for ModelPermission {
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         let named = text(at.spec, "function").filter(|function| !has_stand_in(function));
         let natural = named.map(|function| handle(function, at.id));
-        Ok(self.0.find("GetPolicy", names(&at, natural), see).await)
+        self.0.find("GetPolicy", names(&at, natural), see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {

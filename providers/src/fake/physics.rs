@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use crate::port::Failure;
 
-/// How a write goes wrong.
+/// How a call goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Refused: 4xx.
     Refuse,
-    /// 429.
+    /// 429, without a word on when to come again.
     Throttle,
+    /// 429 that says when to come again ([`Physics::retry_after`]).
+    ThrottleUntil,
     /// 5xx, and nothing happened.
     Broken,
     /// 5xx, and it happened all the same.
@@ -21,18 +23,38 @@ pub enum Fault {
     LostAnswer,
     /// The connection was cut, and the request arrives later.
     Late,
+    /// Nothing is ever answered, and the request never arrives: the caller gives up ([`Physics::patience`]).
+    Hang,
+    /// Nothing is ever answered to a request that arrived.
+    HangAfter,
+    /// A read that shows what was there 0.9 s ago.
+    Stale,
 }
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
+    /// Those of writes.
+    pub const ALL: [Self; 10] = [
         Self::Refuse,
         Self::Throttle,
+        Self::ThrottleUntil,
         Self::Broken,
         Self::BrokenAfter,
         Self::LostRequest,
         Self::LostAnswer,
         Self::Late,
+        Self::Hang,
+        Self::HangAfter,
+    ];
+
+    /// Those of reads: what comes after the SDK has repeated the read in vain.
+    pub const READS: [Self; 7] = [
+        Self::Refuse,
+        Self::Throttle,
+        Self::ThrottleUntil,
+        Self::Broken,
+        Self::LostAnswer,
+        Self::Hang,
+        Self::Stale,
     ];
 }
 
@@ -45,14 +67,39 @@ pub struct Physics {
     pub jitter: Duration,
     /// Until a fresh role can be assumed.
     pub role: Duration,
+    /// Whether that differs from role to role as it does in the field: 0.5 to 15 s, and of one in twenty up to 15 minutes.
+    pub roles_differ: bool,
     /// Until a fresh or changed function is usable.
     pub busy: Duration,
     /// Until a fresh or changed domain is usable.
     pub domain: Duration,
     /// How much later a late request arrives.
     pub late: Duration,
+    /// How long the caller waits for an answer.
+    pub patience: Duration,
+    /// What a throttle asks for that says when to come again.
+    pub retry_after: Duration,
+    /// How old at most what a read shows may be; each read shows another age. Lists and looks of one thing alike, and no
+    /// read knows what another has shown.
+    pub staleness: Duration,
+    /// What repeats all that is drawn.
+    pub seed: u64,
     /// Whether a request whose sender died on the way arrives, late, all the same.
     pub dropped_arrive: bool,
+}
+
+impl Physics {
+    /// What the field knows beside faults: fresh roles that take their time, reads that are old, requests that arrive after
+    /// their sender's death. `seed` repeats it.
+    pub fn of_the_field(seed: u64) -> Self {
+        Self {
+            roles_differ: true,
+            staleness: Duration::from_millis(900),
+            dropped_arrive: true,
+            seed,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Physics {
@@ -61,9 +108,14 @@ impl Default for Physics {
             latency: Duration::from_millis(50),
             jitter: Duration::ZERO,
             role: Duration::from_secs(8),
+            roles_differ: false,
             busy: Duration::from_secs(2),
             domain: Duration::from_secs(5),
             late: Duration::from_secs(9),
+            patience: Duration::from_secs(10),
+            retry_after: Duration::from_secs(15),
+            staleness: Duration::ZERO,
+            seed: 0,
             dropped_arrive: false,
         }
     }

@@ -53,7 +53,7 @@ impl Resource for ModelPointer {
             .or(text(recorded, "protocol"))
             .unwrap_or("rest");
         let see = |world: &World, path: &str| see(world, path, protocol, text(at.spec, "api"));
-        Ok(self.0.find("GetApiMappings", names(&at, natural), see).await)
+        self.0.find("GetApiMappings", names(&at, natural), see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {

@@ -43,14 +43,14 @@ impl Resource for ModelRole {
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         let natural = text(at.spec, "name").map(ToOwned::to_owned);
-        Ok(self.0.find("GetRole", names(&at, natural), see).await)
+        self.0.find("GetRole", names(&at, natural), see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec;
         let mut progress = Progress::default();
         let (name, trust, mark) = (spec.name.clone(), spec.trust.clone(), request.token.0.clone());
-        let delay = self.0.physics().role;
+        let delay = self.0.role_delay();
         let born = self
             .0
             .write("CreateRole", &spec.name, move |world, now| {
@@ -70,7 +70,7 @@ impl Resource for ModelRole {
             .await;
         match born {
             Err(Written::Refused(Refused::Exists(name))) => {
-                let there = self.0.find("GetRole", vec![name.clone()], see).await;
+                let there = self.0.find("GetRole", vec![name.clone()], see).await?;
                 let ours = there.map(|seen| seen.proof);
                 if ours != Some(Proof::Mark(request.token.clone())) {
                     return Err(Failure::foreign(format!("the role {name}")));
@@ -113,7 +113,7 @@ impl Resource for ModelRole {
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let name = &request.handle.0;
-        let Some(seen) = self.0.find("GetRole", vec![name.clone()], see).await else {
+        let Some(seen) = self.0.find("GetRole", vec![name.clone()], see).await? else {
             return Ok(());
         };
         let mut progress = Progress::default();

@@ -76,7 +76,7 @@ impl Resource for ModelRule {
         let natural = text(at.spec, "name").map(ToOwned::to_owned);
         let ours = text(at.spec, "function");
         let see = |world: &World, name: &str| see(world, name, ours);
-        Ok(self.0.find("DescribeRule", names(&at, natural), see).await)
+        self.0.find("DescribeRule", names(&at, natural), see).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -86,7 +86,7 @@ impl Resource for ModelRule {
             .read("DescribeRule", &want.name, |world| {
                 see(world, &want.name, Some(&want.function))
             })
-            .await;
+            .await?;
         let proof = there.map_or(Proof::Ours, |there| there.proof);
         if proof != Proof::Ours && proof != Proof::Mark(request.token.clone()) {
             return Err(Failure::foreign(format!("the rule {}", want.name)));
@@ -120,8 +120,12 @@ impl Resource for ModelRule {
             Ok(())
         });
         progress.step(removed.await)?;
-        let others = |world: &World| world.rules.get(name).is_some_and(|rule| !rule.targets.is_empty());
-        if self.0.read("ListTargetsByRule", name, others).await {
+        let others = |world: &World| {
+            let rule = world.rules.get(name);
+            rule.is_some_and(|rule| rule.targets.keys().any(|id| id != TARGET))
+        };
+        let listed = self.0.read("ListTargetsByRule", name, others).await;
+        if listed.map_err(|failure| progress.fail(failure))? {
             return Ok(());
         }
         let rule = name.clone();

@@ -56,7 +56,7 @@ impl Resource for ModelSocket {
         let there = self
             .0
             .find("GetApi", names(&at, None), |world, id| see(world, id, &ours))
-            .await;
+            .await?;
         if there.is_some() {
             return Ok(there);
         }
@@ -71,13 +71,13 @@ impl Resource for ModelSocket {
             };
             see(world, &by_mark.or_else(by_function)?, &ours)
         };
-        Ok(self.0.read("GetApis", "", found).await)
+        self.0.read("GetApis", "", found).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let mut progress = Progress::default();
         let token = request.token.0.clone();
-        let there = self.0.read("GetApis", "", |world| marked(world, &token)).await;
+        let there = self.0.read("GetApis", "", |world| marked(world, &token)).await?;
         let id = match there {
             Some(id) => id,
             None => {
@@ -121,7 +121,7 @@ impl ModelSocket {
             .0
             .read("GetRoutes", id, |world| world.sockets.get(id).cloned())
             .await;
-        let Some(there) = there else {
+        let Some(mut there) = there.map_err(|failure| progress.fail(failure))? else {
             return Err(progress.gone(id));
         };
         if there.name != want.name {
@@ -130,14 +130,16 @@ impl ModelSocket {
             progress.step(named.await)?;
         }
         for (key, route) in &want.routes {
-            self.route(id, &there, key, route, progress).await?;
+            self.route(id, &mut there, key, route, progress).await?;
         }
-        let unwanted = ROUTES.into_iter().filter(|key| !want.routes.contains_key(*key));
-        for key in unwanted.filter(|key| there.routes.contains_key(*key)) {
+        for key in ROUTES.into_iter().filter(|key| !want.routes.contains_key(*key)) {
+            if there.routes.remove(key).is_none() {
+                continue;
+            }
             let gone = self.change("DeleteRoute", id, move |socket| drop(socket.routes.remove(key)));
             progress.step(gone.await)?;
         }
-        self.tidy(id, progress).await?;
+        self.tidy(id, &there, progress).await?;
         let ours = want.routes.values().map(|route| route.function.clone()).collect();
         self.0
             .left("GetApi", id, progress, |world, id| see(world, id, &ours))
@@ -147,7 +149,7 @@ impl ModelSocket {
     async fn route(
         &self,
         id: &str,
-        there: &Socket,
+        there: &mut Socket,
         key: &str,
         route: &Route,
         progress: &mut Progress,
@@ -167,14 +169,16 @@ impl ModelSocket {
         let integration = match left_over {
             Some((integration, _)) => integration.clone(),
             None => {
-                let api = id.to_owned();
+                let (api, kept) = (id.to_owned(), wanted.clone());
                 let made = self.0.write("CreateIntegration", id, move |world, _| {
                     let fresh = world.fresh_id("integration");
                     let socket = world.sockets.get_mut(&api).ok_or(Refused::NotFound(api))?;
                     socket.integrations.insert(fresh.clone(), wanted);
                     Ok(fresh)
                 });
-                progress.step(made.await)?
+                let made = progress.step(made.await)?;
+                there.integrations.insert(made.clone(), kept);
+                made
             }
         };
         let operation = if there.routes.contains_key(key) {
@@ -183,6 +187,7 @@ impl ModelSocket {
             "CreateRoute"
         };
         let key = key.to_owned();
+        there.routes.insert(key.clone(), integration.clone());
         let api = id.to_owned();
         let routed = self.0.write(operation, id, move |world, _| {
             let socket = world.sockets.get_mut(&api).ok_or(Refused::NotFound(api))?;
@@ -195,20 +200,17 @@ impl ModelSocket {
         progress.step(routed.await)
     }
 
-    /// Takes away our integrations that no route leads to, whichever call left them.
-    async fn tidy(&self, id: &str, progress: &mut Progress) -> Result<(), Failure> {
-        let unused = |world: &World| {
-            let socket = world.sockets.get(id)?;
-            let used: BTreeSet<_> = socket.routes.values().collect();
-            let ours = |one: &Integration| DESCRIPTIONS.contains(&one.description.as_str());
-            let unused = socket
-                .integrations
-                .iter()
-                .filter(|(id, one)| ours(one) && !used.contains(id));
-            Some(unused.map(|(id, _)| id.clone()).collect::<Vec<_>>())
-        };
-        let unused = self.0.read("GetIntegrations", id, unused).await;
-        for integration in unused.unwrap_or_default() {
+    /// Takes away our integrations that no route leads to, whichever call left them. What is `there` was read first and
+    /// followed since: a second reading might be older than what was written.
+    async fn tidy(&self, id: &str, there: &Socket, progress: &mut Progress) -> Result<(), Failure> {
+        let used: BTreeSet<_> = there.routes.values().collect();
+        let ours = |one: &Integration| DESCRIPTIONS.contains(&one.description.as_str());
+        let unused = there
+            .integrations
+            .iter()
+            .filter(|(id, one)| ours(one) && !used.contains(id));
+        for (integration, _) in unused {
+            let integration = integration.clone();
             let api = id.to_owned();
             let gone = self.0.write("DeleteIntegration", id, move |world, _| {
                 let socket = world.sockets.get_mut(&api).ok_or(Refused::NotFound(api))?;

@@ -100,7 +100,7 @@ impl<P: Protocol> Resource for ModelStage<P> {
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         let (api, stage) = (text(at.spec, "api"), text(at.spec, "stage"));
         let natural = api.zip(stage).map(|(api, stage)| format!("{api}/{stage}"));
-        Ok(self.0.find("GetStage", names(&at, natural), see::<P>).await)
+        self.0.find("GetStage", names(&at, natural), see::<P>).await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -134,7 +134,7 @@ impl<P: Protocol> ModelStage<P> {
                 let made = deployments.find(|(_, deployment)| deployment.digest == spec.definition);
                 made.map(|(id, _)| id.clone())
             })
-            .await;
+            .await?;
         let deployment = match found {
             Some(id) => id,
             None => {

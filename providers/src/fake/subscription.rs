@@ -59,15 +59,14 @@ impl Resource for ModelSubscription {
                     .read("ListSubscriptionsByTopic", topic, |world| {
                         subscribed(world, topic, function)
                     })
-                    .await
+                    .await?
             }
             _ => None,
         };
         let see = |world: &World, arn: &str| see(world, arn, written.as_deref());
-        Ok(self
-            .0
+        self.0
             .find("GetSubscriptionAttributes", names(&at, natural), see)
-            .await)
+            .await
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {

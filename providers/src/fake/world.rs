@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 mod events;
 mod gateway;
 mod lambda;
+mod things;
 
 pub use events::{Bucket, Entry, Notifications, Rule, Subscription};
 pub use gateway::{Api, Deployment, Domain, Integration, Pointer, Socket, Stage, Stages};
 pub(super) use gateway::{DESCRIPTIONS, ROUTES};
 pub use lambda::{Function, Layer, Mapping, Role, function_arn};
 pub(super) use lambda::{function_name, service_of};
+pub use things::Thing;
 
 /// Everything that exists.
 #[derive(Clone, Debug, Default)]

@@ -76,6 +76,16 @@ pub(crate) struct Pending {
     pub(crate) until: Time,
     /// The form (as projected) that it leads to; `None` for a deletion.
     pub(crate) effect: Option<Value>,
+    /// The mark of what it brings into being.
+    pub(crate) born: Option<StepToken>,
+}
+
+impl Pending {
+    /// True if what is seen is what it leads to. A thing that bears another mark is not what was born, however much like it
+    /// it is: where what was born cannot be read yet, its predecessor may be found by name.
+    fn has_arrived(&self, observed: &Observed) -> bool {
+        shows(observed, self.effect.as_ref()) && bears(observed, self.born.as_ref())
+    }
 }
 
 /// How much is borne before giving up.
@@ -131,6 +141,8 @@ pub(crate) struct Attempt {
     last: Option<Refusal>,
     theirs: Vec<String>,
     left: Option<Handle>,
+    /// What a call answered was not what it wrote, and was looked at once more.
+    looked_twice: bool,
 }
 
 enum Next {
@@ -157,6 +169,7 @@ impl Attempt {
             last: None,
             theirs: Vec::new(),
             left: None,
+            looked_twice: false,
         }
     }
 
@@ -237,7 +250,7 @@ impl Attempt {
         };
         self.failed_looks = 0;
         if let Some(pending) = &self.pending {
-            if now < pending.until && !shows(&observed, pending.effect.as_ref()) {
+            if now < pending.until && !pending.has_arrived(&observed) {
                 let until = pending.until;
                 return self.wait(Next::Look, until, Pause::Late);
             }
@@ -273,6 +286,14 @@ pub(crate) fn shows(observed: &Observed, effect: Option<&Value>) -> bool {
         (Observed::Absent, None) => true,
         (Observed::Present(remote), Some(form)) => same(form, &remote.spec),
         _ => false,
+    }
+}
+
+/// False if what is seen bears another mark than `born`.
+pub(crate) fn bears(observed: &Observed, born: Option<&StepToken>) -> bool {
+    match (observed.remote().map(|remote| &remote.proof), born) {
+        (Some(Proof::Mark(mark)), Some(born)) => mark == born,
+        _ => true,
     }
 }
 

@@ -49,6 +49,15 @@ impl Call {
         }
     }
 
+    /// The whole form that it leads to, if it does not remove.
+    pub(crate) fn form(&self) -> Option<&Value> {
+        match self {
+            Self::Create { spec, .. } => Some(spec),
+            Self::Update { want, .. } => Some(want),
+            Self::Delete { .. } => None,
+        }
+    }
+
     /// What it does, in one word.
     pub fn verb(&self) -> &'static str {
         match self {

@@ -31,7 +31,8 @@ pub struct Limits {
     /// How long after its sending a request without an answer may still arrive: the longest deadline, half a minute for a
     /// whole API, and a margin (design 6.3, rule 10). Only after this is its absence believed.
     pub late: Duration,
-    /// How long after an answered failure a reading may still be stale.
+    /// How long after a change a reading may still show what was there before: nothing is looked at sooner after a write, and
+    /// an answer that shows less than was written is looked at once more. AWS names no bound.
     pub grace: Duration,
     /// How long one call of a provider may take, waits for its own resource included.
     pub call: Duration,

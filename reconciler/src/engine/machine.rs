@@ -8,7 +8,7 @@
 //! Entries that become due together are one append: while one batch is being made durable, the next gathers.
 //!
 //! The three kinds of work stand in `machine/forward.rs`, `machine/sweep.rs` and `machine/back.rs`; what no way back restores
-//! in `machine/lost.rs`; what one piece of work does by itself in `attempt`; which may run now in `frontier`.
+//! in `machine/lost.rs` and `machine/parents.rs`; what one piece of work does by itself in `attempt`; which may run now in `frontier`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +31,7 @@ mod back;
 mod forward;
 mod job;
 mod lost;
+mod parents;
 mod prepare;
 mod sweep;
 #[cfg(test)]
@@ -67,6 +68,8 @@ pub struct Machine {
     broken: bool,
     finished: bool,
     quiet: Time,
+    /// When something was last heard from outside.
+    heard: Option<Time>,
     /// Nothing is launched before.
     hold: Option<Time>,
     notes: BTreeMap<ResourceId, Option<Record>>,
@@ -118,6 +121,7 @@ impl Machine {
             broken: false,
             finished: false,
             quiet: setup.quiet,
+            heard: None,
             hold: None,
             notes: BTreeMap::new(),
             postponed: BTreeSet::new(),
@@ -160,9 +164,21 @@ impl Machine {
         }
     }
 
+    /// Launches nothing before all that was written can be read.
+    fn hold_for_readings(&mut self) {
+        if let Some(heard) = self.heard {
+            let readable = heard.saturating_add(self.limits.grace);
+            let until = self.hold.map_or(readable, |held| held.max(readable));
+            self.hold = Some(until).filter(|until| *until > self.now);
+        }
+    }
+
     /// Takes what has happened at `now` and adds what is to be done to `out`.
     pub fn feed(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
         self.now = now;
+        if let Input::Answered { .. } | Input::Seen { .. } = input {
+            self.heard = Some(now);
+        }
         match input {
             Input::Start => self.start(out),
             Input::Noted => self.noted(out),
@@ -331,6 +347,9 @@ impl Machine {
     }
 
     fn seen(&mut self, ticket: Ticket, result: Result<Observed, Failure>, out: &mut Vec<Output>) {
+        if self.asks_for_parents(ticket) {
+            return self.parent_seen(ticket.job, result, out);
+        }
         let now = self.now;
         self.settle_move(ticket, out, |attempt, rules, limits| {
             attempt.seen(result, rules, limits, now)

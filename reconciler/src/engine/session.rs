@@ -42,8 +42,10 @@ pub struct Session<'e> {
     txn: Txn,
     version: Version,
     next: Seq,
-    /// Until when writes of an earlier process may still arrive.
+    /// Until when writes of an earlier process may still arrive, and until they can be read.
     quiet: Time,
+    /// Until when a look may not yet show what was written last.
+    fresh: Time,
     /// The snapshot as it is stored, and the journal after it.
     stored: Snapshot,
     journal: Vec<Entry>,
@@ -101,6 +103,7 @@ impl Engine {
             Err(corrupt) => return Err(self.store.misplaced(&corrupt).await.into()),
         };
         let quiet = self.quiet_from(&txn);
+        let fresh = self.fresh_from(&txn);
         Ok(Session {
             engine: self,
             lease: None,
@@ -108,6 +111,7 @@ impl Engine {
             version: loaded.version,
             next: loaded.next,
             quiet,
+            fresh,
             stored,
             journal: loaded.journal,
             rivals: BTreeMap::new(),
@@ -155,7 +159,25 @@ impl Engine {
         if silent.unsigned_abs() > longest && !silent.is_negative() {
             now
         } else {
-            now + self.limits.late
+            now + self.limits.late + self.limits.grace
+        }
+    }
+
+    /// When a look shows what earlier commands have written. One that died wrote until it did, which was before we got the
+    /// lock; one that went back has waited for that itself.
+    fn fresh_from(&self, txn: &Txn) -> Time {
+        let (now, grace) = (self.clock.elapsed(), self.limits.grace);
+        if self.quiet_from(txn) > now {
+            return now + grace;
+        }
+        let silent = txn
+            .snapshot()
+            .committed
+            .map(|committed| self.clock.wall().duration_since(committed));
+        match silent {
+            Some(silent) if silent.is_negative() => now + grace,
+            Some(silent) => now + grace.saturating_sub(silent.unsigned_abs()),
+            None => now,
         }
     }
 }
@@ -256,10 +278,24 @@ impl<'e> Session<'e> {
     /// # Errors
     /// What could not be seen, and every problem that the planner finds or that is found in what is named outside.
     pub async fn preview(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
-        for entry in self.doubts().await? {
+        let entries = self.doubts().await?;
+        if !entries.is_empty() {
+            self.was_written_to();
+        }
+        for entry in entries {
             self.txn.apply(&entry)?;
         }
         self.plan(desired, consent).await
+    }
+
+    /// Waits until a look shows what was written last.
+    pub(super) async fn until_fresh(&self) {
+        tokio::time::sleep_until(self.engine.clock.instant(self.fresh)).await;
+    }
+
+    /// Something was written, or seen to have arrived, up to now.
+    pub(super) fn was_written_to(&mut self) {
+        self.fresh = self.engine.clock.elapsed() + self.engine.limits.grace;
     }
 
     async fn doubts(&self) -> Result<Vec<Entry>, EngineError> {
@@ -267,6 +303,7 @@ impl<'e> Session<'e> {
             return Ok(Vec::new());
         }
         let engine = self.engine;
+        self.until_fresh().await;
         settle(
             &self.txn,
             &engine.catalog,

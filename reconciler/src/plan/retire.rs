@@ -103,7 +103,9 @@ fn going(inputs: &Inputs<'_>, id: &ResourceId, have: Remote, record: &Record, wh
         depends_on: record.depends_on.clone(),
         rank: record.rank,
         why,
-        sweep: is_final(inputs, id),
+        // What else belongs to what another tool has recorded (the statements of a function) is not known, and a way back could
+        // not bring it back.
+        sweep: is_final(inputs, id) || record.spec.is_null(),
         exact: is_exact(inputs, id),
         ordered_by_rank: record.spec.is_null(),
         have,
@@ -126,15 +128,17 @@ fn replaced(inputs: &Inputs<'_>, decided: &BTreeMap<&ResourceId, Decided<'_>>, r
         let (Fate::Replace(Manner::Beside, _), Some(have)) = (&one.fate, &one.have) else {
             continue;
         };
-        let recorded = inputs.recorded.get(*id).map(|record| record.depends_on.clone());
+        let recorded = inputs.recorded.get(*id);
+        let chalices = recorded.filter(|record| record.spec.is_null());
+        let depends_on = recorded.map(|record| record.depends_on.clone());
         let going = Going {
             label: label(inputs, id, &have.spec),
-            depends_on: recorded.unwrap_or_else(|| one.desired.depends_on()),
-            rank: one.desired.rank,
+            depends_on: depends_on.unwrap_or_else(|| one.desired.depends_on()),
+            rank: chalices.map_or(one.desired.rank, |record| record.rank),
             why: Why::Replaced,
             sweep: true,
             exact: is_exact(inputs, id),
-            ordered_by_rank: false,
+            ordered_by_rank: chalices.is_some(),
             have: have.clone().into_owned(),
         };
         retired.going.insert(((*id).clone(), have.handle.clone()), going);
@@ -183,6 +187,14 @@ fn hold_back(inputs: &Inputs<'_>, retired: &mut Retired) {
     if inputs.desired.resources.is_empty() {
         retired.going.values_mut().for_each(|going| going.sweep = true);
         return;
+    }
+    // What it stood on is not known where only another tool has recorded it: then nothing goes before the commit.
+    if retired
+        .going
+        .values()
+        .any(|going| going.sweep && going.ordered_by_rank)
+    {
+        retired.going.values_mut().for_each(|going| going.sweep = true);
     }
     let swept = retired.going.values().filter(|going| going.sweep);
     let mut standing: Vec<ResourceId> = swept.flat_map(|going| going.depends_on.iter().cloned()).collect();

@@ -102,7 +102,7 @@ async fn the_absence_of_what_was_sent_without_an_answer_is_believed_late() {
     attempt.answered(Err(Failure::maybe("cut", SOON)), rules(&book), &limits, SOON);
     let early = attempt.seen(Ok(Observed::Absent), rules(&book), &limits, SOON);
     let late = waits_until(&early);
-    assert_eq!(late, SOON + limits.late);
+    assert_eq!(late, SOON + limits.late + limits.grace);
     assert!(matches!(attempt.woke(), Move::Look(_)));
     waits_until(&attempt.seen(Ok(Observed::Absent), rules(&book), &limits, late));
     assert_eq!(
@@ -125,6 +125,49 @@ async fn an_answered_error_waits_for_the_grace_only() {
     );
     let early = attempt.seen(Ok(Observed::Absent), rules(&book), &limits, SOON);
     assert_eq!(waits_until(&early), SOON + limits.grace);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_shows_less_than_was_written_is_looked_at_once_more() {
+    let (book, limits) = (book(), Limits::default());
+    let old = || Ok(Some(remote(30, Proof::Ours)));
+    let mut attempt = attempt(wish(), 0).calling(create());
+    attempt.woke();
+    assert!(matches!(
+        attempt.answered(old(), rules(&book), &limits, SOON),
+        Move::Look(_)
+    ));
+    let early = attempt.seen(there(30), rules(&book), &limits, SOON);
+    let late = waits_until(&early);
+    assert_eq!(late, SOON + limits.grace);
+    attempt.woke();
+    // It was not the reading: it is brought to the wish, and what the answer to that shows is believed.
+    let Move::Call(update) = attempt.seen(there(30), rules(&book), &limits, late) else {
+        panic!("no call");
+    };
+    assert_eq!(update.verb(), "update");
+    let settled = attempt.answered(old(), rules(&book), &limits, late);
+    assert_eq!(settled, Move::Settled(Some(remote(30, Proof::Ours))));
+}
+
+/// The new one cannot be read yet, and by its name the old one is found, which is just like it.
+#[tokio::test(start_paused = true)]
+async fn what_bears_another_mark_is_not_what_was_born() {
+    let (book, limits) = (book(), Limits::default());
+    let marked = |mark: &str| {
+        let proof = Proof::Mark(StepToken(mark.to_owned()));
+        Ok(Observed::Present(remote(7, proof)))
+    };
+    let mut attempt = attempt(wish(), 0).calling(create());
+    attempt.woke();
+    let broken = Failure::maybe("500", SOON).answered();
+    attempt.answered(Err(broken), rules(&book), &limits, SOON);
+    let early = attempt.seen(marked("another"), rules(&book), &limits, SOON);
+    let late = waits_until(&early);
+    assert_eq!(late, SOON + limits.grace);
+    attempt.woke();
+    let ours = attempt.seen(marked(&token().0), rules(&book), &limits, late);
+    assert_eq!(ours, Move::Settled(Some(remote(7, Proof::Mark(token())))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,6 +85,11 @@ impl Attempt {
         now: Time,
     ) -> Move {
         self.pending = None;
+        if let (Some(form), Some(remote)) = (call.as_ref().and_then(Call::form), &remote)
+            && self.may_be_old(form, remote, rules, limits, now)
+        {
+            return Move::Look(self.look.clone());
+        }
         match (&self.target, call) {
             // A birth may be answered with what an earlier try, or another tool in our name, has made. It is ours, and may
             // be of another form.
@@ -107,6 +112,32 @@ impl Attempt {
         }
     }
 
+    /// What a call answers is often read after the write, and a reading may be older than that. What is not as it was written
+    /// is looked at once more before anything follows from it.
+    fn may_be_old(
+        &mut self,
+        form: &Value,
+        remote: &Remote,
+        rules: &dyn Rules,
+        limits: &Limits,
+        now: Time,
+    ) -> bool {
+        if self.looked_twice || limits.grace.is_zero() {
+            return false;
+        }
+        let differs = |diff: Diff| !diff.is_empty() && !diff.replaces();
+        let wanted = Template::Lit(form.clone());
+        self.looked_twice = rules.diff(&wanted, remote).is_ok_and(differs);
+        if self.looked_twice {
+            self.pending = Some(Pending {
+                until: now.saturating_add(limits.grace),
+                effect: rules.project(&wanted).ok(),
+                born: None,
+            });
+        }
+        self.looked_twice
+    }
+
     /// Notes what a call without a clear outcome may still lead to.
     pub(super) fn doubt(
         &mut self,
@@ -116,8 +147,9 @@ impl Attempt {
         limits: &Limits,
         now: Time,
     ) {
+        // What arrives at the last moment can be read after the grace.
         let wait = if failure.unanswered {
-            limits.late
+            limits.late + limits.grace
         } else {
             limits.grace
         };
@@ -126,12 +158,20 @@ impl Attempt {
             Some(Call::Update { want, .. }) => rules.project(&Template::Lit(want.clone())).ok(),
             Some(Call::Delete { .. }) | None => None,
         };
+        let born = match call {
+            Some(Call::Create { token, .. }) => Some(token.clone()),
+            _ => None,
+        };
         let until = now.saturating_add(wait);
         let later = self
             .pending
             .as_ref()
             .map_or(until, |earlier| earlier.until.max(until));
-        self.pending = Some(Pending { until: later, effect });
+        self.pending = Some(Pending {
+            until: later,
+            effect,
+            born,
+        });
     }
 
     pub(super) fn after_maybe(&mut self, retry: Retry, refusal: Refusal, limits: &Limits, now: Time) -> Move {

@@ -201,7 +201,7 @@ impl Machine {
     }
 
     pub(super) fn refuse_restore(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
-        if self.lose_with_parent(job) {
+        if self.lose_with_parent(job) || self.ask_for_parents(job, refusal, out) {
             return;
         }
         let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {

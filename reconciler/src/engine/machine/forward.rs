@@ -213,6 +213,7 @@ impl Machine {
             if let Some(late) = late {
                 self.hold_until(late, out);
             }
+            self.hold_for_readings();
             return self.enter_abort(&why);
         }
         if !self.frontier.is_done() {

@@ -7,6 +7,7 @@ use grail_state::journal::Doomed;
 use grail_state::{Keep, Kind, Lost, Remote, ResourceId};
 use serde_json::Value;
 
+use super::parents::Asking;
 use crate::engine::attempt::Attempt;
 use crate::engine::limits::{Limits, Time};
 use crate::plan::StepId;
@@ -93,6 +94,8 @@ pub(super) struct Job {
     pub(super) left: bool,
     /// Why it cannot even be tried.
     pub(super) blocked: Option<String>,
+    /// The question for what it stood on, once it was asked.
+    pub(super) asking: Option<Asking>,
 }
 
 impl Job {
@@ -114,6 +117,7 @@ impl Job {
             loss: None,
             left: false,
             blocked: None,
+            asking: None,
         }
     }
 }

@@ -77,19 +77,22 @@ impl Machine {
         let Some(parent) = touched.stood_on().iter().find(|id| self.is_lost(id)).cloned() else {
             return false;
         };
-        let record = touched.pre_record().filter(|_| !touched.died).cloned();
-        if let Some(entry) = self.jobs.get_mut(job) {
-            entry.loss = Some(format!("it needs {parent}, which could not be made again"));
-        }
-        self.note(
-            Entry::Restored {
-                id,
-                record,
-                at: Some(self.wall()),
-            },
-            Then::Finish(job),
-        );
+        self.lose(job, format!("it needs {parent}, which could not be made again"));
         true
+    }
+
+    /// Ends the way back of a resource that cannot be brought back by any command.
+    pub(super) fn lose(&mut self, job: usize, why: String) {
+        let at = Some(self.wall());
+        let Some(entry) = self.jobs.get_mut(job) else {
+            return;
+        };
+        let id = entry.id.clone();
+        entry.loss = Some(why);
+        let touched = self.txn.touched().get(&id);
+        let record = touched.and_then(|touched| touched.pre_record().filter(|_| !touched.died));
+        let record = record.cloned();
+        self.note(Entry::Restored { id, record, at }, Then::Finish(job));
     }
 
     fn is_lost(&self, id: &ResourceId) -> bool {

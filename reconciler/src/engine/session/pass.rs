@@ -69,6 +69,7 @@ impl Session<'_> {
             why = stop.stopped() => return Ok(Some(Outcome::Open { why })),
         };
         if !entries.is_empty() {
+            self.was_written_to();
             self.append(&entries).await?;
             ports.records.write(&self.txn).map_err(EngineError::Projection)?;
             self.forget_looks();
@@ -148,6 +149,9 @@ impl Session<'_> {
         on_failure: OnFailure,
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
+        if !matches!(course, Course::Forward { .. }) {
+            self.until_fresh().await;
+        }
         let engine = self.engine;
         let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
         self.passes += 1;
@@ -183,6 +187,7 @@ impl Session<'_> {
         let outcome = run(&mut machine, &outside, &mut self.next, &mut heard).await;
         let changes = chronicle.into_changes();
         self.txn = machine.into_txn();
+        self.was_written_to();
         let outcome = self.concluded(outcome, ports).await;
         if let Some(lease) = &self.lease {
             self.remember(lease, &outcome, changes).await;
@@ -201,6 +206,10 @@ impl Session<'_> {
             };
         };
         let (before, committed) = (self.stored.clone(), self.txn.phase() == Phase::Sweeping);
+        if !committed {
+            // A commit tells the next command when it was; a way back leaves no such word.
+            self.until_fresh().await;
+        }
         match self.close(next, ports).await {
             Ok(()) => {
                 if committed {

@@ -53,6 +53,9 @@ impl Session<'_> {
 
     async fn look(&mut self, subjects: Vec<Subject>) {
         let engine = self.engine;
+        if !subjects.is_empty() {
+            self.until_fresh().await;
+        }
         let Seen { observed, failures } =
             observe(&engine.catalog, &engine.limits, subjects, &self.observed).await;
         self.observed.extend(observed);

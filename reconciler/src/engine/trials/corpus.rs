@@ -7,11 +7,21 @@ mod gateways;
 
 pub(super) use events::everything;
 
+#[derive(Clone)]
 pub(super) struct Plan {
     pub(super) name: &'static str,
     pub(super) from: Option<App>,
     /// `None` is `delete`.
     pub(super) to: Option<App>,
+    /// What was there before is known to Chalice's file alone.
+    pub(super) by_chalice: bool,
+}
+
+impl Plan {
+    fn by_chalice(mut self) -> Self {
+        self.by_chalice = true;
+        self
+    }
 }
 
 pub(super) fn small() -> App {
@@ -41,10 +51,14 @@ pub(super) fn mixed() -> App {
     })
 }
 
+/// All plans, the largest first: so no thread is left alone with one.
 pub(super) fn plans() -> Vec<Plan> {
     let mut plans = core_plans();
     plans.extend(events::plans());
     plans.extend(gateways::plans());
+    plans.extend(chalice_plans());
+    let size = |app: &Option<App>| app.as_ref().map_or(0, |app| app.desired().resources.len());
+    plans.sort_by_cached_key(|plan| std::cmp::Reverse(size(&plan.from) + size(&plan.to)));
     plans
 }
 
@@ -53,7 +67,16 @@ fn plan(name: &'static str, from: impl Into<Option<App>>, to: impl Into<Option<A
         name,
         from: from.into(),
         to: to.into(),
+        by_chalice: false,
     }
+}
+
+/// On a stage that Chalice has made.
+fn chalice_plans() -> Vec<Plan> {
+    vec![
+        plan("chalice-mixed", Some(full()), Some(mixed())).by_chalice(),
+        plan("chalice-delete", everything(), None).by_chalice(),
+    ]
 }
 
 fn core_plans() -> Vec<Plan> {

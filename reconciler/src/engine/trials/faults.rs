@@ -1,13 +1,12 @@
-//! Each write fails in every way, alone and with a second failure on the way back; each call comes twice; storms.
+//! Each write and each read fails in every way, alone and with a second failure on the way back; each call comes twice;
+//! storms.
 
 use grail_providers::fake::{Fault, Physics, Twice};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::corpus::{Plan, plans};
 use super::ground::{Command, Ground};
 use super::oracle::{Worlds, check, check_still, towards, undisturbed};
-use super::tally::Tally;
+use super::tally::{draw, suite};
 use crate::event::Outcome;
 
 /// A plan with everything that its cases need.
@@ -20,19 +19,27 @@ pub(super) struct Scene {
     pub(super) worlds: Worlds,
     /// How many writes it takes when nothing goes wrong.
     pub(super) writes: usize,
+    /// How many reads.
+    pub(super) reads: usize,
 }
 
 impl Scene {
-    pub(super) async fn of(plan: Plan) -> Self {
+    pub(super) async fn of(plan: &Plan) -> Self {
         Self::on(plan, Physics::default()).await
     }
 
-    pub(super) async fn on(plan: Plan, physics: Physics) -> Self {
+    pub(super) async fn on(plan: &Plan, physics: Physics) -> Self {
         let ground = Ground::with(physics);
         if let Some(from) = &plan.from {
             assert_eq!(ground.deploy(from).await, Outcome::Done);
         }
         ground.settle().await;
+        let ground = match plan.by_chalice {
+            true => ground.made_by_chalice(),
+            false => ground,
+        };
+        // Reads and writes are counted from here.
+        let ground = ground.fork();
         let command = towards(plan.to.as_ref());
         let worlds = Worlds {
             old: ground.cloud.world().facts(true),
@@ -43,7 +50,8 @@ impl Scene {
         Self {
             back: towards(plan.from.as_ref()),
             writes: fork.cloud.writes(),
-            plan,
+            reads: fork.cloud.reads(),
+            plan: plan.clone(),
             ground,
             command,
             worlds,
@@ -52,7 +60,7 @@ impl Scene {
 
     /// Runs the command on a ground where something will go wrong, and then sees that all is well.
     async fn try_on(&self, ground: &Ground, case: &str) {
-        let mut outcome = ground.run(&self.command).await.unwrap();
+        let mut outcome = ground.try_run(&self.command).await;
         ground.settle().await;
         ground.cloud.calm();
         if let Outcome::Unswept { .. } = outcome {
@@ -73,60 +81,139 @@ impl Scene {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_write_fails_in_every_way() {
-    let mut tally = Tally::sampled("each_write_fails_in_every_way", 3);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
-        for write in 0..scene.writes {
-            for fault in Fault::ALL {
-                let case = format!("{} write {write} {fault:?}", scene.plan.name);
-                let trial = async {
-                    let ground = scene.ground.fork();
-                    ground.cloud.fail(write, fault);
-                    scene.try_on(&ground, &case).await;
-                };
-                tally.case(case.clone(), trial).await;
-            }
-        }
-    }
-    tally.close();
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_way_back_fails_in_every_way() {
-    let mut tally = Tally::sampled("the_way_back_fails_in_every_way", 3);
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
-        for refused in 0..scene.writes {
-            for later in 1..=scene.writes {
-                // All pairs of small plans; of the larger ones, one in eight, chosen by a fixed seed.
-                if scene.writes > 6 && rng.random_range(0..8) > 0 {
-                    continue;
+#[test]
+fn each_write_fails_in_every_way() {
+    suite(
+        "each_write_fails_in_every_way",
+        24,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for write in 0..scene.writes {
+                for fault in Fault::ALL {
+                    let case = format!("{} write {write} {fault:?}", scene.plan.name);
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail(write, fault);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
                 }
-                let second = Fault::ALL[rng.random_range(0..Fault::ALL.len())];
-                let case = format!(
-                    "{} write {refused} refused, {later} later {second:?}",
-                    scene.plan.name
-                );
-                let trial = async {
-                    let ground = scene.ground.fork();
-                    ground.cloud.fail(refused, Fault::Refuse);
-                    ground.cloud.fail(refused + later, second);
-                    scene.try_on(&ground, &case).await;
-                };
-                tally.case(case.clone(), trial).await;
             }
-        }
-    }
-    tally.close();
+        },
+    );
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_call_comes_twice() {
-    let mut tally = Tally::sampled("each_call_comes_twice", 3);
-    for plan in plans() {
+#[test]
+fn each_read_fails_in_every_way() {
+    suite(
+        "each_read_fails_in_every_way",
+        40,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for read in 0..scene.reads {
+                for fault in Fault::READS {
+                    let case = format!("{} read {read} {fault:?}", scene.plan.name);
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail_read(read, fault);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn reads_of_the_way_back_fail_in_every_way() {
+    suite(
+        "reads_of_the_way_back_fail_in_every_way",
+        150,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for refused in 0..scene.writes {
+                for later in 0..scene.reads {
+                    let pair = format!("{} {refused} {later}", scene.plan.name);
+                    let fault = Fault::READS[draw(0, &pair) as usize % Fault::READS.len()];
+                    let case = format!(
+                        "{} write {refused} refused, read {later} {fault:?}",
+                        scene.plan.name
+                    );
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail(refused, Fault::Refuse);
+                        ground.cloud.fail_read(scene.reads / 2 + later, fault);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
+}
+
+/// Fresh roles take their time, reads are old.
+#[test]
+fn each_write_fails_in_the_field() {
+    suite(
+        "each_write_fails_in_the_field",
+        80,
+        &plans(),
+        async |plan, tally| {
+            for seed in 0..3 {
+                let scene = Scene::on(plan, Physics::of_the_field(seed)).await;
+                for write in 0..scene.writes {
+                    for fault in Fault::ALL {
+                        let case = format!("{} field {seed} write {write} {fault:?}", scene.plan.name);
+                        let trial = async {
+                            let ground = scene.ground.fork();
+                            ground.cloud.fail(write, fault);
+                            scene.try_on(&ground, &case).await;
+                        };
+                        tally.case(case.clone(), trial).await;
+                    }
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn the_way_back_fails_in_every_way() {
+    suite(
+        "the_way_back_fails_in_every_way",
+        100,
+        &plans(),
+        async |plan, tally| {
+            let scene = Scene::of(plan).await;
+            for refused in 0..scene.writes {
+                for later in 1..=scene.writes {
+                    let pair = format!("{} {refused} {later}", scene.plan.name);
+                    let second = Fault::ALL[draw(0, &pair) as usize % Fault::ALL.len()];
+                    let case = format!(
+                        "{} write {refused} refused, {later} later {second:?}",
+                        scene.plan.name
+                    );
+                    let trial = async {
+                        let ground = scene.ground.fork();
+                        ground.cloud.fail(refused, Fault::Refuse);
+                        ground.cloud.fail(refused + later, second);
+                        scene.try_on(&ground, &case).await;
+                    };
+                    tally.case(case.clone(), trial).await;
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn each_call_comes_twice() {
+    suite("each_call_comes_twice", 12, &plans(), async |plan, tally| {
         let scene = Scene::of(plan).await;
         let counter = Twice::only([]);
         let counted = scene.ground.fork().doubling(&counter);
@@ -148,17 +235,24 @@ async fn each_call_comes_twice() {
                 tally.case(case.clone(), trial).await;
             }
         }
-    }
-    tally.close();
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_storm_passes() {
-    let mut tally = Tally::sampled("a_storm_passes", 3);
-    for plan in plans() {
-        let scene = Scene::of(plan).await;
+#[test]
+fn a_storm_passes() {
+    storms("a_storm_passes", 6, Physics::default());
+}
+
+#[test]
+fn a_storm_in_the_field_passes() {
+    storms("a_storm_in_the_field_passes", 12, Physics::of_the_field(0));
+}
+
+fn storms(name: &'static str, one_in: u64, physics: Physics) {
+    suite(name, one_in, &plans(), async |plan, tally| {
+        let scene = Scene::on(plan, physics.clone()).await;
         for seed in 0..20 {
-            let case = format!("{} storm {seed}", scene.plan.name);
+            let case = format!("{} {name} {seed}", scene.plan.name);
             let trial = async {
                 let ground = scene.ground.fork();
                 ground.cloud.storm(0.25, seed);
@@ -171,6 +265,5 @@ async fn a_storm_passes() {
             };
             tally.case(case.clone(), trial).await;
         }
-    }
-    tally.close();
+    });
 }

@@ -13,11 +13,13 @@ use grail_state::artifacts::MemoryArtifacts;
 use grail_state::seal::Keys;
 use grail_state::store::memory::MemoryStore;
 use grail_state::store::{Holder, Wait};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::app::{App, queue_arn, stack, stream_arn, topic_arn};
 use super::beside::ChaliceFile;
+use super::disk::Disk;
+use super::tally::count_command;
 use crate::engine::{
     Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
 };
@@ -44,6 +46,7 @@ pub(super) struct Ground {
     clock: Clock,
     /// Chalice's file, where there is one.
     pub(super) beside: Option<ChaliceFile>,
+    pub(super) disk: Disk,
 }
 
 impl Ground {
@@ -63,6 +66,7 @@ impl Ground {
             keys: Keys::from_master(&[7; 32]),
             clock: Clock::starting_at("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap()),
             beside: None,
+            disk: Disk::default(),
         }
     }
 
@@ -74,7 +78,7 @@ impl Ground {
         }
         Engine {
             catalog: Arc::new(all),
-            store: Arc::new(self.store.clone()),
+            store: Arc::new(self.disk.under(&self.store)),
             artifacts: Arc::new(self.artifacts.clone()),
             sealer: Arc::new(self.keys.sealer.clone()),
             limits: self.limits.clone(),
@@ -88,12 +92,21 @@ impl Ground {
             .await
     }
 
+    /// The same, with a command that could not even begin taken for a refusal: nothing was changed.
+    pub(super) async fn try_run(&self, command: &Command) -> Outcome {
+        let tried = self.run(command).await;
+        tried.unwrap_or_else(|error| Outcome::Refused {
+            why: error.to_string(),
+        })
+    }
+
     pub(super) async fn run_heard(
         &self,
         command: &Command,
         events: &mut Vec<Event>,
         stop: StopSignal,
     ) -> Result<Outcome, EngineError> {
+        count_command();
         let engine = self.engine();
         let mut session = engine.open(holder(), Wait::No).await?;
         let mut beside = self.beside.clone();
@@ -162,6 +175,7 @@ impl Ground {
             store: MemoryStore::restored(stack(), self.store.content()),
             twice: None,
             beside: self.beside.as_ref().map(ChaliceFile::copy),
+            disk: Disk::default(),
             ..self.clone()
         };
         fork.cloud.meddle(|there| *there = world);
@@ -173,6 +187,15 @@ impl Ground {
         Self {
             store: MemoryStore::restored(stack(), self.store.content()),
             ..self.clone()
+        }
+    }
+
+    /// The same with a wall clock that was set meanwhile.
+    pub(super) fn revived_when_clocks_say(&self, later: SignedDuration) -> Self {
+        let wall = self.clock.wall().checked_add(later).unwrap();
+        Self {
+            clock: Clock::starting_at(wall),
+            ..self.revived()
         }
     }
 

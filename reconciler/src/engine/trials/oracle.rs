@@ -73,11 +73,13 @@ pub(super) fn check_recorded(ground: &Ground, case: &str) {
         .map(|snapshot| snapshot.doomed.len())
         .sum::<usize>();
     assert_eq!(doomed, 0, "{case}: something is left to be swept");
-    assert_eq!(
-        world.owned(OWNER),
-        recorded,
-        "{case}: what is ours is not what is recorded"
-    );
+    let owned = world.owned(OWNER);
+    if ground.beside.is_some() {
+        // Chalice's file knows no statements and no stages: what we did not come to is found by its natural key.
+        assert!(recorded.is_subset(&owned), "{case}: recorded, and not there");
+    } else {
+        assert_eq!(owned, recorded, "{case}: what is ours is not what is recorded");
+    }
     assert_eq!(
         world.doubled_deployments(),
         [] as [String; 0],

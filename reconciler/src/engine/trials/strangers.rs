@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::app::{App, Fun, OWNER, Source, topic_arn};
 use super::ground::{Command, Ground};
 use super::oracle::{check_recorded, check_still};
-use super::tally::Tally;
+use super::tally::suite;
 use crate::event::Outcome;
 
 /// How many cases there are.
@@ -305,27 +305,35 @@ async fn case(seed: u64, lost: &Mutex<usize>) {
     *lost.lock().unwrap() += stranger.lock().unwrap().lost;
 }
 
-#[tokio::test(start_paused = true)]
-async fn strangers_between_any_two_calls_keep_what_is_theirs() {
-    let mut tally = Tally::new("strangers_between_any_two_calls");
+#[test]
+fn strangers_between_any_two_calls_keep_what_is_theirs() {
     let lost = Mutex::new(0);
-    for seed in 0..CASES {
-        tally.case(format!("seed {seed}."), case(seed, &lost)).await;
-    }
+    let seeds: Vec<u64> = (0..CASES).collect();
+    suite(
+        "strangers_between_any_two_calls",
+        1,
+        &seeds,
+        async |seed, tally| {
+            tally.case(format!("seed {seed}."), case(*seed, &lost)).await;
+        },
+    );
     println!(
         "S3 lost {} notifications between our read and our put",
         lost.lock().unwrap()
     );
-    tally.close();
 }
 
-#[tokio::test(start_paused = true)]
-async fn two_applications_on_one_bucket_come_to_rest() {
-    let mut tally = Tally::new("two_applications_on_one_bucket");
-    for seed in 0..100 {
-        tally.case(format!("seed {seed}."), neighbours(seed)).await;
-    }
-    tally.close();
+#[test]
+fn two_applications_on_one_bucket_come_to_rest() {
+    let seeds: Vec<u64> = (0..100).collect();
+    suite(
+        "two_applications_on_one_bucket",
+        1,
+        &seeds,
+        async |seed, tally| {
+            tally.case(format!("seed {seed}."), neighbours(*seed)).await;
+        },
+    );
 }
 
 /// Two stacks deploy at once, in different weather, until both have nothing left to do.

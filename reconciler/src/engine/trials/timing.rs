@@ -52,6 +52,7 @@ async fn the_limit_holds_and_a_fan_takes_as_long_as_its_bound() {
         let mut ground = Ground::with(plain());
         ground.deploy(&App::of(&[])).await;
         ground.limits.parallelism = limit;
+        ground.settle().await;
         let begun = Instant::now();
         ground.deploy(&many(functions)).await;
         assert_eq!(
@@ -242,6 +243,8 @@ async fn an_unchanged_deploy_is_two_rounds_of_reads_at_most() {
     let ground = Ground::new();
     let app = super::corpus::full();
     ground.deploy(&app).await;
+    // Right behind a commit a look waits until it shows what was written.
+    ground.settle().await;
     let begun = Instant::now();
     let calls = ground.cloud.log().len();
     assert_eq!(ground.deploy(&app).await, Outcome::Unchanged);

@@ -132,6 +132,23 @@ fn chalices_order_is_walked_backwards_where_nothing_else_is_known() {
     ");
 }
 
+/// What else belongs to it is not known, and a way back could not bring it back.
+#[test]
+fn what_only_another_tool_has_recorded_goes_after_the_commit_and_holds_back_the_rest() {
+    let mut world = World::with(json!({
+        "role.r": {"name": "r", "=rank": 1}, "function.f": {"name": "f", "=rank": 2}, "queue.q": {"=rank": 3},
+        "queue.kept": {},
+    }));
+    world.handle_only("function.f");
+    assert_snapshot!(world.want(json!({"queue.kept": {}})).check(), @r"
+    sweep:
+    0 - queue.q (no longer wanted)
+    1 - function.f (no longer wanted)
+    2 - role.r (no longer wanted)
+    note queue.kept
+    ");
+}
+
 #[test]
 fn a_physical_name_under_a_new_id_is_not_deleted() {
     let mut world = World::with(json!({"function.old": {"name": "f"}}));
