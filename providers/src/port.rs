@@ -16,6 +16,7 @@ pub mod failure;
 pub mod provider;
 pub mod resource;
 pub mod rules;
+pub mod sending;
 pub mod urgency;
 
 pub use catalog::{Catalog, RuleBook};

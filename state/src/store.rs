@@ -14,6 +14,7 @@ use std::any::Any;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::Instant;
 
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
@@ -82,6 +83,16 @@ pub enum Wait {
     No,
     /// At most this long.
     AtMost(Duration),
+}
+
+impl Wait {
+    /// When a wait that begins now is over; `None` for one that no clock will see the end of.
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::No => Some(Instant::now()),
+            Self::AtMost(time) => Instant::now().checked_add(time),
+        }
+    }
 }
 
 /// The right to write, from [`StateStore::acquire`] until it is dropped.

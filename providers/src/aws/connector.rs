@@ -3,7 +3,7 @@
 //!
 //! The seam counts attempts (the SDK's own repetitions of reads too), traces them, keeps tests off the network, and starts
 //! the deadline of a request when it is sent, not while it queues for its rate. [`Pace`] is where rates are kept; without
-//! one, nothing waits. A request that the seam holds back was never sent, and says so ([`NotSent`]).
+//! one, nothing waits. A write that has waited is sent only if it still [may be](sending). A request that the seam holds back was never sent, and says so ([`NotSent`]).
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +29,7 @@ use tracing::Instrument;
 
 use super::transport::{BundleError, Transport};
 pub use crate::pace::{Access, Answered, NotSent, Operation, Pace};
+use crate::port::sending;
 
 /// A request must be answered within this time, with few exceptions, and [`PER_MEGABYTE`] for what it carries.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -244,6 +245,10 @@ impl HttpConnector for Through {
                 ),
                 None => None,
             };
+            if operation.access == Access::Write && !sending::may_be_sent().await {
+                let why = "the lock of the stage is no longer ours".to_owned();
+                return Err(ConnectorError::user(NotSent::HeldBack(why).into()));
+            }
             inner.calls.count(&operation);
             let span = tracing::debug_span!("aws", %operation, access = ?operation.access, status = tracing::field::Empty, request_id = tracing::field::Empty);
             let deadline = deadline(&operation, &request);

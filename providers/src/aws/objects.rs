@@ -20,7 +20,8 @@ use super::outcome::{Verdict, verdict};
 /// How the bucket encrypts what is put into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Encryption {
-    /// With keys of S3's own (SSE-S3).
+    /// As the bucket is set up to: nothing is asked for. S3 then encrypts with keys of its own, if with no other; some other
+    /// stores cannot, and would refuse to be asked.
     #[default]
     OfBucket,
     /// With this KMS key (its id or ARN).
@@ -78,7 +79,7 @@ impl Objects for Bucket {
     async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
         let request = self.write().put_object().bucket(&self.name).key(key);
         let request = match &self.encryption {
-            Encryption::OfBucket => request.server_side_encryption(ServerSideEncryption::Aes256),
+            Encryption::OfBucket => request,
             Encryption::Kms(key) => request
                 .server_side_encryption(ServerSideEncryption::AwsKms)
                 .ssekms_key_id(key),
@@ -181,9 +182,13 @@ mod tests {
     use crate::aws::testing::{Canned, Reply, reply};
 
     fn bucket(replies: impl IntoIterator<Item = Reply>) -> (Bucket, Canned) {
+        encrypted(replies, Encryption::default())
+    }
+
+    fn encrypted(replies: impl IntoIterator<Item = Reply>, encryption: Encryption) -> (Bucket, Canned) {
         let canned = Canned::new(replies);
         let clients = canned.bare_context().clients;
-        (Bucket::new(clients, "team", Encryption::default()), canned)
+        (Bucket::new(clients, "team", encryption), canned)
     }
 
     fn error(status: u16, code: &str) -> Reply {
@@ -198,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn writes_carry_their_condition_and_are_encrypted() {
+    async fn writes_carry_their_condition() {
         let (bucket, canned) = bucket([tagged("\"1\"", ""), tagged("\"2\"", "")]);
         let tag = bucket.put("a/b", b"x".to_vec(), Condition::New).await.unwrap();
         assert_eq!(tag, Tag("\"1\"".into()));
@@ -209,7 +214,27 @@ mod tests {
         let asked = canned.asked();
         assert_eq!(asked[0].headers["if-none-match"], "*");
         assert_eq!(asked[1].headers["if-match"], "\"1\"");
-        assert_eq!(asked[0].headers["x-amz-server-side-encryption"], "AES256");
+    }
+
+    #[tokio::test]
+    async fn encryption_is_asked_for_where_a_key_is_named_and_is_else_the_bucket_s_own() {
+        for (encryption, want) in [
+            (Encryption::OfBucket, [None, None]),
+            (
+                Encryption::Kms("alias/team".into()),
+                [Some("aws:kms"), Some("alias/team")],
+            ),
+        ] {
+            let (bucket, canned) = encrypted([tagged("\"1\"", "")], encryption);
+            bucket.put("a", Vec::new(), Condition::New).await.unwrap();
+            let asked = canned.asked();
+            let header = |name: &str| asked[0].headers.get(name).map(String::as_str);
+            let told = [
+                header("x-amz-server-side-encryption"),
+                header("x-amz-server-side-encryption-aws-kms-key-id"),
+            ];
+            assert_eq!(told, want);
+        }
     }
 
     #[tokio::test]

@@ -257,7 +257,8 @@ pub struct StateArgs {
 /// What to do with the state.
 #[derive(Debug, Subcommand)]
 pub enum StateVerb {
-    /// Show who holds the stage's lock, and with `--yes` break it. Its holder can then write neither state nor journal.
+    /// Show who holds the stage's lock, and with `--yes` break it. Its holder can then write neither state nor journal; a request
+    /// of theirs that is under way may still be carried out.
     Unlock {
         /// Break it.
         #[arg(short, long)]

@@ -1,13 +1,13 @@
 //! What `plan`, `deploy`, `delete` and `rollback` have in common: a stage, connected, with its session and Chalice's file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use grail_state::Record;
 use grail_state::chalice::{Candidate, Standing};
 use grail_state::store::Wait;
 use grail_state::txn::{Phase, Txn};
-use grail_state::{Record, ResourceId};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -146,7 +146,7 @@ impl Connected {
         let now = vec![session.txn().existing()];
         let mut beside = self.stage.beside(found.as_ref(), projections, now, &wires);
         if beside.standing == Standing::Foreign && session.txn().entries() > 0 {
-            let prefixes = self.prefixes().await?;
+            let prefixes = self.stage.forms(&self.engine.store.load().await?).await?;
             beside = self.stage.beside(found.as_ref(), projections, prefixes, &wires);
         }
         let Beside {
@@ -169,19 +169,6 @@ impl Connected {
                 .collect(),
         )?;
         Ok(file)
-    }
-
-    /// What existed after each entry of the journal: a crash may have left Chalice's file at any of them.
-    async fn prefixes(&self) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
-        let loaded = self.engine.store.load().await?;
-        let mut txn = Txn::new(loaded.snapshot);
-        let mut existing = vec![txn.existing()];
-        for entry in &loaded.journal {
-            txn.apply(entry)
-                .map_err(|error| Refusal::from(EngineError::from(error)))?;
-            existing.push(txn.existing());
-        }
-        Ok(existing)
     }
 }
 

@@ -5,8 +5,10 @@ use std::fmt;
 use std::path::Path;
 
 use grail_providers::aws::ContextError;
+use grail_state::artifacts::ArtifactError;
 use grail_state::chalice::{OtherApp, OtherHome, ReadError};
-use grail_state::seal::KeyError;
+use grail_state::seal::{KeyError, SealError};
+use grail_state::store::object::Unconditional;
 use grail_state::store::{LockError, StoreError};
 
 use super::exit::Exit;
@@ -184,6 +186,38 @@ pub(super) const DAMAGED: &str = "the files are left as they are; restore `state
 const DAMAGED_SHARED: &str = "the objects are left as they are; bring back earlier versions of them (a bucket with versioning keeps \
     them): `state` and all of `journal/` together";
 
+const BUCKET: &str = "check that the bucket exists, that `region` names its region, and that the credentials may list it and \
+    read, write and delete what is in it";
+
+/// What to do where the objects of a shared state could not be had, by what is at the bottom of it.
+fn of_remote(error: &StoreError) -> Option<&'static str> {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        if next.is::<Unconditional>() {
+            return Some("put the state where writes are conditional, as in S3; nothing was changed");
+        }
+        match next.downcast_ref() {
+            Some(SealError::OtherKey { .. }) => {
+                return Some(
+                    "set GRAIL_SEAL_KEY to the key that sealed it; behind a comma it takes older keys too",
+                );
+            }
+            Some(SealError::Damaged) => return Some(DAMAGED_SHARED),
+            Some(SealError::Unavailable) => return None,
+            None => {}
+        }
+        match next.downcast_ref() {
+            Some(ArtifactError::Io { .. } | ArtifactError::Folder { .. }) => return Some(DISK),
+            Some(ArtifactError::Damaged { .. }) => return None,
+            None => {}
+        }
+        cause = next.source();
+    }
+    Some(BUCKET)
+}
+
+const DISK: &str = "check that the folder exists, can be written, and that the disk is not full";
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let hint = match &error {
@@ -192,15 +226,9 @@ impl From<StoreError> for Refusal {
                 Some(DAMAGED_SHARED.to_owned())
             }
             StoreError::Corrupt { .. } => Some(DAMAGED.to_owned()),
-            StoreError::Remote { .. } => Some(
-                "check that the bucket exists, that `region` names its region, and that the credentials may list it and read, \
-                 write and delete what is in it"
-                    .to_owned(),
-            ),
+            StoreError::Remote { .. } => of_remote(&error).map(str::to_owned),
             StoreError::Busy => Some("try again".to_owned()),
-            StoreError::Io { .. } => {
-                Some("check that the folder exists, can be written, and that the disk is not full".to_owned())
-            }
+            StoreError::Io { .. } => Some(DISK.to_owned()),
             StoreError::OtherStack { found, .. } => Some(format!(
                 "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was \
                  renamed, set `app_name` back to `{}`, `grail delete`, and rename it then",
@@ -245,8 +273,9 @@ impl From<Vec<PlanProblem>> for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use grail_state::StackId;
+    use grail_state::store::object::ObjectError;
     use grail_state::txn::Corrupt;
+    use grail_state::{Digest, StackId};
 
     use super::*;
     use crate::engine::EngineError;
@@ -272,6 +301,33 @@ mod tests {
             "if this project is a copy of another, remove `.chalice/deployed` and `.chalice/grail` from it; if it was renamed, \
              set `app_name` back to `shop`, `grail delete`, and rename it then"
         );
+    }
+
+    #[test]
+    fn what_is_wrong_behind_a_shared_state_is_told_apart() {
+        let of = |source: Box<dyn Error + Send + Sync>| {
+            hint(StoreError::Remote {
+                doing: "read",
+                what: "shop/dev/state".into(),
+                source,
+            })
+        };
+        let refused = |why: Box<dyn Error + Send + Sync>| of(Box::new(ObjectError::Refused(why)));
+        let other = SealError::OtherKey {
+            sealed: "1".into(),
+            ours: "2".into(),
+        };
+        assert!(refused(Box::new(other)).contains("GRAIL_SEAL_KEY"));
+        assert!(refused(Box::new(SealError::Damaged)).contains("bring back earlier versions"));
+        assert!(refused(Box::new(Unconditional)).contains("conditional"));
+        assert!(refused("AccessDenied".into()).contains("the bucket exists"));
+        assert!(of("no answer".into()).contains("the bucket exists"));
+        let full = ArtifactError::Io {
+            doing: "write",
+            digest: Digest::of(b"code"),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert!(of(Box::new(full)).contains("the disk is not full"));
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Settings {
             let said = format!("the state in {shared} is shared, and there is no key that is shared too");
             return Err(Refusal::new(said).hint(
                 "set GRAIL_SEAL_KEY to the same key on every machine: 64 hexadecimal digits, such as `openssl rand -hex 32` \
-                 gives; it seals what a way back needs, so that any machine can go it and the bucket holds no secret",
+                 gives; it seals the secrets that a way back needs, so that any machine can go it and the bucket shows none",
             ));
         }
         self.keys()

@@ -31,7 +31,7 @@ pub struct SharedState {
     pub prefix: String,
     /// The bucket's region, where it is not the deployment's.
     pub region: Option<String>,
-    /// The KMS key that the bucket is to encrypt with, where it is not to be one of S3's own.
+    /// The KMS key that the bucket is to encrypt with, where it is not to be the bucket's own choice.
     pub kms_key: Option<String>,
     /// The endpoint of another store that speaks S3's language.
     pub endpoint: Option<String>,
@@ -48,7 +48,19 @@ pub struct SharedState {
 pub fn place(variable: Option<&str>, table: &StateTable) -> Result<Option<SharedState>, Refusal> {
     let place = match (variable, table.url.as_deref()) {
         (Some(LOCAL), _) | (None, Some(LOCAL) | None) => return without_place(variable, table),
-        (Some(url), _) => SharedState::parse(url, VARIABLE)?,
+        // The file describes a bucket of its own, which this need not be.
+        (Some(url), Some(_)) => SharedState::parse(url, VARIABLE)?,
+        // The file describes the bucket, and leaves it to the variable to name it.
+        (Some(url), None) => {
+            let place = SharedState::parse(url, VARIABLE)?;
+            SharedState {
+                region: place.region.or_else(|| table.region.clone()),
+                kms_key: place.kms_key.or_else(|| table.kms_key.clone()),
+                endpoint: place.endpoint.or_else(|| table.endpoint.clone()),
+                profile: place.profile.or_else(|| table.profile.clone()),
+                ..place
+            }
+        }
         (None, Some(url)) => {
             let place = SharedState::parse(url, "`state.url` in grail.toml")?;
             // What the table says of the bucket it says of its own.
@@ -225,6 +237,22 @@ mod tests {
                 .what
                 .contains("names none")
         );
+    }
+
+    #[test]
+    fn a_file_that_names_no_bucket_describes_the_one_of_the_variable() {
+        let table = StateTable {
+            region: Some("r1".to_owned()),
+            kms_key: Some("alias/file".to_owned()),
+            endpoint: Some("http://127.0.0.1:9000".to_owned()),
+            ..StateTable::default()
+        };
+        let place = place(Some("s3://team?kms_key=alias/variable"), &table)
+            .unwrap()
+            .unwrap();
+        assert_eq!(place.region.as_deref(), Some("r1"));
+        assert_eq!(place.kms_key.as_deref(), Some("alias/variable"));
+        assert_eq!(place.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
     }
 
     #[test]

@@ -14,15 +14,16 @@ use grail_state::seal::Keys;
 use grail_state::snapshot::Home;
 use grail_state::store::file::{Condemned, FileStore, prepare};
 use grail_state::store::object::ObjectStore;
-use grail_state::store::{Holder, StateStore};
+use grail_state::store::{Holder, Loaded, StateStore};
 use grail_state::txn::{Txn, replay};
 use grail_state::{Digest, Record, ResourceId, StackId};
 use jiff::Timestamp;
 
 use super::refusal::Refusal;
 use super::settings::Settings;
+use super::shared::SharedState;
 use super::wish::{Remark, Remarks};
-use crate::engine::{EngineError, RecordSink};
+use crate::engine::RecordSink;
 use crate::source::chalice::diagnostic::Problem;
 use crate::source::chalice::lower::Account;
 
@@ -48,7 +49,7 @@ impl Stage {
     /// Opens the stage of `app`. Makes its folder, so that what cannot be written is told before anything is done.
     ///
     /// # Errors
-    /// Where the folder cannot be written or the key cannot be had; a state of this machine with an open transaction, where
+    /// Where the folder cannot be written or the key cannot be had; a state of this machine that [stays behind](may_move), where
     /// the state is to be a shared one.
     pub async fn open(settings: &Settings, app: &str) -> Result<Self, Refusal> {
         prepare(&settings.grail_folder())?;
@@ -56,14 +57,7 @@ impl Stage {
         let stage = Self::with(settings, app, artifacts).await?;
         if let Some(shared) = &settings.shared {
             let here = FileStore::new(settings.folder(), stage.stack.clone());
-            if !here.load().await?.journal.is_empty() {
-                let said = format!(
-                    "the state is to lie in {shared}, and the state on this machine has an open transaction"
-                );
-                return Err(Refusal::new(said).hint(
-                    "bring it to its end first: `GRAIL_STATE=local grail deploy`, or `GRAIL_STATE=local grail rollback`",
-                ));
-            }
+            may_move(&here.load().await?, &*stage.store, shared).await?;
         }
         Ok(stage)
     }
@@ -173,32 +167,64 @@ impl Stage {
         Ok(self.file(resources::wires(), Vec::new()).project(&existing))
     }
 
-    /// Writes Chalice's file as the state has it, unless somebody else has changed it.
+    /// Writes Chalice's file as the state had it at the last commit, unless somebody else has changed it. The forms that an open
+    /// transaction goes through are its holder's to write: nobody remembers them.
     ///
     /// # Errors
     /// Where the state cannot be read or the file not be written.
     pub async fn mirror(&self) -> Result<Mirrored, Refusal> {
-        let txn = self.txn().await?;
-        let found = self.deployed()?;
-        let (wires, existing) = (resources::wires(), txn.existing());
-        let projections = &txn.snapshot().projections;
-        let beside = self.beside(found.as_ref(), projections, vec![existing.clone()], &wires);
+        let loaded = self.store.load().await?;
+        let mut forms = self.forms(&loaded).await?;
+        let committed = forms.remove(0);
+        let is_open = !forms.is_empty();
+        // Behind those of the transaction: it is the one to be shown.
+        forms.push(committed.clone());
+        let (found, wires) = (self.deployed()?, resources::wires());
+        let beside = self.beside(found.as_ref(), &loaded.snapshot.projections, forms, &wires);
+        let was_written = |found: &Found| loaded.snapshot.projections.contains(&found.digest);
         match beside.standing {
             Standing::Foreign => return Ok(Mirrored::Foreign),
             Standing::Same => return Ok(Mirrored::Same),
-            Standing::Missing if existing.is_empty() && txn.snapshot().committed.is_none() => {
+            Standing::Missing if committed.is_empty() && loaded.snapshot.committed.is_none() => {
                 return Ok(Mirrored::Nothing);
+            }
+            // The open transaction is of this machine, and maybe under way: it writes the file itself.
+            Standing::Stale if is_open && !found.as_ref().is_some_and(was_written) => {
+                return Ok(Mirrored::Same);
             }
             Standing::Missing | Standing::Stale => {}
         }
-        let written = chalice::write(&self.deployed_file, &beside.file.project(&existing));
+        let written = chalice::write(&self.deployed_file, &beside.file.project(&committed));
         written.map_err(|error| Refusal::new("could not write the deployed file").because(error))?;
         Ok(Mirrored::Written)
     }
 
-    async fn txn(&self) -> Result<Txn, Refusal> {
+    /// What existed at the last commit, and after each entry of the journal: a crash may have left Chalice's file at any of them.
+    ///
+    /// # Errors
+    /// Where the journal does not fit.
+    pub async fn forms(&self, loaded: &Loaded) -> Result<Vec<BTreeMap<ResourceId, Record>>, Refusal> {
+        let mut txn = Txn::new(loaded.snapshot.clone());
+        let mut existing = vec![txn.existing()];
+        for entry in &loaded.journal {
+            if let Err(corrupt) = txn.apply(entry) {
+                return Err(self.store.misplaced(&corrupt).await.into());
+            }
+            existing.push(txn.existing());
+        }
+        Ok(existing)
+    }
+
+    /// The transaction as state and journal have it.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or do not fit together.
+    pub async fn txn(&self) -> Result<Txn, Refusal> {
         let loaded = self.store.load().await?;
-        replay(loaded.snapshot, &loaded.journal).map_err(|error| EngineError::from(error).into())
+        match replay(loaded.snapshot, &loaded.journal) {
+            Ok(txn) => Ok(txn),
+            Err(corrupt) => Err(self.store.misplaced(&corrupt).await.into()),
+        }
     }
 
     /// Chalice's file as a place to show records in.
@@ -211,6 +237,22 @@ impl Stage {
             never_was: false,
         }
     }
+}
+
+/// A shared state begins with what Chalice's file names and really exists. What only the state of this machine knows, `here`,
+/// must not be left behind: an open transaction, and before the first commit of the `shared` state what is still to be deleted.
+async fn may_move(here: &Loaded, shared: &dyn StateStore, place: &SharedState) -> Result<(), Refusal> {
+    let has = match here {
+        _ if !here.journal.is_empty() => "has an open transaction",
+        _ if here.snapshot.doomed.is_empty() => return Ok(()),
+        _ if shared.load().await?.snapshot.committed.is_some() => return Ok(()),
+        _ => "knows of resources that are still to be deleted",
+    };
+    let said = format!("the state is to lie in {place}, and the state on this machine {has}");
+    Err(Refusal::new(said).hint(
+        "bring it to its end first: `GRAIL_STATE=local grail deploy`, or `GRAIL_STATE=local grail rollback` where a transaction is \
+         open",
+    ))
 }
 
 /// What a shared state says of Chalice's file of this machine.
@@ -395,3 +437,6 @@ fn packages_of(folder: PathBuf) -> ForeignCode {
 fn is_zip(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "zip")
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use grail_providers::port::{
-    Catalog, Create, Delete, Effect, Failure, Provider, Retry, Secured, Update, urgency,
+    Catalog, Create, Delete, Effect, Failure, Provider, Retry, Secured, Update, sending, urgency,
 };
 use grail_state::journal::Sealed;
 use grail_state::seal::Sealer;
@@ -189,10 +189,15 @@ async fn make(outside: &Outside<'_>, ticket: Ticket, id: ResourceId, call: Call)
         Ok(_) if !outside.store.still_held(outside.lease).await => Err(Failure::refused(
             "not sent: the lock of the stage is no longer ours",
         )),
-        Ok(provider) => match timeout(outside.limits.call, carry_out(&**provider, &id, call)).await {
-            Ok(result) => result,
-            Err(_) => Err(too_slow(outside.limits)),
-        },
+        Ok(provider) => {
+            let work = timeout(outside.limits.call, carry_out(&**provider, &id, call));
+            // A request may wait for its rate for longer than a lease.
+            let still_held = || outside.store.still_held(outside.lease);
+            match sending::only_while(still_held, work).await {
+                Ok(result) => result,
+                Err(_) => Err(too_slow(outside.limits)),
+            }
+        }
         Err(failure) => Err(failure),
     };
     Input::Answered { ticket, result }

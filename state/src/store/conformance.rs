@@ -207,14 +207,18 @@ pub async fn a_free_lock_has_no_holder(one: &dyn StateStore, two: &dyn StateStor
 }
 
 pub async fn a_released_lock_is_had_by_who_waits(one: &dyn StateStore, two: &dyn StateStore) {
-    let first = lease(one).await;
-    let release = async {
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        one.release(first).await;
-    };
-    let waiting = two.acquire(holder("bob"), Wait::AtMost(Duration::from_secs(600)));
-    let ((), second) = tokio::join!(release, waiting);
-    assert_eq!(second.unwrap().epoch, 2);
+    for (time, epoch) in [(Duration::from_secs(600), 2), (Duration::MAX, 4)] {
+        let first = lease(one).await;
+        let release = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            one.release(first).await;
+        };
+        let waiting = two.acquire(holder("bob"), Wait::AtMost(time));
+        let ((), second) = tokio::join!(release, waiting);
+        let second = second.unwrap();
+        assert_eq!(second.epoch, epoch);
+        two.release(second).await;
+    }
 }
 
 pub async fn an_epoch_is_closed_by_the_next(one: &dyn StateStore, two: &dyn StateStore) {

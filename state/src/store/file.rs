@@ -368,10 +368,7 @@ impl Inner {
 #[async_trait]
 impl StateStore for FileStore {
     async fn acquire(&self, holder: Holder, wait: Wait) -> Result<Lease, LockError> {
-        let deadline = match wait {
-            Wait::No => Instant::now(),
-            Wait::AtMost(time) => Instant::now() + time,
-        };
+        let deadline = wait.until();
         for look in 1.. {
             let (inner, holder) = (self.inner.clone(), holder.clone());
             match blocking(move || inner.try_acquire(&holder))
@@ -379,7 +376,7 @@ impl StateStore for FileStore {
                 .map_err(LockError::Store)?
             {
                 Ok(lease) => return Ok(lease),
-                Err(current) if look >= LOCK_LOOKS && Instant::now() >= deadline => {
+                Err(current) if look >= LOCK_LOOKS && deadline.is_some_and(|end| Instant::now() >= end) => {
                     return Err(held(current));
                 }
                 Err(_) => tokio::time::sleep(LOCK_PAUSE).await,

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
 use crate::id::StackId;
@@ -266,10 +265,7 @@ impl Drop for Release {
 #[async_trait]
 impl StateStore for MemoryStore {
     async fn acquire(&self, holder: Holder, wait: Wait) -> Result<Lease, LockError> {
-        let deadline = match wait {
-            Wait::No => Instant::now(),
-            Wait::AtMost(time) => Instant::now() + time,
-        };
+        let deadline = wait.until();
         loop {
             // Registered before the try, so that a release between the two is not missed.
             let released = self.shared.released.notified();
@@ -277,8 +273,16 @@ impl StateStore for MemoryStore {
             released.as_mut().enable();
             match self.try_acquire(&holder) {
                 Err(LockError::Held(current)) => {
-                    if tokio::time::timeout_at(deadline, released).await.is_err() {
-                        return Err(LockError::Held(current));
+                    let over = async {
+                        match deadline {
+                            Some(end) => tokio::time::sleep_until(end).await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        () = released => {}
+                        () = over => return Err(LockError::Held(current)),
                     }
                 }
                 other => return other,

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `state` | one line with the newest epoch, then the snapshot | on condition that it is as it was read |
 //! | `journal/<epoch>/<seq>` | one append, or what closes the epoch | on condition that there is none |
-//! | `artifacts/<digest>` | bytes that a way back needs | before the intent that names them |
+//! | `artifacts/<epoch>/<digest>` | bytes that a way back needs | before the intent that names them |
 //! | `reports` | what each pass came to, for `history`: one JSON object a line | on condition that it is as it was read |
 //! | `lock` | who holds the lock, and a beat | on condition that it is as it was read |
 //!
@@ -18,7 +18,8 @@
 //! # Clocks
 //! No clock of any machine is compared with another's: a lock is taken over when whoever waits for it has seen the same beat
 //! for as long as a lease lasts ([`Timing`]). Therefore also [`Wait::No`] looks that long at a lock before it calls it held,
-//! unless it sees it beat.
+//! unless it sees it beat. A holder asks both clocks of its own machine whether its lease has passed, since one stands still
+//! while the machine sleeps and the other can be set; where either says so it beats before it acts.
 //!
 //! # Lost answers
 //! A conditional write whose answer is lost is settled by reading back: every object says whose it is.
@@ -28,6 +29,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{Holder, Lease, Loaded, LockError, StateStore, StoreError, Wait};
 use crate::artifacts::Artifacts;
@@ -47,11 +49,11 @@ mod state;
 mod tests;
 
 pub use lock::Timing;
-pub use objects::{Condition, Found, ObjectError, Objects, Tag};
+pub use objects::{Condition, Found, ObjectError, Objects, Tag, Unconditional};
 pub use sealed::SealedObjects;
 
 use journal::Journal;
-use lock::{Held, Lock};
+use lock::{Held, Lock, Wall};
 use objects::Surely;
 use reports::Reports;
 use shelf::Shelf;
@@ -59,6 +61,8 @@ use state::State;
 
 /// For how many later epochs the mark is kept that closes an epoch.
 pub const KEPT_EPOCHS: u64 = 1000;
+/// Tries to break a lock that beats.
+const BREAKS: u32 = 5;
 /// Looks at a journal that another process is just emptying.
 const LOADS: u32 = 20;
 
@@ -87,6 +91,25 @@ impl ObjectStore {
         artifacts: Arc<dyn Artifacts>,
         timing: Timing,
     ) -> Self {
+        Self::with_wall(
+            objects,
+            prefix,
+            stack,
+            artifacts,
+            timing,
+            Arc::new(Timestamp::now),
+        )
+    }
+
+    /// The same with another clock on the wall.
+    fn with_wall(
+        objects: Arc<dyn Objects>,
+        prefix: &str,
+        stack: StackId,
+        artifacts: Arc<dyn Artifacts>,
+        timing: Timing,
+        wall: Wall,
+    ) -> Self {
         let key = |name: &str| match prefix.trim_matches('/') {
             "" => name.to_owned(),
             prefix => format!("{prefix}/{name}"),
@@ -98,7 +121,7 @@ impl ObjectStore {
                 journal: Journal::new(objects.clone(), key("journal")),
                 shelf: Shelf::new(objects.clone(), key("artifacts"), artifacts),
                 reports: Reports::new(objects.clone(), key("reports")),
-                lock: Lock::new(objects, key("lock"), timing),
+                lock: Lock::new(objects, key("lock"), timing, wall),
                 stack,
             }),
         }
@@ -112,12 +135,33 @@ impl ObjectStore {
         self.inner.lock.watch().await
     }
 
-    /// Breaks the lock that somebody holds, and says whose it was. They learn of it at their next write.
+    /// Breaks the lock that somebody holds, and says whose it was. Their next write of state or journal is refused, unless the
+    /// state cannot be read or written: then it is once their next beat finds the lock gone. What they have under way outside
+    /// may still arrive there.
     ///
     /// # Errors
-    /// Where it could not be read or written.
+    /// Where the lock could not be read or written.
     pub async fn unlock(&self) -> Result<Option<Holder>, StoreError> {
-        self.inner.lock.break_it().await
+        for _ in 0..BREAKS {
+            let Some(theirs) = self.inner.lock.theirs().await? else {
+                return Ok(None);
+            };
+            let (holder, closed) = (theirs.holder.clone(), theirs.closed());
+            // A damaged state keeps no lock from being broken.
+            let fence = self.inner.state.read().await.map(|state| state.fence);
+            if !self.inner.lock.break_it(theirs).await? {
+                continue;
+            }
+            let fenced = match fence {
+                Ok(fence) => self.inner.fence(fence, closed).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = fenced {
+                tracing::warn!(%error, "whose lock was broken may write until they find it gone");
+            }
+            return Ok(Some(holder));
+        }
+        Err(StoreError::Busy)
     }
 }
 
@@ -127,8 +171,12 @@ impl Inner {
         for _ in 0..LOADS {
             let state = self.state.read().await?;
             let folded = state.snapshot.folded;
-            let Some(journal) = self.journal.read(folded).await? else {
-                continue;
+            let journal = match self.journal.read(folded).await {
+                Ok(Some(journal)) => journal,
+                Ok(None) => continue,
+                // What is missing may just have been folded into a newer state.
+                Err(StoreError::Corrupt { .. }) if self.state.read().await?.tag != state.tag => continue,
+                Err(error) => return Err(error),
             };
             // A journal is emptied after its snapshot is replaced, so it belongs to a snapshot that is still the same.
             if self.state.read().await?.tag != state.tag {
@@ -147,10 +195,19 @@ impl Inner {
 
     /// Opens a new epoch, and sees to it that nobody writes in an older one.
     async fn open(&self, held: &Held) -> Result<u64, StoreError> {
-        let (epoch, folded) = self.state.raise(held.nonce()).await?;
+        let (epoch, folded) = self.state.raise(held.nonce(), held.closed()).await?;
         self.journal.close_before(epoch, held.closed(), folded).await?;
         held.closes(epoch - 1);
         Ok(epoch)
+    }
+
+    /// Sees to it that nobody writes in the epoch `fence` and before. Who has come meanwhile has done so already.
+    async fn fence(&self, fence: u64, closed: u64) -> Result<(), StoreError> {
+        let (newest, folded) = self.state.raise_above(fence, &lock::nonce()?).await?;
+        if newest > fence + 1 {
+            return Ok(());
+        }
+        self.journal.close_before(newest, closed, folded).await
     }
 
     async fn swap(&self, lease: &Lease, expect: &Version, next: &Snapshot) -> Result<Version, StoreError> {
@@ -176,7 +233,7 @@ impl Inner {
         if let Err(error) = self.journal.empty(folded).await {
             tracing::warn!(%error, "the journal could not be emptied; the next commit tries again");
         }
-        if let Err(error) = self.shelf.sweep(&next).await {
+        if let Err(error) = self.shelf.sweep(lease.epoch, &next).await {
             tracing::warn!(%error, "old artifacts could not be deleted; the next commit tries again");
         }
         Ok(version)
@@ -184,7 +241,7 @@ impl Inner {
 
     async fn append(&self, lease: &Lease, seq: Seq, entries: &[Entry]) -> Result<(), StoreError> {
         held(lease)?;
-        self.shelf.keep(entries).await?;
+        self.shelf.keep(lease.epoch, entries).await?;
         self.journal.append(lease.epoch, seq, entries, &self.state).await
     }
 

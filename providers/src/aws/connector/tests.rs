@@ -226,3 +226,42 @@ async fn a_download_is_whole_or_fails() {
         Err(DownloadError::Failed(_))
     ));
 }
+
+/// Lets everything go, and meanwhile the lock is lost.
+#[derive(Debug)]
+struct Slow(Arc<std::sync::atomic::AtomicBool>);
+
+impl Pace for Slow {
+    fn permit(&self, _: &Operation) -> BoxFuture<'static, Result<(), NotSent>> {
+        let held = Arc::clone(&self.0);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            held.store(false, std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    fn answered(&self, _: &Operation, _: Answered) {}
+}
+
+#[tokio::test]
+async fn a_write_that_waited_until_the_lock_was_lost_is_not_sent() {
+    let held = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let aws = Canned::new([reply(200, "{}")]);
+    let context = context(Seam::over(aws.clone()).paced(Arc::new(Slow(Arc::clone(&held))), 32));
+    let still_held = || {
+        let held = Arc::clone(&held);
+        async move { held.load(std::sync::atomic::Ordering::Relaxed) }
+    };
+    let lambda = &context.clients.lambda;
+    let deleting = lambda.write().delete_function().function_name("f").send();
+    let failed = sending::only_while(still_held, deleting).await;
+    let failed = failed.wrote("lambda:DeleteFunction").unwrap_err();
+    assert_eq!(failed.effect, crate::port::Effect::None);
+    assert!(failed.chain().contains("no longer ours"), "{}", failed.chain());
+    assert!(context.calls().sent().is_empty());
+    // Looks change nothing, and what no lock is about asks nobody.
+    let looking = lambda.read().get_function().function_name("f").send();
+    sending::only_while(still_held, looking).await.unwrap();
+    assert_eq!(context.calls().total(Access::Read), 1);
+}

@@ -38,14 +38,9 @@ async fn unlock(settings: &Settings, stage: &Stage, yes: bool) -> Result<Exit, R
             "It was not seen to renew the lock: if it is dead, whoever waits gets it within half a minute."
         }
     };
-    let open = match stage.store.load().await?.journal.is_empty() {
-        true => "No transaction is open.",
-        false => {
-            "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up."
-        }
-    };
     let fields = json!({"holder": holder, "alive": beats});
     if !yes {
+        let open = open(stage).await;
         let text = format!(
             "The lock is held by {holder}.\n{alive}\n{open}\nTo break it: `grail state unlock --yes`"
         );
@@ -54,12 +49,27 @@ async fn unlock(settings: &Settings, stage: &Stage, yes: bool) -> Result<Exit, R
     }
     match shared.unlock().await? {
         Some(holder) => {
-            let text = format!("The lock of {holder} is broken. {open}");
+            let open = open(stage).await;
+            let text = format!(
+                "The lock of {holder} is broken. What it has under way may still be carried out. {open}"
+            );
             say(settings, "unlock.broken", &text, fields);
         }
         None => say(settings, "unlock.free", "the lock was freed meanwhile", json!({})),
     }
     Ok(Exit::Done)
+}
+
+/// What is left of the holder's work. A state that cannot be read keeps no lock from being broken.
+async fn open(stage: &Stage) -> String {
+    match stage.store.load().await {
+        Ok(loaded) if loaded.journal.is_empty() => "No transaction is open.".to_owned(),
+        Ok(_) => {
+            "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up."
+                .to_owned()
+        }
+        Err(error) => format!("Whether a transaction is open cannot be told: {error}."),
+    }
 }
 
 /// The lock of a state on this machine is the operating system's, and ends with its process.

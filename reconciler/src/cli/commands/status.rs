@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grail_state::txn::{Back, Phase, replay};
+use grail_state::txn::{Back, Phase};
 use serde_json::json;
 
 use crate::cli::commands::validate::remarks;
@@ -11,7 +11,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
 use crate::cli::stage::{Stage, mirror};
 use crate::cli::{is_human, wish, words};
-use crate::engine::{EngineError, Status};
+use crate::engine::Status;
 
 /// Shows it.
 ///
@@ -22,9 +22,7 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     let app = wish::app_name(settings, &remarks)?;
     let stage = Stage::look_at(settings, &app).await?;
     let store = Arc::clone(&stage.store);
-    let loaded = store.load().await?;
-    let txn =
-        replay(loaded.snapshot, &loaded.journal).map_err(|error| Refusal::from(EngineError::from(error)))?;
+    let txn = stage.txn().await?;
     let status = Status::of(&txn, store.holder().await?);
     mirror(settings, &stage, &remarks).await?;
     if !is_human(settings) {

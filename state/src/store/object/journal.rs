@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use futures::future::try_join_all;
-
 use super::KEPT_EPOCHS;
-use super::objects::{Condition, Surely};
+use super::objects::{Condition, Surely, a_few_at_once};
 use super::state::State;
 use crate::journal::{Entry, Seq};
 use crate::snapshot::Folded;
@@ -73,7 +71,7 @@ impl Journal {
             .into_iter()
             .filter(|place| *place >= (folded.epoch, folded.seq))
             .map(|(epoch, seq)| self.object(epoch, seq));
-        let Some(objects) = try_join_all(live).await?.into_iter().collect::<Option<Vec<_>>>() else {
+        let Some(objects) = a_few_at_once(live).await?.into_iter().collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
         let mut read = Read {
@@ -227,7 +225,7 @@ impl Journal {
             let key = self.key(*epoch, *seq);
             async move { self.objects.delete(&key).await }
         });
-        try_join_all(gone).await.map(drop)
+        a_few_at_once(gone).await.map(drop)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Option<(u64, Seq)>> {

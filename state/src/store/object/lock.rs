@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -14,9 +15,6 @@ use crate::store::{Holder, LockError, StoreError, Wait};
 
 /// The schema version of the object.
 const SCHEMA: u32 = 1;
-
-/// Tries to break a lock that beats.
-const TRIES: u32 = 5;
 
 /// How long things take around a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +50,48 @@ struct Body {
     closed: u64,
 }
 
+/// What the clock on the wall says.
+pub(super) type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 pub(super) struct Lock {
     objects: Surely,
     key: String,
     timing: Timing,
+    wall: Wall,
+}
+
+/// A moment by both clocks of this machine. Neither alone tells how long ago it was: the one that cannot be set stands still
+/// while the machine sleeps.
+#[derive(Clone, Copy)]
+struct Moment {
+    steady: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    /// Whether by both clocks less than `time` has passed since. One that was set back cannot tell.
+    fn is_within(self, time: Duration, now: Self) -> bool {
+        let by_wall = now.wall.duration_since(self.wall);
+        let longest = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        now.steady.duration_since(self.steady) < time && SignedDuration::ZERO <= by_wall && by_wall < longest
+    }
 }
 
 impl Lock {
-    pub(super) fn new(objects: Surely, key: String, timing: Timing) -> Self {
-        Self { objects, key, timing }
+    pub(super) fn new(objects: Surely, key: String, timing: Timing, wall: Wall) -> Self {
+        Self {
+            objects,
+            key,
+            timing,
+            wall,
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment {
+            steady: Instant::now(),
+            wall: (self.wall)(),
+        }
     }
 
     async fn read(&self) -> Result<Option<(Body, Tag)>, StoreError> {
@@ -87,10 +118,7 @@ impl Lock {
 
     /// Takes the lock: at once if it is free, else when it is freed or has not beaten for the time of a lease.
     pub(super) async fn take(&self, holder: &Holder, wait: Wait) -> Result<Held, LockError> {
-        let deadline = match wait {
-            Wait::No => Instant::now(),
-            Wait::AtMost(time) => Instant::now() + time,
-        };
+        let deadline = wait.until();
         let mut seen: Option<(Tag, Instant)> = None;
         let mut beats = false;
         loop {
@@ -98,10 +126,7 @@ impl Lock {
             match self.read().await.map_err(LockError::Store)? {
                 None => {
                     if let Some(held) = self.try_take(holder, 0, Condition::New).await? {
-                        // The first lock of a stage: whether conditions count there is not known yet.
-                        let counts = self.objects.keeps_conditions(&self.key).await;
-                        counts.map_err(LockError::Store)?;
-                        return Ok(held);
+                        return self.checked(held, 0).await;
                     }
                 }
                 Some((body, tag)) => {
@@ -112,7 +137,7 @@ impl Lock {
                     match body.holder {
                         Some(current) if !stale => {
                             beats |= seen.as_ref().is_some_and(|(known, _)| *known != tag);
-                            if beats && now >= deadline {
+                            if beats && deadline.is_some_and(|end| now >= end) {
                                 return Err(LockError::Held(Box::new(current)));
                             }
                             if seen.as_ref().is_none_or(|(known, _)| *known != tag) {
@@ -121,7 +146,7 @@ impl Lock {
                         }
                         _ => {
                             if let Some(held) = self.try_take(holder, body.closed, condition).await? {
-                                return Ok(held);
+                                return self.checked(held, body.closed).await;
                             }
                         }
                     }
@@ -129,6 +154,21 @@ impl Lock {
             }
             sleep(self.timing.look).await;
         }
+    }
+
+    /// Whether conditions count there is not known before an epoch was `closed`. Where they do not, no lock stays: whoever
+    /// comes next is to be refused too.
+    async fn checked(&self, held: Held, closed: u64) -> Result<Held, LockError> {
+        if closed > 0 {
+            return Ok(held);
+        }
+        let Err(error) = self.objects.keeps_conditions(&self.key).await else {
+            return Ok(held);
+        };
+        drop(held);
+        // The refusal is told anyway, and a lock that stays is checked when it is taken over.
+        let _ = self.objects.delete(&self.key).await;
+        Err(LockError::Store(error))
     }
 
     async fn try_take(
@@ -144,7 +184,7 @@ impl Lock {
             beat: 0,
             closed,
         };
-        let began = Instant::now();
+        let began = self.now();
         let put = self.put(&body, &condition).await.map_err(LockError::Store)?;
         Ok(put.map(|tag| Held::new(self, body, tag, began)))
     }
@@ -183,30 +223,41 @@ impl Lock {
         Ok(before.holder.map(|holder| (holder, false)))
     }
 
-    /// Frees the lock, whoever holds it, and says who did.
-    pub(super) async fn break_it(&self) -> Result<Option<Holder>, StoreError> {
-        for _ in 0..TRIES {
-            let Some((body, tag)) = self.read().await? else {
-                return Ok(None);
-            };
-            let Some(holder) = body.holder.clone() else {
-                return Ok(None);
-            };
-            let free = Body {
-                nonce: nonce()?,
-                holder: None,
-                ..body
-            };
-            if self.put(&free, &Condition::Still(tag)).await?.is_some() {
-                return Ok(Some(holder));
-            }
-            // It has just beaten, or somebody else was quicker.
-        }
-        Err(StoreError::Busy)
+    /// The lock as somebody else holds it, to be [broken](Lock::break_it).
+    pub(super) async fn theirs(&self) -> Result<Option<Theirs>, StoreError> {
+        Ok(self.read().await?.and_then(|(body, tag)| {
+            let holder = body.holder.clone()?;
+            Some(Theirs { holder, body, tag })
+        }))
+    }
+
+    /// Frees it. False if it has beaten since, or somebody else was quicker.
+    pub(super) async fn break_it(&self, theirs: Theirs) -> Result<bool, StoreError> {
+        let free = Body {
+            nonce: nonce()?,
+            holder: None,
+            ..theirs.body
+        };
+        Ok(self.put(&free, &Condition::Still(theirs.tag)).await?.is_some())
     }
 }
 
-fn nonce() -> Result<String, StoreError> {
+/// A lock that somebody else holds.
+pub(super) struct Theirs {
+    pub(super) holder: Holder,
+    body: Body,
+    tag: Tag,
+}
+
+impl Theirs {
+    /// Every epoch up to this one is closed.
+    pub(super) fn closed(&self) -> u64 {
+        self.body.closed
+    }
+}
+
+/// A mark that no other writer has.
+pub(super) fn nonce() -> Result<String, StoreError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Remote {
         doing: "make a mark for",
@@ -230,13 +281,18 @@ struct Ours {
     lost: AtomicBool,
     last: Mutex<(u64, Tag)>,
     /// When the last write was begun that showed the lock to be ours.
-    good: std::sync::Mutex<Instant>,
+    good: std::sync::Mutex<Moment>,
 }
 
 impl Held {
-    fn new(lock: &Lock, body: Body, tag: Tag, taken: Instant) -> Self {
+    fn new(lock: &Lock, body: Body, tag: Tag, taken: Moment) -> Self {
         let ours = Arc::new(Ours {
-            lock: Lock::new(lock.objects.clone(), lock.key.clone(), lock.timing),
+            lock: Lock::new(
+                lock.objects.clone(),
+                lock.key.clone(),
+                lock.timing,
+                lock.wall.clone(),
+            ),
             nonce: body.nonce,
             closed: AtomicU64::new(body.closed),
             lost: AtomicBool::new(false),
@@ -274,11 +330,11 @@ impl Held {
         if self.is_lost() {
             return false;
         }
-        if self.ours.good().elapsed() < self.ours.lock.timing.lease {
+        if self.ours.is_fresh() {
             return true;
         }
         self.ours.beat().await;
-        !self.is_lost() && self.ours.good().elapsed() < self.ours.lock.timing.lease
+        !self.is_lost() && self.ours.is_fresh()
     }
 
     #[cfg(any(test, feature = "conformance"))]
@@ -310,8 +366,10 @@ async fn beat(ours: Arc<Ours>) {
 }
 
 impl Ours {
-    fn good(&self) -> Instant {
-        *self.good.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether it was shown to be ours less than a lease ago.
+    fn is_fresh(&self) -> bool {
+        let good = *self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        good.is_within(self.lock.timing.lease, self.lock.now())
     }
 
     async fn beat(&self) {
@@ -333,7 +391,7 @@ impl Ours {
                 beat: last.0 + 1,
                 closed: self.closed.load(Ordering::Relaxed),
             };
-            let began = Instant::now();
+            let began = self.lock.now();
             if let Some(tag) = self.lock.put(&body, &Condition::Still(last.1.clone())).await? {
                 *last = (body.beat, tag);
                 *self.good.lock().unwrap_or_else(PoisonError::into_inner) = began;

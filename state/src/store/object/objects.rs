@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::{self, Buffered, StreamExt, TryCollect, TryStreamExt};
 use tokio::time::sleep;
 
 use crate::store::StoreError;
@@ -17,6 +18,9 @@ const PAUSES: [Duration; 5] = [
     Duration::from_millis(2000),
     Duration::from_millis(4000),
 ];
+
+/// Requests of one kind that are under way at once.
+const AT_ONCE: usize = 32;
 
 /// Which content of an object was read (the ETag of S3). Equal tags are equal contents, as far as the store knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,18 @@ pub trait Objects: Send + Sync {
     /// Deletes the object. One that is not there is deleted already.
     async fn delete(&self, key: &str) -> Result<(), ObjectError>;
 }
+
+/// The answers to `requests` in their order, of which only so many are under way at once: a journal may be long.
+pub(super) fn a_few_at_once<T, R>(requests: impl IntoIterator<Item = R>) -> AFewAtOnce<T, R>
+where
+    R: Future<Output = Result<T, StoreError>>,
+{
+    let requests: Vec<R> = requests.into_iter().collect();
+    stream::iter(requests).buffered(AT_ONCE).try_collect()
+}
+
+/// Named, so that it does not depend on how the requests came about.
+type AFewAtOnce<T, R> = TryCollect<Buffered<stream::Iter<std::vec::IntoIter<R>>>, Vec<T>>;
 
 /// The same objects, asked until the answer is certain.
 #[derive(Clone)]
@@ -156,7 +172,7 @@ impl Surely {
 #[error(
     "the server takes no notice of `If-None-Match` and `If-Match`, so that nothing can be kept apart there"
 )]
-struct Unconditional;
+pub struct Unconditional;
 
 impl Surely {
     /// Fails where the server takes no notice of conditions: it is asked for writes of `key`, which is there, that no server
@@ -204,5 +220,27 @@ fn refused(doing: &'static str, key: &str, why: ObjectError) -> StoreError {
         doing,
         what: key.to_owned(),
         source: Box::new(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_requests_a_few_are_under_way_at_once() {
+        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (under_way, most) = (&under_way, &most);
+        let requests = (0..1000_u64).map(|number| async move {
+            most.fetch_max(under_way.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            sleep(Duration::from_millis(1 + number % 7)).await;
+            under_way.fetch_sub(1, Ordering::Relaxed);
+            Ok(number)
+        });
+        let answers = a_few_at_once(requests).await.unwrap();
+        assert_eq!(answers, (0..1000).collect::<Vec<_>>());
+        assert_eq!(most.load(Ordering::Relaxed), AT_ONCE);
     }
 }

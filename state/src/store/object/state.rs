@@ -89,11 +89,32 @@ impl State {
     }
 
     /// Opens the next epoch for the writer `nonce`. Says which it is, and up to where the journal is folded in.
-    pub(super) async fn raise(&self, nonce: &str) -> Result<(u64, Folded), StoreError> {
+    ///
+    /// Every epoch up to `closed` is known to be closed: where there are newer ones than the state knows, somebody has brought
+    /// back an earlier state, and the one behind them may have been open.
+    pub(super) async fn raise(&self, nonce: &str, closed: u64) -> Result<(u64, Folded), StoreError> {
         for _ in 0..TRIES {
             let state = self.read().await?;
-            let epoch = state.fence + 1;
+            let newest = if closed > state.fence {
+                closed + 1
+            } else {
+                state.fence
+            };
+            let epoch = newest + 1;
             if self.put(&state, epoch, nonce, &state.text).await? {
+                return Ok((epoch, state.snapshot.folded));
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// Opens an epoch above `fence` that nobody holds, unless there is a newer one already. Says which is the newest, and up
+    /// to where the journal is folded in.
+    pub(super) async fn raise_above(&self, fence: u64, nonce: &str) -> Result<(u64, Folded), StoreError> {
+        for _ in 0..TRIES {
+            let state = self.read().await?;
+            let epoch = state.fence.max(fence + 1);
+            if state.fence == epoch || self.put(&state, epoch, nonce, &state.text).await? {
                 return Ok((epoch, state.snapshot.folded));
             }
         }

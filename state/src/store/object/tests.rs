@@ -4,6 +4,7 @@ mod histories;
 mod simulated;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -186,6 +187,40 @@ async fn a_holder_that_slept_asks_before_it_acts() {
     assert!(!one.still_held(&lease).await, "freed again, but not for us");
 }
 
+/// The clock that cannot be set stands still while a machine sleeps, so that only the one on the wall tells.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_asks_before_it_acts() {
+    for slept in [16, 3600, -3600] {
+        let (_, two, objects) = pair();
+        let wall = Arc::new(std::sync::atomic::AtomicI64::new(1_800_000_000));
+        let read = Arc::clone(&wall);
+        let one = ObjectStore::with_wall(
+            Arc::new(objects.clone()),
+            "team/shop/dev",
+            stack(),
+            Arc::new(MemoryArtifacts::default()),
+            Timing::default(),
+            Arc::new(move || Timestamp::from_second(read.load(Ordering::Relaxed)).unwrap()),
+        );
+        let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+        let beats = || {
+            objects
+                .effects()
+                .iter()
+                .filter(|it| it.key.ends_with("/lock"))
+                .count()
+        };
+        let before = beats();
+        assert!(one.still_held(&lease).await);
+        assert_eq!(beats(), before, "just taken: nothing is asked");
+        // Somebody else has it by now, and not a moment has passed for the clock that cannot be set.
+        two.unlock().await.unwrap();
+        assert!(one.still_held(&lease).await);
+        wall.fetch_add(slept, Ordering::Relaxed);
+        assert!(!one.still_held(&lease).await, "slept {slept} s");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_watched_until_it_beats_or_should_have() {
     let (one, two, _) = pair();
@@ -243,21 +278,34 @@ async fn a_holder_that_beats_keeps_the_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_lock_is_free_and_its_holder_learns_of_it() {
+async fn a_broken_lock_is_free_and_its_holder_writes_nothing_more() {
     let (one, two, _) = pair();
     assert_eq!(two.unlock().await.unwrap(), None);
     let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    one.append(&lease, 0, &entries(0..1)).await.unwrap();
+    let version = one.load().await.unwrap().version;
     assert_eq!(two.unlock().await.unwrap(), Some(holder("ann")));
     assert_eq!(two.holder().await.unwrap(), None);
-    sleep(Duration::from_secs(5)).await;
-    assert!(matches!(
-        one.append(&lease, 0, &entries(0..1)).await,
-        Err(StoreError::Conflict)
-    ));
+    // Not a moment later, long before its next beat.
+    let appended = one.append(&lease, 1, &entries(1..2)).await;
+    assert!(matches!(appended, Err(StoreError::Conflict)), "{appended:?}");
+    let swapped = one.swap(&lease, &version, &Snapshot::empty(stack())).await;
+    assert!(matches!(swapped, Err(StoreError::Conflict)), "{swapped:?}");
     let new = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert_eq!(two.load().await.unwrap().journal, entries(0..1));
     one.release(lease).await;
     assert_eq!(two.holder().await.unwrap(), Some(holder("bob")));
-    two.append(&new, 0, &entries(0..1)).await.unwrap();
+    two.append(&new, 0, &entries(1..2)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_state_keeps_no_lock_from_being_broken() {
+    let (one, two, objects) = pair();
+    let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+    objects.meddle("team/shop/dev/state", |state| state.clear());
+    assert_eq!(two.unlock().await.unwrap(), Some(holder("ann")));
+    assert_eq!(two.holder().await.unwrap(), None);
+    drop(lease);
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,6 +322,32 @@ async fn taking_the_lock_is_no_new_version() {
     two.swap(&lease, &version, &Snapshot::empty(stack()))
         .await
         .unwrap();
+}
+
+/// A person brings back an earlier version of the state: the epochs that were opened since are not opened again.
+#[tokio::test(start_paused = true)]
+async fn a_state_that_was_brought_back_opens_an_epoch_that_never_was() {
+    const STATE: &str = "team/shop/dev/state";
+    let (one, two, objects) = pair();
+    let mut earlier = Vec::new();
+    for turn in 0..4 {
+        let lease = one.acquire(holder("ann"), Wait::No).await.unwrap();
+        if turn == 0 {
+            earlier = objects.bytes(STATE);
+        }
+        one.release(lease).await;
+    }
+    let asleep = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    objects.meddle(STATE, |state| *state = earlier);
+    let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+    assert!(
+        lease.epoch > asleep.epoch,
+        "{} after {}",
+        lease.epoch,
+        asleep.epoch
+    );
+    two.append(&lease, 0, &entries(0..1)).await.unwrap();
+    assert_eq!(two.load().await.unwrap().journal, entries(0..1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -391,24 +465,92 @@ async fn a_server_that_takes_no_notice_of_conditions_is_refused() {
     let (_, _, objects) = pair();
     let artifacts = Arc::new(MemoryArtifacts::default());
     let store = ObjectStore::new(
-        Arc::new(Careless(objects)),
+        Arc::new(Careless(objects.clone())),
         "team/shop/dev",
         stack(),
         artifacts,
         Timing::default(),
     );
-    let refused = store.acquire(holder("ann"), Wait::No).await.unwrap_err();
-    let LockError::Store(error) = refused else {
-        panic!("{refused}")
+    // The third finds what a process left that was killed before it could ask.
+    let left = br#"{"v":1,"nonce":"n","holder":null,"beat":0,"closed":0}"#.to_vec();
+    for killed in [false, false, true] {
+        if killed {
+            let put = objects.put("team/shop/dev/lock", left.clone(), Condition::New);
+            put.await.unwrap();
+        }
+        let refused = store.acquire(holder("ann"), Wait::No).await.unwrap_err();
+        let LockError::Store(error) = refused else {
+            panic!("{refused}")
+        };
+        let told = format!("{error}: {:?}", std::error::Error::source(&error));
+        assert!(told.contains("Unconditional"), "{told}");
+        assert_eq!(objects.keys(), Vec::<String>::new());
+    }
+}
+
+type Meanwhile = std::sync::Mutex<Option<futures::future::BoxFuture<'static, ()>>>;
+
+/// Objects that are next listed after others have done something.
+struct ListedLater {
+    objects: Simulated,
+    meanwhile: Meanwhile,
+}
+
+#[async_trait]
+impl Objects for ListedLater {
+    async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
+        self.objects.get(key).await
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
+        self.objects.put(key, bytes, condition).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
+        self.objects.list(prefix).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.objects.delete(key).await
+    }
+}
+
+/// Between a reader's look at the state and its look at the journal somebody folds the one into the other, and of the journal
+/// there is left what closes its epoch.
+#[tokio::test(start_paused = true)]
+async fn a_commit_in_the_middle_of_a_look_is_no_damage() {
+    let (other, objects) = written().await;
+    let foreign = async move {
+        let lease = other.acquire(holder("bob"), Wait::No).await.unwrap();
+        other
+            .swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+            .await
+            .unwrap();
     };
-    let told = format!("{error}: {:?}", std::error::Error::source(&error));
-    assert!(told.contains("Unconditional"), "{told}");
+    let later = ListedLater {
+        objects,
+        meanwhile: std::sync::Mutex::new(Some(Box::pin(foreign))),
+    };
+    let artifacts = Arc::new(MemoryArtifacts::default());
+    let reader = ObjectStore::new(
+        Arc::new(later),
+        "team/shop/dev",
+        stack(),
+        artifacts,
+        Timing::default(),
+    );
+    let loaded = reader.load().await.unwrap();
+    assert_eq!((loaded.journal, loaded.snapshot.folded.epoch), (vec![], 2));
 }
 
 /// Objects whose next write of an entry takes effect, and whose answer is lost while others do something.
 struct Interrupted {
     objects: Simulated,
-    meanwhile: std::sync::Mutex<Option<futures::future::BoxFuture<'static, ()>>>,
+    meanwhile: Meanwhile,
 }
 
 #[async_trait]
@@ -501,7 +643,7 @@ async fn what_a_way_back_needs_is_had_by_another_machine() {
     let effects: Vec<_> = objects.effects().into_iter().map(|effect| effect.key).collect();
     assert!(
         effects.ends_with(&[
-            format!("team/shop/dev/artifacts/{code}"),
+            format!("team/shop/dev/artifacts/00000000000000000001/{code}"),
             "team/shop/dev/journal/00000000000000000001/00000000000000000000".to_owned(),
         ]),
         "{effects:?}"
@@ -518,4 +660,59 @@ async fn what_a_way_back_needs_is_had_by_another_machine() {
         "{:?}",
         objects.keys()
     );
+}
+
+/// A holder is paused between its swap and its deletions. Somebody else takes over and keeps the same bytes for a way back of
+/// their own.
+#[tokio::test(start_paused = true)]
+async fn a_late_sweep_leaves_what_a_newer_transaction_keeps() {
+    let objects = Simulated::new(0, Weather::default());
+    let machine = MemoryArtifacts::default();
+    let code = machine.put(b"the old code").unwrap();
+    let (two, newer) = (with_artifacts(&objects, &machine), keeping(&code));
+    let foreign = async move {
+        let lease = two.acquire(holder("bob"), Wait::No).await.unwrap();
+        two.append(&lease, 0, &[newer]).await.unwrap();
+        drop(asleep(lease));
+    };
+    let later = Arc::new(ListedLater {
+        objects: objects.clone(),
+        meanwhile: std::sync::Mutex::new(None),
+    });
+    let one = ObjectStore::new(
+        Arc::clone(&later) as Arc<dyn Objects>,
+        "team/shop/dev",
+        stack(),
+        Arc::new(machine),
+        Timing::default(),
+    );
+    let lease = asleep(one.acquire(holder("ann"), Wait::No).await.unwrap());
+    one.append(&lease, 0, &[keeping(&code)]).await.unwrap();
+    *later.meanwhile.lock().unwrap() = Some(Box::pin(foreign));
+    one.swap(&lease, &Version::default(), &Snapshot::empty(stack()))
+        .await
+        .unwrap();
+    // A third machine, which has nothing of its own, takes up what the second has left.
+    let third = MemoryArtifacts::default();
+    let loaded = with_artifacts(&objects, &third).load().await.unwrap();
+    assert_eq!(loaded.journal, [keeping(&code)]);
+    assert_eq!(third.get(&code).unwrap().unwrap(), b"the old code");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_artifact_that_is_damaged_in_the_bucket_is_not_taken_for_kept() {
+    let objects = Simulated::new(0, Weather::default());
+    let here = MemoryArtifacts::default();
+    let code = here.put(b"the old code").unwrap();
+    let key = format!("team/shop/dev/artifacts/00000000000000000001/{code}");
+    let put = objects.put(&key, b"the old c".to_vec(), Condition::New);
+    put.await.unwrap();
+    let store = with_artifacts(&objects, &here);
+    let lease = store.acquire(holder("ann"), Wait::No).await.unwrap();
+    let appended = store.append(&lease, 0, &[keeping(&code)]).await;
+    assert!(
+        matches!(appended, Err(StoreError::Corrupt { .. })),
+        "{appended:?}"
+    );
+    assert_eq!(store.load().await.map(|loaded| loaded.journal).unwrap(), []);
 }

@@ -75,6 +75,21 @@ impl History {
         }
     }
 
+    /// Looks without the lock, as a plan does: whatever the others are doing, nothing is damaged.
+    async fn reader(&self) {
+        let mut dice = Dice::new(self.seed * 31 + 17);
+        let store = super::store(&self.objects);
+        for _ in 0..40 {
+            sleep(Duration::from_millis(dice.below(4000))).await;
+            let loaded = store.load().await;
+            assert!(
+                !matches!(loaded, Err(StoreError::Corrupt { .. })),
+                "seed {}: {loaded:?}",
+                self.seed
+            );
+        }
+    }
+
     async fn work(&self, store: &ObjectStore, mut lease: Lease, dice: &mut Dice) {
         let Ok(loaded) = store.load().await else { return };
         self.check_journal(lease.epoch, &loaded);
@@ -247,7 +262,8 @@ async fn history(seed: u64) -> usize {
         numbers: Arc::default(),
         seed,
     };
-    join_all((0..3).map(|place| history.process(place))).await;
+    let processes = join_all((0..3).map(|place| history.process(place)));
+    futures::join!(processes, history.reader());
     // Whatever was late has arrived by now.
     sleep(Duration::from_secs(120)).await;
     let store = super::store(&history.objects);
