@@ -12,6 +12,7 @@
 mod bucket;
 mod debt;
 mod request;
+#[cfg(feature = "aws")]
 mod shared;
 mod table;
 
@@ -33,6 +34,7 @@ use self::bucket::Bucket;
 pub use self::bucket::Rate;
 use self::debt::Debts;
 pub use self::request::{Access, Answered, NotSent, Operation, Pace};
+#[cfg(feature = "aws")]
 pub use self::shared::{Meeting, SharedDebts};
 pub use self::table::buckets;
 use crate::port::urgency;

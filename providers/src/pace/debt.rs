@@ -65,6 +65,7 @@ impl Debts {
     }
 
     /// The file with what `text`, another such file, owes as well; the longer debt stays. `None` if that is `text` as it is.
+    #[cfg(any(test, feature = "aws"))]
     pub(super) fn meet(&self, text: &[u8], now: SystemTime) -> Option<Vec<u8>> {
         let theirs: Full = serde_json::from_slice(text).unwrap_or_default();
         let mut all = self.load();

@@ -37,7 +37,7 @@ fn let_in(
         if calls == call {
             deed.to = act(world);
         }
-        if matches!(&deed.to, Some(Thing::Rule(name)) if name == subject) {
+        if matches!(&deed.to, Some(Thing::Rule(name) | Thing::Path(name, _)) if name == subject) {
             deed.met.get_or_insert(operation);
         }
         calls += 1;
