@@ -140,12 +140,32 @@ impl LambdaPermission {
         Ok(())
     }
 
+    /// Removes what an update that was cut off has left beside `sid`, if `have` shows that there is such a thing.
+    async fn remove_left(&self, id: &ResourceId, handle: &Handle, have: &Value, sid: &str) -> Result<(), Failure> {
+        let said = have.get("source_arn").and_then(Value::as_str).unwrap_or_default();
+        let Some((function, _)) = handle.0.rsplit_once('/').filter(|_| said.contains(BESIDE)) else {
+            return Ok(());
+        };
+        let stem = stem(id);
+        let mut requests = Sequence::default();
+        for left in self.statements(function).await? {
+            if left.sid != sid && left.sid.starts_with(&stem) {
+                requests.step(self.remove(function, &left.sid).await)?;
+            }
+        }
+        Ok(())
+    }
+
     async fn remove(&self, function: &str, sid: &str) -> Result<(), Failure> {
         let lambda = self.context.clients.lambda.write();
         let request = lambda.remove_permission().function_name(function).statement_id(sid);
         request.send().await.gone("lambda:RemovePermission")
     }
 }
+
+/// Between the sources of two statements of one resource: an update was cut off before it removed the old one. No ARN has
+/// blanks, so that this is neither the old form nor the new one, and is brought to either.
+const BESIDE: &str = " and ";
 
 /// Reads a statement of the form that `AddPermission` writes for a service; anything else is a stranger's.
 fn read(function: &str, statement: &Value) -> Option<Statement> {
@@ -221,6 +241,17 @@ impl Sought {
         })
     }
 
+    /// What is seen of it among the statements of its function.
+    fn see(&self, statements: &[Statement]) -> Sight<Spec> {
+        let found = self.find(statements)?;
+        let mut spec = found.spec.clone();
+        let left = |one: &&Statement| one.sid != found.sid && one.sid.starts_with(&self.stem);
+        if let Some(other) = statements.iter().find(left) {
+            spec.source_arn = format!("{}{BESIDE}{}", spec.source_arn, other.spec.source_arn);
+        }
+        Some(seen(spec, &found.sid))
+    }
+
     /// The statement by its id, else by what it says, else one that we made for this resource in an earlier form.
     fn find<'a>(&self, statements: &'a [Statement]) -> Option<&'a Statement> {
         let by = |test: &dyn Fn(&Statement) -> bool| statements.iter().find(|statement| test(statement));
@@ -289,7 +320,7 @@ impl Resource for LambdaPermission {
             return Ok(None);
         };
         let statements = self.statements(&sought.function).await?;
-        Ok(sought.find(&statements).map(|found| seen(found.spec.clone(), &found.sid)))
+        Ok(sought.see(&statements))
     }
 
     async fn observe_many(&self, at: &[Locator<'_>]) -> Vec<Result<Sight<Spec>, Failure>> {
@@ -305,7 +336,7 @@ impl Resource for LambdaPermission {
         let sight = |one: Option<Sought>| match one {
             None => Ok(None),
             Some(one) => match policies.get(&one.function) {
-                Some(Ok(there)) => Ok(one.find(there).map(|found| seen(found.spec.clone(), &found.sid))),
+                Some(Ok(there)) => Ok(one.see(there)),
                 Some(Err(failure)) => Err(shared(failure)),
                 None => Ok(None),
             },
@@ -324,10 +355,14 @@ impl Resource for LambdaPermission {
             let removed = self.remove_all(request.handle, request.have).await;
             removed.map_err(Failure::after_change)?;
         }
+        let left = self.remove_left(request.id, request.handle, request.have, &sid).await;
+        left.map_err(Failure::after_change)?;
         Ok(seen(request.want.clone(), &sid))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
-        self.remove_all(request.handle, request.spec).await
+        self.remove_all(request.handle, request.spec).await?;
+        let left = self.remove_left(request.id, request.handle, request.spec, "").await;
+        left.map_err(Failure::after_change)
     }
 }

@@ -169,3 +169,23 @@ fn a_function_is_the_same_by_name_and_by_arn() {
     assert_eq!(project(by_arn), project(spec(API)));
     assert_eq!(provider.lane(&project(spec(API))), Some(Lane("function:shop-dev".into())));
 }
+
+/// An update that was cut off after it added and before it removed: neither the old form nor the new one is believed.
+#[tokio::test]
+async fn two_statements_of_one_resource_are_half_a_change() {
+    let id = ResourceId::new(LambdaPermission::KIND, "api_handler/rest_api");
+    let newer = sid(&id, &serde_json::from_value(spec("arn:new")).unwrap());
+    let both = || policy(&[statement(&ours(), API), statement(&newer, "arn:new")]);
+    let handle = format!("shop-dev/{}", ours());
+    for wanted in [API, "arn:new"] {
+        let half = stand(vec![both()]).present(Some(handle.as_str()), Some(&spec(wanted))).await;
+        assert_eq!((&half.handle.0, half.spec["source_arn"].as_str()), (&handle, Some(format!("{API} and arn:new").as_str())));
+    }
+    let exists = || refusal(409, "ResourceConflictException", "The statement id provided already exists.");
+    let back = stand(vec![both(), exists(), both(), both(), reply(204, json!({}))]);
+    let half = back.present(Some(handle.as_str()), Some(&spec(API))).await;
+    let restored = back.update(&handle, &half.spec, &spec(API)).await.unwrap();
+    assert_eq!(restored.spec["source_arn"], API);
+    assert_eq!(back.aws.operations(), ["GetPolicy", "AddPermission", "GetPolicy", "GetPolicy", "RemovePermission"]);
+    assert!(back.aws.asked()[4].line.contains(&newer), "{:?}", back.aws.asked()[4].line);
+}
