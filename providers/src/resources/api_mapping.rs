@@ -24,9 +24,7 @@ use serde_json::{Value, json};
 use self::calls::{Place, Target};
 use super::custom_domain::Protocol;
 use crate::aws::Context;
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 mod calls;
 
@@ -177,7 +175,9 @@ impl Resource for ApiMapping {
         };
         if target.api != spec.api {
             let Spec { domain, prefix, .. } = spec;
-            return Err(Failure::foreign(format_args!("a mapping of {domain}/{prefix} to another API")));
+            return Err(Failure::foreign(format_args!(
+                "a mapping of {domain}/{prefix} to another API"
+            )));
         }
         if target.stage != spec.stage {
             self.turn(spec, &target).await?;
@@ -193,7 +193,14 @@ impl Resource for ApiMapping {
             let gone = || Failure::refused(format!("the mapping {} is gone", request.handle));
             there.ok_or_else(gone)?
         } else {
-            let field = |key| request.have.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let field = |key| {
+                request
+                    .have
+                    .get(key)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             Target {
                 id: None,
                 api: field("api"),

@@ -144,8 +144,7 @@ impl ApiStage {
             Duration::from_secs(5),
         );
         let made = patiently(answer, "apigateway:POST", wait)?;
-        let nameless =
-            || Failure::maybe("the new deployment has no id", Duration::from_secs(1)).answered();
+        let nameless = || Failure::maybe("the new deployment has no id", Duration::from_secs(1)).answered();
         made.id.ok_or_else(nameless)
     }
 

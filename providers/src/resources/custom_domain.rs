@@ -290,7 +290,12 @@ impl Resource for CustomDomain {
         let protocol = Protocol::of(at.spec.or(recorded), &at.id.name);
         let wanted = |key| at.spec.and_then(|spec| spec.get(key)).and_then(Value::as_str);
         let mut domain = None;
-        for name in at.handle.map(|handle| handle.0.as_str()).into_iter().chain(wanted("name")) {
+        for name in at
+            .handle
+            .map(|handle| handle.0.as_str())
+            .into_iter()
+            .chain(wanted("name"))
+        {
             domain = self.get(protocol, name).await?;
             if domain.is_some() || wanted("name") == Some(name) {
                 break;

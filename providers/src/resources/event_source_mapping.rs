@@ -192,7 +192,10 @@ impl Resource for EventSourceMapping {
     /// that began at a time, which no wish can say, the one that loses no record.
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut whole = seen.spec.clone();
-        let known = matches!(whole.starting_position.as_deref(), Some("LATEST" | "TRIM_HORIZON"));
+        let known = matches!(
+            whole.starting_position.as_deref(),
+            Some("LATEST" | "TRIM_HORIZON")
+        );
         if whole.service != Service::Sqs && !known {
             whole.starting_position = Some("TRIM_HORIZON".to_owned());
         }

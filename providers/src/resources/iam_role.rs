@@ -87,7 +87,9 @@ impl IamRole {
             handle: Handle(role.role_name.clone()),
             outputs: outputs(&role.arn, &role.role_name),
             proof: proof(&role),
-            spec, additions: Vec::new(), }))
+            spec,
+            additions: Vec::new(),
+        }))
     }
 
     async fn role(&self, name: &str) -> Result<Option<Role>, Failure> {
@@ -105,7 +107,11 @@ impl IamRole {
         let mut names = BTreeSet::new();
         let mut marker = None;
         loop {
-            let request = self.read().list_role_policies().role_name(role).set_marker(marker);
+            let request = self
+                .read()
+                .list_role_policies()
+                .role_name(role)
+                .set_marker(marker);
             let Some(page) = request.send().await.found("iam:ListRolePolicies")? else {
                 return Ok(names);
             };
@@ -121,7 +127,11 @@ impl IamRole {
         let mut arns = BTreeSet::new();
         let mut marker = None;
         loop {
-            let request = self.read().list_attached_role_policies().role_name(role).set_marker(marker);
+            let request = self
+                .read()
+                .list_attached_role_policies()
+                .role_name(role)
+                .set_marker(marker);
             let Some(page) = request.send().await.found("iam:ListAttachedRolePolicies")? else {
                 return Ok(arns);
             };
@@ -196,7 +206,11 @@ fn await_role(failed: Failure) -> Failure {
     Failure {
         effect: failed.effect,
         unanswered: failed.unanswered,
-        ..Failure::awaiting(failed.source, std::time::Duration::from_millis(250), "the role to become visible")
+        ..Failure::awaiting(
+            failed.source,
+            std::time::Duration::from_millis(250),
+            "the role to become visible",
+        )
     }
 }
 
@@ -207,7 +221,11 @@ fn tell_foreign(role: &str, spec: &Value, inline: &BTreeSet<String>, attached: &
     };
     let foreign = inline.iter().filter(|policy| !ours.contains_key(*policy));
     for policy in foreign.chain(attached) {
-        tracing::warn!(role, policy, "a policy that somebody else has given the role goes with it");
+        tracing::warn!(
+            role,
+            policy,
+            "a policy that somebody else has given the role goes with it"
+        );
     }
 }
 
@@ -227,7 +245,9 @@ fn proof(role: &Role) -> Proof {
     role.tags()
         .iter()
         .find(|tag| tag.key() == MARK)
-        .map_or(Proof::NameOnly, |tag| Proof::Mark(StepToken(tag.value().to_owned())))
+        .map_or(Proof::NameOnly, |tag| {
+            Proof::Mark(StepToken(tag.value().to_owned()))
+        })
 }
 
 fn outputs(arn: &str, name: &str) -> BTreeMap<String, Value> {
@@ -284,14 +304,20 @@ impl Resource for IamRole {
         };
         let mut problems = Vec::new();
         if spec.name.is_empty() || spec.name.chars().count() > 64 {
-            problems.push(invalid("name".into(), "the name of a role has 1 to 64 characters"));
+            problems.push(invalid(
+                "name".into(),
+                "the name of a role has 1 to 64 characters",
+            ));
         }
         if !spec.trust.is_object() {
             problems.push(invalid("trust".into(), "a policy document is an object"));
         }
         for (name, policy) in &spec.policies {
             if !policy.is_object() {
-                problems.push(invalid(format!("policies.{name}"), "a policy document is an object"));
+                problems.push(invalid(
+                    format!("policies.{name}"),
+                    "a policy document is an object",
+                ));
             }
         }
         problems
@@ -313,7 +339,10 @@ impl Resource for IamRole {
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
         let handle = at.handle.map(|handle| handle.0.as_str());
         let natural = at.spec.and_then(|spec| spec.get("name")).and_then(Value::as_str);
-        for name in handle.into_iter().chain(natural.filter(|name| Some(*name) != handle)) {
+        for name in handle
+            .into_iter()
+            .chain(natural.filter(|name| Some(*name) != handle))
+        {
             if let Some(seen) = self.look(name, ours(&at)).await? {
                 return Ok(Some(seen));
             }
@@ -322,7 +351,11 @@ impl Resource for IamRole {
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
-        let Spec { name, trust, policies } = request.spec;
+        let Spec {
+            name,
+            trust,
+            policies,
+        } = request.spec;
         let mark = Tag::builder().key(MARK).value(&request.token.0).build();
         let mark = mark.map_err(|error| Failure::refused(error.to_string()))?;
         let answer = self
@@ -346,7 +379,9 @@ impl Resource for IamRole {
             handle: Handle(name.clone()),
             spec: request.spec.clone(),
             outputs: outputs(&arn, name),
-            proof: Proof::Mark(request.token.clone()), additions: Vec::new(), })
+            proof: Proof::Mark(request.token.clone()),
+            additions: Vec::new(),
+        })
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -372,7 +407,9 @@ impl Resource for IamRole {
             handle: request.handle.clone(),
             spec: want.clone(),
             outputs: request.outputs.clone(),
-            proof: Proof::Ours, additions: Vec::new(), })
+            proof: Proof::Ours,
+            additions: Vec::new(),
+        })
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -114,7 +114,8 @@ impl LambdaFunction {
 }
 
 fn ours_to_the_byte(reading: &Reading, want: &Spec) -> bool {
-    crate::package::ZipDigest::from_hex(&want.code.artifact).is_some_and(|zip| zip.base64() == reading.code_sha256)
+    crate::package::ZipDigest::from_hex(&want.code.artifact)
+        .is_some_and(|zip| zip.base64() == reading.code_sha256)
 }
 
 impl Resource for LambdaFunction {
@@ -176,7 +177,9 @@ impl Resource for LambdaFunction {
             if let Some(reading) = self.reading(function).await? {
                 let mut reading = reading.at_rest()?;
                 let (code, location) = (&mut reading.spec.code, reading.location.as_deref());
-                self.packages.recognise(code, &reading.code_sha256, location, &at).await;
+                self.packages
+                    .recognise(code, &reading.code_sha256, location, &at)
+                    .await;
                 return Ok(Some(reading.seen(&self.context.stack)));
             }
         }
@@ -202,7 +205,9 @@ impl Resource for LambdaFunction {
             outputs: outputs(&arn, &want.name, made.code_sha256.as_deref().unwrap_or_default()),
             handle: grail_state::Handle(arn),
             proof: proof(&want.tags, &self.context.stack),
-            spec: want.clone(), additions: Vec::new(), })
+            spec: want.clone(),
+            additions: Vec::new(),
+        })
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -236,7 +241,9 @@ impl Resource for LambdaFunction {
             handle: request.handle.clone(),
             proof: proof(&want.tags, &self.context.stack),
             spec: want.clone(),
-            outputs, additions: Vec::new(), })
+            outputs,
+            additions: Vec::new(),
+        })
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
@@ -249,7 +256,11 @@ impl Resource for LambdaFunction {
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut spec = seen.spec.clone();
         spec.failed = None;
-        let sha = seen.outputs.get("code_sha256").and_then(Value::as_str).unwrap_or_default();
+        let sha = seen
+            .outputs
+            .get("code_sha256")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let (mut artifacts, mut lost) = (Vec::new(), Vec::new());
         match self.keep(&seen.handle.0, sha, &spec.code).await? {
             Some(code) => {
@@ -258,8 +269,9 @@ impl Resource for LambdaFunction {
             }
             None => lost = lost_code(),
         }
-        let spec = serde_json::to_value(&spec)
-            .map_err(|error| Failure::refused(format!("the function's form cannot be written down: {error}")))?;
+        let spec = serde_json::to_value(&spec).map_err(|error| {
+            Failure::refused(format!("the function's form cannot be written down: {error}"))
+        })?;
         Ok(Some(Secured {
             spec,
             artifacts,

@@ -38,9 +38,7 @@ use super::lambda_function::Architecture;
 use super::packages::{Code, Packages, Payload};
 use super::rest_api::mark::Mark;
 use crate::aws::{Context, Outcome};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 /// The longest name of a layer, in characters (`PublishLayerVersion`).
 const MAX_NAME: usize = 140;
@@ -88,7 +86,9 @@ impl LambdaLayer {
         let request = self.read().get_layer_version().layer_name(version.name);
         let answer = request.version_number(version.number).send().await;
         let answer = answer.found("lambda:GetLayerVersion")?;
-        answer.map(|answer| Reading::new(version.name, answer)).transpose()
+        answer
+            .map(|answer| Reading::new(version.name, answer))
+            .transpose()
     }
 
     /// The versions of the layer `name`, the newest first.
@@ -96,7 +96,11 @@ impl LambdaLayer {
         let mut found = Versions::default();
         let mut marker = None;
         loop {
-            let request = self.read().list_layer_versions().layer_name(name).set_marker(marker);
+            let request = self
+                .read()
+                .list_layer_versions()
+                .layer_name(name)
+                .set_marker(marker);
             let answer = request.send().await.found("lambda:ListLayerVersions")?;
             let Some(page) = answer else {
                 return Ok(found);
@@ -109,7 +113,9 @@ impl LambdaLayer {
                 None => break,
             }
         }
-        found.marked.sort_by_key(|version| std::cmp::Reverse(version.number));
+        found
+            .marked
+            .sort_by_key(|version| std::cmp::Reverse(version.number));
         Ok(found)
     }
 
@@ -120,14 +126,19 @@ impl LambdaLayer {
             return Ok(None);
         }
         let stack = self.context.stack.to_string();
-        let ours = |name: &str| name.strip_prefix(&stack).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let ours = |name: &str| {
+            name.strip_prefix(&stack)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
         let mut newest = None;
         let mut marker = None;
         loop {
             let request = self.read().list_functions().set_marker(marker);
             let page = request.send().await.read("lambda:ListFunctions")?;
             let functions = page.functions.unwrap_or_default();
-            let functions = functions.iter().filter(|one| one.function_name().is_some_and(ours));
+            let functions = functions
+                .iter()
+                .filter(|one| one.function_name().is_some_and(ours));
             let layers = functions.flat_map(|one| one.layers());
             let used = layers.filter_map(|layer| unmarked.get(layer.arn()?).copied());
             newest = newest.max(used.max());
@@ -147,7 +158,11 @@ impl LambdaLayer {
         let (code, location) = (&mut reading.spec.code, reading.location.as_deref());
         match known {
             Some(content) => code.content = content,
-            None => self.packages.recognise(code, &reading.code_sha256, location, at).await,
+            None => {
+                self.packages
+                    .recognise(code, &reading.code_sha256, location, at)
+                    .await
+            }
         }
         Ok(Some(reading.seen(&self.context.stack)))
     }
@@ -228,7 +243,10 @@ impl Resource for LambdaLayer {
         }
         vec![Invalid {
             field: "name".to_owned(),
-            why: format!("`{}` is not 1 to {MAX_NAME} letters, digits, `-` and `_`", spec.name),
+            why: format!(
+                "`{}` is not 1 to {MAX_NAME} letters, digits, `-` and `_`",
+                spec.name
+            ),
         }]
     }
 
@@ -270,7 +288,10 @@ impl Resource for LambdaLayer {
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec;
         let versions = self.versions(&spec.name).await?;
-        let mine = versions.marked.iter().find(|version| version.mark.token == *request.token);
+        let mine = versions
+            .marked
+            .iter()
+            .find(|version| version.mark.token == *request.token);
         let made = match mine {
             Some(found) => {
                 let (name, number) = (spec.name.as_str(), found.number);

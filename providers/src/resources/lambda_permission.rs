@@ -105,7 +105,9 @@ impl LambdaPermission {
         let there = self.statements(&spec.function).await?;
         match there.into_iter().find(|statement| statement.sid == sid) {
             Some(statement) if same(&statement.spec, spec) => Ok(sid),
-            _ => Err(Failure::foreign(format_args!("a statement {sid} that says something else"))),
+            _ => Err(Failure::foreign(format_args!(
+                "a statement {sid} that says something else"
+            ))),
         }
     }
 
@@ -130,7 +132,9 @@ impl LambdaPermission {
     /// Removes the statement in `handle` and those like it without an account.
     async fn remove_all(&self, handle: &Handle, spec: &Value) -> Result<(), Failure> {
         let Some((function, sid)) = handle.0.rsplit_once('/') else {
-            return Err(Failure::refused(format!("`{handle}` names no statement of a function")));
+            return Err(Failure::refused(format!(
+                "`{handle}` names no statement of a function"
+            )));
         };
         let wider = self.without_account(function, spec, sid).await?;
         let mut requests = Sequence::default();
@@ -141,7 +145,13 @@ impl LambdaPermission {
     }
 
     /// Removes what an update that was cut off has left beside `sid`, if `have` shows that there is such a thing.
-    async fn remove_left(&self, id: &ResourceId, handle: &Handle, have: &Value, sid: &str) -> Result<(), Failure> {
+    async fn remove_left(
+        &self,
+        id: &ResourceId,
+        handle: &Handle,
+        have: &Value,
+        sid: &str,
+    ) -> Result<(), Failure> {
         let said = have.get("source_arn").and_then(Value::as_str).unwrap_or_default();
         let Some((function, _)) = handle.0.rsplit_once('/').filter(|_| said.contains(BESIDE)) else {
             return Ok(());
@@ -158,7 +168,10 @@ impl LambdaPermission {
 
     async fn remove(&self, function: &str, sid: &str) -> Result<(), Failure> {
         let lambda = self.context.clients.lambda.write();
-        let request = lambda.remove_permission().function_name(function).statement_id(sid);
+        let request = lambda
+            .remove_permission()
+            .function_name(function)
+            .statement_id(sid);
         request.send().await.gone("lambda:RemovePermission")
     }
 }
@@ -171,7 +184,9 @@ const BESIDE: &str = " and ";
 fn read(function: &str, statement: &Value) -> Option<Statement> {
     let condition = statement.get("Condition")?.as_object()?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(ToOwned::to_owned);
-    let source_account = condition.get("StringEquals").map(|equals| text(equals.get("AWS:SourceAccount")));
+    let source_account = condition
+        .get("StringEquals")
+        .map(|equals| text(equals.get("AWS:SourceAccount")));
     if statement.get("Effect")? != "Allow"
         || statement.get("Action")? != ACTION
         || matches!(source_account, Some(None))
@@ -197,7 +212,13 @@ fn same(one: &Spec, other: &Spec) -> bool {
 
 /// What all our statement ids for one resource begin with.
 fn stem(id: &ResourceId) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
     let name: String = id.name.chars().map(plain).take(60).collect();
     let digest = Digest::of(id.to_string().as_bytes());
     format!("grail-{name}-{}-", &digest.short()[..6])
@@ -223,7 +244,11 @@ impl Sought {
     fn new(at: &Locator<'_>) -> Option<Self> {
         let from_handle = at.handle.and_then(|handle| handle.0.rsplit_once('/'));
         let field = |name: &str| at.spec.and_then(|spec| spec.get(name)).and_then(Value::as_str);
-        let known = |name: &str| field(name).filter(|text| !has_stand_in(text)).map(ToOwned::to_owned);
+        let known = |name: &str| {
+            field(name)
+                .filter(|text| !has_stand_in(text))
+                .map(ToOwned::to_owned)
+        };
         let function = from_handle
             .map(|(function, _)| function.to_owned())
             .or_else(|| known("function").map(|name| function_name(&name).to_owned()))?;
@@ -231,12 +256,14 @@ impl Sought {
         Some(Self {
             sid: from_handle.map(|(_, sid)| sid.to_owned()),
             stem: stem(at.id),
-            says: known("principal").zip(known("source_arn")).map(|(principal, source_arn)| Spec {
-                function: function.clone(),
-                principal,
-                source_arn,
-                source_account: account,
-            }),
+            says: known("principal")
+                .zip(known("source_arn"))
+                .map(|(principal, source_arn)| Spec {
+                    function: function.clone(),
+                    principal,
+                    source_arn,
+                    source_account: account,
+                }),
             function,
         })
     }
@@ -266,7 +293,9 @@ fn seen(spec: Spec, sid: &str) -> Seen<Spec> {
         handle: Handle(format!("{}/{sid}", function_name(&spec.function))),
         outputs: BTreeMap::from([("sid".to_owned(), json!(sid))]),
         proof: Proof::Ours,
-        spec, additions: Vec::new(), }
+        spec,
+        additions: Vec::new(),
+    }
 }
 
 /// A failure without its own type, for a look that several resources share.
@@ -286,8 +315,11 @@ impl Resource for LambdaPermission {
     const IMMUTABLE: &'static [&'static str] = &["function"];
     const UNDELETE: Undelete = Undelete::Exact;
     const VOLATILE: &'static [&'static str] = &["sid"];
-    const ACTIONS: &'static [&'static str] =
-        &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"];
+    const ACTIONS: &'static [&'static str] = &[
+        "lambda:AddPermission",
+        "lambda:GetPolicy",
+        "lambda:RemovePermission",
+    ];
     /// One `GetPolicy` for each function; statements of one function share it.
     const READS: Cost = Cost {
         each: 1,
@@ -351,18 +383,27 @@ impl Resource for LambdaPermission {
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let sid = self.add(request.id, request.want).await?;
-        if request.handle.0.rsplit_once('/').is_some_and(|(_, old)| old != sid) {
+        if request
+            .handle
+            .0
+            .rsplit_once('/')
+            .is_some_and(|(_, old)| old != sid)
+        {
             let removed = self.remove_all(request.handle, request.have).await;
             removed.map_err(Failure::after_change)?;
         }
-        let left = self.remove_left(request.id, request.handle, request.have, &sid).await;
+        let left = self
+            .remove_left(request.id, request.handle, request.have, &sid)
+            .await;
         left.map_err(Failure::after_change)?;
         Ok(seen(request.want.clone(), &sid))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         self.remove_all(request.handle, request.spec).await?;
-        let left = self.remove_left(request.id, request.handle, request.spec, "").await;
+        let left = self
+            .remove_left(request.id, request.handle, request.spec, "")
+            .await;
         left.map_err(Failure::after_change)
     }
 }

@@ -20,9 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::{Context, Outcome};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 /// The periods that CloudWatch Logs knows, in days (API reference, `PutRetentionPolicy`).
 const PERIODS: &[u32] = &[
@@ -137,7 +135,9 @@ impl LogGroup {
                 Proof::Ours
             } else {
                 Proof::NameOnly
-            }, additions: Vec::new(), }
+            },
+            additions: Vec::new(),
+        }
     }
 
     fn is_named_for_us(&self, name: &str) -> bool {
@@ -260,7 +260,9 @@ mod tests {
     const NAME: &str = "/aws/lambda/shop-dev-worker";
 
     fn stand(replies: Vec<Reply>) -> Stand {
-        Stand::new("worker-log-group", replies, |context| LogGroup::new(Arc::new(context)))
+        Stand::new("worker-log-group", replies, |context| {
+            LogGroup::new(Arc::new(context))
+        })
     }
 
     fn spec(name: &str, days: u32) -> Value {
@@ -268,43 +270,83 @@ mod tests {
     }
 
     fn groups(groups: &[(&str, Option<u32>)], next: Option<&str>) -> Reply {
-        let groups: Vec<_> =
-            groups.iter().map(|(name, days)| json!({"logGroupName": name, "retentionInDays": days})).collect();
+        let groups: Vec<_> = groups
+            .iter()
+            .map(|(name, days)| json!({"logGroupName": name, "retentionInDays": days}))
+            .collect();
         reply(200, json!({"logGroups": groups, "nextToken": next}))
     }
 
     #[tokio::test]
     async fn a_group_is_found_by_its_exact_name_on_any_page() {
         let longer = "/aws/lambda/shop-dev-worker-2";
-        let stand = stand(vec![groups(&[(longer, Some(3))], Some("n")), groups(&[(NAME, Some(7))], None)]);
+        let stand = stand(vec![
+            groups(&[(longer, Some(3))], Some("n")),
+            groups(&[(NAME, Some(7))], None),
+        ]);
         let remote = stand.present(None, Some(&spec(NAME, 7))).await;
-        assert_eq!((remote.handle.0.as_str(), &remote.spec, &remote.proof), (NAME, &spec(NAME, 7), &Proof::Ours));
+        assert_eq!(
+            (remote.handle.0.as_str(), &remote.spec, &remote.proof),
+            (NAME, &spec(NAME, 7), &Proof::Ours)
+        );
         assert_eq!(stand.aws.operations(), ["DescribeLogGroups"; 2]);
-        assert_eq!(stand.aws.json(1), json!({"logGroupNamePrefix": NAME, "limit": 50, "nextToken": "n"}));
+        assert_eq!(
+            stand.aws.json(1),
+            json!({"logGroupNamePrefix": NAME, "limit": 50, "nextToken": "n"})
+        );
     }
 
     #[tokio::test]
     async fn a_group_without_retention_is_none_of_ours() {
         let stand = stand(vec![groups(&[(NAME, None)], None)]);
-        assert_eq!(stand.observe(Some(NAME), Some(&spec(NAME, 7))).await.unwrap(), Observed::Absent);
-        let other = Stand::new("x", [groups(&[("/other", Some(1))], None)], |context| LogGroup::new(Arc::new(context)));
-        assert_eq!(other.present(None, Some(&spec("/other", 1))).await.proof, Proof::NameOnly);
+        assert_eq!(
+            stand.observe(Some(NAME), Some(&spec(NAME, 7))).await.unwrap(),
+            Observed::Absent
+        );
+        let other = Stand::new("x", [groups(&[("/other", Some(1))], None)], |context| {
+            LogGroup::new(Arc::new(context))
+        });
+        assert_eq!(
+            other.present(None, Some(&spec("/other", 1))).await.proof,
+            Proof::NameOnly
+        );
     }
 
     #[tokio::test]
     async fn all_groups_of_a_stack_are_one_look() {
-        let aws = Canned::new([groups(&[(NAME, Some(7)), ("/aws/lambda/shop-dev", Some(1))], None)]);
-        let provider = erase(LogGroup::new(aws.context_of::<LogGroup>()), Arc::new(grail_state::Digester::new([0; 32])));
+        let aws = Canned::new([groups(
+            &[(NAME, Some(7)), ("/aws/lambda/shop-dev", Some(1))],
+            None,
+        )]);
+        let provider = erase(
+            LogGroup::new(aws.context_of::<LogGroup>()),
+            Arc::new(grail_state::Digester::new([0; 32])),
+        );
         let id = grail_state::ResourceId::new(LogGroup::KIND, "x");
-        let specs = [spec(NAME, 7), spec("/aws/lambda/shop-dev", 3), spec("/aws/lambda/shop-dev-gone", 3)];
+        let specs = [
+            spec(NAME, 7),
+            spec("/aws/lambda/shop-dev", 3),
+            spec("/aws/lambda/shop-dev-gone", 3),
+        ];
         let at: Vec<_> = specs
             .iter()
-            .map(|spec| Locator { id: &id, handle: None, spec: Some(spec), token: None, record: None })
+            .map(|spec| Locator {
+                id: &id,
+                handle: None,
+                spec: Some(spec),
+                token: None,
+                record: None,
+            })
             .collect();
         let seen = provider.observe_many(&at).await;
         let days: Vec<_> = seen
             .iter()
-            .map(|one| one.as_ref().unwrap().remote().map(|remote| remote.spec["retention_days"].clone()))
+            .map(|one| {
+                one.as_ref()
+                    .unwrap()
+                    .remote()
+                    .map(|remote| remote.spec["retention_days"].clone())
+            })
             .collect();
         assert_eq!(days, [Some(json!(7)), Some(json!(1)), None]);
         assert_eq!(aws.operations(), ["DescribeLogGroups"]);
@@ -312,11 +354,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_that_exists_is_only_given_its_retention() {
-        let stand = stand(vec![refusal(400, "ResourceAlreadyExistsException", "there"), reply(200, "{}")]);
+        let stand = stand(vec![
+            refusal(400, "ResourceAlreadyExistsException", "there"),
+            reply(200, "{}"),
+        ]);
         let remote = stand.create(&spec(NAME, 7)).await.unwrap();
         assert_eq!(remote.outputs["name"], NAME);
         assert_eq!(stand.aws.operations(), ["CreateLogGroup", "PutRetentionPolicy"]);
-        assert_eq!(stand.aws.json(1), json!({"logGroupName": NAME, "retentionInDays": 7}));
+        assert_eq!(
+            stand.aws.json(1),
+            json!({"logGroupName": NAME, "retentionInDays": 7})
+        );
     }
 
     #[tokio::test]
@@ -334,15 +382,24 @@ mod tests {
         assert_eq!(days.aws.operations(), ["PutRetentionPolicy"]);
         let wrong = "/aws/lambda/shop-dev-api_handler";
         let name = stand(vec![reply(200, "{}"), reply(200, "{}"), reply(200, "{}")]);
-        let moved = name.update(wrong, &spec(wrong, 7), &spec("/aws/lambda/shop-dev", 7)).await.unwrap();
+        let moved = name
+            .update(wrong, &spec(wrong, 7), &spec("/aws/lambda/shop-dev", 7))
+            .await
+            .unwrap();
         assert_eq!(moved.handle.0, "/aws/lambda/shop-dev");
-        assert_eq!(name.aws.operations(), ["CreateLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy"]);
+        assert_eq!(
+            name.aws.operations(),
+            ["CreateLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy"]
+        );
         assert_eq!(name.aws.json(2), json!({"logGroupName": wrong}));
     }
 
     #[tokio::test]
     async fn deleting_leaves_the_group_and_what_is_gone_is_gone() {
-        for answer in [reply(200, "{}"), refusal(400, "ResourceNotFoundException", "gone")] {
+        for answer in [
+            reply(200, "{}"),
+            refusal(400, "ResourceNotFoundException", "gone"),
+        ] {
             let stand = stand(vec![answer]);
             stand.delete(NAME).await.unwrap();
             assert_eq!(stand.aws.operations(), ["DeleteRetentionPolicy"]);
@@ -351,7 +408,12 @@ mod tests {
 
     #[test]
     fn only_known_periods_are_taken() {
-        let days = |retention_days| LogGroup::check(&Spec { name: "x".into(), retention_days });
+        let days = |retention_days| {
+            LogGroup::check(&Spec {
+                name: "x".into(),
+                retention_days,
+            })
+        };
         assert!(days(14).is_empty());
         assert_eq!(days(15)[0].field, "retention_days");
     }

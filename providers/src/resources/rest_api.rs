@@ -37,8 +37,8 @@ use self::mark::{Mark, is_digest};
 use self::reading::{Depth, Reading};
 use self::sending::Letter;
 pub(super) use self::sending::patiently;
-use crate::aws::outcome::{Verdict, verdict};
 use crate::aws::Context;
+use crate::aws::outcome::{Verdict, verdict};
 use crate::port::{
     Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
 };
@@ -155,12 +155,7 @@ impl RestApi {
     }
 
     /// `document` with what others have put into the API `id`, which now has `former` of ours.
-    async fn with_foreign(
-        &self,
-        id: &str,
-        document: &Value,
-        former: Option<&str>,
-    ) -> Result<Value, Failure> {
+    async fn with_foreign(&self, id: &str, document: &Value, former: Option<&str>) -> Result<Value, Failure> {
         let Some(reading) = Reading::take(&self.context, id, Depth::Whole).await? else {
             return Ok(document.clone());
         };

@@ -154,11 +154,7 @@ impl WebsocketApi {
     }
 
     /// Makes an API without routes, unless an earlier try of this attempt did. What is there then.
-    async fn born(
-        &self,
-        request: &Birth<'_, Spec>,
-        sequence: &mut Sequence,
-    ) -> Result<Reading, Failure> {
+    async fn born(&self, request: &Birth<'_, Spec>, sequence: &mut Sequence) -> Result<Reading, Failure> {
         if let Some(head) = self.marked(request.token).await? {
             let reading = Reading::of(&self.context, head).await?;
             return reading.ok_or_else(|| Failure::refused("the WebSocket API is gone"));
@@ -174,7 +170,9 @@ impl WebsocketApi {
 
 /// The keys of the routes in a form of any age.
 fn keys(spec: Option<&Value>) -> impl Iterator<Item = &str> {
-    let routes = spec.and_then(|spec| spec.get("routes")).and_then(Value::as_object);
+    let routes = spec
+        .and_then(|spec| spec.get("routes"))
+        .and_then(Value::as_object);
     routes
         .into_iter()
         .flat_map(|routes| routes.keys().map(String::as_str))
@@ -182,7 +180,9 @@ fn keys(spec: Option<&Value>) -> impl Iterator<Item = &str> {
 
 /// The functions in a form of any age, stand-ins included.
 fn functions(spec: Option<&Value>) -> impl Iterator<Item = &str> {
-    let routes = spec.and_then(|spec| spec.get("routes")).and_then(Value::as_object);
+    let routes = spec
+        .and_then(|spec| spec.get("routes"))
+        .and_then(Value::as_object);
     let each = routes.into_iter().flat_map(|routes| routes.values());
     each.filter_map(|route| route.get("function")?.as_str())
 }
@@ -239,7 +239,8 @@ impl Resource for WebsocketApi {
             })
         };
         let routes = spec.routes.iter();
-        let routes = routes.filter_map(|(key, route)| empty(&format!("routes.{key}.function"), &route.function));
+        let routes =
+            routes.filter_map(|(key, route)| empty(&format!("routes.{key}.function"), &route.function));
         empty("name", &spec.name).into_iter().chain(routes).collect()
     }
 
@@ -307,7 +308,9 @@ impl Resource for WebsocketApi {
         Ok(Some(Secured {
             spec: serde_json::to_value(&seen.spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
-            secret: false, lost: Vec::new(), }))
+            secret: false,
+            lost: Vec::new(),
+        }))
     }
 }
 

@@ -141,9 +141,13 @@ impl WebsocketStage {
         // Of two of the same second that of others counts as the newer one.
         let newest = all.iter().max_by(|one, other| {
             let theirs = |one: &Deployment| marked(one).is_none();
-            made(one).total_cmp(&made(other)).then_with(|| theirs(one).cmp(&theirs(other)))
+            made(one)
+                .total_cmp(&made(other))
+                .then_with(|| theirs(one).cmp(&theirs(other)))
         });
-        let newest = newest.and_then(marked).filter(|one| one.digest == spec.definition);
+        let newest = newest
+            .and_then(marked)
+            .filter(|one| one.digest == spec.definition);
         let mut ours: Vec<_> = all.iter().filter_map(marked).collect();
         Marked::sort(&mut ours);
         if let Some(newest) = newest {
@@ -167,13 +171,19 @@ impl WebsocketStage {
         let made = sequence.step(patiently(answer, "apigateway:POST", wait))?;
         let nameless = || Failure::maybe("the new deployment has no id", Duration::from_secs(1));
         let id = sequence.look(made.deployment_id.ok_or_else(nameless))?;
-        let is_ready = ready(made.deployment_status.as_ref(), made.deployment_status_message.as_deref());
+        let is_ready = ready(
+            made.deployment_status.as_ref(),
+            made.deployment_status_message.as_deref(),
+        );
         if !sequence.look(is_ready)? {
             let look = || async {
                 let client = self.context.clients.apigatewayv2.read();
                 let asked = client.get_deployment().api_id(api).deployment_id(&id);
                 let now = asked.send().await.read("apigateway:GET")?;
-                let is_ready = ready(now.deployment_status.as_ref(), now.deployment_status_message.as_deref())?;
+                let is_ready = ready(
+                    now.deployment_status.as_ref(),
+                    now.deployment_status_message.as_deref(),
+                )?;
                 Ok(is_ready.then_some(()))
             };
             sequence.look(wait::until("the deployment of the WebSocket API", look).await)?;
@@ -384,7 +394,9 @@ impl Resource for WebsocketStage {
         Ok(Some(Secured {
             spec: serde_json::to_value(spec).map_err(Failure::refused)?,
             artifacts: Vec::new(),
-            secret: false, lost: Vec::new(), }))
+            secret: false,
+            lost: Vec::new(),
+        }))
     }
 }
 

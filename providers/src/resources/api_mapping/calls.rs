@@ -56,7 +56,11 @@ impl Place {
 
     /// The prefix as the first version writes it.
     fn base_path(&self) -> &str {
-        if self.prefix.is_empty() { ROOT } else { &self.prefix }
+        if self.prefix.is_empty() {
+            ROOT
+        } else {
+            &self.prefix
+        }
     }
 }
 
@@ -93,7 +97,11 @@ impl ApiMapping {
         }
         let client = self.context.clients.apigateway.read();
         let asked = client.get_base_path_mapping().domain_name(&place.domain);
-        let found = asked.base_path(place.base_path()).send().await.found("apigateway:GET")?;
+        let found = asked
+            .base_path(place.base_path())
+            .send()
+            .await
+            .found("apigateway:GET")?;
         Ok(found.map(|found| Target {
             id: None,
             api: found.rest_api_id.unwrap_or_default(),
@@ -206,7 +214,11 @@ async fn mappings(context: &Context, domain: &str) -> Result<Option<Vec<LiveMapp
 
 /// True if anybody has a mapping on `domain`. The second version shows all; of a REST domain the first is asked too, since
 /// not all emulators show the one version's mappings in the other.
-pub(in crate::resources) async fn is_mapped(context: &Context, domain: &str, protocol: Protocol) -> Result<bool, Failure> {
+pub(in crate::resources) async fn is_mapped(
+    context: &Context,
+    domain: &str,
+    protocol: Protocol,
+) -> Result<bool, Failure> {
     let shown = mappings(context, domain).await?.unwrap_or_default();
     if !shown.is_empty() || protocol == Protocol::Websocket {
         return Ok(!shown.is_empty());
@@ -214,5 +226,7 @@ pub(in crate::resources) async fn is_mapped(context: &Context, domain: &str, pro
     let client = context.clients.apigateway.read();
     let asked = client.get_base_path_mappings().domain_name(domain).limit(1);
     let first = asked.send().await.found("apigateway:GET")?;
-    Ok(first.and_then(|first| first.items).is_some_and(|items| !items.is_empty()))
+    Ok(first
+        .and_then(|first| first.items)
+        .is_some_and(|items| !items.is_empty()))
 }

@@ -10,7 +10,10 @@ use crate::port::{Create, Delete, Provider, Update, erase};
 const DOMAIN: &str = "api.example.com";
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(ApiMapping::new(cloud.context_of::<ApiMapping>()), Arc::new(Digester::new([7; 32])))
+    erase(
+        ApiMapping::new(cloud.context_of::<ApiMapping>()),
+        Arc::new(Digester::new([7; 32])),
+    )
 }
 
 fn id(protocol: &str) -> ResourceId {
@@ -30,7 +33,10 @@ fn protocol_of(spec: &Value) -> &str {
 }
 
 fn first(base_path: &str, api: &str, stage: &str) -> Reply {
-    reply(200, json!({"basePath": base_path, "restApiId": api, "stage": stage}))
+    reply(
+        200,
+        json!({"basePath": base_path, "restApiId": api, "stage": stage}),
+    )
 }
 
 fn second(mappings: &[(&str, &str, &str)]) -> Reply {
@@ -41,11 +47,19 @@ fn second(mappings: &[(&str, &str, &str)]) -> Reply {
 }
 
 fn missing() -> Reply {
-    refusal(404, "NotFoundException", "Invalid base path mapping identifier specified")
+    refusal(
+        404,
+        "NotFoundException",
+        "Invalid base path mapping identifier specified",
+    )
 }
 
 fn taken() -> Reply {
-    refusal(409, "ConflictException", "Base path already exists for this domain name")
+    refusal(
+        409,
+        "ConflictException",
+        "Base path already exists for this domain name",
+    )
 }
 
 fn remote(spec: &Value) -> Remote {
@@ -125,23 +139,41 @@ async fn plain_prefixes_of_rest_domains_are_made_as_chalice_makes_them() {
     for (prefix, base_path, key) in [("", "(none)", "/"), ("v1", "v1", "/v1")] {
         let cloud = Canned::new([missing(), first(base_path, "a1", "api")]);
         let made = created(&cloud, &spec("rest", prefix)).await.unwrap();
-        assert_eq!(cloud.operations(), ["GetBasePathMapping", "CreateBasePathMapping"]);
+        assert_eq!(
+            cloud.operations(),
+            ["GetBasePathMapping", "CreateBasePathMapping"]
+        );
         let asked = &cloud.asked()[1];
         assert_eq!(asked.line, "POST /domainnames/api.example.com/basepathmappings");
-        assert_eq!(cloud.json(1), json!({"basePath": base_path, "restApiId": "a1", "stage": "api"}));
+        assert_eq!(
+            cloud.json(1),
+            json!({"basePath": base_path, "restApiId": "a1", "stage": "api"})
+        );
         assert_eq!(made.handle.0, format!("{DOMAIN}/{prefix}"));
-        assert_eq!((&made.outputs["key"], &made.outputs["mapping"]), (&json!(key), &json!([{"key": key}])));
+        assert_eq!(
+            (&made.outputs["key"], &made.outputs["mapping"]),
+            (&json!(key), &json!([{"key": key}]))
+        );
     }
 }
 
 /// The first version refuses a prefix with an inner slash, and Chalice with it (issue 1897 of Chalice).
 #[tokio::test]
 async fn a_prefix_of_several_parts_goes_by_the_second_version() {
-    let cloud = Canned::new([second(&[]), reply(201, json!({"apiMappingId": "m0", "apiMappingKey": "a/b"}))]);
+    let cloud = Canned::new([
+        second(&[]),
+        reply(201, json!({"apiMappingId": "m0", "apiMappingKey": "a/b"})),
+    ]);
     let made = created(&cloud, &spec("rest", "a/b")).await.unwrap();
     assert_eq!(cloud.operations(), ["GetApiMappings", "CreateApiMapping"]);
-    assert_eq!(cloud.asked()[1].line, "POST /v2/domainnames/api.example.com/apimappings");
-    assert_eq!(cloud.json(1), json!({"apiId": "a1", "apiMappingKey": "a/b", "stage": "api"}));
+    assert_eq!(
+        cloud.asked()[1].line,
+        "POST /v2/domainnames/api.example.com/apimappings"
+    );
+    assert_eq!(
+        cloud.json(1),
+        json!({"apiId": "a1", "apiMappingKey": "a/b", "stage": "api"})
+    );
     assert_eq!(made.outputs["mapping"], json!([{"key": "/a/b"}]));
 }
 
@@ -165,7 +197,11 @@ async fn the_root_is_recognised_however_it_is_written() {
     let cloud = Canned::new([first("(none)", "a1", "api")]);
     let found = seen(&cloud, &spec("rest", ""), None).await.unwrap();
     assert_eq!(cloud.operations(), ["GetBasePathMapping"]);
-    assert!(cloud.asked()[0].line.ends_with("/basepathmappings/%28none%29"), "{:?}", cloud.asked());
+    assert!(
+        cloud.asked()[0].line.ends_with("/basepathmappings/%28none%29"),
+        "{:?}",
+        cloud.asked()
+    );
     assert_eq!(found.handle.0, "api.example.com/");
 }
 
@@ -187,21 +223,35 @@ async fn nothing_is_there_where_the_domain_or_the_mapping_is_not() {
     assert_eq!(seen(&cloud, &wanted, None).await, None);
     let cloud = Canned::new([missing()]);
     assert_eq!(seen(&cloud, &spec("rest", "v1"), None).await, None);
-    for there in [refusal(404, "NotFoundException", "no domain"), second(&[("other", "a1", "api")])] {
-        assert_eq!(seen(&Canned::new([there]), &spec("websocket", "v1"), None).await, None);
+    for there in [
+        refusal(404, "NotFoundException", "no domain"),
+        second(&[("other", "a1", "api")]),
+    ] {
+        assert_eq!(
+            seen(&Canned::new([there]), &spec("websocket", "v1"), None).await,
+            None
+        );
     }
     // The old place is empty, the wanted one is not.
     let cloud = Canned::new([missing(), first("v2", "a1", "api")]);
-    let found = seen(&cloud, &spec("rest", "v2"), Some(&record(&spec("rest", "v1")))).await.unwrap();
+    let found = seen(&cloud, &spec("rest", "v2"), Some(&record(&spec("rest", "v1"))))
+        .await
+        .unwrap();
     assert_eq!(found.handle.0, "api.example.com/v2");
 }
 
 #[tokio::test]
 async fn a_mapping_to_another_api_is_somebody_elses() {
     let cloud = Canned::new([first("v1", "theirs", "prod")]);
-    assert_eq!(seen(&cloud, &spec("rest", "v1"), None).await.unwrap().proof, Proof::NameOnly);
+    assert_eq!(
+        seen(&cloud, &spec("rest", "v1"), None).await.unwrap().proof,
+        Proof::NameOnly
+    );
 
-    for (protocol, there) in [("rest", first("v1", "theirs", "api")), ("websocket", second(&[("v1", "theirs", "api")]))] {
+    for (protocol, there) in [
+        ("rest", first("v1", "theirs", "api")),
+        ("websocket", second(&[("v1", "theirs", "api")])),
+    ] {
         let cloud = Canned::new([there]);
         let failure = created(&cloud, &spec(protocol, "v1")).await.unwrap_err();
         assert!(failure.foreign && failure.hint.is_some(), "{failure:?}");
@@ -237,7 +287,10 @@ async fn an_existing_mapping_is_re_pointed() {
     let cloud = Canned::new([first("v1", "a1", "api")]);
     let made = updated(&cloud, &have, &want).await.unwrap();
     assert_eq!(cloud.operations(), ["UpdateBasePathMapping"]);
-    assert_eq!(cloud.asked()[0].line, "PATCH /domainnames/api.example.com/basepathmappings/v1");
+    assert_eq!(
+        cloud.asked()[0].line,
+        "PATCH /domainnames/api.example.com/basepathmappings/v1"
+    );
     let patches = json!([
         {"op": "replace", "path": "/restapiId", "value": "a1"},
         {"op": "replace", "path": "/stage", "value": "api"},
@@ -248,10 +301,16 @@ async fn an_existing_mapping_is_re_pointed() {
     let want = spec("websocket", "");
     let mut have = want.clone();
     have["stage"] = json!("old");
-    let cloud = Canned::new([second(&[("v1", "a1", "x"), ("(none)", "a1", "old")]), reply(200, json!({"apiMappingId": "m1"}))]);
+    let cloud = Canned::new([
+        second(&[("v1", "a1", "x"), ("(none)", "a1", "old")]),
+        reply(200, json!({"apiMappingId": "m1"})),
+    ]);
     updated(&cloud, &have, &want).await.unwrap();
     assert_eq!(cloud.operations(), ["GetApiMappings", "UpdateApiMapping"]);
-    assert_eq!(cloud.asked()[1].line, "PATCH /v2/domainnames/api.example.com/apimappings/m1");
+    assert_eq!(
+        cloud.asked()[1].line,
+        "PATCH /v2/domainnames/api.example.com/apimappings/m1"
+    );
     assert_eq!(cloud.json(1), json!({"apiId": "a1", "stage": "api"}));
 }
 
@@ -263,7 +322,12 @@ fn another_prefix_or_domain_is_another_mapping_beside_the_old_one() {
         let mut want = spec("rest", "v1");
         want[field] = json!(value);
         let have = remote(&spec("rest", "v1"));
-        assert!(provider.diff(&Template::from_value(want), &have).unwrap().replaces());
+        assert!(
+            provider
+                .diff(&Template::from_value(want), &have)
+                .unwrap()
+                .replaces()
+        );
     }
     assert!(!provider.name_bound());
 }
@@ -273,12 +337,21 @@ async fn only_our_own_mapping_is_deleted() {
     let ours = spec("rest", "");
     let cloud = Canned::new([first("(none)", "a1", "api"), reply(202, "")]);
     deleted(&cloud, &ours).await.unwrap();
-    assert_eq!(cloud.operations(), ["GetBasePathMapping", "DeleteBasePathMapping"]);
+    assert_eq!(
+        cloud.operations(),
+        ["GetBasePathMapping", "DeleteBasePathMapping"]
+    );
 
     let ours = spec("websocket", "v1");
-    let cloud = Canned::new([second(&[("v2", "a1", "api"), ("v1", "a1", "api")]), reply(204, "")]);
+    let cloud = Canned::new([
+        second(&[("v2", "a1", "api"), ("v1", "a1", "api")]),
+        reply(204, ""),
+    ]);
     deleted(&cloud, &ours).await.unwrap();
-    assert_eq!(cloud.asked()[1].line, "DELETE /v2/domainnames/api.example.com/apimappings/m1");
+    assert_eq!(
+        cloud.asked()[1].line,
+        "DELETE /v2/domainnames/api.example.com/apimappings/m1"
+    );
 
     let cloud = Canned::new([first("v1", "theirs", "api")]);
     deleted(&cloud, &spec("rest", "v1")).await.unwrap();
@@ -292,7 +365,9 @@ async fn gone_is_done() {
     let cloud = Canned::new([first("v1", "a1", "api"), missing()]);
     deleted(&cloud, &spec("rest", "v1")).await.unwrap();
     for there in [refusal(404, "NotFoundException", "no domain"), second(&[])] {
-        deleted(&Canned::new([there]), &spec("websocket", "v1")).await.unwrap();
+        deleted(&Canned::new([there]), &spec("websocket", "v1"))
+            .await
+            .unwrap();
     }
 }
 
@@ -306,9 +381,24 @@ async fn anybodys_mapping_keeps_a_domain() {
     let base = |items: Value| reply(200, json!({"item": items}));
     let (v2, v1) = ("GetApiMappings", "GetBasePathMappings");
     let cases = [
-        (vec![second(&[("x", "theirs", "s")])], Protocol::Rest, true, vec![v2]),
-        (vec![second(&[]), base(json!([]))], Protocol::Rest, false, vec![v2, v1]),
-        (vec![second(&[]), base(json!([{"basePath": "x"}]))], Protocol::Rest, true, vec![v2, v1]),
+        (
+            vec![second(&[("x", "theirs", "s")])],
+            Protocol::Rest,
+            true,
+            vec![v2],
+        ),
+        (
+            vec![second(&[]), base(json!([]))],
+            Protocol::Rest,
+            false,
+            vec![v2, v1],
+        ),
+        (
+            vec![second(&[]), base(json!([{"basePath": "x"}]))],
+            Protocol::Rest,
+            true,
+            vec![v2, v1],
+        ),
         (vec![missing(), missing()], Protocol::Rest, false, vec![v2, v1]),
         (vec![second(&[])], Protocol::Websocket, false, vec![v2]),
     ];

@@ -67,7 +67,9 @@ impl Deployments {
         Marked::sort(&mut ours);
         let theirs = all.iter().filter(|one| Marked::read(one).is_none());
         let theirs = theirs.map(made).max_by(f64::total_cmp);
-        let newest = ours.first().filter(|one| theirs.is_none_or(|theirs| theirs < one.made));
+        let newest = ours
+            .first()
+            .filter(|one| theirs.is_none_or(|theirs| theirs < one.made));
         Self {
             newest: newest.cloned(),
             ours,

@@ -18,7 +18,10 @@ fn spec(of: char) -> Value {
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(ApiStage::new(cloud.context_of::<ApiStage>()), Arc::new(Digester::new([7; 32])))
+    erase(
+        ApiStage::new(cloud.context_of::<ApiStage>()),
+        Arc::new(Digester::new([7; 32])),
+    )
 }
 
 fn deployment(id: &str, of: char, made: f64) -> Value {
@@ -36,7 +39,9 @@ fn remote(deployment: &str, definition: &str) -> Remote {
         handle: Handle("a1/api".into()),
         spec,
         outputs: BTreeMap::from([("deployment_id".to_owned(), json!(deployment))]),
-        proof: Proof::Ours, additions: Vec::new(), }
+        proof: Proof::Ours,
+        additions: Vec::new(),
+    }
 }
 
 async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {

@@ -22,11 +22,16 @@ pub(super) async fn problems(context: &Context, spec: &Spec) -> Result<Vec<Strin
     };
     let mut misplaced = Vec::new();
     if parts.region != region {
-        misplaced.push(format!("the certificate must lie in {region}, and this one lies in {}", parts.region));
+        misplaced.push(format!(
+            "the certificate must lie in {region}, and this one lies in {}",
+            parts.region
+        ));
     }
     if parts.account != context.account {
         let (theirs, ours) = (parts.account, &context.account);
-        misplaced.push(format!("the certificate belongs to account {theirs}, and the domain to {ours}"));
+        misplaced.push(format!(
+            "the certificate belongs to account {theirs}, and the domain to {ours}"
+        ));
     }
     if !misplaced.is_empty() {
         return Ok(misplaced);
@@ -48,16 +53,30 @@ async fn describe(context: &Context, region: &str, arn: &str) -> Result<Option<C
 /// What is wrong with `certificate` for `domain`.
 fn judged(certificate: &CertificateDetail, domain: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    if let Some(status) = certificate.status.as_ref().filter(|status| **status != CertificateStatus::Issued) {
-        problems.push(format!("the certificate is not issued: it is {}", status.as_str()));
+    if let Some(status) = certificate
+        .status
+        .as_ref()
+        .filter(|status| **status != CertificateStatus::Issued)
+    {
+        problems.push(format!(
+            "the certificate is not issued: it is {}",
+            status.as_str()
+        ));
     }
     let names = certificate.subject_alternative_names();
-    let names: Vec<_> = names.iter().map(String::as_str).chain(certificate.domain_name()).collect();
+    let names: Vec<_> = names
+        .iter()
+        .map(String::as_str)
+        .chain(certificate.domain_name())
+        .collect();
     if !names.iter().any(|name| covers(name, domain)) {
         let mut names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
         names.sort();
         names.dedup();
-        problems.push(format!("the certificate is for {}, not for `{domain}`", names.join(", ")));
+        problems.push(format!(
+            "the certificate is for {}, not for `{domain}`",
+            names.join(", ")
+        ));
     }
     problems
 }
@@ -67,7 +86,9 @@ fn covers(name: &str, domain: &str) -> bool {
     if name.eq_ignore_ascii_case(domain) {
         return true;
     }
-    let parent = name.strip_prefix("*.").zip(domain.split_once('.').map(|(_, parent)| parent));
+    let parent = name
+        .strip_prefix("*.")
+        .zip(domain.split_once('.').map(|(_, parent)| parent));
     parent.is_some_and(|(name, domain)| name.eq_ignore_ascii_case(domain))
 }
 

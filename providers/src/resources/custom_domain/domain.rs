@@ -160,7 +160,9 @@ impl Domain {
     /// The same with one more endpoint. What all endpoints share is the first one's.
     fn with(mut self, one: DomainNameConfiguration) -> Self {
         let endpoint = one.endpoint_type.as_ref().map(|one| one.as_str());
-        let endpoint = endpoint.and_then(EndpointType::named).unwrap_or(EndpointType::Regional);
+        let endpoint = endpoint
+            .and_then(EndpointType::named)
+            .unwrap_or(EndpointType::Regional);
         let alias = Alias {
             name: told(one.api_gateway_domain_name),
             zone: told(one.hosted_zone_id),
@@ -176,7 +178,9 @@ impl Domain {
             }
         }
         if self.types.is_empty() {
-            self.security_policy = one.security_policy.map_or_else(|| USUAL_POLICY.to_owned(), |one| one.as_str().to_owned());
+            self.security_policy = one
+                .security_policy
+                .map_or_else(|| USUAL_POLICY.to_owned(), |one| one.as_str().to_owned());
             self.status = one.domain_name_status.map(|one| one.as_str().to_owned());
             self.message = told(one.domain_name_status_message);
         }

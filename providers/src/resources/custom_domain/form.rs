@@ -100,32 +100,88 @@ mod tests {
     fn a_good_form_has_no_problems() {
         assert_eq!(problems(&spec()), []);
         for name in ["*.example.com", "a.b", "x-1.Example.co.uk"] {
-            assert_eq!(problems(&Spec { name: name.into(), ..spec() }), [], "{name}");
+            assert_eq!(
+                problems(&Spec {
+                    name: name.into(),
+                    ..spec()
+                }),
+                [],
+                "{name}"
+            );
         }
         for security_policy in ["TLS_1_0", "SecurityPolicy_TLS13_1_3_2025_09"] {
             let security_policy = security_policy.to_owned();
-            assert_eq!(problems(&Spec { security_policy, ..spec() }), []);
+            assert_eq!(
+                problems(&Spec {
+                    security_policy,
+                    ..spec()
+                }),
+                []
+            );
         }
     }
 
     #[test]
     fn each_problem_names_its_field() {
-        let name = |name: &str| Spec { name: name.into(), ..spec() };
-        let arn = |certificate_arn: &str| Spec { certificate_arn: certificate_arn.into(), ..spec() };
-        let edge = Spec { endpoint_type: EndpointType::Edge, ..spec() };
-        let socket = Spec { protocol: Protocol::Websocket, ..spec() };
-        let tag = |key: &str| Spec { tags: [(key.to_owned(), String::new())].into(), ..spec() };
+        let name = |name: &str| Spec {
+            name: name.into(),
+            ..spec()
+        };
+        let arn = |certificate_arn: &str| Spec {
+            certificate_arn: certificate_arn.into(),
+            ..spec()
+        };
+        let edge = Spec {
+            endpoint_type: EndpointType::Edge,
+            ..spec()
+        };
+        let socket = Spec {
+            protocol: Protocol::Websocket,
+            ..spec()
+        };
+        let tag = |key: &str| Spec {
+            tags: [(key.to_owned(), String::new())].into(),
+            ..spec()
+        };
         for (bad, field) in [
             (name("example"), "name"),
             (name("https://api.example.com"), "name"),
             (name("api..com"), "name"),
-            (arn("arn:aws:iam::123456789012:server-certificate/x"), "certificate_arn"),
+            (
+                arn("arn:aws:iam::123456789012:server-certificate/x"),
+                "certificate_arn",
+            ),
             (arn("c1"), "certificate_arn"),
             (edge, "certificate_arn"),
-            (Spec { endpoint_type: EndpointType::Private, ..spec() }, "endpoint_type"),
-            (Spec { endpoint_type: EndpointType::Edge, certificate_arn: "arn:aws:acm:us-east-1:1:certificate/c".into(), ..socket.clone() }, "endpoint_type"),
-            (Spec { security_policy: "TLS_1_0".into(), ..socket }, "security_policy"),
-            (Spec { security_policy: "TLS_1_1".into(), ..spec() }, "security_policy"),
+            (
+                Spec {
+                    endpoint_type: EndpointType::Private,
+                    ..spec()
+                },
+                "endpoint_type",
+            ),
+            (
+                Spec {
+                    endpoint_type: EndpointType::Edge,
+                    certificate_arn: "arn:aws:acm:us-east-1:1:certificate/c".into(),
+                    ..socket.clone()
+                },
+                "endpoint_type",
+            ),
+            (
+                Spec {
+                    security_policy: "TLS_1_0".into(),
+                    ..socket
+                },
+                "security_policy",
+            ),
+            (
+                Spec {
+                    security_policy: "TLS_1_1".into(),
+                    ..spec()
+                },
+                "security_policy",
+            ),
             (tag("grail"), "tags"),
             (tag("aws:x"), "tags"),
         ] {

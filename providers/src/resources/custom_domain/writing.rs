@@ -115,7 +115,10 @@ impl CustomDomain {
         sequence: &mut Sequence,
     ) -> Result<(), Failure> {
         let (partition, region) = (&self.context.partition, &self.context.region);
-        let arn = format!("arn:{partition}:apigateway:{region}::/domainnames/{}", domain.name);
+        let arn = format!(
+            "arn:{partition}:apigateway:{region}::/domainnames/{}",
+            domain.name
+        );
         let lacking: BTreeMap<_, _> = want
             .tags
             .iter()
@@ -174,7 +177,8 @@ fn patches(domain: &Domain, want: &Spec, diff: &Diff) -> Vec<PatchOperation> {
         EndpointType::Edge => "/certificateArn",
         _ => "/regionalCertificateArn",
     };
-    let patch = |op: Op, path: &str, value: &str| PatchOperation::builder().op(op).path(path).value(value).build();
+    let patch =
+        |op: Op, path: &str, value: &str| PatchOperation::builder().op(op).path(path).value(value).build();
     let mut patches = Vec::new();
     if !domain.has(endpoint) {
         patches.push(patch(Op::Add, "/endpointConfiguration/types", endpoint.as_str()));

@@ -16,9 +16,19 @@ const ARNS: &[&str] = &[
 
 /// Targets of anybody; a rule has each id once.
 fn targets() -> impl Strategy<Value = Vec<Target>> {
-    prop::collection::btree_map("[12ab]{1,2}", (0..ARNS.len(), prop::option::of("[a-c]{1,3}")), 0..5).prop_map(|all| {
+    prop::collection::btree_map(
+        "[12ab]{1,2}",
+        (0..ARNS.len(), prop::option::of("[a-c]{1,3}")),
+        0..5,
+    )
+    .prop_map(|all| {
         let each = all.into_iter().map(|(id, (arn, input))| {
-            Target::builder().id(id).arn(ARNS[arn]).set_input(input).build().unwrap()
+            Target::builder()
+                .id(id)
+                .arn(ARNS[arn])
+                .set_input(input)
+                .build()
+                .unwrap()
         });
         each.collect()
     })

@@ -229,7 +229,10 @@ async fn a_target_that_was_changed_by_hand_is_drift_and_is_set_again() {
     let there = stand.present(None, Some(&schedule())).await;
     let diff = stand.provider.diff(&schedule().into(), &there).unwrap();
     assert!(diff.fields.len() == 1 && diff.touches("target") && !diff.replaces());
-    assert_eq!(there.spec["target"], json!(["Input", "DeadLetterConfig", "RetryPolicy"]));
+    assert_eq!(
+        there.spec["target"],
+        json!(["Input", "DeadLetterConfig", "RetryPolicy"])
+    );
     let (id, want, token) = (&stand.id, &schedule(), &stand.token);
     let request = crate::port::Update {
         id,
@@ -239,7 +242,10 @@ async fn a_target_that_was_changed_by_hand_is_drift_and_is_set_again() {
         token,
     };
     stand.provider.update(request).await.unwrap();
-    assert_eq!(stand.aws.operations(), ["DescribeRule", "ListTargetsByRule", "PutTargets"]);
+    assert_eq!(
+        stand.aws.operations(),
+        ["DescribeRule", "ListTargetsByRule", "PutTargets"]
+    );
     let sent = json!({"Rule": NAME, "Targets": [{"Id": "1", "Arn": FUNCTION}]});
     assert_eq!(stand.aws.json(2), sent);
 }

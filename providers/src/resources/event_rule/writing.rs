@@ -89,7 +89,9 @@ impl EventRule {
             Some(details) => details.on(plain),
             None => Ok(plain),
         };
-        let target = target.and_then(TargetBuilder::build).map_err(|error| Failure::refused(error.to_string()))?;
+        let target = target
+            .and_then(TargetBuilder::build)
+            .map_err(|error| Failure::refused(error.to_string()))?;
         let answer = self.write().put_targets().rule(rule).targets(target).send().await;
         let answer = answer.map_err(|error| unmanaged("events:PutTargets", error))?;
         match answer.failed_entries.unwrap_or_default().first() {

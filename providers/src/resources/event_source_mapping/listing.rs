@@ -67,7 +67,10 @@ impl<'a> Sought<'a> {
         };
         let ours = self.function == Some(mapping.function_arn.as_str());
         if ours && mapping.is_moving() {
-            let told = format!("the event source mapping {} is being made or changed", mapping.uuid);
+            let told = format!(
+                "the event source mapping {} is being made or changed",
+                mapping.uuid
+            );
             let on = "a change of the event source mapping to end";
             return Err(Failure::awaiting(told, AFTER_MOVING, on));
         }

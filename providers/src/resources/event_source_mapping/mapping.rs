@@ -93,7 +93,10 @@ impl Mapping {
 
     /// True if it is being made or changed.
     pub(super) fn is_moving(&self) -> bool {
-        matches!(self.state.as_str(), "Creating" | "Enabling" | "Disabling" | "Updating")
+        matches!(
+            self.state.as_str(),
+            "Creating" | "Enabling" | "Disabling" | "Updating"
+        )
     }
 
     /// Whether it polls its source. While it is being made or changed, it will.

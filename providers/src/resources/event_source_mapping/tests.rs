@@ -169,9 +169,8 @@ async fn a_new_mapping_waits_until_the_old_one_is_gone() {
 #[test]
 fn another_starting_position_is_no_difference_once_the_mapping_lives() {
     let digester = Digester::new([7; 32]);
-    let projected = |spec: &Value| {
-        EventSourceMapping::project(&serde_json::from_value(spec.clone()).unwrap(), &digester)
-    };
+    let projected =
+        |spec: &Value| EventSourceMapping::project(&serde_json::from_value(spec.clone()).unwrap(), &digester);
     let there = with(stream(), "starting_position", json!("TRIM_HORIZON"));
     assert_eq!(projected(&there), projected(&stream()));
 }
@@ -181,12 +180,23 @@ async fn what_is_kept_of_a_streams_mapping_is_a_whole_form() {
     for (told_position, kept) in [("LATEST", "LATEST"), ("AT_TIMESTAMP", "TRIM_HORIZON")] {
         let there = with(stream(), "starting_position", json!(told_position));
         let stand = stand(vec![told("u-1", &there, "Enabled")]);
-        let secured = stand.provider.secure(&stand.remote("u-1", &stream())).await.unwrap();
+        let secured = stand
+            .provider
+            .secure(&stand.remote("u-1", &stream()))
+            .await
+            .unwrap();
         assert_eq!(secured.spec["starting_position"], kept);
-        assert_eq!(stand.provider.check(&grail_state::Template::Lit(secured.spec)), Ok(()));
+        assert_eq!(
+            stand.provider.check(&grail_state::Template::Lit(secured.spec)),
+            Ok(())
+        );
     }
     let stand = stand(vec![told("u-1", &queue(), "Enabled")]);
-    let secured = stand.provider.secure(&stand.remote("u-1", &queue())).await.unwrap();
+    let secured = stand
+        .provider
+        .secure(&stand.remote("u-1", &queue()))
+        .await
+        .unwrap();
     assert_eq!(secured.spec.get("starting_position"), None);
 }
 

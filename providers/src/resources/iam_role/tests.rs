@@ -12,8 +12,7 @@ fn stand(replies: Vec<Reply>) -> Stand {
 }
 
 fn trust(sid: bool) -> Value {
-    let mut statement =
-        json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
+    let mut statement = json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"});
     if sid {
         statement["Sid"] = json!("");
     }
@@ -35,23 +34,33 @@ fn encoded(document: &Value) -> String {
 
 fn role(operation: &str, tag: Option<&str>) -> Reply {
     let tags = tag.map(|tag| format!("<Tags><member><Key>grail</Key><Value>{tag}</Value></member></Tags>"));
-    xml(operation, &format!(
-        "<Role><Path>/</Path><RoleName>{NAME}</RoleName><RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/{NAME}</Arn>\
+    xml(
+        operation,
+        &format!(
+            "<Role><Path>/</Path><RoleName>{NAME}</RoleName><RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/{NAME}</Arn>\
          <CreateDate>2026-01-01T00:00:00Z</CreateDate><AssumeRolePolicyDocument>{}</AssumeRolePolicyDocument>{}</Role>",
-        encoded(&trust(true)),
-        tags.unwrap_or_default()
-    ))
+            encoded(&trust(true)),
+            tags.unwrap_or_default()
+        ),
+    )
 }
 
 fn policy(document: &Value) -> Reply {
-    xml("GetRolePolicy", &format!(
-        "<RoleName>{NAME}</RoleName><PolicyName>{NAME}</PolicyName><PolicyDocument>{}</PolicyDocument>",
-        encoded(document)
-    ))
+    xml(
+        "GetRolePolicy",
+        &format!(
+            "<RoleName>{NAME}</RoleName><PolicyName>{NAME}</PolicyName><PolicyDocument>{}</PolicyDocument>",
+            encoded(document)
+        ),
+    )
 }
 
 fn gone() -> Reply {
-    xml_refusal(404, "NoSuchEntity", "The role with name shop-dev cannot be found.")
+    xml_refusal(
+        404,
+        "NoSuchEntity",
+        "The role with name shop-dev cannot be found.",
+    )
 }
 
 fn done() -> Reply {
@@ -71,7 +80,8 @@ async fn what_chalice_made_equals_the_wish_in_meaning() {
 
 #[tokio::test]
 async fn without_a_word_on_policies_all_are_read() {
-    let more = "<PolicyNames><member>a</member></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>";
+    let more =
+        "<PolicyNames><member>a</member></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>";
     let last = "<PolicyNames><member>b</member></PolicyNames><IsTruncated>false</IsTruncated>";
     let stand = stand(vec![
         role("GetRole", Some("t")),
@@ -89,7 +99,10 @@ async fn without_a_word_on_policies_all_are_read() {
 #[tokio::test]
 async fn a_role_that_is_not_there_is_one_look() {
     let stand = stand(vec![gone()]);
-    assert_eq!(stand.observe(Some(NAME), Some(&spec(json!({})))).await.unwrap(), Observed::Absent);
+    assert_eq!(
+        stand.observe(Some(NAME), Some(&spec(json!({})))).await.unwrap(),
+        Observed::Absent
+    );
     assert_eq!(stand.aws.operations(), ["GetRole"]);
 }
 
@@ -97,13 +110,22 @@ async fn a_role_that_is_not_there_is_one_look() {
 async fn a_role_is_made_with_its_mark_and_its_policies() {
     let stand = stand(vec![role("CreateRole", Some("token-1")), done()]);
     let made = stand.create(&spec(json!({NAME: logs("1", "*")}))).await.unwrap();
-    assert_eq!((made.handle.0.as_str(), made.proof), (NAME, Proof::Mark(stand.token.clone())));
+    assert_eq!(
+        (made.handle.0.as_str(), made.proof),
+        (NAME, Proof::Mark(stand.token.clone()))
+    );
     assert_eq!(stand.aws.operations(), ["CreateRole", "PutRolePolicy"]);
     let asked = stand.aws.asked();
     assert_eq!(form_field(&asked[0].body, "Tags.member.1.Key").unwrap(), "grail");
-    assert_eq!(form_field(&asked[0].body, "Tags.member.1.Value").unwrap(), "token-1");
+    assert_eq!(
+        form_field(&asked[0].body, "Tags.member.1.Value").unwrap(),
+        "token-1"
+    );
     let sent: Value = serde_json::from_str(&form_field(&asked[1].body, "PolicyDocument").unwrap()).unwrap();
-    assert_eq!((sent, form_field(&asked[1].body, "PolicyName").unwrap().as_str()), (logs("1", "*"), NAME));
+    assert_eq!(
+        (sent, form_field(&asked[1].body, "PolicyName").unwrap().as_str()),
+        (logs("1", "*"), NAME)
+    );
 }
 
 #[tokio::test]
@@ -112,14 +134,23 @@ async fn a_bad_policy_leaves_the_role_and_says_so() {
         role("CreateRole", None),
         xml_refusal(400, "MalformedPolicyDocument", "Syntax errors in policy."),
     ]);
-    let failed = stand.create(&spec(json!({NAME: logs("1", "*")}))).await.unwrap_err();
+    let failed = stand
+        .create(&spec(json!({NAME: logs("1", "*")})))
+        .await
+        .unwrap_err();
     assert_eq!((failed.effect, failed.retry), (Effect::Maybe, Retry::Never));
     assert!(failed.chain().contains("Syntax errors in policy."));
 }
 
 #[tokio::test]
 async fn a_role_of_that_name_is_ours_only_with_our_mark() {
-    let exists = || xml_refusal(409, "EntityAlreadyExists", "Role with name shop-dev already exists.");
+    let exists = || {
+        xml_refusal(
+            409,
+            "EntityAlreadyExists",
+            "Role with name shop-dev already exists.",
+        )
+    };
     let wish = spec(json!({NAME: logs("1", "*")}));
     let mine = stand(vec![exists(), role("GetRole", Some("token-1")), done()]);
     assert_eq!(mine.create(&wish).await.unwrap().handle.0, NAME);
@@ -135,9 +166,18 @@ async fn a_role_of_that_name_is_ours_only_with_our_mark() {
 #[tokio::test]
 async fn a_role_that_iam_does_not_see_yet_is_awaited() {
     let stand = stand(vec![role("CreateRole", None), gone()]);
-    let failed = stand.create(&spec(json!({NAME: logs("1", "*")}))).await.unwrap_err();
+    let failed = stand
+        .create(&spec(json!({NAME: logs("1", "*")})))
+        .await
+        .unwrap_err();
     assert_eq!(failed.effect, Effect::Maybe);
-    assert!(matches!(failed.retry, Retry::Await { on: "the role to become visible", .. }));
+    assert!(matches!(
+        failed.retry,
+        Retry::Await {
+            on: "the role to become visible",
+            ..
+        }
+    ));
 }
 
 #[tokio::test]
@@ -146,9 +186,16 @@ async fn an_update_makes_only_the_calls_that_the_difference_needs() {
     let want = spec(json!({"a": logs("2", "*"), "b": logs("1", "arn:x"), "d": logs("1", "*")}));
     let policies = stand(vec![done(), done(), done()]);
     policies.update(NAME, &have, &want).await.unwrap();
-    assert_eq!(policies.aws.operations(), ["PutRolePolicy", "PutRolePolicy", "DeleteRolePolicy"]);
-    let named: Vec<_> =
-        policies.aws.asked().iter().map(|asked| form_field(&asked.body, "PolicyName").unwrap()).collect();
+    assert_eq!(
+        policies.aws.operations(),
+        ["PutRolePolicy", "PutRolePolicy", "DeleteRolePolicy"]
+    );
+    let named: Vec<_> = policies
+        .aws
+        .asked()
+        .iter()
+        .map(|asked| form_field(&asked.body, "PolicyName").unwrap())
+        .collect();
     assert_eq!(named, ["b", "d", "c"]);
 
     let mut want = have.clone();
@@ -162,10 +209,22 @@ async fn an_update_makes_only_the_calls_that_the_difference_needs() {
 async fn a_later_failure_of_an_update_is_a_maybe() {
     let have = spec(json!({}));
     let want = spec(json!({"a": logs("1", "*"), "b": logs("1", "*")}));
-    let denied = || xml_refusal(403, "AccessDenied", "User: u is not authorized to perform: iam:PutRolePolicy on x");
-    let first = stand(vec![denied()]).update(NAME, &have, &want).await.unwrap_err();
+    let denied = || {
+        xml_refusal(
+            403,
+            "AccessDenied",
+            "User: u is not authorized to perform: iam:PutRolePolicy on x",
+        )
+    };
+    let first = stand(vec![denied()])
+        .update(NAME, &have, &want)
+        .await
+        .unwrap_err();
     assert_eq!(first.effect, Effect::None);
-    let second = stand(vec![done(), denied()]).update(NAME, &have, &want).await.unwrap_err();
+    let second = stand(vec![done(), denied()])
+        .update(NAME, &have, &want)
+        .await
+        .unwrap_err();
     assert_eq!(second.effect, Effect::Maybe);
 }
 
@@ -173,9 +232,14 @@ async fn a_later_failure_of_an_update_is_a_maybe() {
 async fn a_role_is_emptied_before_it_is_deleted() {
     // The two lists are asked for at the same time, in this order.
     let stand = stand(vec![
-        xml("ListRolePolicies", "<PolicyNames><member>a</member></PolicyNames>"),
-        xml("ListAttachedRolePolicies",
-            "<AttachedPolicies><member><PolicyName>p</PolicyName><PolicyArn>arn:p</PolicyArn></member></AttachedPolicies>"),
+        xml(
+            "ListRolePolicies",
+            "<PolicyNames><member>a</member></PolicyNames>",
+        ),
+        xml(
+            "ListAttachedRolePolicies",
+            "<AttachedPolicies><member><PolicyName>p</PolicyName><PolicyArn>arn:p</PolicyArn></member></AttachedPolicies>",
+        ),
         done(),
         xml_refusal(404, "NoSuchEntity", "detached meanwhile"),
         done(),
@@ -183,7 +247,13 @@ async fn a_role_is_emptied_before_it_is_deleted() {
     stand.delete(NAME).await.unwrap();
     assert_eq!(
         stand.aws.operations(),
-        ["ListRolePolicies", "ListAttachedRolePolicies", "DeleteRolePolicy", "DetachRolePolicy", "DeleteRole"]
+        [
+            "ListRolePolicies",
+            "ListAttachedRolePolicies",
+            "DeleteRolePolicy",
+            "DetachRolePolicy",
+            "DeleteRole"
+        ]
     );
 }
 
@@ -191,7 +261,10 @@ async fn a_role_is_emptied_before_it_is_deleted() {
 async fn a_role_that_is_gone_is_deleted() {
     let stand = stand(vec![gone(), gone(), gone()]);
     stand.delete(NAME).await.unwrap();
-    assert_eq!(stand.aws.operations(), ["ListRolePolicies", "ListAttachedRolePolicies", "DeleteRole"]);
+    assert_eq!(
+        stand.aws.operations(),
+        ["ListRolePolicies", "ListAttachedRolePolicies", "DeleteRole"]
+    );
 }
 
 #[tokio::test]

@@ -178,8 +178,11 @@ impl Spec {
                 digester.secret(value)
             }
         };
-        let environment: BTreeMap<_, _> =
-            self.environment.iter().map(|(name, value)| (name, hidden(value))).collect();
+        let environment: BTreeMap<_, _> = self
+            .environment
+            .iter()
+            .map(|(name, value)| (name, hidden(value)))
+            .collect();
         let sorted = |ids: &[String]| {
             let mut ids = ids.to_vec();
             ids.sort();
@@ -212,6 +215,8 @@ impl Spec {
 
     /// The network, if there is anything in it.
     pub(super) fn network(&self) -> Option<&Vpc> {
-        self.vpc.as_ref().filter(|vpc| !vpc.subnet_ids.is_empty() || !vpc.security_group_ids.is_empty())
+        self.vpc
+            .as_ref()
+            .filter(|vpc| !vpc.subnet_ids.is_empty() || !vpc.security_group_ids.is_empty())
     }
 }

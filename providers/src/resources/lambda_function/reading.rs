@@ -42,11 +42,20 @@ impl Reading {
             .with_hint(lacking("lambda:ListTags")));
         }
         let configuration = answer.configuration.ok_or_else(|| unreadable("configuration"))?;
-        let arn = configuration.function_arn.clone().ok_or_else(|| unreadable("ARN"))?;
+        let arn = configuration
+            .function_arn
+            .clone()
+            .ok_or_else(|| unreadable("ARN"))?;
         let code_sha256 = configuration.code_sha256.clone().unwrap_or_default();
-        let reserved = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+        let reserved = answer
+            .concurrency
+            .and_then(|concurrency| concurrency.reserved_concurrent_executions);
         // Tags of AWS's own cannot be changed and are nobody's wish.
-        let tags = answer.tags.unwrap_or_default().into_iter().filter(|(key, _)| !key.starts_with("aws:"));
+        let tags = answer
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(key, _)| !key.starts_with("aws:"));
         let mut spec = form(&configuration, &arn)?;
         spec.tags = tags.collect();
         spec.reserved_concurrency = reserved.and_then(|reserved| u32::try_from(reserved).ok());
@@ -79,7 +88,9 @@ impl Reading {
             handle: Handle(self.arn.clone()),
             outputs: outputs(&self.arn, &self.spec.name, &self.code_sha256),
             proof: proof(&self.spec.tags, stack),
-            spec: self.spec, additions: Vec::new(), }
+            spec: self.spec,
+            additions: Vec::new(),
+        }
     }
 }
 
@@ -130,7 +141,9 @@ pub(super) fn standing(configuration: &FunctionConfiguration) -> Standing {
             configuration.state_reason(),
         ),
         (_, Some(LastUpdateStatus::Failed)) => because(
-            configuration.last_update_status_reason_code().map(|code| code.as_str()),
+            configuration
+                .last_update_status_reason_code()
+                .map(|code| code.as_str()),
             configuration.last_update_status_reason(),
         ),
         (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Standing::Busy,
@@ -148,7 +161,10 @@ pub(super) fn usable(state: Option<&State>, update: Option<&LastUpdateStatus>) -
 }
 
 fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failure> {
-    if let Some(error) = configuration.environment().and_then(|environment| environment.error()) {
+    if let Some(error) = configuration
+        .environment()
+        .and_then(|environment| environment.error())
+    {
         return Err(Failure::refused(format!(
             "the function's environment cannot be read: {}: {}",
             error.error_code().unwrap_or_default(),
@@ -156,29 +172,47 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
         ))
         .with_hint("the credentials lack `kms:Decrypt` on the key that encrypts it"));
     }
-    let environment = configuration.environment().and_then(|environment| environment.variables());
+    let environment = configuration
+        .environment()
+        .and_then(|environment| environment.variables());
     let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
-    let number = |value: Option<i32>, default: u32| value.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+    let number =
+        |value: Option<i32>, default: u32| value.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
     let traced = configuration.tracing_config().and_then(|tracing| tracing.mode());
     let vpc = configuration.vpc_config().map(|vpc| Vpc {
         subnet_ids: vpc.subnet_ids().to_vec(),
         security_group_ids: vpc.security_group_ids().to_vec(),
     });
     let mut spec = Spec {
-        name: configuration.function_name().map_or_else(|| function_name(arn).to_owned(), ToOwned::to_owned),
+        name: configuration
+            .function_name()
+            .map_or_else(|| function_name(arn).to_owned(), ToOwned::to_owned),
         handler: text(configuration.handler()),
         runtime: text(configuration.runtime().map(|runtime| runtime.as_str())),
         role: text(configuration.role()),
         memory: number(configuration.memory_size(), 128),
         timeout: number(configuration.timeout(), 3),
-        environment: environment.map(|all| all.clone().into_iter().collect()).unwrap_or_default(),
+        environment: environment
+            .map(|all| all.clone().into_iter().collect())
+            .unwrap_or_default(),
         tags: BTreeMap::new(),
         architecture: Architecture::told(configuration.architectures()),
-        layers: configuration.layers().iter().filter_map(|layer| layer.arn().map(ToOwned::to_owned)).collect(),
+        layers: configuration
+            .layers()
+            .iter()
+            .filter_map(|layer| layer.arn().map(ToOwned::to_owned))
+            .collect(),
         vpc,
-        tracing: if traced == Some(&TracingMode::Active) { Tracing::Active } else { Tracing::PassThrough },
+        tracing: if traced == Some(&TracingMode::Active) {
+            Tracing::Active
+        } else {
+            Tracing::PassThrough
+        },
         reserved_concurrency: None,
-        code: Code::unread(configuration.code_sha256().unwrap_or_default(), configuration.code_size()),
+        code: Code::unread(
+            configuration.code_sha256().unwrap_or_default(),
+            configuration.code_size(),
+        ),
         failed: match standing(configuration) {
             Standing::Failed(why) => Some(why),
             Standing::Ready | Standing::Busy => None,
@@ -194,11 +228,23 @@ mod tests {
 
     #[test]
     fn the_tag_tells_whose_it_is() {
-        let stack = StackId { app: "shop".into(), stage: "dev".into() };
+        let stack = StackId {
+            app: "shop".into(),
+            stage: "dev".into(),
+        };
         let tagged = |tag: &str| proof(&BTreeMap::from([(OWNER_TAG.to_owned(), tag.to_owned())]), &stack);
         assert_eq!(tagged("version=1.34.0:stage=dev:app=shop"), Proof::Ours);
-        for other in ["version=1.34.0:stage=prod:app=shop", "version=1.34.0:stage=dev:app=shop2", "x"] {
-            assert_eq!(tagged(other), Proof::Theirs { owner: other.to_owned() });
+        for other in [
+            "version=1.34.0:stage=prod:app=shop",
+            "version=1.34.0:stage=dev:app=shop2",
+            "x",
+        ] {
+            assert_eq!(
+                tagged(other),
+                Proof::Theirs {
+                    owner: other.to_owned()
+                }
+            );
         }
         assert_eq!(proof(&BTreeMap::new(), &stack), Proof::NameOnly);
     }
@@ -218,7 +264,11 @@ mod tests {
             (None, None, Standing::Ready),
             (Some("Pending"), None, Standing::Busy),
             (Some("Active"), Some("InProgress"), Standing::Busy),
-            (Some("Failed"), None, Standing::Failed("no such subnet".to_owned())),
+            (
+                Some("Failed"),
+                None,
+                Standing::Failed("no such subnet".to_owned()),
+            ),
         ] {
             assert_eq!(standing(&with(state, update)), expected);
         }

@@ -23,7 +23,9 @@ struct Zip {
 
 fn zip(text: &str) -> Zip {
     let mut bundle = Bundle::new();
-    bundle.insert_bytes("app.py", text.as_bytes().to_vec(), false).unwrap();
+    bundle
+        .insert_bytes("app.py", text.as_bytes().to_vec(), false)
+        .unwrap();
     let bytes = bundle.zip().unwrap();
     let digest = ZipDigest::of(&bytes);
     let content = bundle.content();
@@ -84,7 +86,11 @@ fn there(changes: Value) -> Reply {
 }
 
 fn none() -> Reply {
-    refusal(404, "ResourceNotFoundException", "Function not found: shop-dev-worker")
+    refusal(
+        404,
+        "ResourceNotFoundException",
+        "Function not found: shop-dev-worker",
+    )
 }
 
 fn stand(replies: Vec<Reply>) -> Stand {
@@ -99,8 +105,12 @@ fn stand(replies: Vec<Reply>) -> Stand {
 /// A stand that has no package at hand but those that `foreign` finds.
 fn bare(replies: Vec<Reply>, foreign: Option<Zip>) -> Stand {
     Stand::new("worker", replies, |mut context| {
-        context.foreign_code =
-            Arc::new(move |sha| foreign.as_ref().filter(|zip| zip.sha == sha).map(|zip| zip.bytes.clone()));
+        context.foreign_code = Arc::new(move |sha| {
+            foreign
+                .as_ref()
+                .filter(|zip| zip.sha == sha)
+                .map(|zip| zip.bytes.clone())
+        });
         LambdaFunction::new(Arc::new(context))
     })
 }
@@ -112,7 +122,12 @@ async fn what_lambda_reports_and_nobody_wished_is_no_drift() {
     assert_eq!(stand.provider.diff(&spec().into(), &seen).unwrap().fields, []);
     assert_eq!((seen.handle.0.as_str(), seen.proof), (ARN, Proof::Ours));
     assert_eq!(seen.outputs["code_sha256"], zip("one").sha);
-    assert!(seen.spec["environment"]["TABLE"].as_str().unwrap().starts_with("secret:"));
+    assert!(
+        seen.spec["environment"]["TABLE"]
+            .as_str()
+            .unwrap()
+            .starts_with("secret:")
+    );
     assert_eq!(stand.aws.operations(), ["GetFunction"]);
 }
 
@@ -134,8 +149,20 @@ async fn every_field_that_differs_is_seen() {
     assert_eq!(
         paths,
         [
-            "architecture", "code", "environment.MORE", "environment.TABLE", "handler", "layers", "memory",
-            "reserved_concurrency", "role", "runtime", "tags.extra", "timeout", "tracing", "vpc"
+            "architecture",
+            "code",
+            "environment.MORE",
+            "environment.TABLE",
+            "handler",
+            "layers",
+            "memory",
+            "reserved_concurrency",
+            "role",
+            "runtime",
+            "tags.extra",
+            "timeout",
+            "tracing",
+            "vpc"
         ]
     );
     assert!(!diff.replaces());
@@ -144,9 +171,12 @@ async fn every_field_that_differs_is_seen() {
 #[tokio::test]
 async fn whose_it_is_stands_in_its_tag() {
     for (tags, proof) in [
-        (json!({"aws-chalice": "version=1.34.0:stage=prod:app=shop"}), Proof::Theirs {
-            owner: "version=1.34.0:stage=prod:app=shop".into(),
-        }),
+        (
+            json!({"aws-chalice": "version=1.34.0:stage=prod:app=shop"}),
+            Proof::Theirs {
+                owner: "version=1.34.0:stage=prod:app=shop".into(),
+            },
+        ),
         (json!({}), Proof::NameOnly),
     ] {
         let stand = stand(vec![there(json!({ "Tags": tags }))]);
@@ -157,10 +187,17 @@ async fn whose_it_is_stands_in_its_tag() {
 #[tokio::test]
 async fn what_cannot_be_read_is_not_taken_for_empty() {
     let denied = json!({"TagsError": {"ErrorCode": "AccessDenied", "Message": "no"}});
-    let failed = stand(vec![there(denied)]).observe(None, Some(&spec())).await.unwrap_err();
+    let failed = stand(vec![there(denied)])
+        .observe(None, Some(&spec()))
+        .await
+        .unwrap_err();
     assert!(failed.hint.unwrap().contains("lambda:ListTags"));
-    let locked = json!({"Configuration": {"Environment": {"Error": {"ErrorCode": "AccessDenied", "Message": "no"}}}});
-    let failed = stand(vec![there(locked)]).observe(None, Some(&spec())).await.unwrap_err();
+    let locked =
+        json!({"Configuration": {"Environment": {"Error": {"ErrorCode": "AccessDenied", "Message": "no"}}}});
+    let failed = stand(vec![there(locked)])
+        .observe(None, Some(&spec()))
+        .await
+        .unwrap_err();
     assert!(failed.hint.unwrap().contains("kms:Decrypt"));
 }
 
@@ -169,14 +206,26 @@ async fn a_function_is_sought_by_arn_and_then_by_name() {
     let old = "arn:aws:lambda:us-east-1:123456789012:function:old";
     let stand = stand(vec![none(), there(json!({}))]);
     assert_eq!(stand.present(Some(old), Some(&spec())).await.handle.0, ARN);
-    assert_eq!(stand.aws.asked()[1].line, format!("GET /2015-03-31/functions/{NAME}"));
+    assert_eq!(
+        stand.aws.asked()[1].line,
+        format!("GET /2015-03-31/functions/{NAME}")
+    );
     let gone = self::stand(vec![none()]);
-    assert_eq!(gone.observe(Some(ARN), Some(&spec())).await.unwrap(), Observed::Absent);
+    assert_eq!(
+        gone.observe(Some(ARN), Some(&spec())).await.unwrap(),
+        Observed::Absent
+    );
     assert_eq!(gone.aws.operations(), ["GetFunction"]);
 }
 
 async fn content_with(stand: &Stand, spec: &Value, record: Option<&Record>) -> Value {
-    let at = Locator { id: &stand.id, handle: None, spec: Some(spec), token: None, record };
+    let at = Locator {
+        id: &stand.id,
+        handle: None,
+        spec: Some(spec),
+        token: None,
+        record,
+    };
     match stand.provider.observe(at).await.unwrap() {
         Observed::Present(remote) => remote.spec["code"].clone(),
         Observed::Absent => panic!("nothing is there"),
@@ -188,7 +237,10 @@ async fn unknown_code_is_looked_up_where_it_may_be() {
     let (one, two) = (zip("one"), zip("two"));
     let wish = with(json!({"code": two.code}));
     // In the wish itself: nothing is opened.
-    let same = bare(vec![there(json!({"Configuration": {"CodeSha256": two.sha}}))], None);
+    let same = bare(
+        vec![there(json!({"Configuration": {"CodeSha256": two.sha}}))],
+        None,
+    );
     assert_eq!(content_with(&same, &wish, None).await, two.code["content"]);
     // In the record.
     let record = Record {
@@ -199,9 +251,15 @@ async fn unknown_code_is_looked_up_where_it_may_be() {
         rank: 0,
         token: None,
     };
-    assert_eq!(content_with(&bare(vec![there(json!({}))], None), &wish, Some(&record)).await, "recorded");
+    assert_eq!(
+        content_with(&bare(vec![there(json!({}))], None), &wish, Some(&record)).await,
+        "recorded"
+    );
     // Among the artifacts, and among what Chalice left.
-    assert_eq!(content_with(&stand(vec![there(json!({}))]), &wish, None).await, one.code["content"]);
+    assert_eq!(
+        content_with(&stand(vec![there(json!({}))]), &wish, None).await,
+        one.code["content"]
+    );
     let left = bare(vec![there(json!({}))], Some(zip("one")));
     assert_eq!(content_with(&left, &wish, None).await, one.code["content"]);
     assert_eq!(left.aws.operations(), ["GetFunction"]);
@@ -214,14 +272,20 @@ const EMPTY_ZIP: &str = "PK\u{5}\u{6}\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 async fn unknown_code_is_fetched_once_and_kept() {
     let sha = ZipDigest::of(EMPTY_ZIP.as_bytes()).base64();
     let stranger = || there(json!({"Configuration": {"CodeSha256": sha}}));
-    let stand = bare(vec![stranger(), reply(200, EMPTY_ZIP), stranger(), stranger()], None);
+    let stand = bare(
+        vec![stranger(), reply(200, EMPTY_ZIP), stranger(), stranger()],
+        None,
+    );
     let content = content_with(&stand, &spec(), None).await;
     assert_eq!(content, Bundle::new().content().as_str());
     assert_eq!(content_with(&stand, &spec(), None).await, content);
     // The way back finds it without asking anybody.
     let secured = stand.provider.secure(&stand.remote(ARN, &spec())).await.unwrap();
     assert_eq!(secured.spec["code"]["content"], content);
-    assert_eq!(stand.aws.operations(), ["GetFunction", "GET", "GetFunction", "GetFunction"]);
+    assert_eq!(
+        stand.aws.operations(),
+        ["GetFunction", "GET", "GetFunction", "GetFunction"]
+    );
 }
 
 #[tokio::test]
@@ -235,7 +299,10 @@ async fn code_that_cannot_be_had_is_unknown() {
     }
     // What is only recorded is not worth a download.
     let recorded = bare(vec![there(json!({}))], None);
-    assert_eq!(content_with(&recorded, &json!({"name": NAME, "code": "x"}), None).await, unknown);
+    assert_eq!(
+        content_with(&recorded, &json!({"name": NAME, "code": "x"}), None).await,
+        unknown
+    );
     assert_eq!(recorded.aws.operations(), ["GetFunction"]);
 }
 
@@ -243,11 +310,17 @@ async fn code_that_cannot_be_had_is_unknown() {
 async fn a_function_is_made_with_all_that_chalice_sends() {
     let stand = stand(vec![taken("Successful")]);
     let made = stand.create(&spec()).await.unwrap();
-    assert_eq!((made.handle.0.as_str(), &made.outputs["name"], made.proof), (ARN, &json!(NAME), Proof::Ours));
+    assert_eq!(
+        (made.handle.0.as_str(), &made.outputs["name"], made.proof),
+        (ARN, &json!(NAME), Proof::Ours)
+    );
     assert_eq!(stand.aws.operations(), ["CreateFunction"]);
     let mut sent = stand.aws.json(0);
     let code = sent["Code"]["ZipFile"].take();
-    assert_eq!(code, base64::Engine::encode(&base64::engine::general_purpose::STANDARD, zip("one").bytes));
+    assert_eq!(
+        code,
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, zip("one").bytes)
+    );
     assert_eq!(
         sent,
         json!({
@@ -264,7 +337,10 @@ async fn a_new_function_that_cannot_be_seen_yet_is_waited_for() {
     let made = || reply(201, configuration("Pending", "InProgress"));
     let late = stand(vec![made(), none(), none(), there(json!({}))]);
     late.create(&spec()).await.unwrap();
-    assert_eq!(late.aws.operations(), ["CreateFunction", "GetFunction", "GetFunction", "GetFunction"]);
+    assert_eq!(
+        late.aws.operations(),
+        ["CreateFunction", "GetFunction", "GetFunction", "GetFunction"]
+    );
 
     let replies = std::iter::once(made()).chain(std::iter::repeat_with(none).take(7));
     let gone = stand(replies.collect());
@@ -277,21 +353,41 @@ async fn a_new_function_that_cannot_be_seen_yet_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_function_is_awaited_and_then_given_its_reservation() {
     let pending = there(json!({"Configuration": {"State": "Pending"}}));
-    let stand =
-        stand(vec![reply(201, configuration("Pending", "InProgress")), pending, there(json!({})), reply(200, "{}")]);
-    stand.create(&with(json!({"reserved_concurrency": 0, "tracing": "active"}))).await.unwrap();
-    assert_eq!(stand.aws.operations(), ["CreateFunction", "GetFunction", "GetFunction", "PutFunctionConcurrency"]);
+    let stand = stand(vec![
+        reply(201, configuration("Pending", "InProgress")),
+        pending,
+        there(json!({})),
+        reply(200, "{}"),
+    ]);
+    stand
+        .create(&with(json!({"reserved_concurrency": 0, "tracing": "active"})))
+        .await
+        .unwrap();
+    assert_eq!(
+        stand.aws.operations(),
+        [
+            "CreateFunction",
+            "GetFunction",
+            "GetFunction",
+            "PutFunctionConcurrency"
+        ]
+    );
     assert_eq!(stand.aws.json(0)["TracingConfig"], json!({"Mode": "Active"}));
     assert_eq!(stand.aws.json(3), json!({"ReservedConcurrentExecutions": 0}));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_function_that_lambda_gives_up_on_is_a_failure_with_its_reason() {
-    let failed = there(json!({"Configuration": {"State": "Failed", "StateReasonCode": "SubnetOutOfIPAddresses"}}));
+    let failed =
+        there(json!({"Configuration": {"State": "Failed", "StateReasonCode": "SubnetOutOfIPAddresses"}}));
     let stand = stand(vec![reply(201, configuration("Pending", "InProgress")), failed]);
     let failure = stand.create(&spec()).await.unwrap_err();
     assert_eq!((failure.effect, failure.retry), (Effect::Maybe, Retry::Never));
-    assert!(failure.chain().contains("SubnetOutOfIPAddresses: because"), "{}", failure.chain());
+    assert!(
+        failure.chain().contains("SubnetOutOfIPAddresses: because"),
+        "{}",
+        failure.chain()
+    );
 }
 
 #[tokio::test]
@@ -305,11 +401,26 @@ async fn a_role_that_lambda_cannot_assume_yet_is_awaited_without_effect() {
 
 #[tokio::test]
 async fn a_function_of_that_name_is_ours_only_by_its_tag() {
-    let exists = || refusal(409, "ResourceConflictException", "Function already exist: shop-dev-worker");
+    let exists = || {
+        refusal(
+            409,
+            "ResourceConflictException",
+            "Function already exist: shop-dev-worker",
+        )
+    };
     let ours = stand(vec![exists(), there(json!({})), reply(200, "{}")]);
-    let made = ours.create(&with(json!({"reserved_concurrency": 5}))).await.unwrap();
-    assert_eq!((&made.spec["reserved_concurrency"], &made.spec["code"]), (&json!(5), &zip("one").code["content"]));
-    assert_eq!(ours.aws.operations(), ["CreateFunction", "GetFunction", "PutFunctionConcurrency"]);
+    let made = ours
+        .create(&with(json!({"reserved_concurrency": 5})))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&made.spec["reserved_concurrency"], &made.spec["code"]),
+        (&json!(5), &zip("one").code["content"])
+    );
+    assert_eq!(
+        ours.aws.operations(),
+        ["CreateFunction", "GetFunction", "PutFunctionConcurrency"]
+    );
     for tags in [json!({}), json!({"aws-chalice": "version=1:stage=prod:app=shop"})] {
         let theirs = stand(vec![exists(), there(json!({ "Tags": tags }))]);
         let failure = theirs.create(&spec()).await.unwrap_err();
@@ -321,19 +432,51 @@ async fn a_function_of_that_name_is_ours_only_by_its_tag() {
 async fn each_difference_has_its_own_calls() {
     let network = json!({"subnet_ids": ["s"], "security_group_ids": ["g"]});
     let cases: &[(Value, &[&str], Value)] = &[
-        (json!({"handler": "app.other"}), &["UpdateFunctionConfiguration"], json!({"Handler": "app.other"})),
-        (json!({"runtime": "python3.13"}), &["UpdateFunctionConfiguration"], json!({"Runtime": "python3.13"})),
-        (json!({"role": "arn:r"}), &["UpdateFunctionConfiguration"], json!({"Role": "arn:r"})),
-        (json!({"memory": 512}), &["UpdateFunctionConfiguration"], json!({"MemorySize": 512})),
-        (json!({"timeout": 5}), &["UpdateFunctionConfiguration"], json!({"Timeout": 5})),
-        (json!({"layers": ["l"]}), &["UpdateFunctionConfiguration"], json!({"Layers": ["l"]})),
-        (json!({"environment": {}}), &["UpdateFunctionConfiguration"], json!({"Environment": {"Variables": {}}})),
+        (
+            json!({"handler": "app.other"}),
+            &["UpdateFunctionConfiguration"],
+            json!({"Handler": "app.other"}),
+        ),
+        (
+            json!({"runtime": "python3.13"}),
+            &["UpdateFunctionConfiguration"],
+            json!({"Runtime": "python3.13"}),
+        ),
+        (
+            json!({"role": "arn:r"}),
+            &["UpdateFunctionConfiguration"],
+            json!({"Role": "arn:r"}),
+        ),
+        (
+            json!({"memory": 512}),
+            &["UpdateFunctionConfiguration"],
+            json!({"MemorySize": 512}),
+        ),
+        (
+            json!({"timeout": 5}),
+            &["UpdateFunctionConfiguration"],
+            json!({"Timeout": 5}),
+        ),
+        (
+            json!({"layers": ["l"]}),
+            &["UpdateFunctionConfiguration"],
+            json!({"Layers": ["l"]}),
+        ),
+        (
+            json!({"environment": {}}),
+            &["UpdateFunctionConfiguration"],
+            json!({"Environment": {"Variables": {}}}),
+        ),
         (
             json!({"environment": {"TABLE": "orders", "B": "2"}}),
             &["UpdateFunctionConfiguration"],
             json!({"Environment": {"Variables": {"TABLE": "orders", "B": "2"}}}),
         ),
-        (json!({"tracing": "active"}), &["UpdateFunctionConfiguration"], json!({"TracingConfig": {"Mode": "Active"}})),
+        (
+            json!({"tracing": "active"}),
+            &["UpdateFunctionConfiguration"],
+            json!({"TracingConfig": {"Mode": "Active"}}),
+        ),
         (
             json!({"vpc": network}),
             &["UpdateFunctionConfiguration"],
@@ -344,8 +487,16 @@ async fn each_difference_has_its_own_calls() {
             &["UpdateFunctionConfiguration"],
             json!({"MemorySize": 512, "Handler": "app.other"}),
         ),
-        (json!({"reserved_concurrency": 3}), &["PutFunctionConcurrency"], json!({"ReservedConcurrentExecutions": 3})),
-        (json!({"tags": {"aws-chalice": TAG, "team": "a"}}), &["TagResource"], json!({"Tags": {"team": "a"}})),
+        (
+            json!({"reserved_concurrency": 3}),
+            &["PutFunctionConcurrency"],
+            json!({"ReservedConcurrentExecutions": 3}),
+        ),
+        (
+            json!({"tags": {"aws-chalice": TAG, "team": "a"}}),
+            &["TagResource"],
+            json!({"Tags": {"team": "a"}}),
+        ),
     ];
     for (changes, operations, sent) in cases {
         let stand = stand(operations.iter().map(|_| taken("Successful")).collect());
@@ -361,11 +512,24 @@ async fn what_is_no_longer_wished_is_taken_back() {
         "tracing": "active", "vpc": {"subnet_ids": ["s"], "security_group_ids": ["g"]}, "layers": ["l"],
         "reserved_concurrency": 3, "tags": {"aws-chalice": TAG, "team": "a", "x": "1"},
     }));
-    let stand = stand(vec![taken("Successful"), reply(204, ""), reply(204, ""), reply(204, "")]);
-    stand.update(ARN, &had, &with(json!({"tags": {"aws-chalice": TAG, "x": "2"}}))).await.unwrap();
+    let stand = stand(vec![
+        taken("Successful"),
+        reply(204, ""),
+        reply(204, ""),
+        reply(204, ""),
+    ]);
+    stand
+        .update(ARN, &had, &with(json!({"tags": {"aws-chalice": TAG, "x": "2"}})))
+        .await
+        .unwrap();
     assert_eq!(
         stand.aws.operations(),
-        ["UpdateFunctionConfiguration", "UntagResource", "TagResource", "DeleteFunctionConcurrency"]
+        [
+            "UpdateFunctionConfiguration",
+            "UntagResource",
+            "TagResource",
+            "DeleteFunctionConcurrency"
+        ]
     );
     assert_eq!(
         stand.aws.json(0),
@@ -374,20 +538,35 @@ async fn what_is_no_longer_wished_is_taken_back() {
             "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
         })
     );
-    assert!(stand.aws.asked()[1].line.ends_with("?tagKeys=team"), "{}", stand.aws.asked()[1].line);
+    assert!(
+        stand.aws.asked()[1].line.ends_with("?tagKeys=team"),
+        "{}",
+        stand.aws.asked()[1].line
+    );
     assert_eq!(stand.aws.json(2), json!({"Tags": {"x": "2"}}));
 }
 
 #[tokio::test(start_paused = true)]
 async fn code_goes_first_and_each_update_is_awaited() {
     let busy = || there(json!({"Configuration": {"LastUpdateStatus": "InProgress"}}));
-    let stand =
-        stand(vec![taken("InProgress"), busy(), there(json!({})), taken("InProgress"), there(json!({}))]);
+    let stand = stand(vec![
+        taken("InProgress"),
+        busy(),
+        there(json!({})),
+        taken("InProgress"),
+        there(json!({})),
+    ]);
     let want = with(json!({"code": zip("two").code, "architecture": "arm64", "handler": "app.other"}));
     let changed = stand.update(ARN, &spec(), &want).await.unwrap();
     assert_eq!(
         stand.aws.operations(),
-        ["UpdateFunctionCode", "GetFunction", "GetFunction", "UpdateFunctionConfiguration", "GetFunction"]
+        [
+            "UpdateFunctionCode",
+            "GetFunction",
+            "GetFunction",
+            "UpdateFunctionConfiguration",
+            "GetFunction"
+        ]
     );
     assert_eq!(stand.aws.json(0)["Architectures"], json!(["arm64"]));
     assert_eq!(stand.aws.json(3), json!({"Handler": "app.other"}));
@@ -401,14 +580,24 @@ async fn layers_that_go_make_room_for_the_code() {
     let had = with(json!({"layers": ["l", "m"]}));
     let want = with(json!({"layers": ["l"], "code": zip("two").code}));
     let changed = stand.update(ARN, &had, &want).await.unwrap();
-    assert_eq!(stand.aws.operations(), ["UpdateFunctionConfiguration", "UpdateFunctionCode"]);
-    assert_eq!(changed.outputs["code_sha256"], zip("one").sha, "what the answer to the code says");
+    assert_eq!(
+        stand.aws.operations(),
+        ["UpdateFunctionConfiguration", "UpdateFunctionCode"]
+    );
+    assert_eq!(
+        changed.outputs["code_sha256"],
+        zip("one").sha,
+        "what the answer to the code says"
+    );
 }
 
 /// After a lost answer what is seen may be an update that has not ended.
 #[tokio::test]
 async fn a_function_that_is_being_changed_is_not_taken_for_changed() {
-    for busy in [json!({"State": "Pending"}), json!({"LastUpdateStatus": "InProgress"})] {
+    for busy in [
+        json!({"State": "Pending"}),
+        json!({"LastUpdateStatus": "InProgress"}),
+    ] {
         let stand = stand(vec![there(json!({ "Configuration": busy }))]);
         let failed = stand.observe(None, Some(&spec())).await.unwrap_err();
         assert_eq!(failed.effect, Effect::None);
@@ -418,23 +607,43 @@ async fn a_function_that_is_being_changed_is_not_taken_for_changed() {
 
 #[tokio::test]
 async fn an_update_that_failed_is_a_difference_and_is_sent_anew() {
-    let failed = json!({"LastUpdateStatus": "Failed", "LastUpdateStatusReasonCode": "SubnetOutOfIPAddresses"});
-    let stand = stand(vec![there(json!({ "Configuration": failed })), taken("Successful"), taken("Successful")]);
+    let failed =
+        json!({"LastUpdateStatus": "Failed", "LastUpdateStatusReasonCode": "SubnetOutOfIPAddresses"});
+    let stand = stand(vec![
+        there(json!({ "Configuration": failed })),
+        taken("Successful"),
+        taken("Successful"),
+    ]);
     let have = stand.present(None, Some(&spec())).await;
     let diff = stand.provider.diff(&spec().into(), &have).unwrap();
     assert!(diff.fields.len() == 1 && !diff.replaces());
     assert_eq!(diff.fields[0].have, Some(json!("SubnetOutOfIPAddresses")));
     let (id, want, token) = (&stand.id, &spec(), &stand.token);
-    let request = crate::port::Update { id, have: &have, want, diff: &diff, token };
+    let request = crate::port::Update {
+        id,
+        have: &have,
+        want,
+        diff: &diff,
+        token,
+    };
     stand.provider.update(request).await.unwrap();
-    assert_eq!(stand.aws.operations(), ["GetFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration"]);
-    assert_eq!(stand.aws.json(2)["Environment"], json!({"Variables": {"TABLE": "orders"}}));
+    assert_eq!(
+        stand.aws.operations(),
+        ["GetFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration"]
+    );
+    assert_eq!(
+        stand.aws.json(2)["Environment"],
+        json!({"Variables": {"TABLE": "orders"}})
+    );
 }
 
 #[tokio::test]
 async fn a_processor_is_changed_together_with_the_code_that_is_there() {
     let stand = stand(vec![taken("Successful")]);
-    stand.update(ARN, &spec(), &with(json!({"architecture": "arm64"}))).await.unwrap();
+    stand
+        .update(ARN, &spec(), &with(json!({"architecture": "arm64"})))
+        .await
+        .unwrap();
     assert_eq!(stand.aws.operations(), ["UpdateFunctionCode"]);
 }
 
@@ -442,9 +651,15 @@ async fn a_processor_is_changed_together_with_the_code_that_is_there() {
 async fn a_later_failure_of_an_update_is_a_maybe() {
     let refused = || refusal(400, "InvalidParameterValueException", "Unsupported runtime");
     let want = with(json!({"code": zip("two").code, "runtime": "python2.7"}));
-    let failure = stand(vec![taken("Successful"), refused()]).update(ARN, &spec(), &want).await.unwrap_err();
+    let failure = stand(vec![taken("Successful"), refused()])
+        .update(ARN, &spec(), &want)
+        .await
+        .unwrap_err();
     assert_eq!((failure.effect, failure.retry), (Effect::Maybe, Retry::Never));
-    let failure = stand(vec![refused()]).update(ARN, &spec(), &want).await.unwrap_err();
+    let failure = stand(vec![refused()])
+        .update(ARN, &spec(), &want)
+        .await
+        .unwrap_err();
     assert_eq!(failure.effect, Effect::None);
 }
 
@@ -467,14 +682,29 @@ fn large(replies: Vec<Reply>, bucket: Option<&str>) -> Stand {
 
 #[tokio::test]
 async fn what_no_request_can_carry_goes_through_the_bucket_once() {
-    let stand = large(vec![reply(200, ""), taken("Successful"), taken("Successful")], Some("codes"));
+    let stand = large(
+        vec![reply(200, ""), taken("Successful"), taken("Successful")],
+        Some("codes"),
+    );
     let want = with(json!({"code": zip("one").code}));
     stand.create(&want).await.unwrap();
-    stand.update(ARN, &with(json!({"code": zip("two").code})), &want).await.unwrap();
-    assert_eq!(stand.aws.operations(), ["PutObject", "CreateFunction", "UpdateFunctionCode"]);
-    let key = format!("grail/shop-dev/{}.zip", zip("one").code["artifact"].as_str().unwrap());
+    stand
+        .update(ARN, &with(json!({"code": zip("two").code})), &want)
+        .await
+        .unwrap();
+    assert_eq!(
+        stand.aws.operations(),
+        ["PutObject", "CreateFunction", "UpdateFunctionCode"]
+    );
+    let key = format!(
+        "grail/shop-dev/{}.zip",
+        zip("one").code["artifact"].as_str().unwrap()
+    );
     assert!(stand.aws.asked()[0].line.contains(&key));
-    assert_eq!(stand.aws.json(1)["Code"], json!({"S3Bucket": "codes", "S3Key": key}));
+    assert_eq!(
+        stand.aws.json(1)["Code"],
+        json!({"S3Bucket": "codes", "S3Key": key})
+    );
     assert_eq!(stand.aws.json(2)["S3Key"], json!(key));
 }
 
@@ -502,20 +732,50 @@ async fn the_way_back_has_the_environment_in_clear_and_the_old_zip() {
     assert!(secured.secret && secured.lost.is_empty());
     assert_eq!(secured.spec["environment"], json!({"TABLE": "orders"}));
     assert_eq!(secured.spec["code"], zip("one").code);
-    assert_eq!(secured.artifacts, [Digest(zip("one").code["artifact"].as_str().unwrap().to_owned())]);
+    assert_eq!(
+        secured.artifacts,
+        [Digest(zip("one").code["artifact"].as_str().unwrap().to_owned())]
+    );
     // And it is a whole form again.
     let back = self::stand(vec![taken("Successful")]);
     back.create(&secured.spec).await.unwrap();
 
-    let lost = bare(vec![there(json!({})), there(json!({})), refusal(404, "NoSuchKey", "gone"), taken("Successful")], None);
+    let lost = bare(
+        vec![
+            there(json!({})),
+            there(json!({})),
+            refusal(404, "NoSuchKey", "gone"),
+            taken("Successful"),
+        ],
+        None,
+    );
     let secured = lost.provider.secure(&lost.remote(ARN, &spec())).await.unwrap();
     assert!(secured.artifacts.is_empty());
-    assert_eq!(secured.lost.iter().map(|lost| lost.field.as_str()).collect::<Vec<_>>(), ["code", "architecture"]);
+    assert_eq!(
+        secured
+            .lost
+            .iter()
+            .map(|lost| lost.field.as_str())
+            .collect::<Vec<_>>(),
+        ["code", "architecture"]
+    );
     // All but the code can still be taken back.
-    lost.update(ARN, &with(json!({"memory": 512, "code": secured.spec["code"]})), &secured.spec).await.unwrap();
-    let failure = lost.update(ARN, &with(json!({"code": zip("two").code})), &secured.spec).await.unwrap_err();
+    lost.update(
+        ARN,
+        &with(json!({"memory": 512, "code": secured.spec["code"]})),
+        &secured.spec,
+    )
+    .await
+    .unwrap();
+    let failure = lost
+        .update(ARN, &with(json!({"code": zip("two").code})), &secured.spec)
+        .await
+        .unwrap_err();
     assert!(failure.chain().contains("is not at hand"));
-    assert_eq!(lost.aws.operations(), ["GetFunction", "GetFunction", "GET", "UpdateFunctionConfiguration"]);
+    assert_eq!(
+        lost.aws.operations(),
+        ["GetFunction", "GetFunction", "GET", "UpdateFunctionConfiguration"]
+    );
 }
 
 #[tokio::test]
@@ -538,13 +798,24 @@ fn limits_are_told_before_anything_is_sent() {
         "name": "a b", "memory": 64, "timeout": 901, "layers": ["1", "2", "3", "4", "5", "6"],
         "environment": {"A": "x".repeat(4096)}, "vpc": {"subnet_ids": ["s"], "security_group_ids": []},
     }));
-    let fields: Vec<_> = provider.check(&bad.into()).unwrap_err().into_iter().map(|one| one.field).collect();
-    assert_eq!(fields, ["name", "memory", "timeout", "layers", "environment", "vpc"]);
+    let fields: Vec<_> = provider
+        .check(&bad.into())
+        .unwrap_err()
+        .into_iter()
+        .map(|one| one.field)
+        .collect();
+    assert_eq!(
+        fields,
+        ["name", "memory", "timeout", "layers", "environment", "vpc"]
+    );
     assert!(provider.check(&spec().into()).is_ok());
     // `{"A":"..."}` has eight bytes besides the value, and a quote in it counts twice.
     let filled = |value: String| provider.check(&with(json!({"environment": {"A": value}})).into());
     assert!(filled("x".repeat(4088)).is_ok());
     let problems = filled("x".repeat(4089)).unwrap_err();
-    assert!(problems.len() == 1 && !problems[0].to_string().contains("xx"), "{problems:?}");
+    assert!(
+        problems.len() == 1 && !problems[0].to_string().contains("xx"),
+        "{problems:?}"
+    );
     assert!(filled("\"".repeat(2045)).is_err());
 }

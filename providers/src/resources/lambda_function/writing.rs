@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
-use aws_sdk_lambda::types::{
-    Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
-};
+use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig};
 use serde_json::Value;
 
 use super::LambdaFunction;
@@ -20,7 +18,15 @@ use crate::resources::packages::Payload;
 
 /// The fields that `UpdateFunctionConfiguration` sets.
 const CONFIGURATION: &[&str] = &[
-    "environment", "handler", "layers", "memory", "role", "runtime", "timeout", "tracing", "vpc",
+    "environment",
+    "handler",
+    "layers",
+    "memory",
+    "role",
+    "runtime",
+    "timeout",
+    "tracing",
+    "vpc",
 ];
 
 /// How many looks may miss a function that Lambda has just answered for: reads are eventually consistent. Together they
@@ -107,7 +113,12 @@ impl LambdaFunction {
 
     /// `UpdateFunctionConfiguration` with every field that `diff` names and none else, or all after a failed update. The environment is one field: Lambda
     /// sets it whole.
-    pub(super) async fn send_configuration(&self, name: &str, spec: &Spec, diff: &Diff) -> Result<Taken, Failure> {
+    pub(super) async fn send_configuration(
+        &self,
+        name: &str,
+        spec: &Spec,
+        diff: &Diff,
+    ) -> Result<Taken, Failure> {
         let request = self.write().update_function_configuration().function_name(name);
         let request = CONFIGURATION
             .iter()
@@ -125,19 +136,30 @@ impl LambdaFunction {
         match reserved {
             Some(reserved) => {
                 let request = self.write().put_function_concurrency().function_name(name);
-                let answer = request.reserved_concurrent_executions(number(reserved)).send().await;
+                let answer = request
+                    .reserved_concurrent_executions(number(reserved))
+                    .send()
+                    .await;
                 answer.wrote("lambda:PutFunctionConcurrency").map(|_| ())
             }
             None => {
                 let request = self.write().delete_function_concurrency().function_name(name);
-                request.send().await.wrote("lambda:DeleteFunctionConcurrency").map(|_| ())
+                request
+                    .send()
+                    .await
+                    .wrote("lambda:DeleteFunctionConcurrency")
+                    .map(|_| ())
             }
         }
     }
 
     /// Takes away the tags `keys` of the function `arn`.
     pub(super) async fn send_untag(&self, arn: &str, keys: Vec<String>) -> Result<(), Failure> {
-        let request = self.write().untag_resource().resource(arn).set_tag_keys(Some(keys));
+        let request = self
+            .write()
+            .untag_resource()
+            .resource(arn)
+            .set_tag_keys(Some(keys));
         request.send().await.wrote("lambda:UntagResource").map(|_| ())
     }
 

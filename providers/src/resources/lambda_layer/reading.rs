@@ -25,7 +25,10 @@ pub(super) struct Number<'a> {
 impl<'a> Number<'a> {
     /// The version that `arn:<p>:lambda:<region>:<account>:layer:<name>:<number>` names.
     pub(super) fn of(arn: &'a str) -> Option<Self> {
-        let (name, number) = Arn::parse(arn)?.resource.strip_prefix("layer:")?.split_once(':')?;
+        let (name, number) = Arn::parse(arn)?
+            .resource
+            .strip_prefix("layer:")?
+            .split_once(':')?;
         let number = number.parse().ok()?;
         Some(Self { name, number })
     }
@@ -96,7 +99,10 @@ impl Reading {
         Ok(Self {
             spec: Spec {
                 name: name.to_owned(),
-                runtime: runtimes.first().map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
+                runtime: runtimes
+                    .first()
+                    .map(|runtime| runtime.as_str().to_owned())
+                    .unwrap_or_default(),
                 architecture: Architecture::told(&architectures),
                 code: Code::unread(&sha, size),
             },
@@ -122,7 +128,9 @@ impl Reading {
         Ok(Self {
             spec: spec.clone(),
             told: Some(mark),
-            code_sha256: content.and_then(|content| content.code_sha256).unwrap_or_default(),
+            code_sha256: content
+                .and_then(|content| content.code_sha256)
+                .unwrap_or_default(),
             location: None,
             description,
             arn,

@@ -95,11 +95,7 @@ fn by_name(value: &Value, ours: &BTreeSet<String>) -> (Value, Value) {
     (Value::Object(own), Value::Object(foreign))
 }
 
-fn paths(
-    value: &Value,
-    documents: &[&Value],
-    calls_us: Option<&dyn Fn(&str) -> bool>,
-) -> (Value, Value) {
+fn paths(value: &Value, documents: &[&Value], calls_us: Option<&dyn Fn(&str) -> bool>) -> (Value, Value) {
     let ours: BTreeSet<(String, String)> = documents
         .iter()
         .flat_map(|document| routes_defined(document))
@@ -184,7 +180,10 @@ fn add(whole: &mut Value, place: &[&str], entries: &Map<String, Value>) {
 pub(super) fn told(foreign: &Value) -> Vec<String> {
     let names = |part: &str| {
         let entries = foreign.get(part).and_then(Value::as_object);
-        entries.into_iter().flatten().map(|(name, value)| (name.clone(), value))
+        entries
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value))
     };
     let methods = names("paths").flat_map(|(path, methods)| {
         let verbs: Vec<_> = methods.as_object().into_iter().flatten().collect();
@@ -251,7 +250,10 @@ mod tests {
             ]
         );
         assert_eq!(parts.own["api"], json!({"name": "shop"}));
-        assert_eq!(parts.own["paths"], json!({"/": {"GET": {"integration": {"uri": US}}}, "/a": {"ANY": {}}}));
+        assert_eq!(
+            parts.own["paths"],
+            json!({"/": {"GET": {"integration": {"uri": US}}}, "/a": {"ANY": {}}})
+        );
         assert_eq!(parts.own["authorizers"], json!({"mine": {"type": "TOKEN"}}));
     }
 
@@ -283,7 +285,10 @@ mod tests {
             whole["paths"]["/theirs"]["post"]["x-amazon-apigateway-integration"]["uri"],
             "https://x"
         );
-        assert_eq!(whole["paths"]["/theirs"]["post"]["security"], json!([{"gate": []}]));
+        assert_eq!(
+            whole["paths"]["/theirs"]["post"]["security"],
+            json!([{"gate": []}])
+        );
         assert!(whole["components"]["securitySchemes"].get("gate").is_some());
         assert_eq!(
             whole["x-amazon-apigateway-gateway-responses"]["DEFAULT_4XX"]["statusCode"],

@@ -99,7 +99,12 @@ fn digester() -> Arc<Digester> {
     Arc::new(Digester::new([7; 32]))
 }
 
-const LOOK: [&str; 4] = ["GetRestApi", "GetResources", "GetAuthorizers", "GetGatewayResponses"];
+const LOOK: [&str; 4] = [
+    "GetRestApi",
+    "GetResources",
+    "GetAuthorizers",
+    "GetGatewayResponses",
+];
 const SURVEY: [&str; 6] = [
     "GetRestApi",
     "GetResources",

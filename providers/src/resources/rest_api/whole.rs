@@ -28,9 +28,7 @@ pub(super) fn has_routes_of(form: &Value, document: &Value) -> bool {
 /// The paths, without a last slash, and the methods that `document` defines.
 pub(super) fn routes_defined(document: &Value) -> impl Iterator<Item = (String, String)> {
     let routes = routes(document, "/x-amazon-apigateway-integration/uri", method);
-    routes
-        .into_iter()
-        .map(|(path, verb, _)| (path.to_owned(), verb))
+    routes.into_iter().map(|(path, verb, _)| (path.to_owned(), verb))
 }
 
 fn method(key: &str) -> Option<String> {

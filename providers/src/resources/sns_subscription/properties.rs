@@ -21,15 +21,22 @@ const PENDING: &str = "PendingConfirmation";
 /// Subscriptions of anybody, some of them not confirmed; SNS has one for each protocol and endpoint.
 fn subscriptions() -> impl Strategy<Value = Vec<Subscription>> {
     prop::collection::btree_map((0..PROTOCOLS.len(), 0..ENDPOINTS.len()), any::<u8>(), 0..8).prop_map(|all| {
-        let each = all.into_iter().enumerate().map(|(number, ((protocol, endpoint), state))| {
-            let arn = if state % 5 == 0 { PENDING.to_owned() } else { format!("{TOPIC}:{number}") };
-            Subscription::builder()
-                .topic_arn(TOPIC)
-                .protocol(PROTOCOLS[protocol])
-                .endpoint(ENDPOINTS[endpoint])
-                .subscription_arn(arn)
-                .build()
-        });
+        let each = all
+            .into_iter()
+            .enumerate()
+            .map(|(number, ((protocol, endpoint), state))| {
+                let arn = if state % 5 == 0 {
+                    PENDING.to_owned()
+                } else {
+                    format!("{TOPIC}:{number}")
+                };
+                Subscription::builder()
+                    .topic_arn(TOPIC)
+                    .protocol(PROTOCOLS[protocol])
+                    .endpoint(ENDPOINTS[endpoint])
+                    .subscription_arn(arn)
+                    .build()
+            });
         each.collect()
     })
 }

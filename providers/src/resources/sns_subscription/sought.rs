@@ -32,7 +32,12 @@ pub(super) fn additions(all: &HashMap<String, String>) -> BTreeMap<String, Strin
         let empty = |value: &&String| !matches!(value.as_str(), "" | "{}" | "false" | "null");
         all.get(name).filter(empty).cloned()
     };
-    let names = ["DeliveryPolicy", "FilterPolicy", "RawMessageDelivery", "RedrivePolicy"];
+    let names = [
+        "DeliveryPolicy",
+        "FilterPolicy",
+        "RawMessageDelivery",
+        "RedrivePolicy",
+    ];
     let mut found: BTreeMap<_, _> = names
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), set(name)?)))

@@ -239,7 +239,13 @@ async fn a_subscription_to_a_topic_of_another_account_that_may_not_be_seen_is_th
         .await
         .unwrap();
     assert_eq!((&seen.handle.0, &seen.proof), (&arn, &Proof::Ours));
-    assert!(hidden.provider.diff(&wish.clone().into(), &seen).unwrap().is_empty());
+    assert!(
+        hidden
+            .provider
+            .diff(&wish.clone().into(), &seen)
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(hidden.aws.operations(), ["GetSubscriptionAttributes"]);
     // Without a record it is sought under its topic.
     let unknown = stand(vec![denied(), denied()]);
@@ -277,7 +283,9 @@ async fn what_others_have_set_on_a_subscription_is_told_and_comes_back_with_it()
     let arn = subscription(TOPIC);
     let stand = stand(vec![look_of(), look_of(), subscribed(&arn)]);
     let wish = spec("orders", TOPIC);
-    let seen = look(&stand, &wish, Some(&record(&arn, "orders", TOPIC))).await.unwrap();
+    let seen = look(&stand, &wish, Some(&record(&arn, "orders", TOPIC)))
+        .await
+        .unwrap();
     assert_eq!(seen.additions, ["FilterPolicy", "FilterPolicyScope"]);
     assert!(stand.provider.diff(&wish.into(), &seen).unwrap().is_empty());
     let secured = stand.provider.secure(&seen).await.unwrap();
@@ -290,7 +298,9 @@ async fn what_others_have_set_on_a_subscription_is_told_and_comes_back_with_it()
     };
     let mut entries: Vec<_> = (1..4).filter_map(entry).collect();
     entries.sort();
-    let kept = set[..2].iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let kept = set[..2]
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     assert_eq!(entries, kept.collect::<Vec<_>>());
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_apigatewayv2::operation::create_api::CreateApiOutput;
 use aws_sdk_apigatewayv2::operation::get_api::GetApiOutput;
 use aws_sdk_apigatewayv2::types::{
-    Api, AuthorizationType, ConnectionType, ContentHandlingStrategy, Integration, IntegrationType, Route as LiveRoute,
+    Api, AuthorizationType, ConnectionType, ContentHandlingStrategy, Integration, IntegrationType,
+    Route as LiveRoute,
 };
 
 use super::{HANDLERS, NO_ROUTE, Route};
@@ -124,7 +125,8 @@ impl Reading {
             };
             let description = one.description().unwrap_or_default();
             let handled = HANDLERS.iter().find(|(_, handler)| *handler == description);
-            let Some((key, _)) = handled.filter(|(key, _)| ours(function) && self.route(key).is_none()) else {
+            let Some((key, _)) = handled.filter(|(key, _)| ours(function) && self.route(key).is_none())
+            else {
                 continue;
             };
             if !targets.contains(id) {

@@ -12,7 +12,10 @@ fn id() -> ResourceId {
 }
 
 fn provider(cloud: &Canned) -> Arc<dyn Provider> {
-    erase(WebsocketApi::new(cloud.context_of::<WebsocketApi>()), Arc::new(Digester::new([7; 32])))
+    erase(
+        WebsocketApi::new(cloud.context_of::<WebsocketApi>()),
+        Arc::new(Digester::new([7; 32])),
+    )
 }
 
 fn handler(key: &str) -> &'static str {
@@ -30,7 +33,10 @@ fn uri(function: &str) -> String {
 fn spec(keys: &[&str]) -> Value {
     let route = |key: &&str| {
         let handler = handler(key);
-        (key.to_string(), json!({"function": arn(handler), "description": handler}))
+        (
+            key.to_string(),
+            json!({"function": arn(handler), "description": handler}),
+        )
     };
     let routes: serde_json::Map<_, _> = keys.iter().map(route).collect();
     json!({"name": "shop-dev-websocket-api", "routes": routes})
@@ -80,7 +86,12 @@ fn whole() -> (Vec<Value>, Vec<Value>) {
     .unzip()
 }
 
-async fn observed(replies: Vec<Reply>, handle: Option<&str>, wanted: Option<&Value>, token: Option<&str>) -> (Canned, Option<Remote>) {
+async fn observed(
+    replies: Vec<Reply>,
+    handle: Option<&str>,
+    wanted: Option<&Value>,
+    token: Option<&str>,
+) -> (Canned, Option<Remote>) {
     let cloud = Canned::new(replies);
     let (id, handle) = (id(), handle.map(|id| Handle(id.into())));
     let token = token.map(|text| StepToken(text.into()));
@@ -138,7 +149,9 @@ fn writes(cloud: &Canned) -> Vec<String> {
     let about = |line: &str| line.rsplit('/').next().unwrap_or_default().to_owned();
     let asked = cloud.asked();
     let writes = asked.iter().filter(|one| !one.operation.starts_with("Get"));
-    writes.map(|one| format!("{} {}", one.operation, about(&one.line))).collect()
+    writes
+        .map(|one| format!("{} {}", one.operation, about(&one.line)))
+        .collect()
 }
 
 #[tokio::test]
@@ -153,7 +166,10 @@ async fn a_birth_is_chalices_calls_and_a_mark() {
     let made = created(&cloud, &want).await.unwrap();
 
     let (one, two) = ("CreateIntegration", "CreateRoute");
-    assert_eq!(cloud.operations(), ["GetApis", "CreateApi", one, two, one, two, one, two]);
+    assert_eq!(
+        cloud.operations(),
+        ["GetApis", "CreateApi", one, two, one, two, one, two]
+    );
     let digest = made.outputs["definition_digest"].as_str().unwrap();
     let birth = json!({
         "name": "shop-dev-websocket-api", "protocolType": "WEBSOCKET",
@@ -171,7 +187,10 @@ async fn a_birth_is_chalices_calls_and_a_mark() {
     assert_eq!(cloud.json(5)["routeKey"], json!("$default"));
 
     assert_eq!(made.handle.0, "w1");
-    assert_eq!(made.outputs["execution_arn"], json!("arn:aws:execute-api:us-east-1:123456789012:w1"));
+    assert_eq!(
+        made.outputs["execution_arn"],
+        json!("arn:aws:execute-api:us-east-1:123456789012:w1")
+    );
     assert!(fits(&want, &made));
     let (routes, integrations) = whole();
     let looked_at = seen(&routes, &integrations, Some(&want)).await;
@@ -189,7 +208,10 @@ async fn an_api_that_was_cut_off_shows_only_whole_routes_and_is_completed() {
     let half = seen(&routes, &integrations, Some(&want)).await;
     let shown = half.spec["routes"].as_object().unwrap();
     assert_eq!(shown.keys().collect::<Vec<_>>(), ["$connect", "$default"]);
-    assert_ne!(shown["$default"], want["routes"]["$default"], "what has no route is not whole");
+    assert_ne!(
+        shown["$default"], want["routes"]["$default"],
+        "what has no route is not whole"
+    );
 
     let mut replies = look(&routes, &integrations);
     replies.extend([
@@ -200,7 +222,14 @@ async fn an_api_that_was_cut_off_shows_only_whole_routes_and_is_completed() {
     let cloud = Canned::new(replies);
     let made = updated(&cloud, &half, &want).await.unwrap();
     cloud.operations();
-    assert_eq!(writes(&cloud), ["CreateRoute routes", "CreateIntegration integrations", "CreateRoute routes"]);
+    assert_eq!(
+        writes(&cloud),
+        [
+            "CreateRoute routes",
+            "CreateIntegration integrations",
+            "CreateRoute routes"
+        ]
+    );
     assert_eq!(cloud.json(3)["target"], json!("integrations/i1"));
     assert!(fits(&want, &made));
 }
@@ -222,7 +251,13 @@ async fn a_second_try_of_a_birth_completes_what_the_first_made() {
     assert_eq!(made.handle.0, "w1");
     assert_eq!(
         cloud.operations(),
-        ["GetApis", "GetApis", "GetRoutes", "GetIntegrations", "CreateRoute"]
+        [
+            "GetApis",
+            "GetApis",
+            "GetRoutes",
+            "GetIntegrations",
+            "CreateRoute"
+        ]
     );
     assert_eq!(cloud.json(4)["target"], json!("integrations/i2"));
 }
@@ -243,11 +278,21 @@ async fn a_route_is_pointed_to_its_new_integration_before_the_old_one_goes() {
     let cloud = Canned::new(replies);
     let made = updated(&cloud, &have, &changed).await.unwrap();
     cloud.operations();
-    assert_eq!(writes(&cloud), ["CreateIntegration integrations", "UpdateRoute r1", "DeleteIntegration i1"]);
+    assert_eq!(
+        writes(&cloud),
+        [
+            "CreateIntegration integrations",
+            "UpdateRoute r1",
+            "DeleteIntegration i1"
+        ]
+    );
     let lead = json!({"routeResponseSelectionExpression": "$default", "target": "integrations/i9"});
     assert_eq!(cloud.json(4), lead);
     assert!(fits(&changed, &made));
-    assert_ne!(made.outputs["definition_digest"], have.outputs["definition_digest"]);
+    assert_ne!(
+        made.outputs["definition_digest"],
+        have.outputs["definition_digest"]
+    );
 }
 
 #[tokio::test]
@@ -256,7 +301,8 @@ async fn a_handler_that_is_gone_takes_its_route_and_integration_along_and_nothin
     routes.push(route("r7", "shout", "i7"));
     integrations.push(json!({"integrationId": "i7", "integrationType": "MOCK"}));
     // Somebody's draft, of another form than ours, and somebody's route to our own integration.
-    integrations.push(json!({"integrationId": "i8", "integrationType": "HTTP_PROXY", "integrationUri": "https://x"}));
+    integrations
+        .push(json!({"integrationId": "i8", "integrationType": "HTTP_PROXY", "integrationUri": "https://x"}));
     routes.push(route("r8", "again", "i1"));
     let want = spec(&KEYS);
     let have = seen(&routes, &integrations, Some(&want)).await;
@@ -266,7 +312,10 @@ async fn a_handler_that_is_gone_takes_its_route_and_integration_along_and_nothin
     let cloud = Canned::new(replies);
     updated(&cloud, &have, &less).await.unwrap();
     cloud.operations();
-    assert_eq!(writes(&cloud), ["DeleteRoute r1", "DeleteRoute r2", "DeleteIntegration i2"]);
+    assert_eq!(
+        writes(&cloud),
+        ["DeleteRoute r1", "DeleteRoute r2", "DeleteIntegration i2"]
+    );
 }
 
 /// An update that was cut off between `DeleteRoute` and `DeleteIntegration`.
@@ -308,7 +357,10 @@ async fn strangers_routes_are_not_shown_and_are_no_reason_for_a_deployment() {
     integrations.push(json!({"integrationId": "i7", "integrationType": "MOCK"}));
     let after = seen(&routes, &integrations, Some(&want)).await;
     assert_eq!((before.spec, before.outputs), (after.spec, after.outputs));
-    assert_eq!((before.additions, after.additions), (vec![], vec!["route shout".to_owned()]));
+    assert_eq!(
+        (before.additions, after.additions),
+        (vec![], vec!["route shout".to_owned()])
+    );
     // A handler that the application does not have, answered by somebody else's function.
     let theirs = json!({
         "integrationId": "i2", "integrationType": "AWS_PROXY", "contentHandlingStrategy": "CONVERT_TO_TEXT",
@@ -326,7 +378,10 @@ async fn a_route_that_was_changed_by_hand_is_drift_and_can_be_brought_back() {
     integrations.push(json!({"integrationId": "i5", "integrationType": "MOCK", "description": "by hand"}));
     let want = spec(&KEYS);
     let have = seen(&routes, &integrations, Some(&want)).await;
-    assert_eq!(have.spec["routes"]["$default"]["function"], json!("changed outside: integration i5"));
+    assert_eq!(
+        have.spec["routes"]["$default"]["function"],
+        json!("changed outside: integration i5")
+    );
 
     let cloud = Canned::new(look(&routes, &integrations));
     let secured = provider(&cloud).secure(&have).await.unwrap();
@@ -365,14 +420,22 @@ async fn an_authorizer_that_somebody_set_on_our_route_is_taken_off() {
     updated(&cloud, &have, &want).await.unwrap();
     assert_eq!(writes(&cloud), ["UpdateRoute r0"]);
     let body = cloud.json(3);
-    assert_eq!((&body["authorizationType"], &body["apiKeyRequired"]), (&json!("NONE"), &json!(false)));
+    assert_eq!(
+        (&body["authorizationType"], &body["apiKeyRequired"]),
+        (&json!("NONE"), &json!(false))
+    );
 }
 
 #[tokio::test]
 async fn an_api_is_found_again_by_mark_and_by_name_with_our_function() {
     let (routes, integrations) = whole();
     let want = spec(&KEYS);
-    let contents = || [reply(200, json!({"items": routes})), reply(200, json!({"items": integrations}))];
+    let contents = || {
+        [
+            reply(200, json!({"items": routes})),
+            reply(200, json!({"items": integrations})),
+        ]
+    };
     let marked = json!({"items": [api(&format!("grail:t1:{}", "0".repeat(64)))]});
     let [a, b] = contents();
     let (cloud, found) = observed(vec![reply(200, &marked), a, b], None, Some(&want), Some("t1")).await;
@@ -382,10 +445,22 @@ async fn an_api_is_found_again_by_mark_and_by_name_with_our_function() {
     let named = json!({"items": [{"apiId": "x", "name": "shop-dev-websocket-api", "protocolType": "WEBSOCKET"}, api("")]});
     let empty = || reply(200, json!({"items": []}));
     let [a, b] = contents();
-    let (_, found) = observed(vec![reply(200, &named), empty(), empty(), a, b], None, Some(&want), None).await;
+    let (_, found) = observed(
+        vec![reply(200, &named), empty(), empty(), a, b],
+        None,
+        Some(&want),
+        None,
+    )
+    .await;
     assert_eq!(found.unwrap().handle.0, "w1");
 
-    let (_, found) = observed(vec![reply(200, &named), empty(), empty(), empty(), empty()], None, Some(&want), None).await;
+    let (_, found) = observed(
+        vec![reply(200, &named), empty(), empty(), empty(), empty()],
+        None,
+        Some(&want),
+        None,
+    )
+    .await;
     assert_eq!(found, None);
     let (cloud, found) = observed(Vec::new(), None, None, None).await;
     assert_eq!((found, cloud.operations().len()), (None, 0));
@@ -397,7 +472,10 @@ async fn two_apis_that_could_be_meant_are_named() {
     let named = json!({"items": [api(""), api("")]});
     let mut replies = vec![reply(200, named)];
     for _ in 0..2 {
-        replies.extend([reply(200, json!({"items": routes})), reply(200, json!({"items": integrations}))]);
+        replies.extend([
+            reply(200, json!({"items": routes})),
+            reply(200, json!({"items": integrations})),
+        ]);
     }
     let cloud = Canned::new(replies);
     let (id, want) = (id(), spec(&KEYS));
@@ -409,7 +487,13 @@ async fn two_apis_that_could_be_meant_are_named() {
         record: None,
     };
     let failure = provider(&cloud).observe(at).await.unwrap_err();
-    assert!(failure.chain().contains("2 WebSocket APIs are called `shop-dev-websocket-api`"), "{}", failure.chain());
+    assert!(
+        failure
+            .chain()
+            .contains("2 WebSocket APIs are called `shop-dev-websocket-api`"),
+        "{}",
+        failure.chain()
+    );
     assert!(failure.hint.is_some());
 }
 
@@ -428,8 +512,20 @@ async fn a_stranger_of_our_name_proves_nothing_and_pages_are_read_to_the_end() {
     ];
     let (cloud, found) = observed(replies, Some("w1"), None, None).await;
     let found = found.unwrap();
-    assert_eq!((found.proof, &found.spec["routes"]), (Proof::NameOnly, &json!({})));
-    assert_eq!(cloud.operations(), ["GetApi", "GetRoutes", "GetRoutes", "GetIntegrations", "GetIntegrations"]);
+    assert_eq!(
+        (found.proof, &found.spec["routes"]),
+        (Proof::NameOnly, &json!({}))
+    );
+    assert_eq!(
+        cloud.operations(),
+        [
+            "GetApi",
+            "GetRoutes",
+            "GetRoutes",
+            "GetIntegrations",
+            "GetIntegrations"
+        ]
+    );
     assert!(cloud.asked()[2].line.ends_with("nextToken=a"));
 }
 
@@ -493,16 +589,26 @@ async fn a_failure_after_the_first_change_leaves_doubt() {
         reply(200, json!({"items": []})),
         reply(201, api("x")),
         reply(201, json!({"integrationId": "i0"})),
-        refusal(409, "ConflictException", "Route with key $connect already exists for this API"),
+        refusal(
+            409,
+            "ConflictException",
+            "Route with key $connect already exists for this API",
+        ),
     ]);
     let failure = created(&cloud, &spec(&KEYS)).await.unwrap_err();
-    assert!(failure.effect == Effect::Maybe && matches!(failure.retry, Retry::After(_)), "{failure:?}");
+    assert!(
+        failure.effect == Effect::Maybe && matches!(failure.retry, Retry::After(_)),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_deletion_is_one_call_and_gone_is_fine() {
     let (id, handle, outputs) = (id(), Handle("w1".into()), BTreeMap::new());
-    for answer in [reply(204, ""), refusal(404, "NotFoundException", "Invalid API identifier specified w1")] {
+    for answer in [
+        reply(204, ""),
+        refusal(404, "NotFoundException", "Invalid API identifier specified w1"),
+    ] {
         let cloud = Canned::new([answer]);
         let removal = Delete {
             id: &id,
@@ -520,9 +626,20 @@ fn a_form_with_references_can_be_checked_and_compared() {
     let stand_in = "(known after deploy: lambda_function.websocket_connect/arn)";
     let form = Spec {
         name: "n".into(),
-        routes: [("$connect".to_owned(), Route { function: stand_in.into(), description: "connect".into(), integration: None })].into(),
+        routes: [(
+            "$connect".to_owned(),
+            Route {
+                function: stand_in.into(),
+                description: "connect".into(),
+                integration: None,
+            },
+        )]
+        .into(),
     };
     assert_eq!(WebsocketApi::check(&form), []);
-    let empty = Spec { name: String::new(), ..form };
+    let empty = Spec {
+        name: String::new(),
+        ..form
+    };
     assert_eq!(WebsocketApi::check(&empty)[0].field, "name");
 }

@@ -30,7 +30,10 @@ impl WebsocketApi {
             .description(description)
             .send()
             .await;
-        let wait = ("API Gateway, which makes few APIs at once", Duration::from_secs(3));
+        let wait = (
+            "API Gateway, which makes few APIs at once",
+            Duration::from_secs(3),
+        );
         patiently(answer, "apigateway:POST", wait).map(Head::from)
     }
 
@@ -57,7 +60,13 @@ impl WebsocketApi {
             let integration = self.integrate(&mut reading, key, route, sequence).await?;
             self.lead(&mut reading, key, &integration, sequence).await?;
             let integration = Some(integration);
-            made.insert(key.clone(), Route { integration, ..route.clone() });
+            made.insert(
+                key.clone(),
+                Route {
+                    integration,
+                    ..route.clone()
+                },
+            );
         }
         for key in had.keys.iter().filter(|key| !want.contains_key(**key)) {
             self.drop_route(&mut reading, key, sequence).await?;
@@ -86,7 +95,10 @@ impl WebsocketApi {
             return Ok(fitting);
         }
         if Arn::parse(&route.function).is_none() {
-            let text = format!("`{}` is no function that the route {key} could call", route.function);
+            let text = format!(
+                "`{}` is no function that the route {key} could call",
+                route.function
+            );
             return sequence.look(Err(Failure::refused(text)));
         }
         let uri = uri_of(&self.context, &route.function);
@@ -135,8 +147,15 @@ impl WebsocketApi {
                 .target(&target)
                 .send()
                 .await;
-            let taken = || Failure::later(format!("somebody made the route {key} meanwhile"), Duration::from_secs(1));
-            let made = answer.made("apigateway:POST").and_then(|made| made.ok_or_else(taken));
+            let taken = || {
+                Failure::later(
+                    format!("somebody made the route {key} meanwhile"),
+                    Duration::from_secs(1),
+                )
+            };
+            let made = answer
+                .made("apigateway:POST")
+                .and_then(|made| made.ok_or_else(taken));
             let made = sequence.step(made)?;
             let live = LiveRoute::builder().route_key(key).target(&target);
             reading.routes.push(live.set_route_id(made.route_id).build());
@@ -163,7 +182,12 @@ impl WebsocketApi {
         Ok(())
     }
 
-    async fn drop_route(&self, reading: &mut Reading, key: &str, sequence: &mut Sequence) -> Result<(), Failure> {
+    async fn drop_route(
+        &self,
+        reading: &mut Reading,
+        key: &str,
+        sequence: &mut Sequence,
+    ) -> Result<(), Failure> {
         let Some(id) = reading.route(key).and_then(|live| live.route_id.clone()) else {
             return Ok(());
         };
@@ -182,7 +206,11 @@ impl WebsocketApi {
         had: &Before<'_>,
     ) -> BTreeSet<String> {
         let wanted = want.values().map(|route| route.function.clone());
-        let live = had.keys.iter().filter_map(|key| reading.route(key)).filter_map(target_id);
+        let live = had
+            .keys
+            .iter()
+            .filter_map(|key| reading.route(key))
+            .filter_map(target_id);
         let live = live.filter_map(|id| called(&self.context, reading.integration(id)?));
         let live = live.chain(had.left.iter().copied());
         live.map(ToOwned::to_owned).chain(wanted).collect()
@@ -193,8 +221,11 @@ impl WebsocketApi {
     fn idle(&self, reading: &Reading, used: &BTreeSet<String>) -> Vec<String> {
         let targets: BTreeSet<_> = reading.routes.iter().filter_map(target_id).collect();
         let ours = reading.integrations.iter();
-        let ours = ours.filter(|one| called(&self.context, one).is_some_and(|function| used.contains(function)));
+        let ours =
+            ours.filter(|one| called(&self.context, one).is_some_and(|function| used.contains(function)));
         let ids = ours.filter_map(Integration::integration_id);
-        ids.filter(|id| !targets.contains(id)).map(ToOwned::to_owned).collect()
+        ids.filter(|id| !targets.contains(id))
+            .map(ToOwned::to_owned)
+            .collect()
     }
 }

@@ -83,7 +83,10 @@ async fn the_rules_of_a_stack_are_one_list_and_the_targets_of_each() {
     let mut replies = vec![page(0, 100, Some("more")), page(100, 199, None)];
     replies.extend((0..199).map(|n| targets(&[("1", nth(n)["function"].as_str().unwrap())])));
     let aws = Canned::new(replies);
-    let provider = erase(EventRule::new(aws.context_of::<EventRule>()), Arc::new(Digester::new([0; 32])));
+    let provider = erase(
+        EventRule::new(aws.context_of::<EventRule>()),
+        Arc::new(Digester::new([0; 32])),
+    );
     let id = ResourceId::new(EventRule::KIND, "x");
     let forms: Vec<_> = (0..200).map(nth).collect();
     let at: Vec<_> = forms
@@ -118,7 +121,10 @@ async fn the_rules_of_a_stack_are_one_list_and_the_targets_of_each() {
 #[tokio::test]
 async fn rules_with_other_names_are_looked_at_alone() {
     let aws = Canned::new([rule(&schedule()), targets(&[("1", FUNCTION)]), gone()]);
-    let provider = erase(EventRule::new(aws.context_of::<EventRule>()), Arc::new(Digester::new([0; 32])));
+    let provider = erase(
+        EventRule::new(aws.context_of::<EventRule>()),
+        Arc::new(Digester::new([0; 32])),
+    );
     let id = ResourceId::new(EventRule::KIND, "x");
     let (form, handle) = (schedule(), Handle("renamed".into()));
     let one = Locator {

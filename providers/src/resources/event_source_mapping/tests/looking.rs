@@ -127,7 +127,10 @@ async fn a_mapping_that_is_being_changed_is_awaited() {
     for state in ["Creating", "Enabling", "Disabling", "Updating"] {
         let stand = stand(vec![told("u-1", &queue(), state)]);
         let failed = stand.observe(Some("u-1"), Some(&queue())).await.unwrap_err();
-        assert!(matches!(failed.retry, crate::port::Retry::Await { .. }), "{failed:?}");
+        assert!(
+            matches!(failed.retry, crate::port::Retry::Await { .. }),
+            "{failed:?}"
+        );
     }
 }
 

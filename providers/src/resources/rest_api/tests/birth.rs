@@ -12,7 +12,10 @@ async fn a_birth_is_one_import_of_the_marked_document() {
     let cloud = Canned::new(replies);
     let remote = created(&cloud, &spec("/items")).await.unwrap();
 
-    assert_eq!(cloud.operations(), [&["GetRestApis", "ImportRestApi"][..], &LOOK].concat());
+    assert_eq!(
+        cloud.operations(),
+        [&["GetRestApis", "ImportRestApi"][..], &LOOK].concat()
+    );
     let asked = &cloud.asked()[1];
     assert!(
         asked.line.contains("mode=import") && asked.line.contains("endpointConfigurationTypes=EDGE"),
@@ -44,7 +47,10 @@ async fn a_second_try_of_a_birth_puts_the_same_into_what_the_first_made() {
     replies.extend(look(&mark("t1", "/items"), "/items", "x"));
     let cloud = Canned::new(replies);
     assert_eq!(created(&cloud, &spec("/items")).await.unwrap().handle.0, "a1");
-    assert_eq!(cloud.operations(), [&["GetRestApis", "PutRestApi"][..], &LOOK].concat());
+    assert_eq!(
+        cloud.operations(),
+        [&["GetRestApis", "PutRestApi"][..], &LOOK].concat()
+    );
     let mut sent = definition("/items");
     sent["info"]["description"] = json!(mark("t1", "/items"));
     assert_eq!(cloud.json(1), sent);

@@ -94,13 +94,20 @@ async fn an_api_is_private_before_its_document_names_vpc_endpoints() {
     let answers = || reply(200, api_of("PRIVATE", &description));
 
     let into = moved("EDGE", "PRIVATE", vec![answers(), answers()]).await;
-    assert_eq!(into.operations(), [&SURVEY[..], &["UpdateRestApi", "PutRestApi"], &LOOK].concat());
+    assert_eq!(
+        into.operations(),
+        [&SURVEY[..], &["UpdateRestApi", "PutRestApi"], &LOOK].concat()
+    );
     let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "PRIVATE"}]);
     assert_eq!(into.json(6)["patchOperations"], patches);
 
     let out = moved("PRIVATE", "REGIONAL", vec![answers(), answers()]).await;
-    assert_eq!(out.operations(), [&SURVEY[..], &["PutRestApi", "UpdateRestApi"], &LOOK].concat());
-    let patches = json!([{"op": "replace", "path": "/endpointConfiguration/types/PRIVATE", "value": "REGIONAL"}]);
+    assert_eq!(
+        out.operations(),
+        [&SURVEY[..], &["PutRestApi", "UpdateRestApi"], &LOOK].concat()
+    );
+    let patches =
+        json!([{"op": "replace", "path": "/endpointConfiguration/types/PRIVATE", "value": "REGIONAL"}]);
     assert_eq!(out.json(7)["patchOperations"], patches);
 }
 

@@ -89,7 +89,9 @@ async fn the_way_back_to_another_s_api_is_rebuilt_from_a_whole_reading() {
         handle: Handle("a1".into()),
         spec: json!({"name": "shop", "endpoint_type": "EDGE", "definition": "not known: 0"}),
         outputs: BTreeMap::new(),
-        proof: Proof::Ours, additions: Vec::new(), };
+        proof: Proof::Ours,
+        additions: Vec::new(),
+    };
     let secured = provider.secure(&theirs).await.unwrap();
     let kept = context.artifacts.get(&secured.artifacts[0]).unwrap().unwrap();
     let document: Value = serde_json::from_slice(&kept).unwrap();
@@ -214,17 +216,28 @@ async fn what_others_made_by_hand_goes_into_the_document_that_is_put() {
     let after = updated(&cloud, &before, &spec("/more")).await.unwrap();
     let sent: Value = cloud.json(6);
     assert_eq!(sent["paths"]["/more"], definition("/more")["paths"]["/more"]);
-    assert_eq!(sent["paths"].get("/items"), None, "it called our handler: it was ours");
+    assert_eq!(
+        sent["paths"].get("/items"),
+        None,
+        "it called our handler: it was ours"
+    );
     assert_eq!(
         sent["paths"]["/status"]["get"]["x-amazon-apigateway-integration"]["uri"],
         "https://example.com"
     );
     let answers = &sent["x-amazon-apigateway-gateway-responses"];
     assert_eq!(answers["DEFAULT_4XX"]["statusCode"], "418");
-    assert_eq!(after.outputs["definition_digest"], json!(digest("/more")), "ours alone");
+    assert_eq!(
+        after.outputs["definition_digest"],
+        json!(digest("/more")),
+        "ours alone"
+    );
     assert_eq!(after.additions.len(), 2);
     let plain = Canned::new(look("", "/more", "z"));
     let unseen = RestApi::new(plain.context_of::<RestApi>());
-    let reading = Reading::take(&unseen.context, "a1", Depth::Core).await.unwrap().unwrap();
+    let reading = Reading::take(&unseen.context, "a1", Depth::Core)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(after.outputs["baseline"], json!(reading.baseline(&reading.form)));
 }
