@@ -51,27 +51,8 @@ pub fn place(variable: Option<&str>, table: &StateTable) -> Result<Option<Shared
         // The file describes a bucket of its own, which this need not be.
         (Some(url), Some(_)) => SharedState::parse(url, VARIABLE)?,
         // The file describes the bucket, and leaves it to the variable to name it.
-        (Some(url), None) => {
-            let place = SharedState::parse(url, VARIABLE)?;
-            SharedState {
-                region: place.region.or_else(|| table.region.clone()),
-                kms_key: place.kms_key.or_else(|| table.kms_key.clone()),
-                endpoint: place.endpoint.or_else(|| table.endpoint.clone()),
-                profile: place.profile.or_else(|| table.profile.clone()),
-                ..place
-            }
-        }
-        (None, Some(url)) => {
-            let place = SharedState::parse(url, "`state.url` in grail.toml")?;
-            // What the table says of the bucket it says of its own.
-            SharedState {
-                region: table.region.clone().or(place.region),
-                kms_key: table.kms_key.clone().or(place.kms_key),
-                endpoint: table.endpoint.clone().or(place.endpoint),
-                profile: table.profile.clone().or(place.profile),
-                ..place
-            }
-        }
+        (Some(url), None) => SharedState::parse(url, VARIABLE)?.filled(table),
+        (None, Some(url)) => SharedState::parse(url, "`state.url` in grail.toml")?.filled(table),
     };
     Ok(Some(SharedState {
         seals_everything: table.seals_everything,
@@ -99,6 +80,17 @@ impl fmt::Display for SharedState {
 }
 
 impl SharedState {
+    /// The same with what `table` says besides: what the URL says goes before.
+    fn filled(self, table: &StateTable) -> Self {
+        Self {
+            region: self.region.or_else(|| table.region.clone()),
+            kms_key: self.kms_key.or_else(|| table.kms_key.clone()),
+            endpoint: self.endpoint.or_else(|| table.endpoint.clone()),
+            profile: self.profile.or_else(|| table.profile.clone()),
+            ..self
+        }
+    }
+
     /// Reads the URL. `origin` names where it stands (`GRAIL_STATE`).
     ///
     /// # Errors
@@ -224,7 +216,7 @@ mod tests {
         let file = of(None).unwrap();
         assert_eq!(
             (file.bucket.as_str(), file.region.as_deref()),
-            ("file", Some("r2"))
+            ("file", Some("r1"))
         );
         let other = of(Some("s3://other/x")).unwrap();
         assert_eq!((other.to_string().as_str(), other.region), ("s3://other/x", None));
