@@ -1,12 +1,12 @@
 //! Each write and each read fails in every way, alone and with a second failure on the way back; each call comes twice;
 //! storms.
 
-use grail_providers::fake::{Fault, Physics, Twice};
+use grail_providers::fake::{Cloud, Fault, Physics, Twice};
 
 use super::corpus::{Plan, plans};
 use super::ground::{Command, Ground};
 use super::oracle::{Worlds, check, check_still, towards, undisturbed};
-use super::tally::{draw, suite};
+use super::tally::{Tally, draw, suite};
 use crate::event::Outcome;
 
 /// A plan with everything that its cases need.
@@ -58,6 +58,16 @@ impl Scene {
         }
     }
 
+    /// The case in which `strike` lets something go wrong.
+    async fn struck(&self, tally: &mut Tally, case: String, strike: impl FnOnce(&Cloud)) {
+        let trial = async {
+            let ground = self.ground.fork();
+            strike(&ground.cloud);
+            self.try_on(&ground, &case).await;
+        };
+        tally.case(case.clone(), trial).await;
+    }
+
     /// Runs the command on a ground where something will go wrong, and then sees that all is well.
     async fn try_on(&self, ground: &Ground, case: &str) {
         let mut outcome = ground.try_run(&self.command).await;
@@ -92,12 +102,7 @@ fn each_write_fails_in_every_way() {
             for write in 0..scene.writes {
                 for fault in Fault::ALL {
                     let case = format!("{} write {write} {fault:?}", scene.plan.name);
-                    let trial = async {
-                        let ground = scene.ground.fork();
-                        ground.cloud.fail(write, fault);
-                        scene.try_on(&ground, &case).await;
-                    };
-                    tally.case(case.clone(), trial).await;
+                    scene.struck(tally, case, |cloud| cloud.fail(write, fault)).await;
                 }
             }
         },
@@ -115,12 +120,9 @@ fn each_read_fails_in_every_way() {
             for read in 0..scene.reads {
                 for fault in Fault::READS {
                     let case = format!("{} read {read} {fault:?}", scene.plan.name);
-                    let trial = async {
-                        let ground = scene.ground.fork();
-                        ground.cloud.fail_read(read, fault);
-                        scene.try_on(&ground, &case).await;
-                    };
-                    tally.case(case.clone(), trial).await;
+                    scene
+                        .struck(tally, case, |cloud| cloud.fail_read(read, fault))
+                        .await;
                 }
             }
         },
@@ -143,13 +145,11 @@ fn reads_of_the_way_back_fail_in_every_way() {
                         "{} write {refused} refused, read {later} {fault:?}",
                         scene.plan.name
                     );
-                    let trial = async {
-                        let ground = scene.ground.fork();
-                        ground.cloud.fail(refused, Fault::Refuse);
-                        ground.cloud.fail_read(scene.reads / 2 + later, fault);
-                        scene.try_on(&ground, &case).await;
+                    let twice = |cloud: &Cloud| {
+                        cloud.fail(refused, Fault::Refuse);
+                        cloud.fail_read(scene.reads / 2 + later, fault);
                     };
-                    tally.case(case.clone(), trial).await;
+                    scene.struck(tally, case, twice).await;
                 }
             }
         },
@@ -169,12 +169,7 @@ fn each_write_fails_in_the_field() {
                 for write in 0..scene.writes {
                     for fault in Fault::ALL {
                         let case = format!("{} field {seed} write {write} {fault:?}", scene.plan.name);
-                        let trial = async {
-                            let ground = scene.ground.fork();
-                            ground.cloud.fail(write, fault);
-                            scene.try_on(&ground, &case).await;
-                        };
-                        tally.case(case.clone(), trial).await;
+                        scene.struck(tally, case, |cloud| cloud.fail(write, fault)).await;
                     }
                 }
             }
@@ -198,13 +193,11 @@ fn the_way_back_fails_in_every_way() {
                         "{} write {refused} refused, {later} later {second:?}",
                         scene.plan.name
                     );
-                    let trial = async {
-                        let ground = scene.ground.fork();
-                        ground.cloud.fail(refused, Fault::Refuse);
-                        ground.cloud.fail(refused + later, second);
-                        scene.try_on(&ground, &case).await;
+                    let twice = |cloud: &Cloud| {
+                        cloud.fail(refused, Fault::Refuse);
+                        cloud.fail(refused + later, second);
                     };
-                    tally.case(case.clone(), trial).await;
+                    scene.struck(tally, case, twice).await;
                 }
             }
         },

@@ -21,7 +21,7 @@ use super::beside::ChaliceFile;
 use super::disk::Disk;
 use super::tally::count_command;
 use crate::engine::{
-    Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, StopSignal,
+    Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, Session, StopSignal,
 };
 use crate::event::{Event, Outcome};
 use crate::plan::Consent;
@@ -122,19 +122,7 @@ impl Ground {
             events,
             stop,
         };
-        let consent = Consent {
-            replace: true,
-            ..Consent::default()
-        };
-        match command {
-            Command::Deploy(app) => {
-                session
-                    .deploy(&app.desired(), &consent, OnFailure::Rollback, None, &mut ports)
-                    .await
-            }
-            Command::Delete => session.delete(&consent, &mut ports).await,
-            Command::Rollback => session.rollback(&mut ports).await,
-        }
+        carry_out(&mut session, command, &mut ports).await
     }
 
     pub(super) async fn deploy_desired(&self, desired: &DesiredState) -> Outcome {
@@ -318,4 +306,26 @@ fn strange_events(world: &mut World) {
         gone: None,
     };
     world.mappings.insert("mapping-theirs".into(), theirs);
+}
+
+/// One command in a session of its own.
+pub(super) async fn carry_out(
+    session: &mut Session<'_>,
+    command: &Command,
+    ports: &mut Ports<'_>,
+) -> Result<Outcome, EngineError> {
+    let consent = Consent {
+        replace: true,
+        ..Consent::default()
+    };
+    match command {
+        Command::Deploy(app) => {
+            let wanted = app.desired();
+            session
+                .deploy(&wanted, &consent, OnFailure::Rollback, None, ports)
+                .await
+        }
+        Command::Delete => session.delete(&consent, ports).await,
+        Command::Rollback => session.rollback(ports).await,
+    }
 }

@@ -14,11 +14,10 @@ use super::failing::Failing;
 use crate::engine::trials::app::stack;
 use crate::engine::trials::crashes::Next;
 use crate::engine::trials::faults::Scene;
-use crate::engine::trials::ground::{Command, Ground, holder};
+use crate::engine::trials::ground::{Command, Ground, carry_out, holder};
 use crate::engine::trials::oracle::{assert_same, check_recorded, check_still};
-use crate::engine::{Engine, EngineError, NoEvents, NoProjection, OnFailure, Ports, StopSignal};
+use crate::engine::{Engine, EngineError, NoEvents, NoProjection, Ports, StopSignal};
 use crate::event::Outcome;
-use crate::plan::Consent;
 
 /// An account, and files that tell of it.
 pub(super) struct Filed {
@@ -140,20 +139,7 @@ pub(super) async fn run(engine: &Engine, command: &Command) -> Result<Outcome, E
         events: &mut NoEvents,
         stop: StopSignal::never(),
     };
-    let consent = Consent {
-        replace: true,
-        ..Consent::default()
-    };
-    match command {
-        Command::Deploy(app) => {
-            let wanted = app.desired();
-            session
-                .deploy(&wanted, &consent, OnFailure::Rollback, None, &mut ports)
-                .await
-        }
-        Command::Delete => session.delete(&consent, &mut ports).await,
-        Command::Rollback => session.rollback(&mut ports).await,
-    }
+    carry_out(&mut session, command, &mut ports).await
 }
 
 /// The snapshot of a stage of another application, or another stage of the same one.
