@@ -18,12 +18,14 @@ use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
+mod import;
 mod keeping;
 mod pass;
 mod report;
 mod sight;
 mod verify;
 
+pub use import::{ImportError, Imported};
 use pass::ended;
 
 /// What to do when a step fails.
