@@ -21,6 +21,7 @@ mod arrange;
 pub mod check;
 mod compare;
 mod decide;
+mod drift;
 mod error;
 mod graph;
 mod outlook;
@@ -32,6 +33,7 @@ mod scope;
 mod tests;
 
 pub use check::check_plan;
+pub use drift::{DriftReason, Drifted, drift};
 pub use error::{PlanError, PlanProblem};
 
 pub(crate) use scope::Scope;

@@ -9,7 +9,7 @@ use grail_state::{Kind, Observed, Record, Remote, Template, Wire};
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::provider::{Create, Delete, Locator, Provider, Secured, Update};
+use super::provider::{Create, Delete, Examined, Kin, Locator, Provider, Secured, Update};
 use super::resource::{Birth, Change, Removal, Resource, Seen, Sight};
 use super::rules::{Cost, Diff, Invalid, Lane, Rules, Undelete};
 
@@ -181,6 +181,17 @@ impl<R: Resource> Provider for Erased<R> {
 
     async fn verify(&self, spec: &Value) -> Result<Vec<Invalid>, Failure> {
         self.resource.verify(&Self::resolved(spec)?).await
+    }
+
+    async fn examine(&self, have: &Remote, kin: &Kin) -> Result<Examined, Failure> {
+        let id = grail_state::ResourceId::new(R::KIND, "examine");
+        let living = Removal {
+            id: &id,
+            handle: &have.handle,
+            spec: &have.spec,
+            outputs: &have.outputs,
+        };
+        self.resource.examine(living, kin).await
     }
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::provider::{Locator, Secured};
+use super::provider::{Examined, Kin, Locator, Secured};
 use super::rules::{Cost, Diff, Invalid, Lane, Undelete};
 
 /// A thing outside as its type reads it: the whole form, secrets in clear.
@@ -62,7 +62,7 @@ pub struct Change<'a, S> {
     pub token: &'a StepToken,
 }
 
-/// A request to remove. The form may be of any age, so it stays a document.
+/// A living thing, to be removed or to be looked at again. The form may be of any age, so it stays a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Removal<'a> {
     /// The logical name.
@@ -149,6 +149,15 @@ pub trait Resource: Send + Sync + 'static {
     /// Whether what a form names outside the stack is there and fits, as [`super::Provider::verify`] says.
     fn verify(&self, _spec: &Self::Spec) -> impl Future<Output = Result<Vec<Invalid>, Failure>> + Send {
         async { Ok(Vec::new()) }
+    }
+
+    /// What only a thorough look shows, as [`super::Provider::examine`] says.
+    fn examine(
+        &self,
+        _have: Removal<'_>,
+        _kin: &Kin,
+    ) -> impl Future<Output = Result<Examined, Failure>> + Send {
+        async { Ok(Examined::default()) }
     }
 
     /// What restoring will need, from a fresh look; kinds with bytes (code) keep them here. `None` if the projected form is

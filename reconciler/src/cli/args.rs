@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     disable_help_subcommand = false
 )]
 #[command(
-    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` found changes; \
+    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` or `drift` found changes; \
                         3 failed and rolled back; 4 stuck; 5 locked; 6 stopped, to be taken up; 64 wrong usage."
 )]
 pub struct CommandLine {
@@ -95,6 +95,9 @@ pub enum Command {
     Url,
     /// Show the stage: what it holds, an open transaction, who holds the lock.
     Status,
+    /// Show what of the stage is no longer as recorded, and what others have added. Exits with 2 if anything is not. Writes
+    /// nothing, takes no lock, and needs neither Python nor a project that imports.
+    Drift,
     /// Take an open transaction back to the last commit.
     Rollback(RollbackArgs),
     /// Show what was done to the stage, when and by whom, the newest first.
@@ -129,6 +132,7 @@ impl Command {
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
+            Self::Drift => "drift",
             Self::Rollback(_) => "rollback",
             Self::State(args) => args.verb.name(),
             Self::History(_) => "history",

@@ -17,12 +17,14 @@ use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
+mod drift;
 mod keeping;
 mod pass;
 mod report;
 mod sight;
 mod verify;
 
+pub use drift::Drift;
 use pass::ended;
 
 /// What to do when a step fails.

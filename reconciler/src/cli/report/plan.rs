@@ -19,6 +19,7 @@ pub(in crate::cli) mod tests;
 mod text;
 
 pub use markdown::markdown;
+pub(super) use text::fields;
 
 /// The plan for a terminal.
 pub fn human(plan: &Plan, colour: bool) -> String {
