@@ -100,6 +100,10 @@ impl<R: Resource> Rules for Erased<R> {
         R::SPARED_IN_USE
     }
 
+    fn prunes(&self, addition: &str) -> bool {
+        R::PRUNES.iter().any(|words| addition.starts_with(words))
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         R::VOLATILE
     }
@@ -183,7 +187,7 @@ impl<R: Resource> Provider for Erased<R> {
         self.resource.verify(&Self::resolved(spec)?).await
     }
 
-    async fn examine(&self, have: &Remote, kin: &Kin) -> Result<Examined, Failure> {
+    async fn examine(&self, have: &Remote, kin: &Kin) -> Examined {
         let id = grail_state::ResourceId::new(R::KIND, "examine");
         let living = Removal {
             id: &id,
@@ -192,6 +196,16 @@ impl<R: Resource> Provider for Erased<R> {
             outputs: &have.outputs,
         };
         self.resource.examine(living, kin).await
+    }
+
+    async fn prune(&self, request: Delete<'_>, children: &[String]) -> Result<(), Failure> {
+        let living = Removal {
+            id: request.id,
+            handle: request.handle,
+            spec: request.spec,
+            outputs: request.outputs,
+        };
+        self.resource.prune(living, children).await
     }
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {

@@ -146,6 +146,18 @@ pub struct Examined {
     pub additions: Vec<String>,
     /// When it was last changed, by whomever, where the service says so.
     pub changed: Option<SystemTime>,
+    /// What of it could not be looked at, and why.
+    pub unseen: Vec<String>,
+}
+
+impl Examined {
+    /// Adds what one part of a look has found, or that it found nothing out.
+    pub fn add(&mut self, found: Result<Vec<String>, Failure>) {
+        match found {
+            Ok(more) => self.additions.extend(more),
+            Err(failure) => self.unseen.push(failure.chain()),
+        }
+    }
 }
 
 /// The IO half of a type of resource.
@@ -201,12 +213,21 @@ pub trait Provider: Rules {
     }
 
     /// Looks for what [`Provider::observe`] leaves out because a deployment need not know it. Changes nothing. `kin` are the
-    /// things of the stack.
+    /// things of the stack. What cannot be seen is told in the answer.
+    async fn examine(&self, _have: &Remote, _kin: &Kin) -> Examined {
+        Examined::default()
+    }
+
+    /// Removes of `children`, which are additions for which [`Rules::prunes`] holds, what is still there, and nothing else. Gone
+    /// is success. Nobody brings them back.
     ///
     /// # Errors
-    /// Where it cannot be told.
-    async fn examine(&self, _have: &Remote, _kin: &Kin) -> Result<Examined, Failure> {
-        Ok(Examined::default())
+    /// As the contract says.
+    async fn prune(&self, request: Delete<'_>, _children: &[String]) -> Result<(), Failure> {
+        Err(Failure::refused(format!(
+            "what others add to a {} cannot be removed",
+            request.id.kind
+        )))
     }
 
     /// Reads what restoring `have` will need, and keeps the bytes that it names. Called before the first write to it.

@@ -89,6 +89,8 @@ pub trait Resource: Send + Sync + 'static {
     const SPARED_IN_USE: bool = false;
     /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
     const VOLATILE: &'static [&'static str] = &[];
+    /// How the words of those additions begin that can be removed (`target `).
+    const PRUNES: &'static [&'static str] = &[];
     /// The IAM actions that the type needs. `deploy/policy.json` is the union.
     const ACTIONS: &'static [&'static str];
     /// What looking costs.
@@ -152,12 +154,22 @@ pub trait Resource: Send + Sync + 'static {
     }
 
     /// What only a thorough look shows, as [`super::Provider::examine`] says.
-    fn examine(
+    fn examine(&self, _have: Removal<'_>, _kin: &Kin) -> impl Future<Output = Examined> + Send {
+        async { Examined::default() }
+    }
+
+    /// Removes additions of others, as [`super::Provider::prune`] says.
+    fn prune(
         &self,
         _have: Removal<'_>,
-        _kin: &Kin,
-    ) -> impl Future<Output = Result<Examined, Failure>> + Send {
-        async { Ok(Examined::default()) }
+        _children: &[String],
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async {
+            Err(Failure::refused(format!(
+                "what others add to a {} cannot be removed",
+                Self::KIND
+            )))
+        }
     }
 
     /// What restoring will need, from a fresh look; kinds with bytes (code) keep them here. `None` if the projected form is

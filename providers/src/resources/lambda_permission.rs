@@ -210,6 +210,21 @@ fn same(one: &Spec, other: &Spec) -> bool {
         == (&other.principal, &other.source_arn, &other.source_account)
 }
 
+/// True if `sid` is one of ours for the same resource as `ours` is, of an earlier form.
+pub(super) fn is_left_of(ours: &str, sid: &str) -> bool {
+    let stem = ours.rsplit_once('-').map(|(stem, _)| stem);
+    stem.is_some_and(|stem| {
+        stem.starts_with("grail-") && sid.rsplit_once('-').is_some_and(|(other, _)| other == stem)
+    })
+}
+
+/// True if it is a statement such as Chalice writes: in its form, under a random id.
+pub(super) fn is_chalices(function: &str, statement: &Value) -> bool {
+    let lengths = |sid: &str| sid.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    let random = |sid: &str| sid.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    read(function, statement).is_some_and(|one| lengths(&one.sid) && random(&one.sid))
+}
+
 /// What all our statement ids for one resource begin with.
 fn stem(id: &ResourceId) -> String {
     let plain = |c: char| {

@@ -89,12 +89,8 @@ fn asides(txn: &Txn, holder: Option<&Holder>, found: &Drift, current: bool, even
         let text = "an earlier command has left deletions: `grail deploy` goes on with them".to_owned();
         say("drift.left", text);
     }
-    for failed in &found.unexamined {
-        let why = failed.failure.chain();
-        let text = format!(
-            "what others have added to `{}` could not be seen whole: {why}",
-            failed.id
-        );
+    for (id, why) in &found.unexamined {
+        let text = format!("what others have added to `{id}` could not be seen whole: {why}");
         say("drift.unexamined", text);
     }
 }

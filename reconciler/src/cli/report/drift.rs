@@ -94,7 +94,7 @@ pub fn json(drift: &Drift) -> Value {
         "formless": drift.formless,
         "open": drift.open,
         "unseen": drift.unseen.iter().map(|failed| &failed.id).collect::<Vec<_>>(),
-        "unexamined": drift.unexamined.iter().map(|failed| &failed.id).collect::<Vec<_>>(),
+        "unexamined": drift.unexamined.iter().map(|(id, why)| json!({"id": id, "why": why})).collect::<Vec<_>>(),
     })
 }
 

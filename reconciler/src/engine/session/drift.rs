@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
-use grail_providers::port::{Examined, Failure, Kin, Provider, Retry};
+use grail_providers::port::{Examined, Kin};
 use grail_state::{DesiredState, Observed, Record, Remote, ResourceId};
 use jiff::Timestamp;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::Session;
 use crate::engine::EngineError;
-use crate::engine::limits::Limits;
 use crate::engine::look::LookFailure;
 use crate::plan::{Drifted, drift};
 
@@ -33,8 +32,8 @@ pub struct Drift {
     pub open: Vec<ResourceId>,
     /// What could not be looked at.
     pub unseen: Vec<LookFailure>,
-    /// Whose additions could not be looked at.
-    pub unexamined: Vec<LookFailure>,
+    /// What of the additions could not be looked at, and why.
+    pub unexamined: Vec<(ResourceId, String)>,
 }
 
 impl Session<'_> {
@@ -102,61 +101,37 @@ impl Session<'_> {
 
     async fn examine(&self, living: Vec<(ResourceId, Remote)>, kin: &Kin, found: &mut Drift) {
         let engine = self.engine;
-        let limits = &engine.limits;
+        let limit = engine.limits.call;
         let questions = living.into_iter().filter_map(|(id, remote)| {
             let provider = Arc::clone(engine.catalog.provider(&id.kind)?);
             Some((id, remote, provider))
         });
         let answers: Vec<_> = stream::iter(questions)
             .map(|(id, remote, provider)| async move {
-                let answer = ask(&*provider, &remote, kin, limits).await;
+                let looked = timeout(limit, provider.examine(&remote, kin)).await;
+                let answer = looked.unwrap_or_else(|_| Examined {
+                    unseen: vec![format!("no end after {} s", limit.as_secs())],
+                    ..Examined::default()
+                });
                 (id, remote.additions, answer)
             })
-            .buffered(limits.parallelism.max(1))
+            .buffered(engine.limits.parallelism.max(1))
             .collect()
             .await;
         for (id, mut additions, answer) in answers {
-            match answer {
-                Ok(Examined {
-                    additions: more,
-                    changed,
-                }) => {
-                    additions.extend(more);
-                    let changed = changed.and_then(|at| Timestamp::try_from(at).ok());
-                    found.changed.extend(changed.map(|at| (id.clone(), at)));
-                }
-                Err(failure) => found.unexamined.push(LookFailure {
-                    id: id.clone(),
-                    failure,
-                }),
-            }
+            let Examined {
+                additions: more,
+                changed,
+                unseen,
+            } = answer;
+            additions.extend(more);
+            let changed = changed.and_then(|at| Timestamp::try_from(at).ok());
+            found.changed.extend(changed.map(|at| (id.clone(), at)));
+            let unseen = unseen.into_iter().map(|why| (id.clone(), why));
+            found.unexamined.extend(unseen);
             if !additions.is_empty() {
                 found.additions.insert(id, additions);
             }
-        }
-    }
-}
-
-async fn ask(
-    provider: &dyn Provider,
-    remote: &Remote,
-    kin: &Kin,
-    limits: &Limits,
-) -> Result<Examined, Failure> {
-    let mut tries = 1;
-    loop {
-        let answer = timeout(limits.call, provider.examine(remote, kin)).await;
-        let too_slow = |_| Failure::refused(format!("no end after {} s", limits.call.as_secs()));
-        let failure = match answer.map_err(too_slow).flatten() {
-            Ok(examined) => return Ok(examined),
-            Err(failure) => failure,
-        };
-        match failure.retry {
-            Retry::After(asked) | Retry::Await { after: asked, .. } if tries < limits.looks => {
-                sleep(limits.pause_after(tries, asked)).await;
-                tries += 1;
-            }
-            _ => return Err(failure),
         }
     }
 }
