@@ -16,6 +16,7 @@ mod counts;
 mod coverage;
 mod crash;
 mod defects;
+mod drift;
 mod emulated;
 mod events;
 mod examples;

@@ -397,7 +397,16 @@ impl Resource for LambdaPermission {
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
-        let sid = self.add(request.id, request.want).await?;
+        let mut requests = Sequence::default();
+        let sid = sid(request.id, request.want);
+        // Somebody has written something else under our very id: no second statement can bear it.
+        let said = request.have.get("source_arn").and_then(Value::as_str);
+        let whole = said.is_some_and(|said| !said.contains(BESIDE));
+        let same_id = request.handle.0.rsplit_once('/').filter(|(_, old)| *old == sid);
+        if let Some((function, _)) = same_id.filter(|_| whole && !request.diff.is_empty()) {
+            requests.step(self.remove(function, &sid).await)?;
+        }
+        let sid = requests.step(self.add(request.id, request.want).await)?;
         if request
             .handle
             .0

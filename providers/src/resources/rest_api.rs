@@ -452,7 +452,7 @@ impl Resource for RestApi {
     }
 
     async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
-        self.others(&have.handle.0, kin).await
+        self.others(have, kin).await
     }
 
     async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {

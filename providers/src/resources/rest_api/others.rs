@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value};
+
 use super::RestApi;
-use super::reading::resources;
+use super::foreign::{drop_defaults, told};
+use super::reading::{Depth, extras, resources};
 use crate::aws::Outcome;
 use crate::aws::outcome::Sequence;
-use crate::port::{Examined, Failure, Kin, Resource};
+use crate::port::{Examined, Failure, Kin, Removal, Resource};
 use crate::resources::api_stage::ApiStage;
 
 pub(super) const METHOD: &str = "method ";
@@ -22,13 +25,30 @@ pub(super) const STAGE: &str = "stage ";
 pub(super) const RESOURCE: &str = "resource without methods ";
 
 impl RestApi {
-    /// Looks for stages and bare resources: two calls for an API.
-    pub(super) async fn others(&self, api: &str, kin: &Kin) -> Examined {
+    /// Looks for stages and bare resources, and for models and validators, where an ordinary look has no reason to: four calls
+    /// for an API.
+    pub(super) async fn others(&self, have: Removal<'_>, kin: &Kin) -> Examined {
         let mut found = Examined::default();
-        let (stages, bare) = futures::join!(self.stages(api, kin), self.bare(api));
+        let api = have.handle.0.as_str();
+        let (stages, bare, extras) = futures::join!(
+            self.stages(api, kin),
+            self.bare(api),
+            self.extras(api, have.outputs.get("baseline").and_then(Value::as_str))
+        );
         found.add(stages);
         found.add(bare);
+        found.add(extras);
         found
+    }
+
+    /// A definition that has models or validators is read with them at each look, which tells those of others.
+    async fn extras(&self, api: &str, baseline: Option<&str>) -> Result<Vec<String>, Failure> {
+        if Depth::of_baseline(baseline) == Depth::Whole {
+            return Ok(Vec::new());
+        }
+        let mut extras: Map<_, _> = extras(&self.context, api).await?.into_iter().collect();
+        drop_defaults(&mut extras);
+        Ok(told(&Value::Object(extras)))
     }
 
     async fn stages(&self, api: &str, kin: &Kin) -> Result<Vec<String>, Failure> {
