@@ -41,6 +41,14 @@ fn the_table_has_every_field_of_every_kind() {
             .map(move |(field, _)| (kind.to_string(), field))
     });
     let forms: BTreeSet<_> = forms.collect();
+    for (kind, field, how) in FIELDS {
+        if let How::Never(why) = how {
+            assert!(
+                !why.is_empty(),
+                "{kind}.{field} says not why nobody can change it"
+            );
+        }
+    }
     let table: Vec<_> = FIELDS
         .iter()
         .map(|(kind, field, _)| ((*kind).to_owned(), (*field).to_owned()))
@@ -89,6 +97,49 @@ fn every_field_that_is_changed_and_every_child_is_reported_and_one_deployment_re
         "a deploy after a repair writes: {:?}",
         writes.names()
     );
+    pruned(&scene, &children);
+}
+
+/// What the plan names goes, and nothing else.
+fn pruned(scene: &Scene, children: &Fields) {
+    let stays = |child: &String| children::STAY.iter().any(|words| child.starts_with(words));
+    let divided = |stay: bool| {
+        let each = children.iter().map(|(id, all)| {
+            let some = all.iter().filter(|child| stays(child) == stay).cloned();
+            (id.clone(), some.collect::<BTreeSet<_>>())
+        });
+        each.filter(|(_, some)| !some.is_empty()).collect::<Fields>()
+    };
+    let (run, plan) = scene.plan(&["--prune-foreign"]);
+    assert_eq!(plan["sweep"], serde_json::json!([]), "{run}");
+    assert_eq!(plan["build"], serde_json::json!([]), "{run}");
+    let named = plan["prune"].as_object().unwrap().iter().map(|(id, prune)| {
+        let all = prune["children"].as_array().unwrap().iter();
+        let all = all.map(|child| child.as_str().unwrap().to_owned());
+        (id.clone(), all.collect())
+    });
+    assert_eq!(named.collect::<Fields>(), divided(false), "{run}");
+
+    let saved = scene.ground.project.beside("plan.json");
+    let saved = saved.to_str().unwrap();
+    let words = ["plan", "--prune-foreign", "--out", saved, "--format", "markdown"];
+    let shown = scene.ground.run(&words).expect_success();
+    for child in divided(false).values().flatten() {
+        assert!(shown.stdout.contains(child.as_str()), "{child} is not in {shown}");
+    }
+    children::latecomer(scene, true);
+    scene.ground.run(&["deploy", saved]).expect_code(1);
+    scene.expect_children(&{
+        let mut more = children.clone();
+        let (id, words) = children::latecomers_words(scene);
+        more.entry(id).or_default().insert(words);
+        more
+    });
+    children::latecomer(scene, false);
+    scene.ground.run(&["deploy", saved]).expect_success();
+    scene.expect_children(&divided(true));
+    scene.assert_no_drift();
+    scene.ground.assert_at_rest();
 }
 
 #[test]

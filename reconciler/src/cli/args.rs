@@ -164,6 +164,11 @@ pub struct WishArgs {
     /// Allow a resource to be deleted and created anew where it cannot change in place.
     #[arg(long)]
     pub allow_replace: bool,
+    /// Remove what others have added to things of this stage, as far as it can be removed: statements, inline and attached
+    /// policies, targets, routes, stages, notifications, paths below a domain. The plan names all of it; it goes when everything
+    /// else is done, and nobody brings it back.
+    #[arg(long)]
+    pub prune_foreign: bool,
     /// Only this resource and what it depends on: `kind.name` or `name`. May be given more than once. Refused where it would
     /// leave something else wrong.
     #[arg(long, value_name = "NAME")]
@@ -288,7 +293,7 @@ pub struct DeployArgs {
     /// A plan of `grail plan --out`: it is carried out as it is, or refused where it is no longer current.
     #[arg(
         value_name = "PLAN",
-        conflicts_with_all = ["adopt", "allow_replace", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
+        conflicts_with_all = ["adopt", "allow_replace", "prune_foreign", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
     )]
     pub plan: Option<PathBuf>,
     /// What shapes the plan.

@@ -59,6 +59,8 @@ pub struct Session<'e> {
     failures: Vec<LookFailure>,
     /// What the last planning could not ask about.
     unverified: Vec<LookFailure>,
+    /// Of what others may have added, what could not be looked at, and why.
+    unexamined: Vec<(ResourceId, String)>,
     /// The artifacts that the goal names.
     named: BTreeSet<Digest>,
     /// Second ones of what we have, which a forced deletion leaves where they are.
@@ -121,6 +123,7 @@ impl Engine {
             observed: Observations::new(),
             failures: Vec::new(),
             unverified: Vec::new(),
+            unexamined: Vec::new(),
             named: BTreeSet::new(),
             spared: Vec::new(),
             passes: 0,
@@ -321,6 +324,9 @@ impl<'e> Session<'e> {
         self.observe_wanted(desired).await?;
         if !self.failures.is_empty() {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
+        }
+        if consent.prune && !self.blind {
+            self.look_for_additions().await;
         }
         let plan = self.plan_from(desired, consent, &self.observed)?;
         if !self.blind {

@@ -45,9 +45,14 @@ impl LambdaFunction {
         found.add(policy);
         let mut qualifiers = vec![None];
         qualifiers.extend(aliases.iter().flatten().cloned().map(Some));
+        let mut urls = BTreeSet::new();
         for qualifier in qualifiers {
-            found.add(self.url(name, qualifier).await);
+            match self.url(name, qualifier).await {
+                Ok(url) => urls.extend(url),
+                Err(failure) => found.unseen.push(failure.chain()),
+            }
         }
+        found.additions.extend(urls);
         found.add(aliases.map(|aliases| told(ALIAS, aliases)));
         found.add(invoked.map(|invoked| told(INVOKED, invoked)));
         found.add(provisioned.map(|provisioned| told(PROVISIONED, provisioned)));
@@ -138,12 +143,11 @@ impl LambdaFunction {
         }
     }
 
-    async fn url(&self, name: &str, qualifier: Option<String>) -> Result<Vec<String>, Failure> {
-        let told_as = qualifier.clone().unwrap_or_else(|| PLAIN.to_owned());
+    async fn url(&self, name: &str, of: Option<String>) -> Result<Option<String>, Failure> {
         let call = self.read().get_function_url_config().function_name(name);
-        let answer = call.set_qualifier(qualifier).send().await;
+        let answer = call.set_qualifier(of).send().await;
         let there = answer.found("lambda:GetFunctionUrlConfig")?;
-        Ok(there.map(|_| format!("{URL}{told_as}")).into_iter().collect())
+        Ok(there.map(|there| format!("{URL}{}", qualifier(&there.function_arn))))
     }
 
     async fn invoked(&self, name: &str) -> Result<Vec<String>, Failure> {

@@ -125,6 +125,7 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
         additions: BTreeMap::new(),
+        prune: Default::default(),
         base: Version::default(),
         digest: Digest::default(),
     };
@@ -296,6 +297,7 @@ impl Run<'_> {
                 self.world.remove(&id.name);
                 None
             }
+            Call::Prune { .. } => None,
         }
     }
 

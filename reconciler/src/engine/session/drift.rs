@@ -99,39 +99,59 @@ impl Session<'_> {
         all.map(|(kind, handle)| (kind.clone(), handle.clone())).collect()
     }
 
+    /// Adds to what was seen what others have added beyond it. What cannot be seen is told as [`Session::unverified`] is.
+    pub(super) async fn look_for_additions(&mut self) {
+        let kin = self.kin(&self.recorded());
+        let living = self.observed.iter();
+        let living = living.filter_map(|(id, seen)| Some((id.clone(), seen.remote()?.clone())));
+        for (id, examined) in self.examined(living.collect(), &kin).await {
+            let Some(Observed::Present(remote)) = self.observed.get_mut(&id) else {
+                continue;
+            };
+            for addition in examined.additions {
+                if !remote.additions.contains(&addition) {
+                    remote.additions.push(addition);
+                }
+            }
+            self.unexamined
+                .extend(examined.unseen.into_iter().map(|why| (id.clone(), why)));
+        }
+    }
+
     async fn examine(&self, living: Vec<(ResourceId, Remote)>, kin: &Kin, found: &mut Drift) {
+        let told: BTreeMap<_, _> = living
+            .iter()
+            .map(|(id, remote)| (id.clone(), remote.additions.clone()))
+            .collect();
+        found.additions = told;
+        for (id, examined) in self.examined(living, kin).await {
+            let changed = examined.changed.and_then(|at| Timestamp::try_from(at).ok());
+            found.changed.extend(changed.map(|at| (id.clone(), at)));
+            let unseen = examined.unseen.into_iter().map(|why| (id.clone(), why));
+            found.unexamined.extend(unseen);
+            found.additions.entry(id).or_default().extend(examined.additions);
+        }
+        found.additions.retain(|_, additions| !additions.is_empty());
+    }
+
+    async fn examined(&self, living: Vec<(ResourceId, Remote)>, kin: &Kin) -> Vec<(ResourceId, Examined)> {
         let engine = self.engine;
         let limit = engine.limits.call;
         let questions = living.into_iter().filter_map(|(id, remote)| {
             let provider = Arc::clone(engine.catalog.provider(&id.kind)?);
             Some((id, remote, provider))
         });
-        let answers: Vec<_> = stream::iter(questions)
+        stream::iter(questions)
             .map(|(id, remote, provider)| async move {
                 let looked = timeout(limit, provider.examine(&remote, kin)).await;
                 let answer = looked.unwrap_or_else(|_| Examined {
                     unseen: vec![format!("no end after {} s", limit.as_secs())],
                     ..Examined::default()
                 });
-                (id, remote.additions, answer)
+                (id, answer)
             })
             .buffered(engine.limits.parallelism.max(1))
             .collect()
-            .await;
-        for (id, mut additions, answer) in answers {
-            let Examined {
-                additions: more,
-                changed,
-                unseen,
-            } = answer;
-            additions.extend(more);
-            let changed = changed.and_then(|at| Timestamp::try_from(at).ok());
-            found.changed.extend(changed.map(|at| (id.clone(), at)));
-            let unseen = unseen.into_iter().map(|why| (id.clone(), why));
-            found.unexamined.extend(unseen);
-            if !additions.is_empty() {
-                found.additions.insert(id, additions);
-            }
-        }
+            .await
     }
 }

@@ -37,6 +37,18 @@ pub(super) fn human(plan: &Plan, paint: Paint) -> String {
             let _ = writeln!(text, "{what}: {}", ids.join(", "));
         }
     }
+    for (id, prune) in &plan.prune {
+        let _ = writeln!(
+            text,
+            "{} {id}  {}",
+            paint.bad("  x"),
+            paint.faint("(made by others, and removed when all that is done, not to be taken back)")
+        );
+        for child in &prune.children {
+            let _ = writeln!(text, "      {} {child}", paint.bad("-"));
+        }
+        text.push('\n');
+    }
     for (id, additions) in &plan.additions {
         let _ = writeln!(text, "Made by others at {id}, and kept: {}", additions.join(", "));
     }
