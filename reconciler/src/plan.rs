@@ -12,7 +12,7 @@ use std::fmt;
 
 use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
-use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
+use grail_state::{Desired, Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,10 +21,12 @@ mod arrange;
 pub mod check;
 mod compare;
 mod decide;
+mod drift;
 mod error;
 mod graph;
 mod moves;
 mod outlook;
+mod prune;
 mod reason;
 mod replace;
 mod retire;
@@ -33,6 +35,7 @@ mod scope;
 mod tests;
 
 pub use check::check_plan;
+pub use drift::{DriftReason, Drifted, drift};
 pub use error::{PlanError, PlanProblem};
 
 pub(crate) use scope::Scope;
@@ -158,6 +161,15 @@ impl fmt::Debug for Step {
     }
 }
 
+/// Additions of others that are to go from a thing of ours, which stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// Which thing.
+    pub handle: Handle,
+    /// What goes, in the words in which a look told it.
+    pub children: Vec<String>,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -177,6 +189,9 @@ pub struct Plan {
     /// the same.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub moves: BTreeMap<ResourceId, ResourceId>,
+    /// Of those additions, what goes when all is done: not to be taken back, and nothing but what is named here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prune: BTreeMap<ResourceId, Prune>,
     /// The state that the plan was made from.
     pub base: Version,
     /// The digest of what is done and from where: what is approved is what is done.
@@ -186,7 +201,7 @@ pub struct Plan {
 impl Plan {
     /// True if carrying it out would write nothing outside.
     pub fn is_empty(&self) -> bool {
-        self.build.is_empty() && self.sweep.is_empty()
+        self.build.is_empty() && self.sweep.is_empty() && self.prune.is_empty()
     }
 
     /// The digest of all but the digest.
@@ -198,10 +213,15 @@ impl Plan {
             notes,
             additions: _,
             moves: _,
+            prune,
             base,
             digest: _,
         } = self;
-        Digest::of_written(&(build, sweep, unchanged, notes, base))
+        // A plan without them has the digest that it had before there were any.
+        if prune.is_empty() {
+            return Digest::of_written(&(build, sweep, unchanged, notes, base));
+        }
+        Digest::of_written(&(build, sweep, unchanged, notes, base, prune))
     }
 
     /// True if the digest is that of the rest, as it is of every plan that was made and not altered.
@@ -255,6 +275,8 @@ pub struct Consent {
     pub only: BTreeSet<String>,
     /// Whether to go on past what this grail cannot delete, instead of deleting nothing.
     pub force: bool,
+    /// Whether what others have added to things of ours goes, as far as it can be removed.
+    pub prune: bool,
     /// Marks of attempts that the journal knows: things that bear one are ours.
     pub tokens: BTreeSet<grail_state::StepToken>,
 }
@@ -309,29 +331,21 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         }
     }
     moves.note(inputs.recorded, &unchanged, &mut notes);
+    let prune = prune::prune(inputs, &decided);
     let (build, sweep) = arrange::arrange(&order, &needs, decided, retired);
     let mut plan = Plan {
         build,
         sweep,
         unchanged,
         notes,
-        additions: additions(inputs),
         moves: moves.into_inner(),
+        additions: prune::kept(inputs, &prune),
+        prune,
         base: inputs.base.clone(),
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
     Ok(plan)
-}
-
-/// What others have added to the things that are wanted.
-fn additions(inputs: &Inputs<'_>) -> BTreeMap<ResourceId, Vec<String>> {
-    let wanted = inputs.desired.resources.keys();
-    let added = wanted.filter_map(|id| Some((id, &inputs.observed.get(id)?.remote()?.additions)));
-    added
-        .filter(|(_, additions)| !additions.is_empty())
-        .map(|(id, additions)| (id.clone(), additions.clone()))
-        .collect()
 }
 
 /// What is wrong with the wishes themselves.

@@ -17,6 +17,7 @@ mod counts;
 mod coverage;
 mod crash;
 mod defects;
+mod drift;
 mod emulated;
 mod events;
 mod examples;

@@ -40,11 +40,9 @@ pub use form::{Service, Spec};
 use self::listing::Sought;
 use self::mapping::{Mapping, Standing};
 use self::writing::seen;
-use crate::aws::Context;
+use crate::aws::{Context, Outcome};
 use crate::aws::arn::function_name;
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 /// The resource type.
 #[derive(Debug)]
@@ -179,6 +177,21 @@ impl Resource for EventSourceMapping {
             settled.map_err(Failure::after_change)?;
         }
         Ok(seen(uuid, want))
+    }
+
+    /// When it was last changed: one call.
+    async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
+        let mut found = Examined::default();
+        let client = self.context.clients.lambda.read();
+        let asked = client.get_event_source_mapping().uuid(&have.handle.0).send().await;
+        match asked.found("lambda:GetEventSourceMapping") {
+            Ok(there) => {
+                let changed = there.and_then(|there| there.last_modified);
+                found.changed = changed.and_then(|changed| changed.try_into().ok());
+            }
+            Err(failure) => found.unseen.push(failure.chain()),
+        }
+        found
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     disable_help_subcommand = false
 )]
 #[command(
-    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` found changes; \
+    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` or `drift` found changes; \
                         3 failed and rolled back; 4 stuck; 5 locked; 6 stopped, to be taken up; 64 wrong usage."
 )]
 pub struct CommandLine {
@@ -95,6 +95,9 @@ pub enum Command {
     Url,
     /// Show the stage: what it holds, an open transaction, who holds the lock.
     Status,
+    /// Show what of the stage is no longer as recorded, and what others have added. Exits with 2 if anything is not. Writes
+    /// nothing, takes no lock, and needs neither Python nor a project that imports.
+    Drift,
     /// Take an open transaction back to the last commit.
     Rollback(RollbackArgs),
     /// Show what was done to the stage, when and by whom, the newest first.
@@ -129,6 +132,7 @@ impl Command {
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
+            Self::Drift => "drift",
             Self::Rollback(_) => "rollback",
             Self::State(args) => args.verb.name(),
             Self::History(_) => "history",
@@ -160,6 +164,11 @@ pub struct WishArgs {
     /// Allow a resource to be deleted and created anew where it cannot change in place.
     #[arg(long)]
     pub allow_replace: bool,
+    /// Remove what others have added to things of this stage, as far as it can be removed: statements, inline and attached
+    /// policies, targets, routes, stages, notifications, paths below a domain. The plan names all of it; it goes when everything
+    /// else is done, and nobody brings it back.
+    #[arg(long)]
+    pub prune_foreign: bool,
     /// Only this resource and what it depends on: `kind.name` or `name`. May be given more than once. Refused where it would
     /// leave something else wrong.
     #[arg(long, value_name = "NAME")]
@@ -360,7 +369,7 @@ pub struct DeployArgs {
     /// A plan of `grail plan --out`: it is carried out as it is, or refused where it is no longer current.
     #[arg(
         value_name = "PLAN",
-        conflicts_with_all = ["adopt", "allow_replace", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
+        conflicts_with_all = ["adopt", "allow_replace", "prune_foreign", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
     )]
     pub plan: Option<PathBuf>,
     /// What shapes the plan.

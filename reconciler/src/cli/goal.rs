@@ -25,6 +25,9 @@ pub struct Terms {
     pub target: BTreeSet<String>,
     /// Whether what cannot change in place may be deleted and made anew.
     pub allow_replace: bool,
+    /// Whether what others have added to things of the stage goes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prune_foreign: bool,
     /// Whether the IAM policy is generated; `None` for what the configuration says.
     pub autogen_policy: Option<bool>,
     /// The name of the API Gateway stage; `None` for what the configuration says.
@@ -37,6 +40,7 @@ impl From<&WishArgs> for Terms {
             adopt: args.adopt.iter().cloned().collect(),
             target: args.target.iter().cloned().collect(),
             allow_replace: args.allow_replace,
+            prune_foreign: args.prune_foreign,
             autogen_policy: args.autogen(),
             api_gateway_stage: args.api_gateway_stage.clone(),
         }
@@ -50,6 +54,7 @@ impl Terms {
             adopt: self.adopt.clone(),
             only: self.target.clone(),
             replace: self.allow_replace,
+            prune: self.prune_foreign,
             ..Consent::default()
         }
     }

@@ -13,6 +13,7 @@ use super::settings::Settings;
 use crate::event::EventSink;
 
 pub mod chalice;
+pub mod drift;
 pub mod human;
 pub mod json;
 mod paint;

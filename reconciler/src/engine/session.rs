@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::OptionFuture;
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
@@ -17,6 +18,7 @@ use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
+mod drift;
 mod import;
 mod keeping;
 mod pass;
@@ -24,6 +26,7 @@ mod report;
 mod sight;
 mod verify;
 
+pub use drift::Drift;
 pub use import::{ImportError, Imported};
 use pass::ended;
 
@@ -59,6 +62,8 @@ pub struct Session<'e> {
     failures: Vec<LookFailure>,
     /// What the last planning could not ask about.
     unverified: Vec<LookFailure>,
+    /// Of what others may have added, what could not be looked at, and why.
+    unexamined: Vec<(ResourceId, String)>,
     /// The artifacts that the goal names.
     named: BTreeSet<Digest>,
     /// Second ones of what we have, which a forced deletion leaves where they are.
@@ -121,6 +126,7 @@ impl Engine {
             observed: Observations::new(),
             failures: Vec::new(),
             unverified: Vec::new(),
+            unexamined: Vec::new(),
             named: BTreeSet::new(),
             spared: Vec::new(),
             passes: 0,
@@ -318,13 +324,21 @@ impl<'e> Session<'e> {
     }
 
     async fn plan(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
-        self.observe_wanted(desired).await?;
+        // A part of what is wanted is not foreseen: what the rest names is nobody's question.
+        let foreseen = (!self.blind && consent.only.is_empty()).then(|| self.foresee(desired));
+        let foreseen = OptionFuture::from(foreseen);
+        let (seen, foreseen) = futures::join!(self.observe_wanted(desired), foreseen);
+        seen?;
         if !self.failures.is_empty() {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
         }
+        if consent.prune && !self.blind {
+            self.look_for_additions().await;
+        }
         let plan = self.plan_from(desired, consent, &self.observed)?;
         if !self.blind {
-            self.verify(&plan, desired).await?;
+            let foreseen = foreseen.unwrap_or_default();
+            self.verify(&plan, desired, foreseen).await?;
         }
         Ok(plan)
     }

@@ -126,6 +126,7 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         notes: BTreeMap::new(),
         additions: BTreeMap::new(),
         moves: Default::default(),
+        prune: Default::default(),
         base: Version::default(),
         digest: Digest::default(),
     };
@@ -297,6 +298,7 @@ impl Run<'_> {
                 self.world.remove(&id.name);
                 None
             }
+            Call::Prune { .. } => None,
         }
     }
 

@@ -132,6 +132,7 @@ impl Session<'_> {
             depends_on: BTreeSet::new(),
             rank: theirs.rank,
             proof: remote.proof.clone(),
+            children: Vec::new(),
         })
     }
 
