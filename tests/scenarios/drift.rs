@@ -90,6 +90,7 @@ fn every_field_that_is_changed_and_every_child_is_reported_and_one_deployment_re
     assert_eq!(top(&scene.planned()), changed, "the plan says something else");
     scene.ground.run(&["deploy"]).expect_success();
     scene.assert_no_drift();
+    let children = children::after_an_overwrite(children);
     scene.expect_children(&children);
     let writes = scene.ground.deploy().writes();
     assert!(
@@ -120,7 +121,7 @@ fn pruned(scene: &Scene, children: &Fields) {
     });
     assert_eq!(named.collect::<Fields>(), divided(false), "{run}");
 
-    let saved = scene.ground.project.beside("plan.json");
+    let saved = scene.ground.project.beside("plans").join("plan.json");
     let saved = saved.to_str().unwrap();
     let words = ["plan", "--prune-foreign", "--out", saved, "--format", "markdown"];
     let shown = scene.ground.run(&words).expect_success();
