@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use grail_providers::fake::{Physics, World};
-use grail_state::Handle;
 use serde_json::json;
 
 use super::app::App;
@@ -94,16 +93,16 @@ async fn a_change_and_a_deletion_are_reported_and_repaired() {
     let told: BTreeMap<_, _> = found
         .drifted
         .iter()
-        .map(|one| (one.handle.clone(), (one.reason.clone(), one.diff.fields.clone())))
+        .map(|one| (one.id.to_string(), (one.reason.clone(), one.diff.fields.clone())))
         .collect();
-    let (reason, fields) = &told[&Handle("app-dev-one".to_owned())];
+    let (reason, fields) = &told["lambda_function.one"];
     assert_eq!(*reason, DriftReason::ChangedOutside);
     assert_eq!(fields[0].path, "memory");
     assert_eq!(
         (&fields[0].have, &fields[0].want),
         (&Some(json!(128)), &Some(json!(3008)))
     );
-    assert_eq!(told[&Handle("app-dev-two".to_owned())].0, DriftReason::Gone);
+    assert_eq!(told["lambda_function.two"].0, DriftReason::Gone);
     ground.deploy(&full()).await;
     let found = ground.engine().read().await.unwrap().drift().await.unwrap();
     assert!(found.drifted.is_empty(), "{:?}", found.drifted);
