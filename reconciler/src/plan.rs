@@ -3,7 +3,7 @@
 //! `have` against `want` decides what is done; `recorded` against `have` only explains it ("changed outside"). No case
 //! depends on the state being right: it supplies handles and remembered dependencies.
 //!
-//! The parts, in the order in which they are used: [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
+//! The parts, in the order in which they are used: [`moves`] finds what is wanted under another id, [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
 //! are ours, [`decide`] what becomes of each wish (with [`outlook`], [`reason`] and [`replace`]), [`retire`] what goes,
 //! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this.
 
@@ -24,6 +24,7 @@ mod decide;
 mod drift;
 mod error;
 mod graph;
+mod moves;
 mod outlook;
 mod prune;
 mod reason;
@@ -41,6 +42,7 @@ pub(crate) use scope::Scope;
 
 use adopt::Ownership;
 use decide::Fate;
+use moves::Moves;
 
 /// The place of a step in its plan: `build` first, then `sweep`, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -183,6 +185,10 @@ pub struct Plan {
     /// What others have added to resources that are ours; it stays. No part of the digest: nothing is done about it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub additions: BTreeMap<ResourceId, Vec<String>>,
+    /// Things that are recorded under another id from now on: the old id of each new one. No part of the digest: the notes say
+    /// the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moves: BTreeMap<ResourceId, ResourceId>,
     /// Of those additions, what goes when all is done: not to be taken back, and nothing but what is named here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prune: BTreeMap<ResourceId, Prune>,
@@ -206,6 +212,7 @@ impl Plan {
             unchanged,
             notes,
             additions: _,
+            moves: _,
             prune,
             base,
             digest: _,
@@ -282,6 +289,13 @@ pub struct Consent {
 /// Every problem that stands in the way, in a stable order: unknown kinds, invalid specs, references to nothing, circles,
 /// then things that are not ours or cannot be replaced.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
+    let moves = Moves::found(inputs);
+    let (recorded, observed) = (moves.recorded(inputs), moves.observed(inputs));
+    let inputs = &Inputs {
+        recorded: &recorded,
+        observed: &observed,
+        ..*inputs
+    };
     let resources = &inputs.desired.resources;
     let needs: graph::Before<ResourceId> = resources
         .iter()
@@ -303,7 +317,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         invalid: &invalid,
     };
     let mut decided = decide::decide(inputs, &order, &known, &mut problems);
-    let retired = retire::retire(inputs, &ownership, &decided, &mut problems);
+    let retired = retire::retire(inputs, &ownership, &moves, &decided, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(PlanError::class);
         return Err(problems);
@@ -316,6 +330,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
             notes.extend(note.take().map(|record| ((*id).clone(), Some(record))));
         }
     }
+    moves.note(inputs.recorded, &unchanged, &mut notes);
     let prune = prune::prune(inputs, &decided);
     let (build, sweep) = arrange::arrange(&order, &needs, decided, retired);
     let mut plan = Plan {
@@ -323,6 +338,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         sweep,
         unchanged,
         notes,
+        moves: moves.into_inner(),
         additions: prune::kept(inputs, &prune),
         prune,
         base: inputs.base.clone(),

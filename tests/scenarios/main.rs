@@ -11,6 +11,7 @@ mod approval;
 mod architecture;
 mod bad_input;
 mod bulk;
+mod by_hand;
 mod contract;
 mod counts;
 mod coverage;

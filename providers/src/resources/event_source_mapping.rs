@@ -11,8 +11,9 @@
 //!
 //! A mapping on its way out counts as absent, and a new one in its place waits until it is gone.
 //!
-//! Function and source cannot be changed: a new mapping is made beside the old one, which goes after the commit, because a
-//! stream's position is lost with its mapping. For the same reason every deletion waits for the commit, that of a queue's
+//! The function can be changed, and the mapping then goes on where it was: so a handler that is renamed loses nothing of its
+//! stream. The source cannot: a new mapping is made beside the old one, which goes after the commit, because a stream's
+//! position is lost with its mapping. For the same reason every deletion waits for the commit, that of a queue's
 //! mapping too, where nothing would be lost: how well a deletion can be taken back is said of a kind, not of a form.
 //!
 //! The starting position counts at birth alone, as in Chalice: a living mapping has read on since, so that another wish is
@@ -80,7 +81,7 @@ const fn wire(
 
 impl Resource for EventSourceMapping {
     const KIND: Kind = Kind::new("event_source_mapping");
-    const IMMUTABLE: &'static [&'static str] = &["function", "service", "source_arn"];
+    const IMMUTABLE: &'static [&'static str] = &["service", "source_arn"];
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
     const ACTIONS: &'static [&'static str] = &[

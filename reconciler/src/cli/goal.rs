@@ -107,19 +107,20 @@ impl Goal {
         settings: &Settings,
         remarks: &Remarks,
     ) -> Result<DesiredState, Refusal> {
-        let stage = &self.connected.stage;
-        let (seen, wish) = tokio::join!(
-            pass.session.observe_recorded(),
-            wish::read(
-                settings,
-                self.config.clone(),
-                &*stage.artifacts,
-                &stage.keys.digester,
-                remarks
-            ),
-        );
-        let desired = wish?.lower(&self.connected.cloud.account())?;
+        let (seen, desired) = tokio::join!(pass.session.observe_recorded(), self.wanted(settings, remarks));
+        let desired = desired?;
         seen?;
         Ok(desired)
+    }
+
+    /// Reads the project alone; answers what is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with the project.
+    pub async fn wanted(&self, settings: &Settings, remarks: &Remarks) -> Result<DesiredState, Refusal> {
+        let stage = &self.connected.stage;
+        let (config, artifacts) = (self.config.clone(), &*stage.artifacts);
+        let wish = wish::read(settings, config, artifacts, &stage.keys.digester, remarks).await?;
+        wish.lower(&self.connected.cloud.account())
     }
 }

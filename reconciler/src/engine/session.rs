@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::OptionFuture;
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
@@ -18,6 +19,7 @@ use crate::event::{Event, Outcome};
 use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod drift;
+mod import;
 mod keeping;
 mod pass;
 mod report;
@@ -25,6 +27,7 @@ mod sight;
 mod verify;
 
 pub use drift::Drift;
+pub use import::{ImportError, Imported};
 use pass::ended;
 
 /// What to do when a step fails.
@@ -321,7 +324,11 @@ impl<'e> Session<'e> {
     }
 
     async fn plan(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
-        self.observe_wanted(desired).await?;
+        // A part of what is wanted is not foreseen: what the rest names is nobody's question.
+        let foreseen = (!self.blind && consent.only.is_empty()).then(|| self.foresee(desired));
+        let foreseen = OptionFuture::from(foreseen);
+        let (seen, foreseen) = futures::join!(self.observe_wanted(desired), foreseen);
+        seen?;
         if !self.failures.is_empty() {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
         }
@@ -330,7 +337,8 @@ impl<'e> Session<'e> {
         }
         let plan = self.plan_from(desired, consent, &self.observed)?;
         if !self.blind {
-            self.verify(&plan, desired).await?;
+            let foreseen = foreseen.unwrap_or_default();
+            self.verify(&plan, desired, foreseen).await?;
         }
         Ok(plan)
     }

@@ -265,11 +265,12 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<Field>) {
     });
 }
 
-/// Resources that are only remembered or forgotten, without a write.
+/// Resources that are only remembered or forgotten, without a write. What goes on under another id is neither.
 fn noted(plan: &Plan, remembered: bool) -> Vec<String> {
+    let moved: BTreeSet<_> = plan.moves.iter().flat_map(|(new, old)| [new, old]).collect();
     plan.notes
         .iter()
-        .filter(|(_, note)| note.is_some() == remembered)
+        .filter(|(id, note)| note.is_some() == remembered && !moved.contains(id))
         .map(|(id, _)| id.to_string())
         .collect()
 }

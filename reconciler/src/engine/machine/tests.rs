@@ -125,6 +125,7 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
         additions: BTreeMap::new(),
+        moves: Default::default(),
         prune: Default::default(),
         base: Version::default(),
         digest: Digest::default(),

@@ -136,7 +136,7 @@ impl Session<'_> {
         })
     }
 
-    fn subject(
+    pub(super) fn subject(
         &self,
         id: &ResourceId,
         record: Option<&Record>,

@@ -28,6 +28,13 @@ pub fn markdown(plan: &Plan) -> String {
             let _ = writeln!(text, "\n{what}: {}", ids.join(", "));
         }
     }
+    for (new, old) in &plan.moves {
+        let (new, old) = (code(&new.to_string()), code(&old.to_string()));
+        let _ = writeln!(
+            text,
+            "\nThe same thing under another name: {old} is {new} from now on"
+        );
+    }
     for (id, prune) in &plan.prune {
         let _ = writeln!(
             text,

@@ -37,6 +37,12 @@ pub(super) fn human(plan: &Plan, paint: Paint) -> String {
             let _ = writeln!(text, "{what}: {}", ids.join(", "));
         }
     }
+    for (new, old) in &plan.moves {
+        let _ = writeln!(
+            text,
+            "The same thing under another name: {old} is {new} from now on"
+        );
+    }
     for (id, prune) in &plan.prune {
         let _ = writeln!(
             text,
