@@ -143,6 +143,31 @@ fn pruned(scene: &Scene, children: &Fields) {
     scene.ground.assert_at_rest();
 }
 
+/// The many passes are made on the simulated cloud; these few are made by the real program on moto.
+#[test]
+fn passes_over_an_unchanged_account_report_nothing_and_write_nothing() {
+    const PASSES: usize = 10;
+    let scene = Scene::deployed();
+    let children = children::hang(&scene);
+    let before = scene.ground.project.files();
+    scene.ground.proxy.forget_calls();
+    for _ in 0..PASSES {
+        scene.assert_no_drift();
+    }
+    scene.expect_children(&children);
+    let writes = scene.ground.proxy.calls().writes();
+    assert!(writes.is_empty(), "{:?}", writes.names());
+    let after = scene.ground.project.files();
+    let files = |all: &BTreeMap<std::path::PathBuf, Vec<u8>>| {
+        let ours = all
+            .iter()
+            .filter(|(path, _)| path.starts_with(".chalice/grail/dev"));
+        ours.map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(files(&after), files(&before), "a look has written");
+}
+
 #[test]
 fn what_is_deleted_is_reported_and_one_deployment_makes_it_again() {
     let scene = Scene::deployed();
