@@ -137,7 +137,7 @@ mod tests {
             "lambda_function.one",
             DriftReason::ChangedOutside,
             json!({"memory": 128, "environment": {"KEY": "secret:k:0123456789abcdef"}}),
-            json!({"memory": 512, "tags": {"by": "hand"}}),
+            json!({"memory": 512, "environment": {}, "tags": {"by": "hand"}}),
         );
         let gone = drifted("log_group.one", DriftReason::Gone, Value::Null, Value::Null);
         let other = |by: &str, owner: Option<&str>| DriftReason::Replaced {
@@ -163,7 +163,22 @@ mod tests {
 
     #[test]
     fn drift_is_told_by_resource_and_field_and_secrets_are_hidden() {
-        assert_snapshot!(human(&some(), false), @"");
+        assert_snapshot!(human(&some(), false), @r#"
+          ~ lambda_function.one  shop-dev-one  (changed outside; last changed 1970-01-01T00:00:00Z)
+              - environment.KEY  (secret 01234567)
+              ~ memory           128 -> 512
+              + tags             {"by":"hand"}
+
+          - log_group.one  shop-dev-one  (gone)
+
+        -/+ iam_role.one  shop-dev-one  (replaced under the same name by another of other-prod)
+
+        -/+ rest_api.one  shop-dev-one  (gone; two bears its name)
+
+        Made by others at lambda_function.one, and kept: alias live
+        There, and recorded by Chalice alone, without a form to compare: rest_api.two
+        Drift: 4 of 7 resource(s) not as recorded. `grail deploy` repairs what the project still wants.
+        "#);
         let nothing = Drift {
             compared: 1,
             ..Drift::default()
