@@ -329,25 +329,20 @@ fn a_full_disk_leaves_a_transaction_that_the_next_command_finishes() {
     });
 }
 
-/// What Chalice's file tells of an API is less than what its stage needs to know of it. The next goal keeps the API that the
-/// dead command was replacing, so that all there is of it is what was seen.
+/// What Chalice's file tells of an API is less than what its stage needs to know of it. A goal that keeps the API which a dead
+/// command was about to replace knows all the same what it saw of it.
 #[tokio::test(start_paused = true)]
-async fn a_goal_knows_what_it_saw_of_what_a_dead_command_was_about_to_replace() {
-    let made = Ground::new();
-    made.deploy(&full()).await;
-    let ground = made.made_by_chalice();
-    let moved = full().change(|app| app.http().endpoint = "REGIONAL");
-    let fork = ground.fork();
-    fork.deploy(&moved).await;
-    let mut writes = fork.cloud.log().into_iter().filter(|call| call.write);
-    let import = writes.position(|call| call.operation == "ImportRestApi").unwrap();
-    ground.cloud.die_in(import, false);
-    run_to_death(&ground, &Command::Deploy(moved)).await;
-    let traced = full().change(|app| app.http().tracing = true);
-    let ground = ground.revived();
-    assert_eq!(ground.deploy(&traced).await, Outcome::Done);
-    check_recorded(&ground, "another goal after a death");
-    check_still(&ground, &Command::Deploy(traced), "another goal after a death").await;
+async fn a_goal_that_keeps_what_a_dead_command_was_about_to_replace_arrives() {
+    let plan = plans().into_iter().find(|plan| plan.name == "chalice-everything");
+    let scene = Scene::of(&plan.unwrap()).await;
+    let next = nexts(&scene).await.into_iter().find(|next| next.name == "other");
+    for write in [11, 12, 13] {
+        let ground = scene.ground.fork();
+        ground.cloud.die_at(write, true);
+        run_to_death(&ground, &scene.command).await;
+        let case = format!("died after write {write}");
+        go_on(&ground.revived(), next.as_ref().unwrap(), &case).await;
+    }
 }
 
 /// Nothing was done without it, but the next command may find it.
