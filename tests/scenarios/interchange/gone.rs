@@ -23,8 +23,8 @@ enum Half {
 impl Half {
     fn takes(self, place: usize) -> bool {
         match self {
-            Self::Even => place % 2 == 0,
-            Self::Odd => place % 2 == 1,
+            Self::Even => place.is_multiple_of(2),
+            Self::Odd => !place.is_multiple_of(2),
         }
     }
 }
