@@ -240,9 +240,14 @@ impl Machine {
             .filter_map(|step| doomed_by(step, later(step)))
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
+        let commit = Entry::Commit {
+            sweep,
+            notes,
+            protected: plan.protected.clone(),
+            at: Some(self.wall()),
+        };
         self.stage = Stage::Commit;
-        let at = Some(self.wall());
-        self.note(Entry::Commit { sweep, notes, at }, Then::Sweep);
+        self.note(commit, Then::Sweep);
     }
 
     /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was

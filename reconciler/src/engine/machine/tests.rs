@@ -125,6 +125,8 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
         additions: BTreeMap::new(),
+        broadenings: Vec::new(),
+        protected: None,
         base: Version::default(),
         digest: Digest::default(),
     };
