@@ -108,10 +108,11 @@ impl Tool {
         for (place, (what, _)) in COMMANDS.iter().enumerate() {
             let (runs, median) = (self.runs(place), self.median(place));
             println!(
-                "| {name} | {what} | {} | {} | {} | {:.2} s | {:.2} to {:.2} s |",
+                "| {name} | {what} | {} | {} | {} | {} | {:.2} s | {:.2} to {:.2} s |",
                 median.calls.len(),
                 median.calls.writes().len(),
                 median.calls.max_in_flight(),
+                median.calls.longest_row().len(),
                 median.took.as_secs_f64(),
                 runs[0].took.as_secs_f64(),
                 runs[runs.len() - 1].took.as_secs_f64(),
@@ -140,10 +141,21 @@ fn main() {
     );
     let ours = ground.measure(rounds, |command| grail.run(&[command, "--stage", STAGE]));
 
-    println!("| Tool | Command | calls | writes | most in flight | median | from, to |");
-    println!("| --- | --- | ---: | ---: | ---: | ---: | --- |");
+    println!("| Tool | Command | calls | writes | most in flight | in a row | median | from, to |");
+    println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |");
     theirs.print("Chalice 1.34.0");
     ours.print("grail");
+    println!("\nIn a row, by grail:");
+    for (place, (what, _)) in COMMANDS.iter().enumerate() {
+        let median = ours.median(place);
+        let row: Vec<_> = median
+            .calls
+            .longest_row()
+            .iter()
+            .map(|call| call.name())
+            .collect();
+        println!("{what}: {}", row.join(", "));
+    }
     println!();
     for (place, (what, _)) in COMMANDS.iter().enumerate() {
         let (slow, fast) = (theirs.median(place).took, ours.median(place).took);

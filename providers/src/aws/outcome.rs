@@ -346,6 +346,21 @@ impl Sequence {
         outcome
     }
 
+    /// Takes the outcomes of rows of requests that were under way at once.
+    ///
+    /// # Errors
+    /// The first failure, as a maybe if anything was or may have been changed, in whichever row.
+    pub fn together<T>(&mut self, rows: Vec<(Self, Result<T, Failure>)>) -> Result<Vec<T>, Failure> {
+        for (row, outcome) in &rows {
+            let doubtful = outcome
+                .as_ref()
+                .is_err_and(|failed| failed.effect == Effect::Maybe);
+            self.changed |= row.changed || doubtful;
+        }
+        let outcomes = rows.into_iter().map(|(_, outcome)| outcome);
+        self.look(outcomes.collect())
+    }
+
     /// Takes the outcome of a request that changes nothing.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::OptionFuture;
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
@@ -317,13 +318,18 @@ impl<'e> Session<'e> {
     }
 
     async fn plan(&mut self, desired: &DesiredState, consent: &Consent) -> Result<Plan, EngineError> {
-        self.observe_wanted(desired).await?;
+        // A part of what is wanted is not foreseen: what the rest names is nobody's question.
+        let foreseen = (!self.blind && consent.only.is_empty()).then(|| self.foresee(desired));
+        let foreseen = OptionFuture::from(foreseen);
+        let (seen, foreseen) = futures::join!(self.observe_wanted(desired), foreseen);
+        seen?;
         if !self.failures.is_empty() {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
         }
         let plan = self.plan_from(desired, consent, &self.observed)?;
         if !self.blind {
-            self.verify(&plan, desired).await?;
+            let foreseen = foreseen.unwrap_or_default();
+            self.verify(&plan, desired, foreseen).await?;
         }
         Ok(plan)
     }

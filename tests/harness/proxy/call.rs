@@ -130,6 +130,29 @@ impl Calls {
         counts
     }
 
+    /// The longest row of calls of which each arrived after the one before it was answered: what the latency of a call
+    /// is paid for at least, one after the other.
+    pub fn longest_row(&self) -> Vec<&Call> {
+        let mut by_end: Vec<_> = self.0.iter().filter(|call| call.ended.is_some()).collect();
+        by_end.sort_by_key(|call| call.ended);
+        // For each call the longest row that ends with it, by its length and the call before.
+        let mut rows: Vec<(usize, Option<usize>)> = Vec::new();
+        for call in &by_end {
+            let before = by_end[..rows.len()].iter().enumerate();
+            let before = before.filter(|(_, earlier)| earlier.ended < Some(call.started));
+            let longest = before.max_by_key(|(place, _)| rows[*place].0);
+            rows.push(longest.map_or((1, None), |(place, _)| (rows[place].0 + 1, Some(place))));
+        }
+        let mut at = (0..rows.len()).max_by_key(|place| rows[*place].0);
+        let mut row = Vec::new();
+        while let Some(place) = at {
+            row.push(by_end[place]);
+            at = rows[place].1;
+        }
+        row.reverse();
+        row
+    }
+
     /// The most of these calls that were under way at one time.
     pub fn max_in_flight(&self) -> usize {
         let mut changes: Vec<(usize, isize)> = Vec::new();

@@ -371,3 +371,36 @@ fn a_failure_after_a_change_is_a_maybe() {
     requests.step(Ok(())).unwrap();
     assert_eq!(requests.look(refused()).unwrap_err().effect, Effect::Maybe);
 }
+
+#[test]
+fn a_failure_beside_a_change_is_a_maybe() {
+    let row = |changed: bool, outcome: Result<u8, Failure>| {
+        let mut row = Sequence::default();
+        if changed {
+            row.step(Ok(())).unwrap();
+        }
+        (row, outcome)
+    };
+    let refused = || Err(Failure::refused("no"));
+    let effect = |rows| Sequence::default().together(rows).map_err(|failed| failed.effect);
+    assert_eq!(
+        effect(vec![row(false, Ok(1)), row(false, refused())]),
+        Err(Effect::None)
+    );
+    assert_eq!(
+        effect(vec![row(false, refused()), row(true, Ok(1))]),
+        Err(Effect::Maybe)
+    );
+    let lost = Err(Failure::maybe("no answer", Duration::from_secs(1)));
+    assert_eq!(
+        effect(vec![row(false, refused()), row(false, lost)]),
+        Err(Effect::Maybe)
+    );
+    let mut after = Sequence::default();
+    assert_eq!(
+        after.together(vec![row(true, Ok(1)), row(false, Ok(2))]).unwrap(),
+        [1, 2]
+    );
+    let later = after.look::<()>(Err(Failure::refused("no"))).unwrap_err();
+    assert_eq!(later.effect, Effect::Maybe);
+}

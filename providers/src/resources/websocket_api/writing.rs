@@ -1,4 +1,4 @@
-//! Brings the routes of an API to the wanted ones, one by one.
+//! Brings the routes of an API to the wanted ones: all at once those that are wanted, then what has had its day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,6 +7,8 @@ use aws_sdk_apigatewayv2::types::{
     AuthorizationType, ConnectionType, ContentHandlingStrategy, Integration, IntegrationType, ProtocolType,
     Route as LiveRoute,
 };
+
+use futures::future::join_all;
 
 use super::reading::{Head, RESPONSE_KEY, Reading, called, is_plain, target_id, uri_of};
 use super::{Before, Route, WebsocketApi};
@@ -55,18 +57,13 @@ impl WebsocketApi {
         sequence: &mut Sequence,
     ) -> Result<BTreeMap<String, Route>, Failure> {
         let used = self.functions_in(&reading, want, had);
+        let laid = join_all(want.iter().map(|(key, route)| self.lay(&reading, key, route))).await;
         let mut made = BTreeMap::new();
-        for (key, route) in want {
-            let integration = self.integrate(&mut reading, key, route, sequence).await?;
-            self.lead(&mut reading, key, &integration, sequence).await?;
-            let integration = Some(integration);
-            made.insert(
-                key.clone(),
-                Route {
-                    integration,
-                    ..route.clone()
-                },
-            );
+        for (route, live) in sequence.together(laid)? {
+            let key = live.route_key().unwrap_or_default().to_owned();
+            reading.routes.retain(|before| before.route_key() != Some(&key));
+            reading.routes.push(live);
+            made.insert(key, route);
         }
         for key in had.keys.iter().filter(|key| !want.contains_key(**key)) {
             self.drop_route(&mut reading, key, sequence).await?;
@@ -79,10 +76,31 @@ impl WebsocketApi {
         Ok(made)
     }
 
+    /// Makes the route under `key` lead to the integration that it needs: the route, and how it is live.
+    async fn lay(
+        &self,
+        reading: &Reading,
+        key: &str,
+        route: &Route,
+    ) -> (Sequence, Result<(Route, LiveRoute), Failure>) {
+        let mut sequence = Sequence::default();
+        let laid = async {
+            let integration = self.integrate(reading, key, route, &mut sequence).await?;
+            let live = self.lead(reading, key, &integration, &mut sequence).await?;
+            let route = Route {
+                integration: Some(integration),
+                ..route.clone()
+            };
+            Ok((route, live))
+        };
+        let laid = laid.await;
+        (sequence, laid)
+    }
+
     /// The integration that `route` needs: the one it names, the one it leads to, one that is there, or a new one.
     async fn integrate(
         &self,
-        reading: &mut Reading,
+        reading: &Reading,
         key: &str,
         route: &Route,
         sequence: &mut Sequence,
@@ -131,16 +149,16 @@ impl WebsocketApi {
     /// Makes the route under `key` lead to `integration`, in Chalice's form.
     async fn lead(
         &self,
-        reading: &mut Reading,
+        reading: &Reading,
         key: &str,
         integration: &str,
         sequence: &mut Sequence,
-    ) -> Result<(), Failure> {
+    ) -> Result<LiveRoute, Failure> {
         let api = reading.head.id.clone();
         let target = format!("integrations/{integration}");
         let client = self.context.clients.apigatewayv2.write();
-        let mut routes = reading.routes.iter_mut();
-        let Some(live) = routes.find(|live| live.route_key() == Some(key)) else {
+        let live = LiveRoute::builder().route_key(key).target(&target);
+        let Some(before) = reading.route(key) else {
             let sent = client.create_route().api_id(api).route_key(key);
             let answer = sent
                 .route_response_selection_expression(RESPONSE_KEY)
@@ -157,29 +175,27 @@ impl WebsocketApi {
                 .made("apigateway:POST")
                 .and_then(|made| made.ok_or_else(taken));
             let made = sequence.step(made)?;
-            let live = LiveRoute::builder().route_key(key).target(&target);
-            reading.routes.push(live.set_route_id(made.route_id).build());
-            return Ok(());
+            return Ok(live.set_route_id(made.route_id).build());
         };
-        if live.target() == Some(&target) && is_plain(live) {
-            return Ok(());
+        let live = live.set_route_id(before.route_id.clone()).build();
+        if before.target() == Some(&target) && is_plain(before) {
+            return Ok(live);
         }
         let mut sent = client
             .update_route()
             .api_id(api)
-            .set_route_id(live.route_id.clone())
+            .set_route_id(before.route_id.clone())
             .route_response_selection_expression(RESPONSE_KEY)
             .target(&target);
-        if !matches!(live.authorization_type, None | Some(AuthorizationType::None)) {
+        if !matches!(before.authorization_type, None | Some(AuthorizationType::None)) {
             sent = sent.authorization_type(AuthorizationType::None);
         }
-        if live.api_key_required == Some(true) {
+        if before.api_key_required == Some(true) {
             sent = sent.api_key_required(false);
         }
         let answer = sent.send().await;
         sequence.step(answer.wrote("apigateway:PATCH"))?;
-        live.target = Some(target);
-        Ok(())
+        Ok(live)
     }
 
     async fn drop_route(

@@ -1,7 +1,7 @@
 //! Planning asks whether what the wishes name outside is there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ struct Shared {
     writes: AtomicUsize,
     at_once: AtomicUsize,
     peak: AtomicUsize,
+    slow: AtomicBool,
 }
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +45,11 @@ struct ReaderSpec {
 impl Readers {
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.asked.lock().unwrap())
+    }
+
+    async fn pause(&self) {
+        let slow = self.0.slow.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(if slow { 5_000 } else { 10 })).await;
     }
 
     fn writes(&self) -> usize {
@@ -96,6 +102,7 @@ impl Resource for Readers {
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<ReaderSpec>, Failure> {
+        self.pause().await;
         Ok(self.see(&at.id.name))
     }
 
@@ -116,7 +123,7 @@ impl Resource for Readers {
         self.0.asked.lock().unwrap().push(spec.name.clone());
         let at_once = self.0.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.peak.fetch_max(at_once, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.pause().await;
         self.0.at_once.fetch_sub(1, Ordering::SeqCst);
         match spec.topic.as_str() {
             "missing" => Ok(vec![Invalid {
@@ -244,6 +251,34 @@ async fn only_what_the_plan_makes_or_changes_is_asked_about() {
         Outcome::Done
     );
     assert_eq!(readers.asked(), ["r07"], "not what stays, and not what goes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_recorded_is_asked_about_while_it_is_looked_for() {
+    let (ground, readers) = (Ground::new(), Readers::default());
+    let engine = engine(&ground, &readers);
+    let plan_of = async |topic| {
+        let begun = tokio::time::Instant::now();
+        let mut looking = engine.read().await.unwrap();
+        let desired = wished(&[("a", topic)]);
+        looking.preview(&desired, &Consent::default()).await.unwrap();
+        begun.elapsed()
+    };
+    let slow = |is_slow| readers.0.slow.store(is_slow, Ordering::Relaxed);
+    slow(true);
+    let first = plan_of("t").await.as_secs();
+    assert_eq!(first, 5, "a look and a question at once");
+    slow(false);
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    let made = deploy(&mut session, &wished(&[("a", "t")]), &mut Vec::new()).await;
+    assert_eq!(made.unwrap(), Outcome::Done);
+    drop(session);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    readers.asked();
+    slow(true);
+    let later = plan_of("u").await.as_secs();
+    assert_eq!(later, 10, "a look, and a question that follows from it");
+    assert_eq!(readers.asked(), ["a"]);
 }
 
 #[tokio::test(start_paused = true)]
