@@ -15,6 +15,7 @@ pub mod ask;
 pub mod commands;
 pub mod goal;
 pub mod grail_toml;
+pub mod guard;
 pub mod pass;
 pub mod saved;
 pub mod shared;

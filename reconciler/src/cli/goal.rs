@@ -25,6 +25,8 @@ pub struct Terms {
     pub target: BTreeSet<String>,
     /// Whether what cannot change in place may be deleted and made anew.
     pub allow_replace: bool,
+    /// What the protection is given up of.
+    pub unprotect: BTreeSet<String>,
     /// Whether the IAM policy is generated; `None` for what the configuration says.
     pub autogen_policy: Option<bool>,
     /// The name of the API Gateway stage; `None` for what the configuration says.
@@ -37,6 +39,7 @@ impl From<&WishArgs> for Terms {
             adopt: args.adopt.iter().cloned().collect(),
             target: args.target.iter().cloned().collect(),
             allow_replace: args.allow_replace,
+            unprotect: args.unprotect.iter().cloned().collect(),
             autogen_policy: args.autogen(),
             api_gateway_stage: args.api_gateway_stage.clone(),
         }

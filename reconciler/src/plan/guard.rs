@@ -162,6 +162,3 @@ pub(super) fn to_record(
     let known = desired.resources.keys().chain(recorded.keys());
     consent.guard.as_ref()?.to_record(known)
 }
-
-#[cfg(test)]
-mod tests;

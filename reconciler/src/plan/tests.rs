@@ -3,6 +3,7 @@
 
 mod adopting;
 mod changing;
+mod guarding;
 mod judging;
 mod kinds;
 mod making;
