@@ -106,7 +106,11 @@ fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
     match format {
         // One event a line, whatever the plan would look like alone.
         _ if !is_human(settings) => {
-            words::json_line(settings.command, "planned", serde_json::json!({"plan": plan}));
+            words::json_line(
+                settings.command,
+                "planned",
+                serde_json::json!({"plan": report::plan::document(plan)}),
+            );
         }
         PlanFormat::Json => words::data(&report::plan::json(plan)),
         PlanFormat::Markdown => words::data(&report::plan::markdown(plan)),

@@ -245,9 +245,27 @@ mod tests {
              external_id = ''\nduration = '1m'\nmax_deletes = -1\nrequire_approval = 'yes'\nprotect = 'rest_api'\n\
              [stages.b]\naccount = '111111111111'\nrole_arn = 'arn:aws:iam::222222222222:role/x'\n\
              [stages.c]\nsession_name = 'xx'\n[stages]\nd = 1\n"
-        ).join("\n"), @"");
+        ).join("\n"), @r#"
+        grail.toml:1:11: `protect` is a table: `[protect]` ()
+        grail.toml:3:11: `stages.a.account`: an account has 12 digits ()
+        grail.toml:4:1: there is no setting `stages.a.regoin` (`stages.a.region` may be meant)
+        grail.toml:5:10: `stages.a.region`: a region is written `eu-west-1` ()
+        grail.toml:6:12: `stages.a.role_arn`: a role is written `arn:aws:iam::123456789012:role/NAME` ()
+        grail.toml:7:15: `stages.a.external_id`: it has 2 to 1224 letters, digits and `+=,.@:/-_` ()
+        grail.toml:8:12: `stages.a.duration`: a role is assumed for 15 minutes to 12 hours, written `1h` ()
+        grail.toml:9:15: `stages.a.max_deletes` is a number, 0 or more ()
+        grail.toml:10:20: `stages.a.require_approval` is `"broadening"`, `"any"` or `"never"` ()
+        grail.toml:11:11: `stages.a.protect` is a list of texts that are not empty ()
+        grail.toml:14:12: `stages.b.role_arn` is a role of another account than `account` says ()
+        grail.toml:16:16: `stages.c.session_name` says how a role is assumed, and there is no `role_arn` ()
+        grail.toml:18:5: `stages.d` is a table: `[stages.d]` ()
+        "#);
         insta::assert_snapshot!(problems(
             "[protect]\nstage = ['a']\nstages = ['']\nresources = [1]\n"
-        ).join("\n"), @"");
+        ).join("\n"), @r"
+        grail.toml:2:1: there is no setting `protect.stage` (`protect.stages` may be meant)
+        grail.toml:3:10: `protect.stages` is a list of texts that are not empty ()
+        grail.toml:4:13: `protect.resources` is a list of texts that are not empty ()
+        ");
     }
 }
