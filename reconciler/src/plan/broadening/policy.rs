@@ -238,8 +238,10 @@ impl Statement {
             let all: Vec<_> = self
                 .condition
                 .iter()
-                .map(|((operator, key), values)| {
-                    format!("{operator} {key} {}", grail_state::digest::canonical(values))
+                .map(|((operator, key), values)| match policy::shows(operator, key) {
+                    true => format!("{operator} {key} {}", grail_state::digest::canonical(values)),
+                    // Definitions of APIs come here in clear.
+                    false => format!("{operator} {key} has the right value"),
                 })
                 .collect();
             told.push_str(&format!(" if {}", all.join(" and ")));
