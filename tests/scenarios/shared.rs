@@ -1,6 +1,8 @@
 //! A state that a team shares: two copies of a project, each on a machine of its own, and one state in a bucket.
 
+mod canaries;
 mod store;
+mod tampered;
 
 use std::time::Duration;
 

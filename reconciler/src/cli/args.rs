@@ -116,7 +116,11 @@ pub enum Command {
     },
     /// Print the manual: this help, of every command, as Markdown.
     #[command(hide = true)]
-    Manual,
+    Manual {
+        /// Print the JSON Schema of `grail plan --format json` instead.
+        #[arg(long)]
+        plan_schema: bool,
+    },
     /// Any other of Chalice's verbs: the project's own `chalice` is run.
     #[command(external_subcommand)]
     Chalice(Vec<String>),
@@ -138,7 +142,7 @@ impl Command {
             Self::LocalCloud(_) => "local-cloud",
             Self::Policy(_) => "policy",
             Self::Completions { .. } => "completions",
-            Self::Manual => "manual",
+            Self::Manual { .. } => "manual",
             Self::Chalice(_) => "chalice",
         }
     }

@@ -20,7 +20,7 @@ mod tests;
 use text::{cell, code, fenced, html, visible};
 
 /// The longest comment of GitHub, in characters. Counted in bytes here, of which there are never fewer.
-pub const LONGEST: usize = 65_535;
+pub(super) const LONGEST: usize = 65_535;
 
 /// What is kept free for saying what was left out, and for what closes a list.
 const SPARE: usize = 1_024;
