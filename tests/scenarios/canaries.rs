@@ -295,10 +295,6 @@ fn no_byte_of_a_secret_is_left_anywhere() {
     watch.run(&["plan", "--out", &plan], 0);
     watch.run(&["deploy", &plan, "--verbose"], 0);
     watch.ask();
-    stand.proxy.inject(On::operation("DeleteFunction"), echo(SECOND));
-    let run = watch.grail.run(&["delete"]);
-    watch.look(&run);
-    stand.proxy.heal();
     watch.run(&["delete", "--debug"], 0);
     watch.ask();
 }
