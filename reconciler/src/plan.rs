@@ -3,7 +3,7 @@
 //! `have` against `want` decides what is done; `recorded` against `have` only explains it ("changed outside"). No case
 //! depends on the state being right: it supplies handles and remembered dependencies.
 //!
-//! The parts, in the order in which they are used: [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
+//! The parts, in the order in which they are used: [`moves`] finds what is wanted under another id, [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
 //! are ours, [`decide`] what becomes of each wish (with [`outlook`], [`reason`] and [`replace`]), [`retire`] what goes,
 //! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this. [`guard`] refuses
 //! one that would end what it must not, and [`broadening`] says what somebody may do by it and could not before.
@@ -13,7 +13,7 @@ use std::fmt;
 
 use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
-use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
+use grail_state::{Desired, Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,10 +24,13 @@ pub mod broadening;
 pub mod check;
 mod compare;
 mod decide;
+mod drift;
 mod error;
 mod graph;
 pub mod guard;
+mod moves;
 mod outlook;
+mod prune;
 mod reason;
 mod replace;
 mod retire;
@@ -37,6 +40,7 @@ mod tests;
 
 pub use broadening::Broadening;
 pub use check::check_plan;
+pub use drift::{DriftReason, Drifted, drift};
 pub use error::{PlanError, PlanProblem};
 pub use guard::Guard;
 
@@ -44,6 +48,7 @@ pub(crate) use scope::Scope;
 
 use adopt::Ownership;
 use decide::Fate;
+use moves::Moves;
 
 /// The place of a step in its plan: `build` first, then `sweep`, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -162,6 +167,15 @@ impl fmt::Debug for Step {
     }
 }
 
+/// Additions of others that are to go from a thing of ours, which stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prune {
+    /// Which thing.
+    pub handle: Handle,
+    /// What goes, in the words in which a look told it.
+    pub children: Vec<String>,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -185,6 +199,13 @@ pub struct Plan {
     /// about it outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<BTreeSet<ResourceId>>,
+    /// Things that are recorded under another id from now on: the old id of each new one. No part of the digest: the notes say
+    /// the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moves: BTreeMap<ResourceId, ResourceId>,
+    /// Of those additions, what goes when all is done: not to be taken back, and nothing but what is named here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prune: BTreeMap<ResourceId, Prune>,
     /// The state that the plan was made from.
     pub base: Version,
     /// The digest of what is done and from where: what is approved is what is done.
@@ -194,7 +215,7 @@ pub struct Plan {
 impl Plan {
     /// True if carrying it out would write nothing outside.
     pub fn is_empty(&self) -> bool {
-        self.build.is_empty() && self.sweep.is_empty()
+        self.build.is_empty() && self.sweep.is_empty() && self.prune.is_empty()
     }
 
     /// The digest of all but the digest.
@@ -207,10 +228,16 @@ impl Plan {
             additions: _,
             broadenings: _,
             protected: _,
+            moves: _,
+            prune,
             base,
             digest: _,
         } = self;
-        Digest::of_written(&(build, sweep, unchanged, notes, base))
+        // A plan without them has the digest that it had before there were any.
+        if prune.is_empty() {
+            return Digest::of_written(&(build, sweep, unchanged, notes, base));
+        }
+        Digest::of_written(&(build, sweep, unchanged, notes, base, prune))
     }
 
     /// True if the digest is that of the rest, as it is of every plan that was made and not altered.
@@ -264,6 +291,8 @@ pub struct Consent {
     pub only: BTreeSet<String>,
     /// Whether to go on past what this grail cannot delete, instead of deleting nothing.
     pub force: bool,
+    /// Whether what others have added to things of ours goes, as far as it can be removed.
+    pub prune: bool,
     /// Marks of attempts that the journal knows: things that bear one are ours.
     pub tokens: BTreeSet<grail_state::StepToken>,
     /// What may not be done whatever is wished; `None` for a plan that nobody carries out.
@@ -280,6 +309,14 @@ pub struct Consent {
 /// Every problem that stands in the way, in a stable order: unknown kinds, invalid specs, references to nothing, circles,
 /// then things that are not ours or cannot be replaced; where nothing else is wrong, what the guard forbids.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
+    let moves = Moves::found(inputs);
+    let (recorded, observed) = (moves.recorded(inputs), moves.observed(inputs));
+    let moved = moves.protected(&inputs.consent.protected);
+    let inputs = &Inputs {
+        recorded: &recorded,
+        observed: &observed,
+        ..*inputs
+    };
     let resources = &inputs.desired.resources;
     let needs: graph::Before<ResourceId> = resources
         .iter()
@@ -301,7 +338,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         invalid: &invalid,
     };
     let mut decided = decide::decide(inputs, &order, &known, &mut problems);
-    let retired = retire::retire(inputs, &ownership, &decided, &mut problems);
+    let retired = retire::retire(inputs, &ownership, &moves, &decided, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(PlanError::class);
         return Err(problems);
@@ -314,34 +351,33 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
             notes.extend(note.take().map(|record| ((*id).clone(), Some(record))));
         }
     }
+    moves.note(inputs.recorded, &unchanged, &mut notes);
+    let prune = prune::prune(inputs, &decided);
     let (build, sweep) = arrange::arrange(&order, &needs, decided, retired);
     let mut plan = Plan {
         build,
         sweep,
         unchanged,
         notes,
-        additions: additions(inputs),
         broadenings: Vec::new(),
-        protected: guard::to_record(inputs.consent, inputs.desired, inputs.recorded),
+        protected: guard::to_record(inputs.consent, inputs.desired, inputs.recorded)
+            .or_else(|| moved.clone().filter(|_| inputs.consent.guard.is_some())),
+        moves: moves.into_inner(),
+        additions: prune::kept(inputs, &prune),
+        prune,
         base: inputs.base.clone(),
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
-    let refused = guard::refusals(&plan, inputs.consent);
+    let refused = guard::refusals(
+        &plan,
+        inputs.consent,
+        moved.as_ref().unwrap_or(&inputs.consent.protected),
+    );
     if !refused.is_empty() {
         return Err(refused);
     }
     Ok(plan)
-}
-
-/// What others have added to the things that are wanted.
-fn additions(inputs: &Inputs<'_>) -> BTreeMap<ResourceId, Vec<String>> {
-    let wanted = inputs.desired.resources.keys();
-    let added = wanted.filter_map(|id| Some((id, &inputs.observed.get(id)?.remote()?.additions)));
-    added
-        .filter(|(_, additions)| !additions.is_empty())
-        .map(|(id, additions)| (id.clone(), additions.clone()))
-        .collect()
 }
 
 /// What is wrong with the wishes themselves.

@@ -27,6 +27,9 @@ pub struct Terms {
     pub allow_replace: bool,
     /// What the protection is given up of.
     pub unprotect: BTreeSet<String>,
+    /// Whether what others have added to things of the stage goes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prune_foreign: bool,
     /// Whether the IAM policy is generated; `None` for what the configuration says.
     pub autogen_policy: Option<bool>,
     /// The name of the API Gateway stage; `None` for what the configuration says.
@@ -40,6 +43,7 @@ impl From<&WishArgs> for Terms {
             target: args.target.iter().cloned().collect(),
             allow_replace: args.allow_replace,
             unprotect: args.unprotect.iter().cloned().collect(),
+            prune_foreign: args.prune_foreign,
             autogen_policy: args.autogen(),
             api_gateway_stage: args.api_gateway_stage.clone(),
         }
@@ -53,6 +57,7 @@ impl Terms {
             adopt: self.adopt.clone(),
             only: self.target.clone(),
             replace: self.allow_replace,
+            prune: self.prune_foreign,
             ..Consent::default()
         }
     }
@@ -105,19 +110,20 @@ impl Goal {
         settings: &Settings,
         remarks: &Remarks,
     ) -> Result<DesiredState, Refusal> {
-        let stage = &self.connected.stage;
-        let (seen, wish) = tokio::join!(
-            pass.session.observe_recorded(),
-            wish::read(
-                settings,
-                self.config.clone(),
-                &*stage.artifacts,
-                &stage.keys.digester,
-                remarks
-            ),
-        );
-        let desired = wish?.lower(&self.connected.cloud.account())?;
+        let (seen, desired) = tokio::join!(pass.session.observe_recorded(), self.wanted(settings, remarks));
+        let desired = desired?;
         seen?;
         Ok(desired)
+    }
+
+    /// Reads the project alone; answers what is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with the project.
+    pub async fn wanted(&self, settings: &Settings, remarks: &Remarks) -> Result<DesiredState, Refusal> {
+        let stage = &self.connected.stage;
+        let (config, artifacts) = (self.config.clone(), &*stage.artifacts);
+        let wish = wish::read(settings, config, artifacts, &stage.keys.digester, remarks).await?;
+        wish.lower(&self.connected.cloud.account())
     }
 }

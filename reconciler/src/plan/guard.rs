@@ -123,7 +123,8 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// What of `plan` goes beyond what `consent` allows. Without a guard nothing does.
-pub(super) fn refusals(plan: &Plan, consent: &Consent) -> Vec<PlanError> {
+/// `protected` is what the state has recorded, under the ids of now.
+pub(super) fn refusals(plan: &Plan, consent: &Consent, protected: &BTreeSet<ResourceId>) -> Vec<PlanError> {
     let Some(guard) = &consent.guard else {
         return Vec::new();
     };
@@ -134,7 +135,7 @@ pub(super) fn refusals(plan: &Plan, consent: &Consent) -> Vec<PlanError> {
             continue;
         };
         count += 1;
-        if step.why == Why::LeftOver || !guard.protects(&step.resource, &consent.protected) {
+        if step.why == Why::LeftOver || !guard.protects(&step.resource, protected) {
             continue;
         }
         let ended = if replaced_by.is_some() {

@@ -7,6 +7,7 @@ mod guarding;
 mod judging;
 mod kinds;
 mod making;
+mod moving;
 mod properties;
 mod refusing;
 mod replacing;

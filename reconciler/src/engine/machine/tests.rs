@@ -127,6 +127,8 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         additions: BTreeMap::new(),
         broadenings: Vec::new(),
         protected: None,
+        moves: Default::default(),
+        prune: Default::default(),
         base: Version::default(),
         digest: Digest::default(),
     };
@@ -298,6 +300,7 @@ impl Run<'_> {
                 self.world.remove(&id.name);
                 None
             }
+            Call::Prune { .. } => None,
         }
     }
 

@@ -48,6 +48,8 @@ fn plan(build: Vec<Step>) -> Plan {
         additions: BTreeMap::new(),
         broadenings: Vec::new(),
         protected: None,
+        moves: Default::default(),
+        prune: Default::default(),
         base: Version::default(),
         digest: Digest::default(),
     }

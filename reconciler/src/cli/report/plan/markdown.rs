@@ -35,11 +35,36 @@ pub fn markdown(plan: &Plan) -> String {
         sheet.push(&format!("**Plan:** {counts}.\n\n"));
         let changes = changes(plan);
         let (ended, others): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.sign.ends());
+        pruned(&mut sheet, plan);
         table(&mut sheet, plan, &ended, &others);
         details(&mut sheet, &ended, &others);
     }
     asides(&mut sheet, plan);
     sheet.closed()
+}
+
+/// What others have made, and goes.
+fn pruned(sheet: &mut Sheet, plan: &Plan) {
+    for (id, prune) in &plan.prune {
+        let id = code(&id.to_string());
+        let head =
+            format!("Made by others at {id}, and **removed** after the commit, not to be taken back:\n\n");
+        if !sheet.fits(head.len()) {
+            *sheet
+                .left_out
+                .entry("removals of what others have made")
+                .or_default() += prune.children.len();
+            continue;
+        }
+        sheet.push(&head);
+        for child in &prune.children {
+            sheet.try_push(
+                &format!("- {}\n", code(child)),
+                "removals of what others have made",
+            );
+        }
+        sheet.push("\n");
+    }
 }
 
 /// What was written so far, and what was not.
@@ -246,6 +271,11 @@ fn asides(sheet: &mut Sheet, plan: &Plan) {
                 "lists of what is only noted",
             );
         }
+    }
+    for (new, old) in &plan.moves {
+        let (new, old) = (code(&new.to_string()), code(&old.to_string()));
+        let line = format!("\nThe same thing under another name: {old} is {new} from now on\n");
+        sheet.try_push(&line, "things under another name");
     }
     for (id, additions) in &plan.additions {
         let all: Vec<_> = additions.iter().map(|addition| code(addition)).collect();

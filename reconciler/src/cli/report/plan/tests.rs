@@ -87,6 +87,8 @@ pub(in crate::cli) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
         additions: Default::default(),
         broadenings: Vec::new(),
         protected: None,
+        moves: Default::default(),
+        prune: Default::default(),
         base: Version(None),
         digest,
     }
