@@ -37,6 +37,7 @@ mod local_cloud;
 mod local_ground;
 mod mall;
 mod oracle;
+mod plan_form;
 mod privileges;
 mod rollback;
 mod shared;
