@@ -3,12 +3,14 @@
 
 mod adopting;
 mod changing;
+mod drifting;
 mod guarding;
 mod judging;
 mod kinds;
 mod making;
 mod moving;
 mod properties;
+mod pruning;
 mod refusing;
 mod replacing;
 mod retiring;
