@@ -6,25 +6,29 @@ use std::collections::BTreeSet;
 pub(super) type Needs = Vec<BTreeSet<usize>>;
 
 /// The nodes, each behind all that it needs; among those that could be next, the smallest comes first. Where nodes need each
-/// other in a circle, which no plan has, the smallest of those that are left gives up what it still waits for.
+/// other in a circle, which no plan has, the smallest on one gives up those of its needs that need it.
 pub(super) fn sorted(needs: &mut Needs) -> Vec<usize> {
     let dependents = dependents(needs);
     let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
     let mut ready: BTreeSet<usize> = (0..needs.len()).filter(|node| waiting[*node] == 0).collect();
     let mut left: BTreeSet<usize> = (0..needs.len()).collect();
     let mut order = Vec::with_capacity(needs.len());
-    while let Some(first) = left.first().copied() {
-        let node = match ready.pop_first() {
-            Some(node) => node,
-            None => {
-                needs[first].retain(|need| !left.contains(need));
-                first
+    while !left.is_empty() {
+        let Some(node) = ready.pop_first() else {
+            let Some((node, cut)) = circle(needs, &left) else {
+                break;
+            };
+            needs[node].retain(|need| !cut.contains(need));
+            waiting[node] -= cut.len();
+            if waiting[node] == 0 {
+                ready.insert(node);
             }
+            continue;
         };
         left.remove(&node);
         order.push(node);
         for dependent in dependents[node].iter().copied() {
-            if left.contains(&dependent) {
+            if needs[dependent].contains(&node) {
                 waiting[dependent] -= 1;
                 if waiting[dependent] == 0 {
                     ready.insert(dependent);
@@ -33,6 +37,19 @@ pub(super) fn sorted(needs: &mut Needs) -> Vec<usize> {
         }
     }
     order
+}
+
+/// The smallest of these nodes that is on a circle, and those of its needs that need it.
+fn circle(needs: &Needs, left: &BTreeSet<usize>) -> Option<(usize, BTreeSet<usize>)> {
+    let on_one = |node: &usize| {
+        let back = needs[*node]
+            .iter()
+            .copied()
+            .filter(|need| reaches(needs, *need, *node));
+        let back: BTreeSet<usize> = back.collect();
+        (!back.is_empty()).then_some((*node, back))
+    };
+    left.iter().find_map(on_one)
 }
 
 /// Who needs each node.
@@ -129,6 +146,10 @@ mod tests {
         // Node 3 needs itself.
         assert_eq!(sorted(&mut all), [0, 1, 2, 3]);
         assert_eq!(all, needs(&[&[], &[0], &[1], &[0]]));
+        // Node 0 is behind a circle and on none.
+        let mut all = needs(&[&[1], &[2], &[1]]);
+        assert_eq!(sorted(&mut all), [1, 0, 2]);
+        assert_eq!(all, needs(&[&[1], &[], &[1]]));
         assert!(reaches(&all, 2, 0) && !reaches(&all, 0, 2));
     }
 }

@@ -49,7 +49,7 @@ pub async fn run(settings: &Settings, args: &GraphArgs) -> Result<Exit, Refusal>
     match (is_human(settings), &args.out) {
         (true, None) => words::data(&picture),
         (true, Some(file)) => {
-            let said = format!("{} is drawn in {}", graph.summary(), file.display());
+            let said = format!("{}: {}", file.display(), graph.summary());
             aside(settings)(Remark::Notice(said));
         }
         (false, out) => {
