@@ -24,11 +24,9 @@ pub(super) const TITLE: Font = Font { size: 18, bold: true };
 pub(super) const HEAD: i32 = 46;
 /// The height of a row.
 pub(super) const ROW: i32 = 19;
-/// What is left free of a box's width beside its name: icon, sign, margins.
-pub(super) const BESIDE_NAME: i32 = 88;
-/// The same beside the second line, above which the sign stands.
-pub(super) const BESIDE_SECOND: i32 = 54;
-/// The same beside a row.
+/// What is left free of a box's width beside its name and the line below: icon and margins. The sign is set on the border.
+pub(super) const BESIDE_NAME: i32 = 56;
+/// The same beside a row, with its sign.
 pub(super) const BESIDE_ROW: i32 = 78;
 /// Around everything.
 const MARGIN: i32 = 24;
@@ -39,9 +37,9 @@ const BETWEEN_RAILS: i32 = 9;
 /// Between shelves, beside what the rails take.
 const BETWEEN_SHELVES: i32 = 34;
 /// The narrowest and the widest box.
-const WIDTHS: (i32, i32) = (190, 268);
+const WIDTHS: (i32, i32) = (190, 264);
 /// How many times wider than high a picture is meant to be, in tenths.
-const SHAPE: i64 = 16;
+const SHAPE: i64 = 11;
 /// Below everything, for a line of explanation.
 const BELOW: i32 = 16;
 /// No picture is narrower: its heading needs the room.
@@ -178,7 +176,7 @@ pub(super) fn lay_out(blocks: &Blocks<'_>) -> Layout {
 fn box_width(blocks: &Blocks<'_>) -> i32 {
     let widest = |block: &Block<'_>| {
         let name = NAME.width(&block.id.name) + BESIDE_NAME;
-        let second = SMALL.width(&second_line(block)) + BESIDE_SECOND;
+        let second = SMALL.width(&second_line(block)) + BESIDE_NAME;
         let rows = (0..block.rows.len()).map(|at| SMALL.width(&row_text(block, at)) + BESIDE_ROW);
         rows.fold(name.max(second), i32::max)
     };
@@ -221,7 +219,7 @@ fn pieces(lines: &[BTreeSet<usize>], hubs: &[usize]) -> Vec<Vec<usize>> {
     pieces.into_values().collect()
 }
 
-/// How wide the shelves are.
+/// How wide the shelves are: about as wide as the picture's shape asks for, and of three widths the one that leaves least empty.
 fn room(pieces: &[(Vec<usize>, Piece)], hubs: &[usize], sizes: &[(i32, i32)], width: i32) -> i32 {
     let of_pieces = pieces.iter().map(|(_, piece)| piece.size);
     let all = of_pieces.chain(hubs.iter().map(|hub| sizes[*hub]));
@@ -229,13 +227,22 @@ fn room(pieces: &[(Vec<usize>, Piece)], hubs: &[usize], sizes: &[(i32, i32)], wi
         .map(|(width, height)| i64::from(width + GAP) * i64::from(height + BETWEEN_SHELVES))
         .sum();
     let column = i64::from(width + GAP);
-    let wished = (area * SHAPE / 10).isqrt();
-    let columns = (wished + column - 1) / column;
-    let wished = i32::try_from(columns * column).unwrap_or(i32::MAX / 4) - GAP;
-    pieces
-        .iter()
-        .map(|(_, piece)| piece.size.0)
-        .fold(wished, i32::max)
+    let wished = ((area * SHAPE / 10).isqrt() + column - 1) / column;
+    let widest = pieces.iter().map(|(_, piece)| piece.size.0).max().unwrap_or(0);
+    let rooms = (wished..wished + 3).map(|columns| {
+        let wide = i32::try_from(columns * column).unwrap_or(i32::MAX / 4);
+        (wide - GAP).max(widest)
+    });
+    let covered = |room: &i32| {
+        let tallest = |shelf: &Vec<usize>| shelf.iter().map(|at| pieces[*at].1.size.1).max().unwrap_or(0);
+        let shelves = shelves(pieces, *room);
+        let height: i64 = shelves
+            .iter()
+            .map(|shelf| i64::from(tallest(shelf) + BETWEEN_SHELVES))
+            .sum();
+        (height * i64::from(*room), *room)
+    };
+    rooms.min_by_key(covered).unwrap_or(widest)
 }
 
 /// Which pieces stand on each shelf: those of several boxes first, then the tallest.

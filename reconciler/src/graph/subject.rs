@@ -46,8 +46,10 @@ impl Graph {
             };
             let node = nodes.entry(doomed.id.clone()).or_insert_with(gone);
             if node.condition == Condition::Unchanged {
-                node.condition = Condition::Delete;
-                node.why = Some("still to be deleted".to_owned());
+                (node.condition, node.why) = match doomed.children.len() {
+                    0 => (Condition::Delete, Some("still to be deleted".to_owned())),
+                    count => (Condition::Update, Some(additions_go(count))),
+                };
             }
         }
         Self {
@@ -67,7 +69,9 @@ impl Graph {
         let mut nodes = BTreeMap::new();
         for id in &plan.unchanged {
             let wish = desired.and_then(|desired| desired.resources.get(id));
-            let mut node = match (records.get(id), wish) {
+            // What is recorded under another id from now on is recorded under the old one still.
+            let known = records.get(plan.moves.get(id).unwrap_or(id));
+            let mut node = match (known, wish) {
                 (Some(record), _) => recorded(&id.kind, record, labels),
                 (None, Some(wish)) => wished(wish, labels),
                 (None, None) => Node::default(),
@@ -93,10 +97,24 @@ impl Graph {
                 _ => _ = nodes.insert(step.resource.clone(), node),
             }
         }
+        for (id, prune) in &plan.prune {
+            let node = nodes.entry(id.clone()).or_default();
+            if node.condition == Condition::Unchanged {
+                node.condition = Condition::Update;
+                node.why = Some(additions_go(prune.children.len()));
+            }
+        }
         Self {
             title: title.into(),
             nodes,
         }
+    }
+}
+
+fn additions_go(count: usize) -> String {
+    match count {
+        1 => "what others have added goes".to_owned(),
+        count => format!("{count} things that others have added go"),
     }
 }
 

@@ -11,8 +11,8 @@ use grail_state::ResourceId;
 use super::blocks::{Block, Blocks, Detail, blocks};
 use super::icon::icon;
 use super::layout::{
-    BESIDE_NAME, BESIDE_ROW, BESIDE_SECOND, HEAD, Layout, NAME, ROW, Rail, Rect, SMALL, TITLE, lay_out, note,
-    row_text, second_line,
+    BESIDE_NAME, BESIDE_ROW, HEAD, Layout, NAME, ROW, Rail, Rect, SMALL, TITLE, lay_out, note, row_text,
+    second_line,
 };
 use super::piece::Segment;
 use super::style::sheet;
@@ -218,10 +218,10 @@ fn draw_box(text: &mut String, block: &Block<'_>, blocks: &Blocks<'_>, place: Re
         y + 21,
         xml(&NAME.fitted(&id.name, width - BESIDE_NAME)),
         y + 37,
-        xml(&SMALL.fitted(&second_line(block), width - BESIDE_SECOND)),
+        xml(&SMALL.fitted(&second_line(block), width - BESIDE_NAME)),
         left = x + 46,
     );
-    badge(text, condition, (x + width - 8, y + 8), 18);
+    badge(text, condition, (x + width - 8, y - 9), 18);
     text.push('\n');
     if height > HEAD {
         let _ = writeln!(
