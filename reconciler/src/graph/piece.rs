@@ -1,18 +1,16 @@
 //! The layout of one connected piece: layers, the order within each, and the places.
 //!
-//! Layers are those of the longest path, with at most [`WIDEST`] boxes each (what does not fit moves down, as Coffman and Graham
-//! do it). A line over several layers bends at a place of its own in each; the lines to one box share these places, so that many
-//! become one. The order within layers is improved by barycentres, for a fixed number of sweeps; places are the ones closest to
-//! the middle of the neighbours that keep the distances (a least-squares fit by pooling neighbours that push each other).
+//! A line over several layers bends at a place of its own in each; the lines to one box share these places, so that many become
+//! one. Which layer a box is in says [`layers`], in which order they stand [`order`], and how far apart [`fit`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most boxes beside each other.
-const WIDEST: usize = 6;
-/// How often the order is swept.
-const SWEEPS: usize = 8;
-/// How often the places are fitted.
-const FITS: usize = 6;
+mod fit;
+mod layers;
+mod order;
+
+use layers::layers;
+
 /// Between two boxes.
 pub(super) const GAP: i32 = 24;
 /// Between two layers.
@@ -160,65 +158,6 @@ impl Net {
         self.routes.insert(edge, route);
     }
 
-    /// Makes crossings fewer.
-    fn improve(&mut self) {
-        let mut best = (self.crossings(), self.layers.clone());
-        for sweep in 0..SWEEPS {
-            if best.0 == 0 {
-                break;
-            }
-            let down = sweep % 2 == 0;
-            let count = self.layers.len();
-            for step in 1..count {
-                let layer = if down { step } else { count - 1 - step };
-                self.reorder(layer, down);
-            }
-            let crossings = self.crossings();
-            if crossings < best.0 {
-                best = (crossings, self.layers.clone());
-            }
-        }
-        self.layers = best.1;
-    }
-
-    fn reorder(&mut self, layer: usize, down: bool) {
-        let fixed = if down { layer - 1 } else { layer + 1 };
-        let place = places_in(&self.layers[fixed]);
-        let neighbours = if down { &self.above } else { &self.below };
-        // Half places, so that a mean of whole numbers is compared without fractions that differ between machines.
-        let wish = |at: usize, item: usize| {
-            let sum: usize = neighbours[item].iter().filter_map(|one| place.get(one)).sum();
-            match neighbours[item].len() {
-                0 => (at * 1000, at),
-                some => (sum * 1000 / some, at),
-            }
-        };
-        let mut order: Vec<_> = self.layers[layer]
-            .iter()
-            .enumerate()
-            .map(|(at, item)| (wish(at, *item), *item))
-            .collect();
-        order.sort();
-        self.layers[layer] = order.into_iter().map(|(_, item)| item).collect();
-    }
-
-    fn crossings(&self) -> usize {
-        let of_layer = |pair: &[Vec<usize>]| {
-            let lower = places_in(&pair[1]);
-            let mut ends = Vec::new();
-            for item in &pair[0] {
-                let mut reached: Vec<usize> = self.below[*item]
-                    .iter()
-                    .filter_map(|one| lower.get(one).copied())
-                    .collect();
-                reached.sort_unstable();
-                ends.extend(reached);
-            }
-            inversions(&ends, pair[1].len())
-        };
-        self.layers.windows(2).map(of_layer).sum()
-    }
-
     fn width(&self, boxes: &Boxes<'_>, item: usize) -> i32 {
         match self.items[item] {
             Item::Block(block) => boxes.sizes[block].0,
@@ -242,83 +181,6 @@ impl Net {
             BESIDE
         };
         (self.width(boxes, left) + self.width(boxes, right)) / 2 + gap
-    }
-
-    /// The middle of each item.
-    fn places(&self, boxes: &Boxes<'_>) -> Vec<i32> {
-        let mut middle = vec![0.0_f64; self.items.len()];
-        for layer in &self.layers {
-            let mut x = 0.0;
-            for (at, item) in layer.iter().enumerate() {
-                if at > 0 {
-                    x += f64::from(self.apart(boxes, layer[at - 1], *item));
-                }
-                middle[*item] = x;
-            }
-        }
-        for fit in 0..FITS {
-            let count = self.layers.len();
-            for step in 0..count {
-                let layer = if fit % 2 == 0 { step } else { count - 1 - step };
-                self.fit(boxes, layer, fit, &mut middle);
-            }
-        }
-        self.rounded(boxes, &middle)
-    }
-
-    /// Brings one layer to the middle of its neighbours: above, below, and at last on both sides.
-    fn fit(&self, boxes: &Boxes<'_>, layer: usize, fit: usize, middle: &mut [f64]) {
-        let items = &self.layers[layer];
-        let wish = |item: usize| {
-            let (above, below) = (&self.above[item], &self.below[item]);
-            let near: Vec<usize> = match fit {
-                _ if fit + 2 >= FITS => above.iter().chain(below).copied().collect(),
-                _ if fit % 2 == 0 => above.clone(),
-                _ => below.clone(),
-            };
-            if near.is_empty() {
-                return middle[item];
-            }
-            let sum: f64 = near.iter().map(|one| middle[*one]).sum();
-            // At most as many as there are boxes: exact.
-            sum / f64::from(u32::try_from(near.len()).unwrap_or(u32::MAX))
-        };
-        let wishes: Vec<f64> = items.iter().map(|item| wish(*item)).collect();
-        let mut offsets = vec![0.0];
-        for pair in items.windows(2) {
-            let last = offsets[offsets.len() - 1];
-            offsets.push(last + f64::from(self.apart(boxes, pair[0], pair[1])));
-        }
-        let free: Vec<f64> = wishes
-            .iter()
-            .zip(&offsets)
-            .map(|(wish, offset)| wish - offset)
-            .collect();
-        for ((item, place), offset) in items.iter().zip(ascending(&free)).zip(&offsets) {
-            middle[*item] = place + offset;
-        }
-    }
-
-    /// Whole pixels, with the distances kept, and nothing left of 0.
-    fn rounded(&self, boxes: &Boxes<'_>, middle: &[f64]) -> Vec<i32> {
-        let left_of = |item: usize| middle[item] - f64::from(self.width(boxes, item)) / 2.0;
-        let left = (0..self.items.len()).map(left_of).fold(f64::INFINITY, f64::min);
-        let mut whole = vec![0; self.items.len()];
-        for layer in &self.layers {
-            for (at, item) in layer.iter().enumerate() {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "places are within some hundred thousand pixels"
-                )]
-                let wished = (middle[*item] - left).round() as i32;
-                let least = match at {
-                    0 => (self.width(boxes, *item) + 1) / 2,
-                    _ => whole[layer[at - 1]] + self.apart(boxes, layer[at - 1], *item),
-                };
-                whole[*item] = wished.max(least);
-            }
-        }
-        whole
     }
 
     fn draw(&self, boxes: &Boxes<'_>, middles: &[i32]) -> Piece {
@@ -386,110 +248,5 @@ impl Net {
             rail,
             arrives: self.items[to] != Item::Bend,
         }
-    }
-}
-
-/// The layer of each member.
-fn layers(boxes: &Boxes<'_>, members: &[usize]) -> BTreeMap<usize, usize> {
-    let mut layer: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut taken: Vec<usize> = Vec::new();
-    let mut dependents: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for member in members {
-        let needs = &boxes.lines[*member];
-        let mut at = needs.iter().map(|need| layer[need] + 1).max().unwrap_or(0);
-        while taken.get(at).is_some_and(|count| *count >= WIDEST) {
-            at += 1;
-        }
-        if taken.len() <= at {
-            taken.resize(at + 1, 0);
-        }
-        taken[at] += 1;
-        layer.insert(*member, at);
-        needs
-            .iter()
-            .for_each(|need| dependents.entry(*need).or_default().push(*member));
-    }
-    // What needs nothing and is needed late goes down to where it is needed: that is one short line for a long one.
-    for member in members
-        .iter()
-        .rev()
-        .filter(|member| boxes.lines[**member].is_empty())
-    {
-        let Some(first) = dependents
-            .get(member)
-            .and_then(|all| all.iter().map(|one| layer[one]).min())
-        else {
-            continue;
-        };
-        let now = layer[member];
-        let better = (now + 1..first).rev().find(|at| taken[*at] < WIDEST);
-        if let Some(better) = better.filter(|_| boxes.rails[*member].is_empty()) {
-            taken[now] -= 1;
-            taken[better] += 1;
-            layer.insert(*member, better);
-        }
-    }
-    layer
-}
-
-fn places_in(layer: &[usize]) -> BTreeMap<usize, usize> {
-    layer.iter().enumerate().map(|(at, item)| (*item, at)).collect()
-}
-
-/// How many pairs stand in the wrong order, among numbers below `size`.
-fn inversions(numbers: &[usize], size: usize) -> usize {
-    let mut tree = vec![0_usize; size + 1];
-    let mut found = 0;
-    for (seen, number) in numbers.iter().enumerate() {
-        let mut not_larger = 0;
-        let mut at = number + 1;
-        while at > 0 {
-            not_larger += tree[at];
-            at &= at - 1;
-        }
-        found += seen - not_larger;
-        let mut at = number + 1;
-        while at <= size {
-            tree[at] += 1;
-            at += at & at.wrapping_neg();
-        }
-    }
-    found
-}
-
-/// The ascending numbers that are closest to these, by squares.
-fn ascending(numbers: &[f64]) -> Vec<f64> {
-    let mut pools: Vec<(f64, u32)> = Vec::new();
-    for number in numbers {
-        pools.push((*number, 1));
-        while let [.., (before, many), (last, few)] = pools.as_slice() {
-            if before <= last {
-                break;
-            }
-            let count = many + few;
-            let mean = (before * f64::from(*many) + last * f64::from(*few)) / f64::from(count);
-            pools.truncate(pools.len() - 2);
-            pools.push((mean, count));
-        }
-    }
-    let spread = |(mean, count): (f64, u32)| (0..count).map(move |_| mean);
-    pools.into_iter().flat_map(spread).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_that_push_each_other_meet_in_the_middle() {
-        assert_eq!(ascending(&[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
-        assert_eq!(ascending(&[3.0, 1.0, 5.0, 4.0]), [2.0, 2.0, 4.5, 4.5]);
-    }
-
-    #[test]
-    fn pairs_in_the_wrong_order_are_counted() {
-        assert_eq!(inversions(&[0, 1, 2], 3), 0);
-        assert_eq!(inversions(&[2, 1, 0], 3), 3);
-        assert_eq!(inversions(&[1, 1, 0], 2), 2);
     }
 }

@@ -150,6 +150,6 @@ mod tests {
         let mut all = needs(&[&[1], &[2], &[1]]);
         assert_eq!(sorted(&mut all), [1, 0, 2]);
         assert_eq!(all, needs(&[&[1], &[], &[1]]));
-        assert!(reaches(&all, 2, 0) && !reaches(&all, 0, 2));
+        assert!(reaches(&all, 2, 1) && !reaches(&all, 1, 2));
     }
 }
