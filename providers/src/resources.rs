@@ -6,6 +6,7 @@ use std::sync::Arc;
 use grail_state::Kind;
 use grail_state::chalice::Wires;
 use grail_state::digest::Digester;
+use serde_json::Value;
 
 use crate::aws::Context;
 use crate::port::{Catalog, Cost, Resource, erase};
@@ -28,6 +29,14 @@ macro_rules! resources {
         pub fn wires() -> Wires {
             let all = [$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::WIRES),)+];
             all.into_iter().filter(|(_, wires)| !wires.is_empty()).collect()
+        }
+
+        /// The short physical name of a resource in this form, by which people know it; no call is made for it.
+        pub fn label(kind: &Kind, form: &Value) -> Option<String> {
+            $(if *kind == <$module::$name as Resource>::KIND {
+                return <$module::$name as Resource>::label(form);
+            })+
+            None
         }
 
         /// What looking at each of them costs.

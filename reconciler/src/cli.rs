@@ -87,6 +87,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Status => commands::status::run(&settings).await,
         Command::Drift => signals::unless_stopped(commands::drift::run(&settings)).await,
         Command::History(args) => commands::history::run(&settings, &args).await,
+        Command::Graph(args) => signals::unless_stopped(commands::graph::run(&settings, &args)).await,
         Command::Url => commands::url::run(&settings).await,
         Command::State(args) => commands::state::run(&settings, &args.verb).await,
         Command::Validate => signals::unless_stopped(commands::validate::run(&settings)).await,

@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod event;
+pub mod graph;
 pub mod plan;
 pub mod source;
 

@@ -104,6 +104,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Show what was done to the stage, when and by whom, the newest first.
     History(HistoryArgs),
+    /// Draw the stage's resources, or a plan, as a picture.
+    Graph(GraphArgs),
     /// Work with the stage's state by hand.
     State(StateArgs),
     /// Check the project without any call to AWS.
@@ -142,6 +144,7 @@ impl Command {
             Self::Rollback(_) => "rollback",
             Self::State(args) => args.verb.name(),
             Self::History(_) => "history",
+            Self::Graph(_) => "graph",
             Self::Validate => "validate",
             Self::LocalCloud(_) => "local-cloud",
             Self::Policy(_) => "policy",
@@ -245,6 +248,50 @@ pub struct PlanArgs {
     /// The form of the plan.
     #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
     pub format: PlanFormat,
+}
+
+/// `grail graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The form of the picture.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Svg)]
+    pub format: GraphFormat,
+    /// Draw a plan, coloured by what happens: that of FILE (of `grail plan --out`), or without FILE the one of now. Without this,
+    /// what the state records is drawn, which needs neither Python nor AWS.
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub plan: Option<Option<PathBuf>>,
+    /// Draw what the project wishes for, whatever is deployed. Makes no call.
+    #[arg(long, conflicts_with = "plan")]
+    pub desired: bool,
+    /// Draw every resource as a box of its own, also what serves one function alone (its log group, its permissions, what calls
+    /// it).
+    #[arg(long)]
+    pub all: bool,
+    /// Write the picture to this file instead of printing it.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// The form of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For a browser; light or dark as the reader's machine is.
+    Svg,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown files on GitHub and GitLab.
+    Mermaid,
+}
+
+impl GraphFormat {
+    /// Its name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Dot => "dot",
+            Self::Mermaid => "mermaid",
+        }
+    }
 }
 
 /// Whether a plan looks at what is there.

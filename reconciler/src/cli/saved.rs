@@ -125,6 +125,18 @@ impl SavedPlan {
         )
     }
 
+    /// Checks that it is a plan for this stage, in whatever account: enough to look at it.
+    ///
+    /// # Errors
+    /// Where it is for another.
+    pub fn check_stack(&self, stack: &StackId) -> Result<(), Refusal> {
+        if self.stack == *stack {
+            return Ok(());
+        }
+        let told = format!("the plan is for {}, and this is {stack}", self.stack);
+        Err(Refusal::new(told).hint("name the project and the stage that it was made with"))
+    }
+
     fn check_key(&self, key_id: &str) -> Result<(), Refusal> {
         if self.key_id.is_empty() || self.key_id == key_id {
             return Ok(());
@@ -199,6 +211,12 @@ mod tests {
         assert!(saved.terms.allow_replace);
         assert_eq!(saved.plan.build.len(), 1);
         assert!(saved.check(&stack("dev"), &home(), "key1").is_ok());
+        assert!(saved.check_stack(&stack("dev")).is_ok());
+        let other = saved.check_stack(&stack("prod")).unwrap_err();
+        assert_eq!(
+            other.faults[0].what,
+            "the plan is for shop-dev, and this is shop-prod"
+        );
         let refused = saved.check(&stack("prod"), &home(), "key1").unwrap_err();
         assert_eq!(
             refused.faults[0].what,

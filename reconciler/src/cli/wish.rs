@@ -154,6 +154,32 @@ pub async fn check(
     Ok(import(settings, config, &python, digester, remarks).await?.app)
 }
 
+/// What a project wishes for, as far as it can be said without an account and without a package: which resources, under which
+/// names, and what each needs. Their forms are not whole, and nothing may be planned from them.
+///
+/// # Errors
+/// Everything that is wrong with the project.
+pub async fn sketch(
+    settings: &Settings,
+    config: &StageConfig,
+    account: &Account,
+    digester: &Digester,
+    remarks: &Remarks,
+) -> Result<DesiredState, Refusal> {
+    let app = check(settings, config, digester, remarks).await?;
+    let unbuilt = || Zip {
+        content: String::new(),
+        artifact: String::new(),
+        size: 0,
+    };
+    let package = PackageFacts {
+        code: unbuilt(),
+        layer: config.automatic_layer().then(unbuilt),
+        runtime: String::new(),
+    };
+    Ok(lower(&app, config, &settings.project, account, &package)?)
+}
+
 async fn project_python(settings: &Settings, remarks: &Remarks) -> Result<Python, Refusal> {
     let surroundings = settings.environment.surroundings();
     let remarks = Arc::clone(remarks);

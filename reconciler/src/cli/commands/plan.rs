@@ -69,7 +69,7 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
 }
 
 /// What an earlier command has left to do comes before what is planned, and is no part of the plan.
-fn left_open(phase: Phase) -> Option<Event> {
+pub(super) fn left_open(phase: Phase) -> Option<Event> {
     let first = match phase {
         Phase::Idle => return None,
         Phase::Building => "the transaction of an earlier command is open: `grail deploy` goes on with it",
@@ -91,7 +91,7 @@ fn would_change(plan: &Plan, phase: Phase) -> bool {
 }
 
 /// Remarks that leave standard output to the plan: what Chalice says there of the package goes to standard error.
-fn aside(settings: &Settings) -> Remarks {
+pub(super) fn aside(settings: &Settings) -> Remarks {
     let (remarks, loud) = (remarks(settings), settings.verbosity > Verbosity::Quiet);
     let human = is_human(settings);
     Arc::new(move |remark| match remark {
