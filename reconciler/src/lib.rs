@@ -7,6 +7,7 @@ pub mod engine;
 pub mod event;
 pub mod plan;
 pub mod source;
+pub mod watch;
 
 #[cfg(feature = "aws")]
 pub mod cli;
