@@ -22,6 +22,6 @@ pub mod urgency;
 pub use catalog::{Catalog, RuleBook};
 pub use erase::erase;
 pub use failure::{Effect, Failure, Retry};
-pub use provider::{Create, Delete, Locator, Provider, Secured, Update};
+pub use provider::{Create, Delete, Examined, Kin, Locator, Provider, Secured, Update};
 pub use resource::{Birth, Change, Removal, Resource, Seen, Sight};
 pub use rules::{Cost, Diff, FieldChange, Invalid, Lane, Rules, Undelete};

@@ -35,6 +35,12 @@ macro_rules! resources {
             BTreeMap::from([$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::READS),)+])
         }
 
+        /// Those whose physical name is fixed by the wish.
+        pub fn name_bound() -> BTreeSet<Kind> {
+            let all = [$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::NAME_BOUND),)+];
+            all.into_iter().filter(|(_, bound)| *bound).map(|(kind, _)| kind).collect()
+        }
+
         /// The IAM actions that each of them needs.
         pub fn actions_by_kind() -> BTreeMap<Kind, &'static [&'static str]> {
             BTreeMap::from([$((<$module::$name as Resource>::KIND, <$module::$name as Resource>::ACTIONS),)+])

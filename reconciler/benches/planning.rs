@@ -283,7 +283,7 @@ fn carried_out(from: Snapshot, plan: Plan, rules: &Arc<Catalog>) -> Txn {
 fn made(id: &ResourceId, call: Call, rules: &Catalog) -> Option<Remote> {
     let form = match call {
         Call::Create { spec, .. } | Call::Update { want: spec, .. } => spec,
-        Call::Delete { .. } => return None,
+        Call::Delete { .. } | Call::Prune { .. } => return None,
     };
     let projected = rules
         .rules(&id.kind)?

@@ -85,6 +85,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Delete(args) => commands::delete::run(&settings, &args).await,
         Command::Rollback(args) => commands::rollback::run(&settings, &args).await,
         Command::Status => commands::status::run(&settings).await,
+        Command::Drift => signals::unless_stopped(commands::drift::run(&settings)).await,
         Command::History(args) => commands::history::run(&settings, &args).await,
         Command::Url => commands::url::run(&settings).await,
         Command::State(args) => commands::state::run(&settings, &args.verb).await,

@@ -43,7 +43,7 @@ pub use approval::Approval;
 pub use clock::Clock;
 pub use limits::Limits;
 pub use ports::{NoEvents, NoProjection, Ports, RecordSink, StopSignal};
-pub use session::{OnFailure, Session};
+pub use session::{ImportError, Imported, OnFailure, Session};
 pub use status::Status;
 
 /// What every pass over one stack works with.

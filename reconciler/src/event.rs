@@ -114,6 +114,13 @@ pub enum Event {
         /// Which thing.
         handle: Handle,
     },
+    /// What others had added to a thing of ours was removed, as the plan has named it.
+    Pruned {
+        /// The resource.
+        id: ResourceId,
+        /// What is gone.
+        children: Vec<String>,
+    },
     /// The pass is over.
     Ended {
         /// How.

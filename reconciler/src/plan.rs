@@ -3,7 +3,7 @@
 //! `have` against `want` decides what is done; `recorded` against `have` only explains it ("changed outside"). No case
 //! depends on the state being right: it supplies handles and remembered dependencies.
 //!
-//! The parts, in the order in which they are used: [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
+//! The parts, in the order in which they are used: [`moves`] finds what is wanted under another id, [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
 //! are ours, [`decide`] what becomes of each wish (with [`outlook`], [`reason`] and [`replace`]), [`retire`] what goes,
 //! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this.
 
@@ -12,7 +12,7 @@ use std::fmt;
 
 use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
-use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
+use grail_state::{Desired, Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,9 +21,12 @@ mod arrange;
 pub mod check;
 mod compare;
 mod decide;
+mod drift;
 mod error;
 mod graph;
+mod moves;
 mod outlook;
+mod prune;
 mod reason;
 mod replace;
 mod retire;
@@ -32,12 +35,14 @@ mod scope;
 mod tests;
 
 pub use check::check_plan;
+pub use drift::{DriftReason, Drifted, drift};
 pub use error::{PlanError, PlanProblem};
 
 pub(crate) use scope::Scope;
 
 use adopt::Ownership;
 use decide::Fate;
+use moves::Moves;
 
 /// The place of a step in its plan: `build` first, then `sweep`, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,6 +161,15 @@ impl fmt::Debug for Step {
     }
 }
 
+/// Additions of others that are to go from a thing of ours, which stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// Which thing.
+    pub handle: Handle,
+    /// What goes, in the words in which a look told it.
+    pub children: Vec<String>,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -171,6 +185,13 @@ pub struct Plan {
     /// What others have added to resources that are ours; it stays. No part of the digest: nothing is done about it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub additions: BTreeMap<ResourceId, Vec<String>>,
+    /// Things that are recorded under another id from now on: the old id of each new one. No part of the digest: the notes say
+    /// the same.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moves: BTreeMap<ResourceId, ResourceId>,
+    /// Of those additions, what goes when all is done: not to be taken back, and nothing but what is named here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prune: BTreeMap<ResourceId, Prune>,
     /// The state that the plan was made from.
     pub base: Version,
     /// The digest of what is done and from where: what is approved is what is done.
@@ -180,7 +201,7 @@ pub struct Plan {
 impl Plan {
     /// True if carrying it out would write nothing outside.
     pub fn is_empty(&self) -> bool {
-        self.build.is_empty() && self.sweep.is_empty()
+        self.build.is_empty() && self.sweep.is_empty() && self.prune.is_empty()
     }
 
     /// The digest of all but the digest.
@@ -191,10 +212,16 @@ impl Plan {
             unchanged,
             notes,
             additions: _,
+            moves: _,
+            prune,
             base,
             digest: _,
         } = self;
-        Digest::of_written(&(build, sweep, unchanged, notes, base))
+        // A plan without them has the digest that it had before there were any.
+        if prune.is_empty() {
+            return Digest::of_written(&(build, sweep, unchanged, notes, base));
+        }
+        Digest::of_written(&(build, sweep, unchanged, notes, base, prune))
     }
 
     /// True if the digest is that of the rest, as it is of every plan that was made and not altered.
@@ -248,6 +275,8 @@ pub struct Consent {
     pub only: BTreeSet<String>,
     /// Whether to go on past what this grail cannot delete, instead of deleting nothing.
     pub force: bool,
+    /// Whether what others have added to things of ours goes, as far as it can be removed.
+    pub prune: bool,
     /// Marks of attempts that the journal knows: things that bear one are ours.
     pub tokens: BTreeSet<grail_state::StepToken>,
 }
@@ -260,6 +289,13 @@ pub struct Consent {
 /// Every problem that stands in the way, in a stable order: unknown kinds, invalid specs, references to nothing, circles,
 /// then things that are not ours or cannot be replaced.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
+    let moves = Moves::found(inputs);
+    let (recorded, observed) = (moves.recorded(inputs), moves.observed(inputs));
+    let inputs = &Inputs {
+        recorded: &recorded,
+        observed: &observed,
+        ..*inputs
+    };
     let resources = &inputs.desired.resources;
     let needs: graph::Before<ResourceId> = resources
         .iter()
@@ -281,7 +317,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         invalid: &invalid,
     };
     let mut decided = decide::decide(inputs, &order, &known, &mut problems);
-    let retired = retire::retire(inputs, &ownership, &decided, &mut problems);
+    let retired = retire::retire(inputs, &ownership, &moves, &decided, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(PlanError::class);
         return Err(problems);
@@ -294,28 +330,22 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
             notes.extend(note.take().map(|record| ((*id).clone(), Some(record))));
         }
     }
+    moves.note(inputs.recorded, &unchanged, &mut notes);
+    let prune = prune::prune(inputs, &decided);
     let (build, sweep) = arrange::arrange(&order, &needs, decided, retired);
     let mut plan = Plan {
         build,
         sweep,
         unchanged,
         notes,
-        additions: additions(inputs),
+        moves: moves.into_inner(),
+        additions: prune::kept(inputs, &prune),
+        prune,
         base: inputs.base.clone(),
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
     Ok(plan)
-}
-
-/// What others have added to the things that are wanted.
-fn additions(inputs: &Inputs<'_>) -> BTreeMap<ResourceId, Vec<String>> {
-    let wanted = inputs.desired.resources.keys();
-    let added = wanted.filter_map(|id| Some((id, &inputs.observed.get(id)?.remote()?.additions)));
-    added
-        .filter(|(_, additions)| !additions.is_empty())
-        .map(|(id, additions)| (id.clone(), additions.clone()))
-        .collect()
 }
 
 /// What is wrong with the wishes themselves.

@@ -295,4 +295,8 @@ pub struct Doomed {
     /// another thing.
     #[serde(default = "Proof::none", skip_serializing_if = "Proof::is_none")]
     pub proof: Proof,
+    /// Where there are any, the thing itself stays, and these additions of others go from it, in the words in which a look
+    /// told them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<String>,
 }

@@ -21,6 +21,14 @@ use crate::journal::{Doomed, Seq};
 use crate::record::Record;
 use crate::store::StoreError;
 
+mod copies;
+mod edit;
+mod succession;
+
+pub use copies::{keep_copy, read_copy, write_copy};
+pub use edit::{EditError, Forgotten};
+pub use succession::NoSuccessor;
+
 /// The schema version that this build writes. Older ones are upgraded when read, newer ones are refused.
 pub const SCHEMA: u32 = 1;
 

@@ -331,6 +331,7 @@ impl Doomed {
             depends_on: record.depends_on.clone(),
             rank: record.rank,
             proof: Proof::recorded(record.token.as_ref()),
+            children: Vec::new(),
         }
     }
 

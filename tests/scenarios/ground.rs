@@ -6,6 +6,7 @@ use grail_tests::account::Account;
 use grail_tests::cli::{Grail, Run};
 use grail_tests::difference::assert_same;
 use grail_tests::emulator::Moto;
+use grail_tests::fixtures::Fixture;
 use grail_tests::project::Project;
 use grail_tests::proxy::{Calls, Proxy};
 use grail_tests::world::World;
@@ -36,6 +37,14 @@ impl Ground {
             proxy,
             project,
         }
+    }
+
+    /// With a fixture, and what it takes for granted in the account.
+    pub(crate) fn prepared(fixture: Fixture) -> Ground {
+        let ground = Ground::new(fixture.project());
+        fixture.prepare(&ground.account);
+        fixture.fit(&ground.account, &ground.project);
+        ground
     }
 
     /// With a copy of the shop, the example of the README.

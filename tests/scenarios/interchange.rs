@@ -4,6 +4,7 @@
 //! without a call; what stays is the API's definition, which cannot be read back as the document that was sent, and the
 //! retention of the API handler's logs, which Chalice sets on a group that nothing writes to.
 
+mod gone;
 mod lost;
 mod old_record;
 mod orphans;

@@ -1,5 +1,7 @@
 //! A state that a team shares: two copies of a project, each on a machine of its own, and one state in a bucket.
 
+mod moving;
+mod rounds;
 mod store;
 
 use std::time::Duration;
@@ -24,7 +26,7 @@ const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070
 struct Team {
     proxy: Proxy,
     bucket: MiniStack,
-    _moto: Moto,
+    moto: Moto,
 }
 
 impl Team {
@@ -36,7 +38,7 @@ impl Team {
         Team {
             proxy: Proxy::before_moto(&moto.endpoint()),
             bucket,
-            _moto: moto,
+            moto,
         }
     }
 
@@ -47,7 +49,12 @@ impl Team {
 
     /// grail on the machine of `who`, who has this copy of the project.
     fn machine(&self, project: &Project, who: &str) -> Grail {
-        Grail::new(env!("CARGO_BIN_EXE_grail"), project, &self.proxy.endpoint())
+        self.machine_behind(&self.proxy, project, who)
+    }
+
+    /// The same with a way to the account of its own.
+    fn machine_behind(&self, proxy: &Proxy, project: &Project, who: &str) -> Grail {
+        Grail::new(env!("CARGO_BIN_EXE_grail"), project, &proxy.endpoint())
             .with_shared_cache()
             .env("GRAIL_STATE", self.url())
             .env("GRAIL_SEAL_KEY", KEY)

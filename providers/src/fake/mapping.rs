@@ -56,7 +56,7 @@ const fn wire(
 
 impl Resource for ModelMapping {
     const KIND: Kind = Kind::new("event_source_mapping");
-    const IMMUTABLE: &'static [&'static str] = &["service", "source_arn", "function", "starting_position"];
+    const IMMUTABLE: &'static [&'static str] = &["service", "source_arn", "starting_position"];
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
     const ACTIONS: &'static [&'static str] = &[];
@@ -144,6 +144,7 @@ impl Resource for ModelMapping {
         let mut progress = Progress::default();
         self.until_settled(&uuid, &progress).await?;
         let changed = self.change("UpdateEventSourceMapping", &uuid, move |mapping, now| {
+            mapping.function = want.function;
             mapping.batch_size = want.batch_size;
             mapping.window = want.maximum_batching_window;
             mapping.concurrency = want.maximum_concurrency;

@@ -9,8 +9,8 @@ use grail_state::{Kind, Observed, Remote, Template, Wire};
 use serde_json::Value;
 
 use crate::port::{
-    Catalog, Cost, Create, Delete, Diff, Failure, Invalid, Lane, Locator, Provider, Rules, Secured, Undelete,
-    Update,
+    Catalog, Cost, Create, Delete, Diff, Examined, Failure, Invalid, Kin, Lane, Locator, Provider, Rules,
+    Secured, Undelete, Update,
 };
 
 /// Which calls come twice, counted over all kinds.
@@ -94,6 +94,10 @@ impl Rules for Doubled {
         self.inner.spared_in_use()
     }
 
+    fn prunes(&self, addition: &str) -> bool {
+        self.inner.prunes(addition)
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         self.inner.volatile_outputs()
     }
@@ -148,6 +152,17 @@ impl Provider for Doubled {
             self.inner.delete(request).await?;
         }
         self.inner.delete(request).await
+    }
+
+    async fn examine(&self, have: &Remote, kin: &Kin) -> Examined {
+        self.inner.examine(have, kin).await
+    }
+
+    async fn prune(&self, request: Delete<'_>, children: &[String]) -> Result<(), Failure> {
+        if self.twice.again() {
+            self.inner.prune(request, children).await?;
+        }
+        self.inner.prune(request, children).await
     }
 
     async fn verify(&self, spec: &Value) -> Result<Vec<Invalid>, Failure> {

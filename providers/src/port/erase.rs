@@ -9,7 +9,7 @@ use grail_state::{Kind, Observed, Record, Remote, Template, Wire};
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::provider::{Create, Delete, Locator, Provider, Secured, Update};
+use super::provider::{Create, Delete, Examined, Kin, Locator, Provider, Secured, Update};
 use super::resource::{Birth, Change, Removal, Resource, Seen, Sight};
 use super::rules::{Cost, Diff, Invalid, Lane, Rules, Undelete};
 
@@ -100,6 +100,10 @@ impl<R: Resource> Rules for Erased<R> {
         R::SPARED_IN_USE
     }
 
+    fn prunes(&self, addition: &str) -> bool {
+        R::PRUNES.iter().any(|words| addition.starts_with(words))
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         R::VOLATILE
     }
@@ -181,6 +185,27 @@ impl<R: Resource> Provider for Erased<R> {
 
     async fn verify(&self, spec: &Value) -> Result<Vec<Invalid>, Failure> {
         self.resource.verify(&Self::resolved(spec)?).await
+    }
+
+    async fn examine(&self, have: &Remote, kin: &Kin) -> Examined {
+        let id = grail_state::ResourceId::new(R::KIND, "examine");
+        let living = Removal {
+            id: &id,
+            handle: &have.handle,
+            spec: &have.spec,
+            outputs: &have.outputs,
+        };
+        self.resource.examine(living, kin).await
+    }
+
+    async fn prune(&self, request: Delete<'_>, children: &[String]) -> Result<(), Failure> {
+        let living = Removal {
+            id: request.id,
+            handle: request.handle,
+            spec: request.spec,
+            outputs: request.outputs,
+        };
+        self.resource.prune(living, children).await
     }
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {

@@ -1,11 +1,12 @@
 //! The other half: the only door to the outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures::future::join_all;
-use grail_state::{Digest, Handle, Lost, Observed, Record, Remote, ResourceId, StepToken};
+use grail_state::{Digest, Handle, Kind, Lost, Observed, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -111,6 +112,54 @@ pub struct Secured {
     pub lost: Vec<Lost>,
 }
 
+/// The things of one stack, as they were recorded or seen. What hangs on one of them and is itself one of them is no addition
+/// of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kin(BTreeSet<(Kind, Handle)>);
+
+impl Kin {
+    /// True if the thing of that kind and handle is one of the stack's.
+    pub fn has(&self, kind: &Kind, handle: &str) -> bool {
+        self.0.contains(&(kind.clone(), Handle(handle.to_owned())))
+    }
+
+    /// The handles of the stack's things of one kind.
+    pub fn of<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = &'a Handle> {
+        let all = self.0.iter();
+        all.filter(move |(other, _)| other == kind)
+            .map(|(_, handle)| handle)
+    }
+}
+
+impl FromIterator<(Kind, Handle)> for Kin {
+    fn from_iter<I: IntoIterator<Item = (Kind, Handle)>>(things: I) -> Self {
+        Self(things.into_iter().collect())
+    }
+}
+
+/// What only a thorough look shows: it costs more calls than an ordinary one, and nothing that a deployment decides depends on
+/// it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// What others have added beyond what the ordinary look tells, in the words of [`Remote::additions`]. The words of one child
+    /// name no other child of the same thing.
+    pub additions: Vec<String>,
+    /// When it was last changed, by whomever, where the service says so.
+    pub changed: Option<SystemTime>,
+    /// What of it could not be looked at, and why.
+    pub unseen: Vec<String>,
+}
+
+impl Examined {
+    /// Adds what one part of a look has found, or that it found nothing out.
+    pub fn add(&mut self, found: Result<Vec<String>, Failure>) {
+        match found {
+            Ok(more) => self.additions.extend(more),
+            Err(failure) => self.unseen.push(failure.chain()),
+        }
+    }
+}
+
 /// The IO half of a type of resource.
 ///
 /// # Contract
@@ -161,6 +210,24 @@ pub trait Provider: Rules {
     /// Where it cannot be told.
     async fn verify(&self, _spec: &Value) -> Result<Vec<Invalid>, Failure> {
         Ok(Vec::new())
+    }
+
+    /// Looks for what [`Provider::observe`] leaves out because a deployment need not know it. Changes nothing. `kin` are the
+    /// things of the stack. What cannot be seen is told in the answer.
+    async fn examine(&self, _have: &Remote, _kin: &Kin) -> Examined {
+        Examined::default()
+    }
+
+    /// Removes of `children`, which are additions for which [`Rules::prunes`] holds, what is still there, and nothing else. Gone
+    /// is success. Nobody brings them back.
+    ///
+    /// # Errors
+    /// As the contract says.
+    async fn prune(&self, request: Delete<'_>, _children: &[String]) -> Result<(), Failure> {
+        Err(Failure::refused(format!(
+            "what others add to a {} cannot be removed",
+            request.id.kind
+        )))
     }
 
     /// Reads what restoring `have` will need, and keeps the bytes that it names. Called before the first write to it.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::provider::{Locator, Secured};
+use super::provider::{Examined, Kin, Locator, Secured};
 use super::rules::{Cost, Diff, Invalid, Lane, Undelete};
 
 /// A thing outside as its type reads it: the whole form, secrets in clear.
@@ -62,7 +62,7 @@ pub struct Change<'a, S> {
     pub token: &'a StepToken,
 }
 
-/// A request to remove. The form may be of any age, so it stays a document.
+/// A living thing, to be removed or to be looked at again. The form may be of any age, so it stays a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Removal<'a> {
     /// The logical name.
@@ -89,6 +89,8 @@ pub trait Resource: Send + Sync + 'static {
     const SPARED_IN_USE: bool = false;
     /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
     const VOLATILE: &'static [&'static str] = &[];
+    /// How the words of those additions begin that can be removed (`target `).
+    const PRUNES: &'static [&'static str] = &[];
     /// The IAM actions that the type needs. `deploy/policy.json` is the union.
     const ACTIONS: &'static [&'static str];
     /// What looking costs.
@@ -149,6 +151,25 @@ pub trait Resource: Send + Sync + 'static {
     /// Whether what a form names outside the stack is there and fits, as [`super::Provider::verify`] says.
     fn verify(&self, _spec: &Self::Spec) -> impl Future<Output = Result<Vec<Invalid>, Failure>> + Send {
         async { Ok(Vec::new()) }
+    }
+
+    /// What only a thorough look shows, as [`super::Provider::examine`] says.
+    fn examine(&self, _have: Removal<'_>, _kin: &Kin) -> impl Future<Output = Examined> + Send {
+        async { Examined::default() }
+    }
+
+    /// Removes additions of others, as [`super::Provider::prune`] says.
+    fn prune(
+        &self,
+        _have: Removal<'_>,
+        _children: &[String],
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async {
+            Err(Failure::refused(format!(
+                "what others add to a {} cannot be removed",
+                Self::KIND
+            )))
+        }
     }
 
     /// What restoring will need, from a fresh look; kinds with bytes (code) keep them here. `None` if the projected form is

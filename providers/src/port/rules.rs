@@ -51,6 +51,11 @@ pub trait Rules: Send + Sync {
     /// would be forgotten.
     fn spared_in_use(&self) -> bool;
 
+    /// Whether an addition of others, in the words in which a look tells it, can be removed by [`super::Provider::prune`].
+    fn prunes(&self, _addition: &str) -> bool {
+        false
+    }
+
     /// The outputs that an update may change (a digest of the contents, an id of the current version). The others stay as
     /// long as the thing lives, so that who refers to them need not be looked at again when it is updated.
     fn volatile_outputs(&self) -> &'static [&'static str];

@@ -28,7 +28,7 @@ use crate::port::{Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resou
 
 mod calls;
 
-pub(super) use calls::is_mapped;
+pub(super) use calls::{Mapped, all, is_mapped, remove};
 
 /// How the first version writes the root.
 const ROOT: &str = "(none)";

@@ -40,9 +40,7 @@ use serde_json::{Value, json};
 use super::rest_api::mark::{Mark, is_digest};
 use super::rest_api::patiently;
 use crate::aws::{Context, Outcome};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 pub(super) mod deployments;
 
@@ -353,6 +351,21 @@ impl Resource for ApiStage {
             deployment_in(request.outputs).to_owned()
         };
         Ok(self.seen(request.want, &deployment))
+    }
+
+    /// When it was last changed: one call.
+    async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
+        let mut found = Examined::default();
+        let (api, stage) = have.handle.0.split_once('/').unwrap_or_default();
+        let asked = self.stage(api, stage).await;
+        match asked {
+            Ok(there) => {
+                let changed = there.and_then(|there| there.last_updated_date);
+                found.changed = changed.and_then(|changed| changed.try_into().ok());
+            }
+            Err(failure) => found.unseen.push(failure.chain()),
+        }
+        found
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -38,13 +38,12 @@ use super::api_mapping;
 use super::rest_api::EndpointType;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, wait};
-use crate::port::{
-    Birth, Change, Cost, Diff, Failure, Invalid, Locator, Removal, Resource, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Diff, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Seen, Sight, Undelete};
 
 mod certificate;
 mod domain;
 mod form;
+mod others;
 mod writing;
 
 /// The tag that holds the attempt which made a domain.
@@ -247,6 +246,7 @@ impl Resource for CustomDomain {
         "hosted_zone_id",
         "security_policy",
     ];
+    const PRUNES: &'static [&'static str] = &[others::MAPPING];
     const ACTIONS: &'static [&'static str] = &[
         "acm:DescribeCertificate",
         "apigateway:DELETE",
@@ -345,6 +345,16 @@ impl Resource for CustomDomain {
         let had = tag_keys(Some(request.have)).collect();
         let domain = self.converge(domain, want, request.diff, &had).await?;
         Ok(Self::written(&domain, want))
+    }
+
+    async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
+        let protocol = Protocol::of(Some(have.spec), &have.handle.0);
+        self.others(have, protocol, kin).await
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        let protocol = Protocol::of(Some(have.spec), &have.handle.0);
+        self.prune_others(&have.handle.0, protocol, children).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

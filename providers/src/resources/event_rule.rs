@@ -168,6 +168,7 @@ impl Resource for EventRule {
     const IMMUTABLE: &'static [&'static str] = &["name"];
     const UNDELETE: Undelete = Undelete::Exact;
     const NAME_BOUND: bool = true;
+    const PRUNES: &'static [&'static str] = &[reading::OTHER];
     const ACTIONS: &'static [&'static str] = &[
         "events:DeleteRule",
         "events:DescribeRule",
@@ -256,6 +257,10 @@ impl Resource for EventRule {
             proof: grail_state::Proof::Ours,
             additions: Vec::new(),
         })
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        self.prune_others(&have.handle.0, children).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -11,8 +11,9 @@
 //!
 //! A mapping on its way out counts as absent, and a new one in its place waits until it is gone.
 //!
-//! Function and source cannot be changed: a new mapping is made beside the old one, which goes after the commit, because a
-//! stream's position is lost with its mapping. For the same reason every deletion waits for the commit, that of a queue's
+//! The function can be changed, and the mapping then goes on where it was: so a handler that is renamed loses nothing of its
+//! stream. The source cannot: a new mapping is made beside the old one, which goes after the commit, because a stream's
+//! position is lost with its mapping. For the same reason every deletion waits for the commit, that of a queue's
 //! mapping too, where nothing would be lost: how well a deletion can be taken back is said of a kind, not of a form.
 //!
 //! The starting position counts at birth alone, as in Chalice: a living mapping has read on since, so that another wish is
@@ -39,11 +40,9 @@ pub use form::{Service, Spec};
 use self::listing::Sought;
 use self::mapping::{Mapping, Standing};
 use self::writing::seen;
-use crate::aws::Context;
+use crate::aws::{Context, Outcome};
 use crate::aws::arn::function_name;
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 /// The resource type.
 #[derive(Debug)]
@@ -82,7 +81,7 @@ const fn wire(
 
 impl Resource for EventSourceMapping {
     const KIND: Kind = Kind::new("event_source_mapping");
-    const IMMUTABLE: &'static [&'static str] = &["function", "service", "source_arn"];
+    const IMMUTABLE: &'static [&'static str] = &["service", "source_arn"];
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
     const ACTIONS: &'static [&'static str] = &[
@@ -178,6 +177,21 @@ impl Resource for EventSourceMapping {
             settled.map_err(Failure::after_change)?;
         }
         Ok(seen(uuid, want))
+    }
+
+    /// When it was last changed: one call.
+    async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
+        let mut found = Examined::default();
+        let client = self.context.clients.lambda.read();
+        let asked = client.get_event_source_mapping().uuid(&have.handle.0).send().await;
+        match asked.found("lambda:GetEventSourceMapping") {
+            Ok(there) => {
+                let changed = there.and_then(|there| there.last_modified);
+                found.changed = changed.and_then(|changed| changed.try_into().ok());
+            }
+            Err(failure) => found.unseen.push(failure.chain()),
+        }
+        found
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -11,6 +11,7 @@
 //! because IAM deletes no role that has any. What they were is not kept, and the role's unique id is lost for good: a
 //! deletion can be taken back closely, not exactly.
 
+mod others;
 #[cfg(test)]
 mod tests;
 
@@ -28,9 +29,7 @@ use serde_json::{Value, json};
 use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::aws::{Context, Outcome};
 use crate::policy::canonical;
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 /// The tag that carries the attempt.
 const MARK: &str = "grail";
@@ -271,6 +270,7 @@ impl Resource for IamRole {
     const KIND: Kind = Kind::new("iam_role");
     const IMMUTABLE: &'static [&'static str] = &["name"];
     const UNDELETE: Undelete = Undelete::Close;
+    const PRUNES: &'static [&'static str] = &[others::INLINE, others::ATTACHED];
     const ACTIONS: &'static [&'static str] = &[
         "iam:CreateRole",
         "iam:DeleteRole",
@@ -410,6 +410,14 @@ impl Resource for IamRole {
             proof: Proof::Ours,
             additions: Vec::new(),
         })
+    }
+
+    async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
+        self.others(&have.handle.0, have.spec).await
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        self.prune_others(&have.handle.0, children).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -18,6 +18,7 @@
 //! here writes back what it has read, except that the environment is set as one.
 
 mod form;
+mod others;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -39,9 +40,7 @@ use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 /// The resource type.
 #[derive(Debug)]
@@ -123,18 +122,39 @@ impl Resource for LambdaFunction {
     const IMMUTABLE: &'static [&'static str] = &["name"];
     const UNDELETE: Undelete = Undelete::Close;
     const VOLATILE: &'static [&'static str] = &["code_sha256"];
+    const PRUNES: &'static [&'static str] = &[
+        others::STATEMENT,
+        others::ALIAS,
+        others::URL,
+        others::INVOKED,
+        others::PROVISIONED,
+        others::MAPPING,
+    ];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcs",
         "iam:PassRole",
         "lambda:CreateFunction",
+        "lambda:DeleteAlias",
+        "lambda:DeleteEventSourceMapping",
         "lambda:DeleteFunction",
         "lambda:DeleteFunctionConcurrency",
+        "lambda:DeleteFunctionEventInvokeConfig",
+        "lambda:DeleteFunctionUrlConfig",
+        "lambda:DeleteProvisionedConcurrencyConfig",
         "lambda:GetFunction",
+        "lambda:GetFunctionConfiguration",
+        "lambda:GetFunctionUrlConfig",
         "lambda:GetLayerVersion",
+        "lambda:GetPolicy",
+        "lambda:ListAliases",
+        "lambda:ListEventSourceMappings",
+        "lambda:ListFunctionEventInvokeConfigs",
+        "lambda:ListProvisionedConcurrencyConfigs",
         "lambda:ListTags",
         "lambda:PutFunctionConcurrency",
+        "lambda:RemovePermission",
         "lambda:TagResource",
         "lambda:UntagResource",
         "lambda:UpdateFunctionCode",
@@ -249,6 +269,14 @@ impl Resource for LambdaFunction {
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let call = self.write().delete_function().function_name(&request.handle.0);
         call.send().await.gone("lambda:DeleteFunction")
+    }
+
+    async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
+        self.others(&have.handle.0, kin).await
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        self.prune_others(&have.handle.0, children).await
     }
 
     /// Keeps the zip that Lambda has now, and the form with the environment in clear. Where the zip cannot be had the form is

@@ -210,6 +210,21 @@ fn same(one: &Spec, other: &Spec) -> bool {
         == (&other.principal, &other.source_arn, &other.source_account)
 }
 
+/// True if `sid` is one of ours for the same resource as `ours` is, of an earlier form.
+pub(super) fn is_left_of(ours: &str, sid: &str) -> bool {
+    let stem = ours.rsplit_once('-').map(|(stem, _)| stem);
+    stem.is_some_and(|stem| {
+        stem.starts_with("grail-") && sid.rsplit_once('-').is_some_and(|(other, _)| other == stem)
+    })
+}
+
+/// True if it is a statement such as Chalice writes: in its form, under a random id.
+pub(super) fn is_chalices(function: &str, statement: &Value) -> bool {
+    let lengths = |sid: &str| sid.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    let random = |sid: &str| sid.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    read(function, statement).is_some_and(|one| lengths(&one.sid) && random(&one.sid))
+}
+
 /// What all our statement ids for one resource begin with.
 fn stem(id: &ResourceId) -> String {
     let plain = |c: char| {
@@ -382,7 +397,16 @@ impl Resource for LambdaPermission {
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
-        let sid = self.add(request.id, request.want).await?;
+        let mut requests = Sequence::default();
+        let sid = sid(request.id, request.want);
+        // Somebody has written something else under our very id: no second statement can bear it.
+        let said = request.have.get("source_arn").and_then(Value::as_str);
+        let whole = said.is_some_and(|said| !said.contains(BESIDE));
+        let same_id = request.handle.0.rsplit_once('/').filter(|(_, old)| *old == sid);
+        if let Some((function, _)) = same_id.filter(|_| whole && !request.diff.is_empty()) {
+            requests.step(self.remove(function, &sid).await)?;
+        }
+        let sid = requests.step(self.add(request.id, request.want).await)?;
         if request
             .handle
             .0

@@ -39,13 +39,12 @@ use self::sending::Letter;
 pub(super) use self::sending::patiently;
 use crate::aws::Context;
 use crate::aws::outcome::{Verdict, verdict};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 mod find;
 mod foreign;
 mod head;
+mod others;
 pub(crate) mod mark;
 mod reading;
 mod rebuild;
@@ -288,6 +287,15 @@ impl Resource for RestApi {
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
     const VOLATILE: &'static [&'static str] = &["baseline", "definition_digest"];
+    const PRUNES: &'static [&'static str] = &[
+        others::METHOD,
+        others::RESPONSE,
+        others::AUTHORIZER,
+        others::MODEL,
+        others::VALIDATOR,
+        others::STAGE,
+        others::RESOURCE,
+    ];
     const ACTIONS: &'static [&'static str] = &[
         "apigateway:DELETE",
         "apigateway:GET",
@@ -441,6 +449,14 @@ impl Resource for RestApi {
         let depth = Depth::of_baseline(request.outputs.get("baseline").and_then(Value::as_str));
         let seen = self.written(id, want, digest, depth).await;
         seen.map_err(Failure::after_change)
+    }
+
+    async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
+        self.others(have, kin).await
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        self.prune_others(&have.handle.0, children).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -191,6 +191,7 @@ impl Resource for S3Notification {
     const IMMUTABLE: &'static [&'static str] = &["bucket"];
     const UNDELETE: Undelete = Undelete::Exact;
     const VOLATILE: &'static [&'static str] = &["entries"];
+    const PRUNES: &'static [&'static str] = &[document::NOTIFICATION];
     const ACTIONS: &'static [&'static str] = &[
         "lambda:ListTags",
         "s3:GetBucketNotification",
@@ -257,6 +258,19 @@ impl Resource for S3Notification {
         let had = functions_of(request.have).chain(functions_in(request.outputs).into_values());
         let claim = self.claim(&request.want.bucket).with(had);
         self.establish(request.want, claim).await
+    }
+
+    /// What is ours by now is left, whatever its words.
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        let bucket = have.handle.0.as_str();
+        let claim = self.claim(bucket);
+        let edit = |there: &Notifications| {
+            let mut left = there.clone();
+            left.parts
+                .retain(|part| claim.owns(part) || !children.contains(&part.told()));
+            left
+        };
+        exchange::change(&self.context, bucket, edit).await.map(drop)
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

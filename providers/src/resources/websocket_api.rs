@@ -36,11 +36,10 @@ use self::reading::Reading;
 use super::rest_api::mark::Mark;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 mod find;
+mod others;
 mod reading;
 mod writing;
 
@@ -212,6 +211,7 @@ impl Resource for WebsocketApi {
     const UNDELETE: Undelete = Undelete::Never;
     const NAME_BOUND: bool = false;
     const VOLATILE: &'static [&'static str] = &["definition_digest"];
+    const PRUNES: &'static [&'static str] = &[others::ROUTE, others::STAGE, others::AUTHORIZER];
     const ACTIONS: &'static [&'static str] = &[
         "apigateway:DELETE",
         "apigateway:GET",
@@ -296,6 +296,14 @@ impl Resource for WebsocketApi {
             made.routes = self.converge(reading, &want.routes, &had, &mut sequence).await?;
         }
         Ok(self.seen(id, made, Proof::Ours))
+    }
+
+    async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
+        self.others(&have.handle.0, kin).await
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        self.prune_others(&have.handle.0, children).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

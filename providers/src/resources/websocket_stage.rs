@@ -31,9 +31,7 @@ use super::rest_api::mark::{Mark, is_digest};
 use super::rest_api::patiently;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome, wait};
-use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
-};
+use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 /// The definition of a stage that shows no deployment.
 const NOT_DEPLOYED: &str = "not deployed";
@@ -371,6 +369,23 @@ impl Resource for WebsocketStage {
         sequence.step(pointed)?;
         self.retire(&want.api, known, &[&deployment, before]).await;
         Ok(self.seen(want, &deployment))
+    }
+
+    /// When it was last changed: one call.
+    async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
+        let mut found = Examined::default();
+        let (api, stage) = have.handle.0.split_once('/').unwrap_or_default();
+        let client = self.context.clients.apigatewayv2.read();
+        let asked = client.get_stage().api_id(api).stage_name(stage).send().await;
+        let asked = asked.found("apigateway:GET");
+        match asked {
+            Ok(there) => {
+                let changed = there.and_then(|there| there.last_updated_date);
+                found.changed = changed.and_then(|changed| changed.try_into().ok());
+            }
+            Err(failure) => found.unseen.push(failure.chain()),
+        }
+        found
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     disable_help_subcommand = false
 )]
 #[command(
-    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` found changes; \
+    after_help = "Exit codes: 0 done; 1 failed, nothing changed; 2 `plan --detailed-exitcode` or `drift` found changes; \
                         3 failed and rolled back; 4 stuck; 5 locked; 6 stopped, to be taken up; 64 wrong usage."
 )]
 pub struct CommandLine {
@@ -105,6 +105,9 @@ pub enum Command {
     Url,
     /// Show the stage: what it holds, an open transaction, who holds the lock.
     Status,
+    /// Show what of the stage is no longer as recorded, and what others have added. Exits with 2 if anything is not. Writes
+    /// nothing, takes no lock, and needs neither Python nor a project that imports.
+    Drift,
     /// Take an open transaction back to the last commit.
     Rollback(RollbackArgs),
     /// Show what was done to the stage, when and by whom, the newest first.
@@ -140,6 +143,7 @@ impl Command {
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
+            Self::Drift => "drift",
             Self::Rollback(_) => "rollback",
             Self::State(args) => args.verb.name(),
             Self::History(_) => "history",
@@ -171,6 +175,11 @@ pub struct WishArgs {
     /// Allow a resource to be deleted and created anew where it cannot change in place.
     #[arg(long)]
     pub allow_replace: bool,
+    /// Remove what others have added to things of this stage, as far as it can be removed: statements, inline and attached
+    /// policies, targets, routes, stages, notifications, paths below a domain. The plan names all of it; it goes when everything
+    /// else is done, and nobody brings it back.
+    #[arg(long)]
+    pub prune_foreign: bool,
     /// Only this resource and what it depends on: `kind.name` or `name`. May be given more than once. Refused where it would
     /// leave something else wrong.
     #[arg(long, value_name = "NAME")]
@@ -268,6 +277,55 @@ pub struct StateArgs {
 /// What to do with the state.
 #[derive(Debug, Subcommand)]
 pub enum StateVerb {
+    /// List what is recorded, each with its physical name.
+    List,
+    /// Show one record: its form, its outputs, what it needs and what needs it, and what Chalice's file says of it. Secrets
+    /// stay hidden.
+    Show {
+        /// The resource: `kind.name` or `name`.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Record an existing thing as a resource of the project, which it then belongs to. Nothing is changed in the account; `plan`
+    /// shows what differs.
+    Import(ImportArgs),
+    /// Forget resources. Nothing is changed in the account: the things stay, and nobody deletes them any more.
+    Forget {
+        /// The resources: `kind.name` or `name`.
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+        /// Ask nothing.
+        #[arg(short, long)]
+        yes: bool,
+        /// How it waits for its turn.
+        #[command(flatten)]
+        lock: LockArgs,
+    },
+    /// Record a resource under another id, such as that of a handler that was renamed. Nothing is changed in the account.
+    Move {
+        /// The recorded resource: `kind.name` or `name`.
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// Its new id: `kind.name` or `name`.
+        #[arg(value_name = "NEW")]
+        new: String,
+        /// How it waits for its turn.
+        #[command(flatten)]
+        lock: LockArgs,
+    },
+    /// Put a copy of the state in the place of the state: a file of `pull --out`, or without FILE the state of this machine in
+    /// the place of the shared one. What was there is kept.
+    Push {
+        /// The copy.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Also where the copy is older than what is there, or of another account or region.
+        #[arg(long)]
+        force: bool,
+        /// How it waits for its turn.
+        #[command(flatten)]
+        lock: LockArgs,
+    },
     /// Show who holds the stage's lock, and with `--yes` break it. Its holder can then write neither state nor journal; a request
     /// of theirs that is under way may still be carried out.
     Unlock {
@@ -275,16 +333,43 @@ pub enum StateVerb {
         #[arg(short, long)]
         yes: bool,
     },
-    /// Write Chalice's `deployed/<stage>.json` as the shared state has it.
-    Pull,
+    /// Write Chalice's `deployed/<stage>.json` as the shared state has it; with `--out` a copy of the state itself.
+    Pull {
+        /// Write a copy of the state as of the last commit to this file, and leave Chalice's alone.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `grail state import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A resource of the project: `kind.name` or `name`.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The physical name of the thing (an ARN, an id, a name), where it is not the one that the project gives it.
+    #[arg(value_name = "HANDLE")]
+    pub handle: Option<String>,
+    /// Also where it is marked as another application's or stage's.
+    #[arg(long)]
+    pub force: bool,
+    /// How it waits for its turn.
+    #[command(flatten)]
+    pub lock: LockArgs,
 }
 
 impl StateVerb {
     /// The command's name.
     fn name(&self) -> &'static str {
         match self {
+            Self::List => "state list",
+            Self::Show { .. } => "state show",
+            Self::Import(_) => "state import",
+            Self::Forget { .. } => "state forget",
+            Self::Move { .. } => "state move",
+            Self::Push { .. } => "state push",
             Self::Unlock { .. } => "state unlock",
-            Self::Pull => "state pull",
+            Self::Pull { .. } => "state pull",
         }
     }
 }
@@ -295,7 +380,7 @@ pub struct DeployArgs {
     /// A plan of `grail plan --out`: it is carried out as it is, or refused where it is no longer current.
     #[arg(
         value_name = "PLAN",
-        conflicts_with_all = ["adopt", "allow_replace", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
+        conflicts_with_all = ["adopt", "allow_replace", "prune_foreign", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
     )]
     pub plan: Option<PathBuf>,
     /// How it is carried out.

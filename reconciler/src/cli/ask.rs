@@ -29,17 +29,22 @@ impl Approval for Person {
             return Ok(());
         }
         words::words(&report::plan::human(plan, self.colour));
-        words::words(&format!("{}Go on? [y/N] ", doubtful.concat()));
-        // The thread that reads outlives a request to stop; the process does not wait for it.
-        let said = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map(|_| line)
-        });
-        match said.await {
-            Ok(Ok(line)) if is_yes(&line) => Ok(()),
-            _ => Err(EngineError::Declined),
+        match agrees(&doubtful.concat()).await {
+            true => Ok(()),
+            false => Err(EngineError::Declined),
         }
     }
+}
+
+/// Whether the person at the terminal says yes to what `doubtful` tells them.
+pub async fn agrees(doubtful: &str) -> bool {
+    words::words(&format!("{doubtful}Go on? [y/N] "));
+    // The thread that reads outlives a request to stop; the process does not wait for it.
+    let said = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    matches!(said.await, Ok(Ok(line)) if is_yes(&line))
 }
 
 fn is_yes(line: &str) -> bool {

@@ -4,6 +4,7 @@ pub mod chalice;
 pub mod completions;
 pub mod delete;
 pub mod deploy;
+pub mod drift;
 pub mod history;
 pub mod local_cloud;
 pub mod manual;

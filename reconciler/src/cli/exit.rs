@@ -12,7 +12,7 @@ pub enum Exit {
     Done = 0,
     /// Failed, and nothing was changed.
     Failed = 1,
-    /// `plan --detailed-exitcode` found changes.
+    /// `plan --detailed-exitcode` or `drift` found changes.
     Changes = 2,
     /// Failed, and everything is as it was at the last commit.
     RolledBack = 3,

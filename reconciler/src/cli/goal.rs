@@ -25,6 +25,9 @@ pub struct Terms {
     pub target: BTreeSet<String>,
     /// Whether what cannot change in place may be deleted and made anew.
     pub allow_replace: bool,
+    /// Whether what others have added to things of the stage goes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prune_foreign: bool,
     /// Whether the IAM policy is generated; `None` for what the configuration says.
     pub autogen_policy: Option<bool>,
     /// The name of the API Gateway stage; `None` for what the configuration says.
@@ -37,6 +40,7 @@ impl From<&WishArgs> for Terms {
             adopt: args.adopt.iter().cloned().collect(),
             target: args.target.iter().cloned().collect(),
             allow_replace: args.allow_replace,
+            prune_foreign: args.prune_foreign,
             autogen_policy: args.autogen(),
             api_gateway_stage: args.api_gateway_stage.clone(),
         }
@@ -50,6 +54,7 @@ impl Terms {
             adopt: self.adopt.clone(),
             only: self.target.clone(),
             replace: self.allow_replace,
+            prune: self.prune_foreign,
             ..Consent::default()
         }
     }
@@ -102,19 +107,20 @@ impl Goal {
         settings: &Settings,
         remarks: &Remarks,
     ) -> Result<DesiredState, Refusal> {
-        let stage = &self.connected.stage;
-        let (seen, wish) = tokio::join!(
-            pass.session.observe_recorded(),
-            wish::read(
-                settings,
-                self.config.clone(),
-                &*stage.artifacts,
-                &stage.keys.digester,
-                remarks
-            ),
-        );
-        let desired = wish?.lower(&self.connected.cloud.account())?;
+        let (seen, desired) = tokio::join!(pass.session.observe_recorded(), self.wanted(settings, remarks));
+        let desired = desired?;
         seen?;
         Ok(desired)
+    }
+
+    /// Reads the project alone; answers what is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with the project.
+    pub async fn wanted(&self, settings: &Settings, remarks: &Remarks) -> Result<DesiredState, Refusal> {
+        let stage = &self.connected.stage;
+        let (config, artifacts) = (self.config.clone(), &*stage.artifacts);
+        let wish = wish::read(settings, config, artifacts, &stage.keys.digester, remarks).await?;
+        wish.lower(&self.connected.cloud.account())
     }
 }

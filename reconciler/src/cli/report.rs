@@ -13,12 +13,13 @@ use super::settings::Settings;
 use crate::event::EventSink;
 
 pub mod chalice;
+pub mod drift;
 pub mod human;
 pub mod json;
 mod paint;
 pub mod plan;
 mod policy;
-mod value;
+pub mod value;
 
 /// Shows the command's events on this process's streams, in the form that the settings ask for. Times count from this call.
 pub fn sink(settings: &Settings) -> Box<dyn EventSink> {

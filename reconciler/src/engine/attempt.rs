@@ -33,6 +33,8 @@ pub(crate) enum Target {
     Be(Wish),
     /// Not there.
     NotBe,
+    /// As it is, without these additions of others.
+    Without(Vec<String>),
 }
 
 /// The form that a thing is to have.
@@ -257,7 +259,20 @@ impl Attempt {
             self.pending = None;
         }
         match (&self.target, observed) {
-            (Target::NotBe, Observed::Absent) => Move::Settled(None),
+            (Target::NotBe | Target::Without(_), Observed::Absent) => Move::Settled(None),
+            (Target::Without(children), Observed::Present(remote)) => {
+                if !self.is_meant(&remote) {
+                    self.left = Some(remote.handle).filter(|handle| self.claim.handles.contains(handle));
+                    return Move::Settled(None);
+                }
+                let call = Call::Prune {
+                    handle: remote.handle,
+                    spec: remote.spec,
+                    outputs: remote.outputs,
+                    children: children.clone(),
+                };
+                self.try_call(call, limits, now)
+            }
             (Target::NotBe, Observed::Present(remote)) => {
                 if self.is_meant(&remote) {
                     self.try_call(Call::delete(&remote), limits, now)

@@ -37,6 +37,17 @@ pub enum Call {
         /// The outputs.
         outputs: BTreeMap<String, Value>,
     },
+    /// Removes what others have added to a thing that stays.
+    Prune {
+        /// The physical name.
+        handle: Handle,
+        /// The form, as projected.
+        spec: Value,
+        /// The outputs.
+        outputs: BTreeMap<String, Value>,
+        /// What goes.
+        children: Vec<String>,
+    },
 }
 
 impl Call {
@@ -54,7 +65,7 @@ impl Call {
         match self {
             Self::Create { spec, .. } => Some(spec),
             Self::Update { want, .. } => Some(want),
-            Self::Delete { .. } => None,
+            Self::Delete { .. } | Self::Prune { .. } => None,
         }
     }
 
@@ -64,6 +75,7 @@ impl Call {
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
             Self::Delete { .. } => "delete",
+            Self::Prune { .. } => "prune",
         }
     }
 }

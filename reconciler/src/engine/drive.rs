@@ -245,6 +245,20 @@ pub(crate) async fn carry_out(
             };
             provider.delete(request).await.map(|()| None)
         }
+        Call::Prune {
+            handle,
+            spec,
+            outputs,
+            children,
+        } => {
+            let request = Delete {
+                id,
+                handle: &handle,
+                spec: &spec,
+                outputs: &outputs,
+            };
+            provider.prune(request, &children).await.map(|()| None)
+        }
     }
 }
 

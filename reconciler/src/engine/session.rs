@@ -18,12 +18,16 @@ use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
+mod drift;
+mod import;
 mod keeping;
 mod pass;
 mod report;
 mod sight;
 mod verify;
 
+pub use drift::Drift;
+pub use import::{ImportError, Imported};
 use pass::ended;
 
 /// What to do when a step fails.
@@ -58,6 +62,8 @@ pub struct Session<'e> {
     failures: Vec<LookFailure>,
     /// What the last planning could not ask about.
     unverified: Vec<LookFailure>,
+    /// Of what others may have added, what could not be looked at, and why.
+    unexamined: Vec<(ResourceId, String)>,
     /// The artifacts that the goal names.
     named: BTreeSet<Digest>,
     /// Second ones of what we have, which a forced deletion leaves where they are.
@@ -120,6 +126,7 @@ impl Engine {
             observed: Observations::new(),
             failures: Vec::new(),
             unverified: Vec::new(),
+            unexamined: Vec::new(),
             named: BTreeSet::new(),
             spared: Vec::new(),
             passes: 0,
@@ -324,6 +331,9 @@ impl<'e> Session<'e> {
         seen?;
         if !self.failures.is_empty() {
             return Err(EngineError::Look(std::mem::take(&mut self.failures)));
+        }
+        if consent.prune && !self.blind {
+            self.look_for_additions().await;
         }
         let plan = self.plan_from(desired, consent, &self.observed)?;
         if !self.blind {

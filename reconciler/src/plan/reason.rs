@@ -42,7 +42,7 @@ pub(super) fn same_form(have: &Value, recorded: &Value) -> bool {
 
 /// `recorded` with every secret that was digested under another key than its counterpart in `have` replaced by that: what
 /// cannot be compared does not differ.
-fn comparable(recorded: &Value, have: &Value) -> Value {
+pub(super) fn comparable(recorded: &Value, have: &Value) -> Value {
     match (recorded, have) {
         (Value::Object(was), Value::Object(is)) => {
             Value::Object(Map::from_iter(was.iter().map(|(key, item)| {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::adopt::{Ownership, bears_our_mark, known_tokens};
 use super::decide::{Decided, Fate, from_record};
+use super::moves::Moves;
 use super::replace::Manner;
 use super::{Inputs, PlanError, Why};
 
@@ -46,6 +47,7 @@ pub(super) struct Retired {
 pub(super) fn retire(
     inputs: &Inputs<'_>,
     ownership: &Ownership<'_>,
+    moves: &Moves,
     decided: &BTreeMap<&ResourceId, Decided<'_>>,
     problems: &mut Vec<PlanError>,
 ) -> Retired {
@@ -69,7 +71,7 @@ pub(super) fn retire(
     replaced(inputs, decided, &mut retired);
     left_over(inputs, ownership, &mut retired, &mut unknown);
     problems.extend(unknown.into_iter().map(PlanError::UnknownKind));
-    hold_back(inputs, &mut retired);
+    hold_back(inputs, moves, &mut retired);
     retired
 }
 
@@ -151,7 +153,7 @@ fn left_over(
     retired: &mut Retired,
     unknown: &mut BTreeSet<ResourceId>,
 ) {
-    for doomed in inputs.doomed {
+    for doomed in inputs.doomed.iter().filter(|doomed| doomed.children.is_empty()) {
         if ownership.is_wanted(&doomed.id.kind, &doomed.handle) {
             continue;
         }
@@ -182,8 +184,8 @@ fn left_over(
     }
 }
 
-/// Moves to the sweep what things in the sweep stand on.
-fn hold_back(inputs: &Inputs<'_>, retired: &mut Retired) {
+/// Moves to the sweep what things in the sweep stand on, and what those stood on that go on under another id.
+fn hold_back(inputs: &Inputs<'_>, moves: &Moves, retired: &mut Retired) {
     if inputs.desired.resources.is_empty() {
         retired.going.values_mut().for_each(|going| going.sweep = true);
         return;
@@ -198,6 +200,7 @@ fn hold_back(inputs: &Inputs<'_>, retired: &mut Retired) {
     }
     let swept = retired.going.values().filter(|going| going.sweep);
     let mut standing: Vec<ResourceId> = swept.flat_map(|going| going.depends_on.iter().cloned()).collect();
+    standing.extend(moves.stood_on(inputs.recorded).cloned());
     let mut held = BTreeSet::new();
     while let Some(id) = standing.pop() {
         if !held.insert(id.clone()) {

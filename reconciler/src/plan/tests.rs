@@ -6,6 +6,7 @@ mod changing;
 mod judging;
 mod kinds;
 mod making;
+mod moving;
 mod properties;
 mod refusing;
 mod replacing;

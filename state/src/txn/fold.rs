@@ -131,13 +131,15 @@ impl Txn {
                     depends_on: touched.depends_on.clone(),
                     rank: touched.rank,
                     proof: remote.proof.clone(),
+                    children: Vec::new(),
                 }),
                 (None, PreImage::Absent) => None,
             };
             self.doomed.extend(doomed);
         }
-        self.doomed
-            .retain(|doomed| doomed.id != *id || doomed.handle != record.handle);
+        self.doomed.retain(|doomed| {
+            doomed.id != *id || doomed.handle != record.handle || !doomed.children.is_empty()
+        });
         self.records.insert(id.clone(), record.clone());
         Ok(())
     }
@@ -186,7 +188,7 @@ impl Txn {
         for (id, note) in notes {
             remember(&mut self.records, id, note.as_ref());
         }
-        for doomed in sweep {
+        for doomed in sweep.iter().filter(|doomed| doomed.children.is_empty()) {
             if self
                 .records
                 .get(&doomed.id)

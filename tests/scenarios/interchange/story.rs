@@ -34,9 +34,21 @@ pub(super) struct Story {
     pub(super) edited: &'static [&'static str],
 }
 
+/// Of the stage `dev`, and nothing to tell by what Chalice deploys.
+const QUIET: Story = Story {
+    fixture: fixtures::FUNCTIONS,
+    stage: "dev",
+    prepare: |_| {},
+    planned: &[],
+    adopted: &[],
+    settled: &[],
+    followed: &[],
+    edit: |_| {},
+    edited: &[],
+};
+
 pub(super) const REST: Story = Story {
     fixture: fixtures::REST,
-    stage: "dev",
     prepare: |project| {
         project.configure(|config| config["stages"]["dev"]["log_retention_in_days"] = json!(7))
     },
@@ -67,12 +79,12 @@ pub(super) const REST: Story = Story {
         "UpdateFunctionCode",
         "UpdateFunctionConfiguration",
     ],
+    ..QUIET
 };
 
 pub(super) const REST_AUTH: Story = Story {
     fixture: fixtures::REST_AUTH,
     stage: "regional",
-    prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
     settled: &["CreateDeployment"],
@@ -88,25 +100,14 @@ pub(super) const REST_AUTH: Story = Story {
     edited: &[
         "CreateDeployment",
         "PutRestApi",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionConfiguration",
-        "UpdateFunctionConfiguration",
-        "UpdateFunctionConfiguration",
-        "UpdateFunctionConfiguration",
+        "UpdateFunctionCode x4",
+        "UpdateFunctionConfiguration x4",
     ],
+    ..QUIET
 };
 
 pub(super) const FUNCTIONS: Story = Story {
     fixture: fixtures::FUNCTIONS,
-    stage: "dev",
-    prepare: |_| {},
-    planned: &[],
-    adopted: &[],
-    settled: &[],
-    followed: &[],
     edit: |project| {
         project.configure(|config| {
             config["stages"]["dev"]["lambda_functions"]["traced"]["lambda_memory_size"] = json!(384);
@@ -115,12 +116,11 @@ pub(super) const FUNCTIONS: Story = Story {
         });
     },
     edited: &["UpdateFunctionConfiguration", "UpdateFunctionConfiguration"],
+    ..QUIET
 };
 
 pub(super) const BLUEPRINTS: Story = Story {
     fixture: fixtures::BLUEPRINTS,
-    stage: "dev",
-    prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
     settled: &["CreateDeployment"],
@@ -136,25 +136,14 @@ pub(super) const BLUEPRINTS: Story = Story {
     edited: &[
         "CreateDeployment",
         "PutRestApi",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionCode",
-        "UpdateFunctionConfiguration",
-        "UpdateFunctionConfiguration",
+        "UpdateFunctionCode x6",
+        "UpdateFunctionConfiguration x2",
     ],
+    ..QUIET
 };
 
 pub(super) const SCHEDULES: Story = Story {
     fixture: fixtures::SCHEDULES,
-    stage: "dev",
-    prepare: |_| {},
-    planned: &[],
-    adopted: &[],
-    settled: &[],
-    followed: &[],
     edit: |project| {
         project.edit("app.py", "rate(1 hour)", "rate(2 hours)");
         project.edit(
@@ -165,42 +154,28 @@ pub(super) const SCHEDULES: Story = Story {
         project.edit("app.py", "\"aws.ec2\"", "\"aws.ecs\"");
     },
     edited: &["PutRule x3", "UpdateFunctionCode x6"],
+    ..QUIET
 };
 
 pub(super) const BUCKETS: Story = Story {
     fixture: fixtures::BUCKETS,
-    stage: "dev",
-    prepare: |_| {},
-    planned: &[],
-    adopted: &[],
-    settled: &[],
-    followed: &[],
     edit: |project| {
         project.edit("app.py", "suffix=\".png\"", "suffix=\".gif\"");
         project.edit("app.py", ", \"s3:ObjectRemoved:DeleteMarkerCreated\"", "");
     },
     edited: &["PutBucketNotificationConfiguration", "UpdateFunctionCode x5"],
+    ..QUIET
 };
 
 pub(super) const TOPICS: Story = Story {
     fixture: fixtures::TOPICS,
-    stage: "dev",
-    prepare: |_| {},
-    planned: &[],
-    adopted: &[],
-    settled: &[],
-    followed: &[],
     edit: |project| project.configure(|config| config["lambda_memory_size"] = json!(256)),
     edited: &["UpdateFunctionConfiguration x3"],
+    ..QUIET
 };
 
 pub(super) const QUEUES: Story = Story {
     fixture: fixtures::QUEUES,
-    stage: "dev",
-    prepare: |_| {},
-    planned: &[],
-    adopted: &[],
-    settled: &[],
     // Chalice does not take the limit away.
     followed: &["UpdateEventSourceMapping"],
     edit: |project| {
@@ -212,16 +187,11 @@ pub(super) const QUEUES: Story = Story {
         );
     },
     edited: &["UpdateEventSourceMapping x2", "UpdateFunctionCode x4"],
+    ..QUIET
 };
 
 pub(super) const STREAMS: Story = Story {
     fixture: fixtures::STREAMS,
-    stage: "dev",
-    prepare: |_| {},
-    planned: &[],
-    adopted: &[],
-    settled: &[],
-    followed: &[],
     edit: |project| {
         project.edit("app.py", "batch_size=50", "batch_size=60");
         project.edit(
@@ -231,26 +201,23 @@ pub(super) const STREAMS: Story = Story {
         );
     },
     edited: &["UpdateEventSourceMapping x2", "UpdateFunctionCode x4"],
+    ..QUIET
 };
 
 pub(super) const WEBSOCKET: Story = Story {
     fixture: fixtures::WEBSOCKET,
-    stage: "dev",
-    prepare: |_| {},
     planned: &["websocket_stage.websocket_api: update, adopted"],
     adopted: &["CreateDeployment", "UpdateStage"],
-    settled: &[],
-    followed: &[],
     edit: |project| {
         project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(320));
     },
     edited: &["UpdateFunctionConfiguration x2"],
+    ..QUIET
 };
 
 pub(super) const DOMAINS: Story = Story {
     fixture: fixtures::DOMAINS,
     stage: "prod",
-    prepare: |_| {},
     planned: &[
         "rest_api.rest_api: update, adopted",
         "api_stage.rest_api: update, adopted",
@@ -267,12 +234,11 @@ pub(super) const DOMAINS: Story = Story {
         });
     },
     edited: &["TagResource", "UntagResource", "UpdateDomainName"],
+    ..QUIET
 };
 
 pub(super) const LAYERED: Story = Story {
     fixture: fixtures::LAYERED,
-    stage: "dev",
-    prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
     settled: &["CreateDeployment"],
@@ -283,36 +249,34 @@ pub(super) const LAYERED: Story = Story {
         "PublishLayerVersion",
         "UpdateFunctionConfiguration x3",
     ],
+    ..QUIET
 };
 
 pub(super) const PRIVATE_API: Story = Story {
     fixture: fixtures::PRIVATE_API,
     stage: "office",
-    prepare: |_| {},
     planned: &PUTS_API,
     adopted: &PUT,
     settled: &["CreateDeployment"],
     followed: &["CreateDeployment"],
     edit: |project| project.configure(|config| config["lambda_memory_size"] = json!(256)),
     edited: &["UpdateFunctionConfiguration x2"],
+    ..QUIET
 };
 
 pub(super) const SETTINGS: Story = Story {
     fixture: fixtures::SETTINGS,
-    stage: "dev",
-    prepare: |_| {},
     planned: REST.planned,
     adopted: REST.adopted,
     settled: REST.settled,
     followed: REST.settled,
     edit: |project| project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(176)),
     edited: &["UpdateFunctionConfiguration x3"],
+    ..QUIET
 };
 
 pub(super) const EVERYTHING: Story = Story {
     fixture: fixtures::EVERYTHING,
-    stage: "dev",
-    prepare: |_| {},
     planned: &[
         "log_group.api_handler-log-group: update, adopted",
         "rest_api.rest_api: update, adopted",
@@ -331,6 +295,7 @@ pub(super) const EVERYTHING: Story = Story {
     followed: REST.settled,
     edit: |project| project.configure(|config| config["stages"]["dev"]["lambda_memory_size"] = json!(176)),
     edited: &["UpdateFunctionConfiguration x21"],
+    ..QUIET
 };
 
 impl Story {

@@ -230,3 +230,82 @@ pub(in crate::resources) async fn is_mapped(
         .and_then(|first| first.items)
         .is_some_and(|items| !items.is_empty()))
 }
+
+/// A mapping on a domain, whoever's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::resources) struct Mapped {
+    pub(in crate::resources) prefix: String,
+    pub(in crate::resources) api: String,
+    pub(in crate::resources) stage: String,
+    id: Option<String>,
+}
+
+/// All mappings of a domain. The second version shows all; of a REST domain the first is asked too, as in [`is_mapped`].
+pub(in crate::resources) async fn all(
+    context: &Context,
+    domain: &str,
+    protocol: Protocol,
+) -> Result<Vec<Mapped>, Failure> {
+    let shown = mappings(context, domain).await?.unwrap_or_default();
+    let mut all: Vec<_> = shown
+        .into_iter()
+        .map(|one| Mapped {
+            prefix: key_of(&one).to_owned(),
+            api: one.api_id.unwrap_or_default(),
+            stage: one.stage.unwrap_or_default(),
+            id: one.api_mapping_id,
+        })
+        .collect();
+    if protocol == Protocol::Websocket {
+        return Ok(all);
+    }
+    let client = context.clients.apigateway.read();
+    let mut position = None;
+    loop {
+        let asked = client.get_base_path_mappings().domain_name(domain).limit(500);
+        let answer = asked.set_position(position).send().await;
+        let Some(page) = answer.found("apigateway:GET")? else {
+            return Ok(all);
+        };
+        for one in page.items.unwrap_or_default() {
+            let prefix = match one.base_path.as_deref().unwrap_or_default() {
+                ROOT => "",
+                prefix => prefix,
+            };
+            if all.iter().all(|known| known.prefix != prefix) {
+                all.push(Mapped {
+                    prefix: prefix.to_owned(),
+                    api: one.rest_api_id.unwrap_or_default(),
+                    stage: one.stage.unwrap_or_default(),
+                    id: None,
+                });
+            }
+        }
+        match page.position {
+            Some(next) => position = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// Removes one of them.
+pub(in crate::resources) async fn remove(
+    context: &Context,
+    domain: &str,
+    protocol: Protocol,
+    one: &Mapped,
+) -> Result<(), Failure> {
+    let place = Place {
+        domain: domain.to_owned(),
+        prefix: one.prefix.clone(),
+        protocol,
+    };
+    if let Some(id) = one.id.as_ref().filter(|_| place.is_second()) {
+        let sent = context.clients.apigatewayv2.write().delete_api_mapping();
+        let sent = sent.domain_name(domain).api_mapping_id(id);
+        return sent.send().await.gone("apigateway:DELETE");
+    }
+    let sent = context.clients.apigateway.write().delete_base_path_mapping();
+    let sent = sent.domain_name(domain).base_path(place.base_path());
+    sent.send().await.gone("apigateway:DELETE")
+}

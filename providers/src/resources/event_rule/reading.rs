@@ -82,12 +82,18 @@ pub(super) fn our_target(targets: &[Target]) -> Option<&Target> {
     targets.iter().find(|target| target.id == TARGET)
 }
 
+/// How the words of such a target begin.
+pub(super) const OTHER: &str = "target ";
+
 /// The targets of others, in words.
 pub(super) fn other_targets(targets: &[Target]) -> Vec<String> {
     let others = targets.iter().filter(|target| target.id != TARGET);
-    others
-        .map(|target| format!("target {} ({})", target.id, target.arn))
-        .collect()
+    others.map(told).collect()
+}
+
+/// One of them.
+pub(super) fn told(target: &Target) -> String {
+    format!("{OTHER}{} ({})", target.id, target.arn)
 }
 
 /// The names to look for, most telling first.

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use grail_state::{Proof, StepToken};
 use serde_json::Value;
 
-use super::reading::{MARK, Rule, our_target};
+use super::reading::{MARK, Rule, our_target, told};
 use super::{EventRule, Spec, TARGET};
 use crate::aws::Outcome;
 use crate::aws::outcome::{Sequence, Verdict, verdict};
@@ -107,7 +107,22 @@ impl EventRule {
 
     /// Takes the target `1` away. One that is gone is success.
     pub(super) async fn remove_target(&self, rule: &str) -> Result<(), Failure> {
-        let answer = match self.write().remove_targets().rule(rule).ids(TARGET).send().await {
+        self.remove_one(rule, TARGET).await
+    }
+
+    /// Removes those targets of others that `children` name.
+    pub(super) async fn prune_others(&self, rule: &str, children: &[String]) -> Result<(), Failure> {
+        let mut requests = Sequence::default();
+        let targets = self.targets(rule).await?.unwrap_or_default();
+        let others = targets.iter().filter(|target| target.id != TARGET);
+        for target in others.filter(|target| children.contains(&told(target))) {
+            requests.step(self.remove_one(rule, &target.id).await)?;
+        }
+        Ok(())
+    }
+
+    async fn remove_one(&self, rule: &str, target: &str) -> Result<(), Failure> {
+        let answer = match self.write().remove_targets().rule(rule).ids(target).send().await {
             Err(error) if verdict(&error) == Verdict::NotFound => return Ok(()),
             answer => answer.map_err(|error| unmanaged("events:RemoveTargets", error))?,
         };

@@ -73,6 +73,9 @@ impl EventSourceMapping {
     /// `UpdateEventSourceMapping` with what `diff` names. Batch and window go together, since each limits the other.
     pub(super) async fn send_update(&self, uuid: &str, spec: &Spec, diff: &Diff) -> Result<Mapping, Failure> {
         let mut request = self.write().update_event_source_mapping().uuid(uuid);
+        if diff.touches("function") {
+            request = request.function_name(&spec.function);
+        }
         if diff.touches("batch_size") || diff.touches("maximum_batching_window") {
             request = request
                 .batch_size(spec.batch_size)

@@ -67,7 +67,7 @@ pub(super) fn split(form: &Value, documents: &[&Value], calls_us: Option<&dyn Fn
 }
 
 /// The models that every API made in the console has.
-fn drop_defaults(foreign: &mut Map<String, Value>) {
+pub(super) fn drop_defaults(foreign: &mut Map<String, Value>) {
     if let Some(models) = foreign.get_mut("models").and_then(Value::as_object_mut) {
         models.retain(|name, _| name != "Empty" && name != "Error");
         if models.is_empty() {

@@ -179,7 +179,7 @@ async fn gateway_responses(context: &Context, id: &str) -> Result<Value, Failure
 }
 
 /// Models and request validators. One page of each: an API has at most 400 models.
-async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Failure> {
+pub(super) async fn extras(context: &Context, id: &str) -> Result<Vec<(String, Value)>, Failure> {
     let client = context.clients.apigateway.read();
     let models = client.get_models().rest_api_id(id).limit(PAGE).send().await;
     let models = models.read("apigateway:GET")?.items.unwrap_or_default();

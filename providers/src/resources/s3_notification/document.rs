@@ -37,6 +37,9 @@ pub(super) struct Part {
     pub(super) rule: Option<Rule>,
 }
 
+/// How the words of a notification begin.
+pub(super) const NOTIFICATION: &str = "notification ";
+
 /// What a notification says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rule {
@@ -137,7 +140,7 @@ impl Part {
     pub(super) fn told(&self) -> String {
         match &self.rule {
             Some(rule) => format!(
-                "notification {} to {}",
+                "{NOTIFICATION}{} to {}",
                 self.id().unwrap_or("without an id"),
                 rule.to
             ),

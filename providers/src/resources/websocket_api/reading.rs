@@ -201,7 +201,7 @@ fn function_of<'a>(context: &Context, uri: &'a str) -> Option<&'a str> {
     (uri_of(context, function) == uri).then_some(function)
 }
 
-async fn routes(context: &Context, api: &str) -> Result<Option<Vec<LiveRoute>>, Failure> {
+pub(super) async fn routes(context: &Context, api: &str) -> Result<Option<Vec<LiveRoute>>, Failure> {
     let client = context.clients.apigatewayv2.read();
     let (mut all, mut next) = (Vec::new(), None);
     loop {

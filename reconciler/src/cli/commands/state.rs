@@ -1,4 +1,13 @@
-//! `grail state`: the stage's state by hand.
+//! `grail state`: the stage's state by hand. Nothing here changes anything in the account.
+//!
+//! | Verb | Takes the lock | Asks the account | Needs the project's Python |
+//! |---|---|---|---|
+//! | `list`, `show`, `pull`, `unlock` | no | no | no |
+//! | `forget`, `move`, `push` | yes | no | no |
+//! | `import` | yes | yes | yes: the project says what the thing is to be |
+//!
+//! What takes the lock refuses to begin while a transaction is open (its way back would bring back what was recorded before),
+//! keeps a copy of what it replaces, writes Chalice's file through, and is told by `grail history`.
 
 use serde_json::json;
 
@@ -7,109 +16,49 @@ use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
-use crate::cli::stage::{Mirrored, Stage};
+use crate::cli::stage::Stage;
 use crate::cli::{is_human, wish, words};
+
+mod change;
+mod forget;
+mod import;
+mod list;
+mod names;
+mod pull;
+mod push;
+mod rename;
+mod show;
+mod unlock;
 
 /// Does it.
 ///
 /// # Errors
-/// Where the state cannot be read or written, or is not a shared one.
+/// Where the state cannot be read or written, or the verb is refused.
 pub async fn run(settings: &Settings, verb: &StateVerb) -> Result<Exit, Refusal> {
     let app = wish::app_name(settings, &remarks(settings))?;
-    let stage = Stage::look_at(settings, &app).await?;
     match verb {
-        StateVerb::Unlock { yes } => unlock(settings, &stage, *yes).await,
-        StateVerb::Pull => pull(settings, &stage).await,
-    }
-}
-
-/// Shows who holds the lock, and breaks it if `yes`. Exit code 5 where it stays held.
-async fn unlock(settings: &Settings, stage: &Stage, yes: bool) -> Result<Exit, Refusal> {
-    let Some(shared) = &stage.shared else {
-        return unlock_here(settings, stage).await;
-    };
-    let Some((holder, beats)) = shared.watch_lock().await? else {
-        say(settings, "unlock.free", "nobody holds the lock", json!({}));
-        return Ok(Exit::Done);
-    };
-    let alive = match beats {
-        true => "It was seen to renew the lock: it is at work.",
-        false => {
-            "It was not seen to renew the lock: if it is dead, whoever waits gets it within half a minute."
+        StateVerb::List => list::run(settings, &Stage::look_at(settings, &app).await?).await,
+        StateVerb::Show { id } => show::run(settings, &Stage::look_at(settings, &app).await?, id).await,
+        StateVerb::Unlock { yes } => {
+            unlock::run(settings, &Stage::look_at(settings, &app).await?, *yes).await
         }
-    };
-    let fields = json!({"holder": holder, "alive": beats});
-    if !yes {
-        let open = open(stage).await;
-        let text = format!(
-            "The lock is held by {holder}.\n{alive}\n{open}\nTo break it: `grail state unlock --yes`"
-        );
-        say(settings, "unlock.held", &text, fields);
-        return Ok(Exit::Locked);
-    }
-    match shared.unlock().await? {
-        Some(holder) => {
-            let open = open(stage).await;
-            let text = format!(
-                "The lock of {holder} is broken. What it has under way may still be carried out. {open}"
-            );
-            say(settings, "unlock.broken", &text, fields);
+        StateVerb::Pull { out } => {
+            pull::run(settings, &Stage::look_at(settings, &app).await?, out.as_deref()).await
         }
-        None => say(settings, "unlock.free", "the lock was freed meanwhile", json!({})),
-    }
-    Ok(Exit::Done)
-}
-
-/// What is left of the holder's work. A state that cannot be read keeps no lock from being broken.
-async fn open(stage: &Stage) -> String {
-    match stage.store.load().await {
-        Ok(loaded) if loaded.journal.is_empty() => "No transaction is open.".to_owned(),
-        Ok(_) => {
-            "Its transaction stays open, and the next `grail deploy`, `delete` or `rollback` takes it up."
-                .to_owned()
+        StateVerb::Forget { ids, yes, lock } => {
+            forget::run(settings, &Stage::open(settings, &app).await?, ids, *yes, *lock).await
         }
-        Err(error) => format!("Whether a transaction is open cannot be told: {error}."),
-    }
-}
-
-/// The lock of a state on this machine is the operating system's, and ends with its process.
-async fn unlock_here(settings: &Settings, stage: &Stage) -> Result<Exit, Refusal> {
-    let Some(holder) = stage.store.holder().await? else {
-        say(settings, "unlock.free", "nobody holds the lock", json!({}));
-        return Ok(Exit::Done);
-    };
-    let said = format!("the lock is held by {holder}, and cannot be broken while that process lives");
-    Err(Refusal::new(said).exit(Exit::Locked).hint(format!(
-        "end it (`kill {}` on that machine): the lock ends with it",
-        holder.pid
-    )))
-}
-
-async fn pull(settings: &Settings, stage: &Stage) -> Result<Exit, Refusal> {
-    if stage.shared.is_none() {
-        return Err(
-            Refusal::new("the state lies on this machine: there is nothing to pull")
-                .hint("a shared one is named by GRAIL_STATE, or by `url` in `[state]` of grail.toml"),
-        );
-    }
-    let file = settings.deployed_file().display().to_string();
-    let (code, text) = match stage.mirror().await? {
-        Mirrored::Written => ("pull.written", format!("{file} is as the state has it")),
-        Mirrored::Same => ("pull.same", format!("{file} was already as the state has it")),
-        Mirrored::Nothing => (
-            "pull.nothing",
-            "nothing was deployed to this stage yet".to_owned(),
-        ),
-        Mirrored::Foreign => {
-            return Err(Refusal::new(format!("{file} was changed by somebody else than grail, and is left")).hint(
-                "`grail deploy` takes over what it names and really exists; or remove the file and pull again",
-            ));
+        StateVerb::Move { old, new, lock } => {
+            rename::run(settings, &Stage::open(settings, &app).await?, old, new, *lock).await
         }
-    };
-    say(settings, code, &text, json!({"file": file}));
-    Ok(Exit::Done)
+        StateVerb::Push { file, force, lock } => {
+            push::run(settings, &app, file.as_deref(), *force, *lock).await
+        }
+        StateVerb::Import(args) => import::run(settings, args).await,
+    }
 }
 
+/// Says what came of it: a sentence for people, an event for programs.
 fn say(settings: &Settings, code: &str, text: &str, mut fields: serde_json::Value) {
     if is_human(settings) {
         return words::data(&format!("{text}\n"));

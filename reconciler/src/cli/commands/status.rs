@@ -45,7 +45,8 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     Ok(exit(&txn))
 }
 
-fn exit(txn: &grail_state::txn::Txn) -> Exit {
+/// How a command ends that finds the stage as it stands.
+pub fn exit(txn: &grail_state::txn::Txn) -> Exit {
     match txn.phase() {
         Phase::Idle if txn.doomed().is_empty() => Exit::Done,
         Phase::Idle => Exit::Stuck,

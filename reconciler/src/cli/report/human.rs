@@ -334,6 +334,15 @@ impl EventSink for Terminal {
             Event::Committed if self.verbosity == Verbosity::Verbose => self.say("Committed."),
             Event::Committed => {}
             Event::Swept { id, handle } => self.swept(id, handle),
+            Event::Pruned { id, children } => {
+                for child in children {
+                    let line = format!(
+                        "  {} {id}: {child}, made by others, is removed",
+                        self.paint.bad("-")
+                    );
+                    self.say(&line);
+                }
+            }
             Event::Ended { outcome } => self.ended(outcome),
         }
     }

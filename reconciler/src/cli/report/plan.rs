@@ -19,6 +19,7 @@ pub(in crate::cli) mod tests;
 mod text;
 
 pub use markdown::markdown;
+pub(super) use text::fields;
 
 /// The plan for a terminal.
 pub fn human(plan: &Plan, colour: bool) -> String {
@@ -49,6 +50,9 @@ pub struct Counts {
     pub replace: usize,
     /// Deleted for good.
     pub delete: usize,
+    /// Additions of others that go.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prune: usize,
     /// Left alone.
     pub unchanged: usize,
 }
@@ -58,6 +62,7 @@ impl Counts {
     pub fn of(plan: &Plan) -> Self {
         let mut counts = Self {
             unchanged: plan.unchanged.len(),
+            prune: plan.prune.values().map(|prune| prune.children.len()).sum(),
             ..Self::default()
         };
         for change in changes(plan) {
@@ -72,6 +77,11 @@ impl Counts {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
@@ -79,6 +89,7 @@ impl fmt::Display for Counts {
             (self.update, "to update"),
             (self.replace, "to replace"),
             (self.delete, "to delete"),
+            (self.prune, "of others' to remove"),
             (self.unchanged, "unchanged"),
         ];
         let said: Vec<_> = parts
@@ -254,11 +265,12 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<Field>) {
     });
 }
 
-/// Resources that are only remembered or forgotten, without a write.
+/// Resources that are only remembered or forgotten, without a write. What goes on under another id is neither.
 fn noted(plan: &Plan, remembered: bool) -> Vec<String> {
+    let moved: BTreeSet<_> = plan.moves.iter().flat_map(|(new, old)| [new, old]).collect();
     plan.notes
         .iter()
-        .filter(|(_, note)| note.is_some() == remembered)
+        .filter(|(id, note)| note.is_some() == remembered && !moved.contains(id))
         .map(|(id, _)| id.to_string())
         .collect()
 }

@@ -9,7 +9,7 @@ const UNKNOWN: &str = "(known after deploy)";
 const STAND_IN: &str = "(known after deploy: ";
 
 /// A value as people read it: secrets and digests by their first digits, what is not known yet as such.
-pub(super) fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => shown_text(text),
         other => cut(&without_stand_ins(&canonical(other))),

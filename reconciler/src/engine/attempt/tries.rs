@@ -108,7 +108,7 @@ impl Attempt {
                 self.call(call)
             }
             (Target::Be(_), _) => Move::Settled(remote),
-            (Target::NotBe, _) => Move::Settled(None),
+            (Target::NotBe | Target::Without(_), _) => Move::Settled(None),
         }
     }
 
@@ -156,7 +156,7 @@ impl Attempt {
         let effect = match call {
             Some(Call::Create { spec, .. }) => rules.project(&Template::Lit(spec.clone())).ok(),
             Some(Call::Update { want, .. }) => rules.project(&Template::Lit(want.clone())).ok(),
-            Some(Call::Delete { .. }) | None => None,
+            Some(Call::Delete { .. } | Call::Prune { .. }) | None => None,
         };
         let born = match call {
             Some(Call::Create { token, .. }) => Some(token.clone()),

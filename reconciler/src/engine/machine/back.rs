@@ -247,6 +247,12 @@ impl Machine {
         match entry {
             Entry::Commit { .. } => out.push(Output::Emit(Event::Committed)),
             Entry::Swept { .. } if job.is_some_and(|job| job.left) => {}
+            Entry::Swept { id, .. } if job.is_some_and(|job| !job.children().is_empty()) => {
+                out.push(Output::Emit(Event::Pruned {
+                    id: id.clone(),
+                    children: job.map_or_else(Vec::new, |job| job.children().to_vec()),
+                }));
+            }
             Entry::Swept { id, handle, .. } => out.push(Output::Emit(Event::Swept {
                 id: id.clone(),
                 handle: handle.clone(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use grail_state::journal::Doomed;
-use grail_state::{Entry, Handle, Keep, Kind, ResourceId};
+use grail_state::{Entry, Handle, Keep, Kind, Record, ResourceId};
 
 use super::job::{Job, Lanes, Pools, Stage};
 use super::prepare::{Prepared, record_of};
@@ -239,10 +239,28 @@ impl Machine {
             .iter()
             .filter_map(|step| doomed_by(step, later(step)))
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
+            .chain(self.pruned(plan, &notes))
             .collect();
         self.stage = Stage::Commit;
         let at = Some(self.wall());
         self.note(Entry::Commit { sweep, notes, at }, Then::Sweep);
+    }
+
+    /// What others have added to things that stay.
+    fn pruned(&self, plan: &Plan, notes: &BTreeMap<ResourceId, Option<Record>>) -> Vec<Doomed> {
+        let known = |id: &ResourceId| match notes.get(id) {
+            Some(note) => note.as_ref(),
+            None => self.txn.records().get(id),
+        };
+        let pruned = plan.prune.iter().filter_map(|(id, prune)| {
+            let record = known(id).filter(|record| record.handle == prune.handle)?;
+            Some(Doomed {
+                depends_on: BTreeSet::new(),
+                children: prune.children.clone(),
+                ..Doomed::of(id.clone(), record)
+            })
+        });
+        pruned.collect()
     }
 
     /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was
@@ -304,6 +322,7 @@ fn doomed_by<'a>(step: &'a Step, later: impl Iterator<Item = &'a ResourceId>) ->
         depends_on: step.depends_on.iter().chain(later).cloned().collect(),
         rank: step.rank,
         proof: have.proof.clone(),
+        children: Vec::new(),
     })
 }
 

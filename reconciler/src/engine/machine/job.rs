@@ -120,4 +120,9 @@ impl Job {
             asking: None,
         }
     }
+
+    /// In a sweep, the additions of others that are to go from a thing that stays.
+    pub(super) fn children(&self) -> &[String] {
+        self.doomed.as_ref().map_or(&[], |thing| &thing.children)
+    }
 }

@@ -79,8 +79,13 @@ impl Machine {
             token: None,
             record: Some(thing.to_record()),
         };
-        let mut attempt = Attempt::looking(Target::NotBe, look, claim, patience);
-        if was_planned {
+        // What others have added goes only from a thing that is seen to be ours still.
+        let target = match thing.children.as_slice() {
+            [] => Target::NotBe,
+            children => Target::Without(children.to_vec()),
+        };
+        let mut attempt = Attempt::looking(target, look, claim, patience);
+        if was_planned && thing.children.is_empty() {
             attempt = attempt.calling(Call::Delete {
                 handle: thing.handle.clone(),
                 spec: thing.spec.clone(),

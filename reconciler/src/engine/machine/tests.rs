@@ -125,6 +125,8 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
         additions: BTreeMap::new(),
+        moves: Default::default(),
+        prune: Default::default(),
         base: Version::default(),
         digest: Digest::default(),
     };
@@ -296,6 +298,7 @@ impl Run<'_> {
                 self.world.remove(&id.name);
                 None
             }
+            Call::Prune { .. } => None,
         }
     }
 

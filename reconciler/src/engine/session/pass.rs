@@ -234,7 +234,11 @@ impl Session<'_> {
         self.close(next, ports).await
     }
 
-    async fn close(&mut self, mut next: Snapshot, ports: &mut Ports<'_>) -> Result<(), EngineError> {
+    pub(super) async fn close(
+        &mut self,
+        mut next: Snapshot,
+        ports: &mut Ports<'_>,
+    ) -> Result<(), EngineError> {
         let lease = self.lease.as_ref().ok_or(EngineError::ReadOnly)?;
         let shown = Txn::new(next.clone());
         let digest = ports.records.write(&shown).map_err(EngineError::Projection)?;

@@ -32,6 +32,7 @@ impl EventSink for Chronicle<'_> {
         let change = match event {
             Event::Finished { id, action, .. } => Some((id, past(action))),
             Event::Swept { id, .. } => Some((id, "deleted")),
+            Event::Pruned { id, .. } => Some((id, "freed of what others added")),
             Event::Restored { id, .. } => Some((id, "restored")),
             Event::Stuck { id, .. } => Some((id, "stuck")),
             Event::Failed { id, .. } => Some((id, "failed")),

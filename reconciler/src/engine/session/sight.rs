@@ -132,10 +132,11 @@ impl Session<'_> {
             depends_on: BTreeSet::new(),
             rank: theirs.rank,
             proof: remote.proof.clone(),
+            children: Vec::new(),
         })
     }
 
-    fn subject(
+    pub(super) fn subject(
         &self,
         id: &ResourceId,
         record: Option<&Record>,

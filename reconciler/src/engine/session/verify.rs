@@ -97,7 +97,12 @@ impl<'e> Session<'e> {
 
     /// What the last planning could not verify, as warnings.
     pub fn unverified(&self) -> Vec<Event> {
-        self.unverified.iter().map(warning).collect()
+        let unexamined = self.unexamined.iter().map(|(id, why)| Event::Said {
+            code: "plan.unexamined".to_owned(),
+            text: format!("what others have added to `{id}` could not be seen whole: {why}"),
+            warning: true,
+        });
+        self.unverified.iter().map(warning).chain(unexamined).collect()
     }
 }
 

@@ -34,6 +34,7 @@ impl Book {
             kind("stage", true, Undelete::Exact, &["api"], &[]),
             kind("layer", false, Undelete::Never, &["content"], &[]),
             kind("queue", false, Undelete::Exact, &["fifo"], &[]),
+            kind("mapping", false, Undelete::Never, &["source"], &[]),
             kind("domain", true, Undelete::Never, &["name"], &[]),
         ])
     }

@@ -141,6 +141,7 @@ impl World {
             depends_on,
             rank,
             proof: Proof::recorded(token.as_ref()),
+            children: Vec::new(),
         });
         self
     }

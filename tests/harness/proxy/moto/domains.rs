@@ -258,7 +258,7 @@ fn update(domain: &mut Domain, question: &Question) -> Result<Answer, Refused> {
                 }
                 domain.certificate = value;
             }
-            other if other.starts_with("endpointConfiguration/types/") => domain.endpoint_type = value,
+            other if other.starts_with("endpointConfiguration/types") => domain.endpoint_type = value,
             _ => {}
         }
     }

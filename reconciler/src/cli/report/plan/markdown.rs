@@ -28,6 +28,23 @@ pub fn markdown(plan: &Plan) -> String {
             let _ = writeln!(text, "\n{what}: {}", ids.join(", "));
         }
     }
+    for (new, old) in &plan.moves {
+        let (new, old) = (code(&new.to_string()), code(&old.to_string()));
+        let _ = writeln!(
+            text,
+            "\nThe same thing under another name: {old} is {new} from now on"
+        );
+    }
+    for (id, prune) in &plan.prune {
+        let _ = writeln!(
+            text,
+            "\nMade by others at {}, and **removed** after the commit, not to be taken back:\n",
+            code(&id.to_string())
+        );
+        for child in &prune.children {
+            let _ = writeln!(text, "- {}", code(child));
+        }
+    }
     for (id, additions) in &plan.additions {
         let _ = writeln!(
             text,

@@ -85,6 +85,8 @@ pub(in crate::cli) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
         unchanged,
         notes: Default::default(),
         additions: Default::default(),
+        moves: Default::default(),
+        prune: Default::default(),
         base: Version(None),
         digest,
     }

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use console::StyledObject;
+use grail_providers::port::Diff;
 
-use super::{Change, Counts, Detail, Field, Sign, changes, noted};
+use super::{Change, Counts, Detail, Field, Sign, changed, changes, noted};
 use crate::cli::report::paint::Paint;
 use crate::plan::Plan;
 
@@ -35,6 +36,24 @@ pub(super) fn human(plan: &Plan, paint: Paint) -> String {
         if !ids.is_empty() {
             let _ = writeln!(text, "{what}: {}", ids.join(", "));
         }
+    }
+    for (new, old) in &plan.moves {
+        let _ = writeln!(
+            text,
+            "The same thing under another name: {old} is {new} from now on"
+        );
+    }
+    for (id, prune) in &plan.prune {
+        let _ = writeln!(
+            text,
+            "{} {id}  {}",
+            paint.bad("  x"),
+            paint.faint("(made by others, and removed when all that is done, not to be taken back)")
+        );
+        for child in &prune.children {
+            let _ = writeln!(text, "      {} {child}", paint.bad("-"));
+        }
+        text.push('\n');
     }
     for (id, additions) in &plan.additions {
         let _ = writeln!(text, "Made by others at {id}, and kept: {}", additions.join(", "));
@@ -70,17 +89,21 @@ fn draw(text: &mut String, change: &Change<'_>, paint: Paint) {
     let gap = if label.is_empty() { "" } else { "  " };
     let why = format!("({})", change.why);
     let _ = writeln!(text, "{sign} {}{gap}{label}  {}", change.id, paint.faint(&why));
-    let width = change
-        .fields
-        .iter()
-        .map(|field| field.path.chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(WIDEST);
-    for field in &change.fields {
-        draw_field(text, field, change.sign, width, paint);
-    }
+    draw_fields(text, &change.fields, change.sign, paint);
     text.push('\n');
+}
+
+/// The fields of a difference, one a line.
+pub(in crate::cli::report) fn fields(text: &mut String, diff: &Diff, paint: Paint) {
+    draw_fields(text, &changed(diff), Sign::Update, paint);
+}
+
+fn draw_fields(text: &mut String, fields: &[Field], of: Sign, paint: Paint) {
+    let widths = fields.iter().map(|field| field.path.chars().count());
+    let width = widths.max().unwrap_or(0).min(WIDEST);
+    for field in fields {
+        draw_field(text, field, of, width, paint);
+    }
 }
 
 fn draw_field(text: &mut String, field: &Field, of: Sign, width: usize, paint: Paint) {

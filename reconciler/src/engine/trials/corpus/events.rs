@@ -171,6 +171,17 @@ fn reader_plans() -> Vec<Plan> {
             reading(),
             reading().change(|app| app.fun("one").called = Some("un".into())),
         ),
+        // The mappings go on under another id, where they were.
+        plan(
+            "rename-reading-functions",
+            reading(),
+            reading().change(|app| {
+                for (old, new) in [("one", "un"), ("two", "deux")] {
+                    let function = app.functions.remove(old).unwrap();
+                    app.functions.insert(new.to_owned(), function);
+                }
+            }),
+        ),
         plan("drop-mappings", reading(), small()),
         plan("delete-mappings", reading(), None),
     ]

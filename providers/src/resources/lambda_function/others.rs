@@ -1,0 +1,255 @@
+//! What others have hung on a function of ours: statements of its policy, aliases, a URL, settings for asynchronous calls,
+//! provisioned concurrency, event source mappings. Looked for on request only: seven calls for a function.
+//!
+//! A statement is ours if its permission is one of the stack's, or what a permission of the stack has left behind; statements
+//! of Chalice's form under a random id are those of its own that it never takes away. Anything else is told.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::Value;
+
+use super::LambdaFunction;
+use crate::aws::Outcome;
+use crate::aws::arn::function_name;
+use crate::aws::outcome::Sequence;
+use crate::port::{Examined, Failure, Kin, Resource};
+use crate::resources::event_source_mapping::EventSourceMapping;
+use crate::resources::lambda_permission::{self, LambdaPermission};
+
+pub(super) const STATEMENT: &str = "statement ";
+pub(super) const ALIAS: &str = "alias ";
+pub(super) const URL: &str = "URL of ";
+pub(super) const INVOKED: &str = "settings for asynchronous calls of ";
+pub(super) const PROVISIONED: &str = "provisioned concurrency of ";
+pub(super) const MAPPING: &str = "event source mapping ";
+
+/// The function without an alias or version, in the words of an addition.
+const PLAIN: &str = "$LATEST";
+
+impl LambdaFunction {
+    /// Looks for all of it.
+    pub(super) async fn others(&self, arn: &str, kin: &Kin) -> Examined {
+        let mut found = Examined::default();
+        let name = function_name(arn);
+        let (policy, aliases, invoked, provisioned, mappings, changed) = futures::join!(
+            self.statements(name, kin),
+            self.aliases(name),
+            self.invoked(name),
+            self.provisioned(name),
+            self.mappings(arn, kin),
+            self.changed(name)
+        );
+        found.add(policy);
+        let mut qualifiers = vec![None];
+        qualifiers.extend(aliases.iter().flatten().cloned().map(Some));
+        let mut urls = BTreeSet::new();
+        for qualifier in qualifiers {
+            match self.url(name, qualifier).await {
+                Ok(url) => urls.extend(url),
+                Err(failure) => found.unseen.push(failure.chain()),
+            }
+        }
+        found.additions.extend(urls);
+        found.add(aliases.map(|aliases| told(ALIAS, aliases)));
+        found.add(invoked.map(|invoked| told(INVOKED, invoked)));
+        found.add(provisioned.map(|provisioned| told(PROVISIONED, provisioned)));
+        found.add(mappings);
+        match changed {
+            Ok(changed) => found.changed = changed,
+            Err(failure) => found.unseen.push(failure.chain()),
+        }
+        found
+    }
+
+    /// Removes additions. The words of each name it whole.
+    pub(super) async fn prune_others(&self, arn: &str, children: &[String]) -> Result<(), Failure> {
+        let name = function_name(arn);
+        let mut requests = Sequence::default();
+        for child in children {
+            let removed = if let Some(sid) = child.strip_prefix(STATEMENT) {
+                let call = self.write().remove_permission().function_name(name);
+                call.statement_id(sid).send().await.gone("lambda:RemovePermission")
+            } else if let Some(alias) = child.strip_prefix(ALIAS) {
+                let call = self.write().delete_alias().function_name(name);
+                call.name(alias).send().await.gone("lambda:DeleteAlias")
+            } else if let Some(qualifier) = child.strip_prefix(URL) {
+                let call = self.write().delete_function_url_config().function_name(name);
+                let call = call.set_qualifier(qualified(qualifier));
+                call.send().await.gone("lambda:DeleteFunctionUrlConfig")
+            } else if let Some(qualifier) = child.strip_prefix(INVOKED) {
+                let call = self.write().delete_function_event_invoke_config().function_name(name);
+                let call = call.set_qualifier(qualified(qualifier));
+                call.send().await.gone("lambda:DeleteFunctionEventInvokeConfig")
+            } else if let Some(qualifier) = child.strip_prefix(PROVISIONED) {
+                let call = self.write().delete_provisioned_concurrency_config();
+                let call = call.function_name(name).qualifier(qualifier);
+                call.send().await.gone("lambda:DeleteProvisionedConcurrencyConfig")
+            } else if let Some(mapping) = child.strip_prefix(MAPPING) {
+                let uuid = mapping.split_whitespace().next().unwrap_or_default();
+                let call = self.write().delete_event_source_mapping().uuid(uuid);
+                call.send().await.gone("lambda:DeleteEventSourceMapping")
+            } else {
+                Err(Failure::refused(format!("`{child}` cannot be removed from a function")))
+            };
+            requests.step(removed)?;
+        }
+        Ok(())
+    }
+
+    async fn statements(&self, name: &str, kin: &Kin) -> Result<Vec<String>, Failure> {
+        let answer = self.read().get_policy().function_name(name).send().await;
+        let Some(text) = answer.found("lambda:GetPolicy")?.and_then(|answer| answer.policy) else {
+            return Ok(Vec::new());
+        };
+        let policy: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::refused(format!("the policy of {name} is no JSON: {error}")))?;
+        let statements = match policy.get("Statement") {
+            Some(Value::Array(statements)) => statements.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        let permissions = LambdaPermission::KIND;
+        let ours: BTreeSet<&str> = kin
+            .of(&permissions)
+            .filter_map(|handle| handle.0.rsplit_once('/'))
+            .filter(|(function, _)| *function == name)
+            .map(|(_, sid)| sid)
+            .collect();
+        let others = statements.iter().filter_map(|one| {
+            let sid = one.get("Sid").and_then(Value::as_str).unwrap_or_default();
+            let left = ours.iter().any(|sid_of_ours| lambda_permission::is_left_of(sid_of_ours, sid));
+            let known = ours.contains(sid) || left || lambda_permission::is_chalices(name, one);
+            (!known).then(|| format!("{STATEMENT}{sid}"))
+        });
+        Ok(others.collect())
+    }
+
+    async fn aliases(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let call = self.read().list_aliases().function_name(name).set_marker(marker);
+            let Some(page) = call.send().await.found("lambda:ListAliases")? else {
+                return Ok(all);
+            };
+            let aliases = page.aliases.unwrap_or_default().into_iter();
+            all.extend(aliases.filter_map(|alias| alias.name));
+            match page.next_marker.filter(|marker| !marker.is_empty()) {
+                Some(next) => marker = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn url(&self, name: &str, of: Option<String>) -> Result<Option<String>, Failure> {
+        let call = self.read().get_function_url_config().function_name(name);
+        let answer = call.set_qualifier(of).send().await;
+        let there = answer.found("lambda:GetFunctionUrlConfig")?;
+        Ok(there.map(|there| format!("{URL}{}", qualifier(&there.function_arn))))
+    }
+
+    async fn invoked(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let call = self.read().list_function_event_invoke_configs().function_name(name);
+            let answer = call.set_marker(marker).send().await;
+            let Some(page) = answer.found("lambda:ListFunctionEventInvokeConfigs")? else {
+                return Ok(all);
+            };
+            let configs = page.function_event_invoke_configs.unwrap_or_default().into_iter();
+            all.extend(configs.filter_map(|one| Some(qualifier(&one.function_arn?))));
+            match page.next_marker.filter(|marker| !marker.is_empty()) {
+                Some(next) => marker = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn provisioned(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let call = self.read().list_provisioned_concurrency_configs().function_name(name);
+            let answer = call.set_marker(marker).send().await;
+            let Some(page) = answer.found("lambda:ListProvisionedConcurrencyConfigs")? else {
+                return Ok(all);
+            };
+            let configs = page.provisioned_concurrency_configs.unwrap_or_default().into_iter();
+            all.extend(configs.filter_map(|one| Some(qualifier(&one.function_arn?))));
+            match page.next_marker.filter(|marker| !marker.is_empty()) {
+                Some(next) => marker = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn mappings(&self, arn: &str, kin: &Kin) -> Result<Vec<String>, Failure> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let call = self.read().list_event_source_mappings().function_name(arn);
+            let answer = call.set_marker(marker).send().await;
+            let Some(page) = answer.found("lambda:ListEventSourceMappings")? else {
+                return Ok(all);
+            };
+            let mappings = page.event_source_mappings.unwrap_or_default().into_iter();
+            all.extend(mappings.filter_map(|one| {
+                let uuid = one.uuid.filter(|uuid| !kin.has(&EventSourceMapping::KIND, uuid))?;
+                // One that is going is nobody's any more.
+                let going = one.state.as_deref() == Some("Deleting");
+                let source = one.event_source_arn.unwrap_or_default();
+                (!going).then(|| format!("{MAPPING}{uuid} ({source})"))
+            }));
+            match page.next_marker.filter(|marker| !marker.is_empty()) {
+                Some(next) => marker = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    async fn changed(&self, name: &str) -> Result<Option<SystemTime>, Failure> {
+        let call = self.read().get_function_configuration().function_name(name);
+        let answer = call.send().await.found("lambda:GetFunctionConfiguration")?;
+        Ok(answer.and_then(|answer| time(&answer.last_modified?)))
+    }
+}
+
+fn told(words: &str, names: Vec<String>) -> Vec<String> {
+    names.into_iter().map(|name| format!("{words}{name}")).collect()
+}
+
+/// The alias or version in an ARN; without one it is the function itself.
+fn qualifier(arn: &str) -> String {
+    let last = arn.split(':').nth(7);
+    last.unwrap_or(PLAIN).to_owned()
+}
+
+fn qualified(told: &str) -> Option<String> {
+    Some(told.to_owned()).filter(|told| told != PLAIN)
+}
+
+/// Lambda writes times as `2026-11-21T20:47:53.123+0000`.
+fn time(text: &str) -> Option<SystemTime> {
+    let plain = match text.strip_suffix("+0000") {
+        Some(time) => format!("{time}Z"),
+        None => text.to_owned(),
+    };
+    SystemTime::try_from(DateTime::from_str(&plain, Format::DateTimeWithOffset).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qualifier_is_the_eighth_part_and_a_time_is_read() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev";
+        assert_eq!(qualifier(arn), PLAIN);
+        assert_eq!(qualifier(&format!("{arn}:live")), "live");
+        assert_eq!(qualified(PLAIN), None);
+        let epoch = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_500);
+        assert_eq!(time("1970-01-01T00:00:01.500+0000"), Some(epoch));
+        assert_eq!(time("1970-01-01T00:00:01.5Z"), Some(epoch));
+        assert_eq!(time("yesterday"), None);
+    }
+}
