@@ -41,7 +41,10 @@ pub fn main() -> ExitCode {
     };
     trace::start(line.global.debug);
     let command = line.command.name();
-    let (output, colour) = (line.global.output, environment.colours(line.global.no_color || line.global.ci));
+    let (output, colour) = (
+        line.global.output,
+        environment.colours(line.global.no_color || line.global.ci),
+    );
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -83,6 +83,11 @@ impl Ci {
         self.find(Finding::of_problem(problem));
     }
 
+    /// Tells something that is no problem of a file.
+    pub fn warn(&self, code: &str, text: &str) {
+        self.find(Finding::warning(code, text));
+    }
+
     fn find(&self, mut finding: Finding) {
         if let Some(file) = &mut finding.file
             && file.is_relative()
@@ -139,7 +144,10 @@ impl Ci {
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(folder.join(name), text));
         if let Err(error) = written {
             let file = folder.join(name);
-            words::words(&format!("warning: {} could not be written: {error}\n", file.display()));
+            words::words(&format!(
+                "warning: {} could not be written: {error}\n",
+                file.display()
+            ));
         }
     }
 
@@ -188,12 +196,15 @@ impl EventSink for Listening {
         self.inner.emit(event);
         match event {
             Event::Failed { id, why, hint } => {
-                self.ci.find(Finding::error(&format!("{id} failed"), why, hint.as_deref()));
+                self.ci
+                    .find(Finding::error(&format!("{id} failed"), why, hint.as_deref()));
             }
             Event::Stuck { id, why } => self.ci.find(Finding::error(&format!("{id} is stuck"), why, None)),
             Event::Said {
-                code, text, warning: true,
-            } => self.ci.find(Finding::warning(code, text)),
+                code,
+                text,
+                warning: true,
+            } => self.ci.warn(code, text),
             Event::Ended { outcome } => {
                 let said = reports::outcome(outcome);
                 self.ci.ended(said);

@@ -135,7 +135,9 @@ impl<'a> Deployment<'a> {
             OnFailure::Keep => engine::OnFailure::Keep,
         };
         let (consent, approval) = (oversight.consent, oversight.approval);
-        let ended = pass.session.deploy(&desired, &consent, on_failure, approval, &mut ports);
+        let ended = pass
+            .session
+            .deploy(&desired, &consent, on_failure, approval, &mut ports);
         Ok(ended.await?)
     }
 }

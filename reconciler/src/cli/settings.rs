@@ -102,7 +102,9 @@ impl Settings {
             .ci
             .then(|| Ci::of(&environment, &project, stage, global.ci_reports.as_deref()));
         if ci.is_none() && global.ci_reports.is_some() {
-            return Err(Refusal::new("`--ci-reports` is for jobs of a CI service").hint("add `--ci`").exit(Exit::Usage));
+            return Err(Refusal::new("`--ci-reports` is for jobs of a CI service")
+                .hint("add `--ci`")
+                .exit(Exit::Usage));
         }
         let toml = GrailToml::read(&project)?;
         let shared = match global.local {
@@ -118,7 +120,10 @@ impl Settings {
             verbosity,
             colour,
             ci,
-            draws: environment.draws && !global.ci && global.output == Output::Human && verbosity != Verbosity::Quiet,
+            draws: environment.draws
+                && !global.ci
+                && global.output == Output::Human
+                && verbosity != Verbosity::Quiet,
             cache,
             profile: global.profile.clone(),
             region: global.region.clone(),

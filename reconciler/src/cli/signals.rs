@@ -75,7 +75,9 @@ impl Drop for Relay {
 #[cfg(unix)]
 pub fn rings_at_hangup(bell: Bell) {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             bell.ask();

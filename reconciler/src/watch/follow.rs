@@ -140,7 +140,11 @@ impl Follower {
     }
 
     fn notified(&self) -> notify::Result<Box<dyn Watcher + Send>> {
-        let (bell, scope, stale) = (self.bell.clone(), Arc::clone(&self.scope), Arc::clone(&self.stale));
+        let (bell, scope, stale) = (
+            self.bell.clone(),
+            Arc::clone(&self.scope),
+            Arc::clone(&self.stale),
+        );
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else {
                 stale.store(true, Ordering::Release);
@@ -178,8 +182,12 @@ impl Follower {
             loop {
                 tokio::time::sleep(every).await;
                 let look = look.clone();
-                let Ok(now) = tokio::task::spawn_blocking(look).await else { return };
-                now.differing(&before).iter().for_each(|path| bell.changed(Some(path)));
+                let Ok(now) = tokio::task::spawn_blocking(look).await else {
+                    return;
+                };
+                now.differing(&before)
+                    .iter()
+                    .for_each(|path| bell.changed(Some(path)));
                 before = now;
             }
         })

@@ -116,7 +116,11 @@ mod tests {
         let config = r#"{"stages": {"dev": {"api_gateway_policy_file": "api.json", "lambda_functions":
             {"f": {"iam_policy_file": "../../shared/f.json"}}}, "prod": {"iam_policy_file": "p.json"}}}"#;
         let names = of(&[(".chalice/config.json", config)]);
-        for name in [".chalice/api.json", ".chalice/../../shared/f.json", ".chalice/p.json"] {
+        for name in [
+            ".chalice/api.json",
+            ".chalice/../../shared/f.json",
+            ".chalice/p.json",
+        ] {
             assert!(names.contains(name), "{name}: {names:?}");
         }
         // What is broken keeps nothing else from being followed.
@@ -126,7 +130,10 @@ mod tests {
     #[test]
     fn requirements_lead_to_others_and_not_in_circles() {
         let names = of(&[
-            ("requirements.txt", "boto3\n-r req/base.txt # first\n--constraint=c.txt\n-r https://e.org/x.txt\n"),
+            (
+                "requirements.txt",
+                "boto3\n-r req/base.txt # first\n--constraint=c.txt\n-r https://e.org/x.txt\n",
+            ),
             ("req/base.txt", "-r ../requirements.txt\n-rmore.txt\n"),
         ]);
         for name in ["req/base.txt", "c.txt", "req/more.txt"] {

@@ -31,7 +31,11 @@ pub(super) fn annotation(finding: &Finding, title: &str) -> String {
         }
     }
     properties.push(format!("title={}", property(&format!("grail, {title}"))));
-    format!("::{level} {}::{}\n", properties.join(","), data(&finding.message()))
+    format!(
+        "::{level} {}::{}\n",
+        properties.join(","),
+        data(&finding.message())
+    )
 }
 
 pub(super) fn group(title: &str) -> String {
@@ -56,7 +60,9 @@ pub(super) fn summarise(file: &Path, text: &str) {
     let opened = OpenOptions::new().create(true).append(true).open(file);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
     if let Err(error) = written {
-        words::words(&format!("warning: the summary of the step could not be written: {error}\n"));
+        words::words(&format!(
+            "warning: the summary of the step could not be written: {error}\n"
+        ));
     }
 }
 
@@ -68,7 +74,10 @@ pub(super) fn within(text: &str, room: usize) -> String {
     let Some(room) = room.checked_sub(CUT.len()) else {
         return String::new();
     };
-    let end = (0..=room).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let end = (0..=room)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
     let begun = text.get(..end).unwrap_or_default();
     let inside = begun.matches("<details>").count() > begun.matches("</details>").count();
     let block = begun.rfind("\n<details>").filter(|_| inside);
@@ -107,7 +116,11 @@ mod tests {
         for room in 0..text.len() {
             let cut = within(&text, room);
             assert!(cut.len() <= room, "{room}");
-            assert_eq!(cut.matches("<details>").count(), cut.matches("</details>").count(), "{room}");
+            assert_eq!(
+                cut.matches("<details>").count(),
+                cut.matches("</details>").count(),
+                "{room}"
+            );
             assert_eq!(cut.matches("```").count() % 2, 0, "{room}");
         }
         assert!(within(&text, 1000).ends_with(CUT));
@@ -122,7 +135,11 @@ mod tests {
             summarise(&file, &"a line of a plan\n".repeat(30_000));
         }
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.len() <= SUMMARY && text.len() > SUMMARY / 2, "{}", text.len());
+        assert!(
+            text.len() <= SUMMARY && text.len() > SUMMARY / 2,
+            "{}",
+            text.len()
+        );
         assert!(text.starts_with("theirs\na line"));
     }
 }

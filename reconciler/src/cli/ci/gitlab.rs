@@ -10,7 +10,10 @@ use crate::cli::report::plan::Counts;
 /// The beginning of a section. The mark is taken out of the log by who shows it.
 pub(super) fn section_start(name: &str, title: &str, at: Timestamp) -> String {
     let title = title.replace(['\r', '\n', '\u{1b}'], " ");
-    format!("\u{1b}[0Ksection_start:{}:{name}\r\u{1b}[0K{title}\n", at.as_second())
+    format!(
+        "\u{1b}[0Ksection_start:{}:{name}\r\u{1b}[0K{title}\n",
+        at.as_second()
+    )
 }
 
 /// Its end.
@@ -58,7 +61,10 @@ mod tests {
             section_start("steps", "1 to\ncreate", at),
             "\u{1b}[0Ksection_start:1700000000:steps\r\u{1b}[0K1 to create\n"
         );
-        assert_eq!(section_end("steps", at), "\u{1b}[0Ksection_end:1700000000:steps\r\u{1b}[0K\n");
+        assert_eq!(
+            section_end("steps", at),
+            "\u{1b}[0Ksection_end:1700000000:steps\r\u{1b}[0K\n"
+        );
     }
 
     #[test]
@@ -73,14 +79,24 @@ mod tests {
             report[0].clone()
         };
         assert_eq!(of(3)["fingerprint"], of(9)["fingerprint"]);
-        assert_eq!(of(3)["location"], json!({"path": "app.py", "lines": {"begin": 3}}));
+        assert_eq!(
+            of(3)["location"],
+            json!({"path": "app.py", "lines": {"begin": 3}})
+        );
         assert_eq!(of(0)["location"]["lines"]["begin"], 1);
         assert_eq!(of(1)["description"], "route: wrong\nnext: mend it");
     }
 
     #[test]
     fn a_replacement_counts_on_both_sides() {
-        let all = Counts { create: 1, update: 2, replace: 3, delete: 4, unchanged: 5 };
+        let all = Counts {
+            create: 1,
+            update: 2,
+            replace: 3,
+            delete: 4,
+            unchanged: 5,
+            ..Counts::default()
+        };
         assert_eq!(counts(&all), "{\"create\":4,\"delete\":7,\"update\":2}\n");
     }
 }

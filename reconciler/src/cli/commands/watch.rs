@@ -68,7 +68,10 @@ pub async fn run(settings: &Settings, global: &Global, args: &WatchArgs) -> Resu
     let mut stage = StageLoop::new(agenda, bell, Clock::starting_at(Timestamp::now()));
     let last = stage.run(&mut pass, &mut view, stop).await;
     let end = last.map(|last| last.end);
-    view.ends(end, too_late.load(Ordering::Acquire).then_some(args.timeout).flatten());
+    view.ends(
+        end,
+        too_late.load(Ordering::Acquire).then_some(args.timeout).flatten(),
+    );
     Ok(exit(args.until_converged, end))
 }
 
@@ -96,7 +99,9 @@ fn exit(until_converged: bool, last: Option<End>) -> Exit {
         Some(End::Reported) => Exit::Changes,
         Some(End::RolledBack | End::Spared) => Exit::RolledBack,
         Some(End::Refused { lasting: true }) => Exit::Failed,
-        Some(End::Refused { lasting: false } | End::Locked | End::Stopped { open: false }) | None => Exit::Open,
+        Some(End::Refused { lasting: false } | End::Locked | End::Stopped { open: false }) | None => {
+            Exit::Open
+        }
     }
 }
 
@@ -196,7 +201,12 @@ impl DeployPass {
             begun = Deployment::begin(&settings, &self.args.pass, &terms, remarks) => begun,
         };
         let deployment = begun?;
-        let mut events = Calm::before(report::sink(&settings), &settings, &self.told, found.gate.resumed());
+        let mut events = Calm::before(
+            report::sink(&settings),
+            &settings,
+            &self.told,
+            found.gate.resumed(),
+        );
         let Found { goal, gate } = found;
         let oversight = Oversight {
             stop: Stop::Given(stop),
@@ -236,7 +246,9 @@ fn end_of_refused(refusal: &Refusal) -> End {
         Exit::Locked => End::Locked,
         Exit::Open => End::Open,
         Exit::Stuck => End::Stuck,
-        _ => End::Refused { lasting: refusal.lasts },
+        _ => End::Refused {
+            lasting: refusal.lasts,
+        },
     }
 }
 
@@ -261,7 +273,11 @@ mod tests {
             (Some(End::Stopped { open: false }), 0, 6),
         ];
         for (end, watching, until) in all {
-            assert_eq!((exit(false, end) as u8, exit(true, end) as u8), (watching, until), "{end:?}");
+            assert_eq!(
+                (exit(false, end) as u8, exit(true, end) as u8),
+                (watching, until),
+                "{end:?}"
+            );
         }
     }
 
@@ -270,7 +286,10 @@ mod tests {
         let problem = crate::source::chalice::diagnostic::Problem::error("app::syntax", "no Python");
         let problems = crate::source::chalice::diagnostic::Problems(vec![problem]);
         assert_eq!(end_of_refused(&problems.into()), End::Refused { lasting: true });
-        assert_eq!(end_of_refused(&Refusal::new("no network")), End::Refused { lasting: false });
+        assert_eq!(
+            end_of_refused(&Refusal::new("no network")),
+            End::Refused { lasting: false }
+        );
         let locked = Refusal::new("locked").exit(Exit::Locked);
         assert_eq!(end_of_refused(&locked), End::Locked);
     }

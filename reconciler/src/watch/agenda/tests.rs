@@ -43,19 +43,28 @@ fn reasons(turn: &Turn) -> Vec<Wake> {
 #[test]
 fn the_first_pass_is_due_at_once_and_the_next_after_the_interval() {
     let mut agenda = agenda();
-    assert_eq!((agenda.due(), agenda.awaited()), (Some(Duration::ZERO), Some(Wake::Asked)));
+    assert_eq!(
+        (agenda.due(), agenda.awaited()),
+        (Some(Duration::ZERO), Some(Wake::Asked))
+    );
     let turn = agenda.begin(Duration::ZERO);
     assert_eq!((turn.number, reasons(&turn)), (1, vec![Wake::Started]));
     assert_eq!(agenda.due(), None, "one at a time");
     agenda.ended(2 * S, &fine());
-    assert_eq!((agenda.due(), agenda.awaited()), (Some(302 * S), Some(Wake::Timer)));
+    assert_eq!(
+        (agenda.due(), agenda.awaited()),
+        (Some(302 * S), Some(Wake::Timer))
+    );
     let turn = agenda.begin(302 * S);
     assert_eq!((turn.number, reasons(&turn)), (2, vec![Wake::Timer]));
 }
 
 #[test]
 fn without_a_timer_only_a_wake_brings_a_pass() {
-    let still = Rhythm { interval: None, ..rhythm() };
+    let still = Rhythm {
+        interval: None,
+        ..rhythm()
+    };
     let mut agenda = Agenda::new(still, 7, Duration::ZERO);
     agenda.begin(Duration::ZERO);
     agenda.ended(S, &fine());
@@ -70,7 +79,10 @@ fn changes_wait_for_a_quiet_moment_and_are_one_pass() {
     for at in [0, 30, 60, 90] {
         agenda.changed(10 * S + at * MS, [PathBuf::from(format!("{at}.py"))]);
     }
-    assert_eq!((agenda.due(), agenda.awaited()), (Some(10 * S + 140 * MS), Some(Wake::Changed)));
+    assert_eq!(
+        (agenda.due(), agenda.awaited()),
+        (Some(10 * S + 140 * MS), Some(Wake::Changed))
+    );
     let turn = agenda.begin(10 * S + 140 * MS);
     assert_eq!((reasons(&turn), turn.files.len()), (vec![Wake::Changed], 4));
     agenda.ended(11 * S, &fine());
@@ -85,7 +97,11 @@ fn a_storm_of_changes_is_cut_off() {
         agenda.changed(now, [PathBuf::from("a.py")]);
         now += 10 * MS;
     }
-    assert_eq!(now, 12 * S, "after the longest unrest, though files go on changing");
+    assert_eq!(
+        now,
+        12 * S,
+        "after the longest unrest, though files go on changing"
+    );
 }
 
 #[test]
@@ -136,7 +152,11 @@ fn failures_are_tried_again_ever_later_up_to_a_bound() {
             pauses.push((due - now).as_secs());
             now = due;
         }
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300], "{end:?}");
+        assert_eq!(
+            pauses,
+            [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300],
+            "{end:?}"
+        );
         agenda.begin(now);
         agenda.ended(now, &fine());
         assert_eq!((agenda.failures(), agenda.awaited()), (0, Some(Wake::Timer)));
@@ -160,7 +180,10 @@ fn another_goal_begins_anew_and_the_same_one_does_not() {
 
 #[test]
 fn a_change_does_not_wait_for_a_retry_and_the_timer_does() {
-    let hurried = Rhythm { interval: Some(S), ..rhythm() };
+    let hurried = Rhythm {
+        interval: Some(S),
+        ..rhythm()
+    };
     let mut agenda = Agenda::new(hurried, 7, Duration::ZERO);
     for now in [0, 1, 3] {
         agenda.begin(now * S);
@@ -176,7 +199,10 @@ fn what_lasts_waits_for_a_change_or_the_timer() {
     let mut agenda = agenda();
     agenda.begin(Duration::ZERO);
     agenda.ended(S, &outcome(End::Refused { lasting: true }, "", ""));
-    assert_eq!((agenda.due(), agenda.awaited()), (Some(301 * S), Some(Wake::Timer)));
+    assert_eq!(
+        (agenda.due(), agenda.awaited()),
+        (Some(301 * S), Some(Wake::Timer))
+    );
 }
 
 #[test]
@@ -185,7 +211,11 @@ fn a_plan_that_was_taken_back_is_spared_until_all_is_well_or_somebody_asks() {
     let plan = |text: &str| Some(Digest::of(text.as_bytes()));
     assert_eq!(agenda.begin(Duration::ZERO).spared, None);
     agenda.ended(S, &outcome(End::RolledBack, "g", "p"));
-    assert_eq!(agenda.awaited(), Some(Wake::Timer), "it is not tried again by itself");
+    assert_eq!(
+        agenda.awaited(),
+        Some(Wake::Timer),
+        "it is not tried again by itself"
+    );
     // A look by the timer: the same plan, and nothing is done. However often.
     for now in [301, 601] {
         assert_eq!(agenda.begin(now * S).spared, plan("p"));
@@ -213,7 +243,10 @@ fn a_plan_that_was_taken_back_is_spared_until_all_is_well_or_somebody_asks() {
 #[test]
 fn jitter_stays_within_its_share_and_follows_from_the_seed() {
     let due = |seed: u64| {
-        let rhythm = Rhythm { jitter: 0.1, ..rhythm() };
+        let rhythm = Rhythm {
+            jitter: 0.1,
+            ..rhythm()
+        };
         let mut agenda = Agenda::new(rhythm, seed, Duration::ZERO);
         agenda.begin(Duration::ZERO);
         agenda.ended(Duration::ZERO, &fine());

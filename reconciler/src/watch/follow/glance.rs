@@ -34,7 +34,9 @@ impl Glance {
         for folder in &scope.folders {
             let entries = std::fs::read_dir(folder).into_iter().flatten();
             let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-            paths.filter(|path| scope.holds(path)).for_each(|path| look(&path));
+            paths
+                .filter(|path| scope.holds(path))
+                .for_each(|path| look(&path));
         }
         Self(seen)
     }

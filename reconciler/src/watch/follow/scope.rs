@@ -29,7 +29,10 @@ impl Scope {
         for path in followed.files.iter().chain(&followed.trees) {
             scope.add_file(path, &followed.root, DEPTH);
         }
-        followed.trees.iter().for_each(|tree| scope.add_tree(tree, &followed.root));
+        followed
+            .trees
+            .iter()
+            .for_each(|tree| scope.add_tree(tree, &followed.root));
         scope
     }
 
@@ -44,7 +47,8 @@ impl Scope {
 
     /// A path, what it links to, and inside `root` the folders above it.
     fn add_file(&mut self, path: &Path, root: &Path, depth: u32) {
-        let (Some(folder), Some(name), Some(less)) = (path.parent(), path.file_name(), depth.checked_sub(1)) else {
+        let (Some(folder), Some(name), Some(less)) = (path.parent(), path.file_name(), depth.checked_sub(1))
+        else {
             return;
         };
         match std::fs::canonicalize(folder) {
@@ -96,7 +100,16 @@ pub(super) fn is_noise(name: &OsStr) -> bool {
         // Vim asks with it whether it may write here.
         "4913",
     ];
-    const ENDS: [&str; 8] = ["~", ".pyc", ".pyo", ".swp", ".swo", ".swx", ".kate-swp", "___jb_tmp___"];
+    const ENDS: [&str; 8] = [
+        "~",
+        ".pyc",
+        ".pyo",
+        ".swp",
+        ".swo",
+        ".swx",
+        ".kate-swp",
+        "___jb_tmp___",
+    ];
     const BEGINS: [&str; 3] = [".#", ".goutputstream", ".nfs"];
     let name = name.to_string_lossy();
     let saved_by_emacs = name.len() > 1 && name.starts_with('#') && name.ends_with('#');

@@ -98,7 +98,12 @@ async fn what_shapes_the_project_is_heard_and_noise_is_not() {
         }
         let heard = place.heard_until("app.py").await;
         assert_eq!(heard, ["app.py".to_owned()].into(), "{means:?}");
-        for name in ["chalicelib/__init__.py", ".chalice/config.json", "requirements.txt", "grail.toml"] {
+        for name in [
+            "chalicelib/__init__.py",
+            ".chalice/config.json",
+            "requirements.txt",
+            "grail.toml",
+        ] {
             place.refresh();
             let heard = place.heard_until(name).await;
             assert!(heard.contains(name), "{means:?}: {heard:?}");
@@ -174,7 +179,11 @@ fn a_missing_folder_is_represented_by_the_nearest_one_that_is_there() {
     let root = fs::canonicalize(folder.path()).unwrap();
     let of = |file: &str| {
         let files = BTreeSet::from([root.join(file)]);
-        let followed = Followed { root: root.clone(), files, trees: BTreeSet::new() };
+        let followed = Followed {
+            root: root.clone(),
+            files,
+            trees: BTreeSet::new(),
+        };
         scope::Scope::of(&followed)
     };
     let scope = of("a/b/c.json");
@@ -189,7 +198,17 @@ fn a_missing_folder_is_represented_by_the_nearest_one_that_is_there() {
 #[test]
 fn noise_is_told_from_names() {
     let noise = |name: &str| scope::is_noise(Path::new(name).file_name().unwrap());
-    for name in ["__pycache__", "a.pyc", "a.py~", ".#a.py", "#a.py#", ".a.py.swp", "4913", ".goutputstream-X", ".git"] {
+    for name in [
+        "__pycache__",
+        "a.pyc",
+        "a.py~",
+        ".#a.py",
+        "#a.py#",
+        ".a.py.swp",
+        "4913",
+        ".goutputstream-X",
+        ".git",
+    ] {
         assert!(noise(name), "{name}");
     }
     for name in ["a.py", "#", "pyc", "49130", "git", "data.json", ".hidden", "swp"] {

@@ -72,7 +72,10 @@ impl Notes {
 impl Onlooker for Notes {
     fn began(&mut self, turn: &Turn) {
         let at = u64::try_from(self.zero.elapsed().as_millis()).unwrap();
-        self.began.lock().unwrap().push((at, turn.because.iter().copied().collect()));
+        self.began
+            .lock()
+            .unwrap()
+            .push((at, turn.because.iter().copied().collect()));
     }
 
     fn ended(&mut self, _turn: &Turn, _outcome: &PassOutcome, _took: Duration) -> ControlFlow<()> {
@@ -112,13 +115,23 @@ fn scripted(bell: &Bell, takes: Duration, ends: &[End]) -> Scripted {
 async fn the_timer_alone_makes_pass_after_pass() {
     let bell = Bell::default();
     let (mut pass, mut notes) = (scripted(&bell, S, &[]), Notes::until(3));
-    stage(rhythm(), &bell).run(&mut pass, &mut notes, StopSignal::never()).await;
+    stage(rhythm(), &bell)
+        .run(&mut pass, &mut notes, StopSignal::never())
+        .await;
     let timer = vec![Wake::Timer];
     assert_eq!(
         notes.began(),
-        [(0, vec![Wake::Started]), (301_000, timer.clone()), (602_000, timer)]
+        [
+            (0, vec![Wake::Started]),
+            (301_000, timer.clone()),
+            (602_000, timer)
+        ]
     );
-    let pause = Pause { next: Some(300 * S), wake: Some(Wake::Timer), failures: 0 };
+    let pause = Pause {
+        next: Some(300 * S),
+        wake: Some(Wake::Timer),
+        failures: 0,
+    };
     assert_eq!(*notes.pauses.lock().unwrap(), [pause, pause]);
 }
 
@@ -127,10 +140,16 @@ async fn several_edits_during_a_pass_are_one_more() {
     let bell = Bell::default();
     let (mut pass, mut notes) = (scripted(&bell, S, &[]), Notes::until(3));
     pass.edits = (1, 5);
-    stage(rhythm(), &bell).run(&mut pass, &mut notes, StopSignal::never()).await;
+    stage(rhythm(), &bell)
+        .run(&mut pass, &mut notes, StopSignal::never())
+        .await;
     assert_eq!(
         notes.began(),
-        [(0, vec![Wake::Started]), (2_000, vec![Wake::Changed]), (303_000, vec![Wake::Timer])]
+        [
+            (0, vec![Wake::Started]),
+            (2_000, vec![Wake::Changed]),
+            (303_000, vec![Wake::Timer])
+        ]
     );
 }
 
@@ -152,7 +171,12 @@ async fn a_change_between_passes_is_acted_on_after_the_quiet_time() {
 #[tokio::test(start_paused = true)]
 async fn failures_back_off_and_a_request_ends_the_wait() {
     let bell = Bell::default();
-    let ends = [End::Locked, End::Open, End::Stuck, End::Refused { lasting: false }];
+    let ends = [
+        End::Locked,
+        End::Open,
+        End::Stuck,
+        End::Refused { lasting: false },
+    ];
     let (mut pass, mut notes) = (scripted(&bell, Duration::ZERO, &ends), Notes::until(5));
     let person = async {
         tokio::time::sleep(Duration::from_millis(8_500)).await;

@@ -80,14 +80,14 @@ pub(super) fn fingerprint(plan: &Plan) -> Digest {
             (&step.resource, what, &step.wanted, have)
         })
         .collect();
-    Digest::of_written(&steps)
+    Digest::of_written(&(steps, &plan.prune))
 }
 
 /// True if nothing would be done but for what others have changed.
 fn only_repairs(plan: &Plan) -> bool {
     let repairs = |why: Why| matches!(why, Why::Missing | Why::ChangedOutside);
     let follows = |why: Why| matches!(why, Why::DependencyChanged | Why::Replaced);
-    plan.steps().any(|step| repairs(step.why))
+    (plan.steps().any(|step| repairs(step.why)) || !plan.prune.is_empty())
         && plan.steps().all(|step| repairs(step.why) || follows(step.why))
 }
 
@@ -100,7 +100,11 @@ mod tests {
 
     fn plan(whys: &[Why]) -> Plan {
         let step = |(at, why): (usize, &Why)| {
-            let mut step = created(u32::try_from(at).unwrap(), "lambda_function.f", json!({"name": "f"}));
+            let mut step = created(
+                u32::try_from(at).unwrap(),
+                "lambda_function.f",
+                json!({"name": "f"}),
+            );
             step.why = *why;
             step
         };
@@ -135,10 +139,21 @@ mod tests {
     async fn a_plan_that_was_taken_back_is_held_whatever_its_ids() {
         let of = |name: &str, handle: &str| planned(vec![], vec![deleted(0, name, handle)]);
         let spared = || Some(fingerprint(&of("rest_api.a", "one")));
-        assert!(!asked(Gate::new(spared(), false), &of("rest_api.a", "two")).await.0);
-        assert!(asked(Gate::new(spared(), false), &of("rest_api.b", "one")).await.0);
+        assert!(
+            !asked(Gate::new(spared(), false), &of("rest_api.a", "two"))
+                .await
+                .0
+        );
+        assert!(
+            asked(Gate::new(spared(), false), &of("rest_api.b", "one"))
+                .await
+                .0
+        );
         let gate = Gate::new(spared(), true);
         gate.resumed().store(true, Ordering::Release);
-        assert!(asked(gate, &of("rest_api.a", "one")).await.0, "what is open is brought to its end");
+        assert!(
+            asked(gate, &of("rest_api.a", "one")).await.0,
+            "what is open is brought to its end"
+        );
     }
 }

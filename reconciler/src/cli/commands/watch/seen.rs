@@ -66,7 +66,11 @@ impl Told {
     /// Tells what others have changed.
     pub(super) fn drift(&self, settings: &Settings, plan: &Plan, fingerprint: Option<&Digest>) {
         if !is_human(settings) {
-            words::json_line(settings.command, "drift", serde_json::json!({"plan": plan}));
+            words::json_line(
+                settings.command,
+                "drift_reported",
+                serde_json::json!({"plan": plan}),
+            );
         } else if self.is_new(format!("drift {fingerprint:?}")) {
             let shown = report::plan::human(plan, settings.colour);
             words::words(&format!(

@@ -45,7 +45,10 @@ impl View {
     pub(super) fn begins(&self, interval: Duration) {
         let every = seconds(interval);
         let project = self.project.display();
-        self.say(&format!("Watching {project} for stage {}, and looking every {every}", self.stage));
+        self.say(&format!(
+            "Watching {project} for stage {}, and looking every {every}",
+            self.stage
+        ));
     }
 
     /// Says how it ends, where that was not said by the last pass.
@@ -54,7 +57,10 @@ impl View {
         if let Some(timeout) = timeout {
             let within = seconds(timeout);
             match self.human {
-                true => words::words(&format!("stage {} did not come to rest within {within}\n", self.stage)),
+                true => words::words(&format!(
+                    "stage {} did not come to rest within {within}\n",
+                    self.stage
+                )),
                 false => words::json_line(self.command, "timed_out", json!({"after": millis(timeout)})),
             }
         } else if matches!(last, None | Some(End::Stopped { open: false })) {
@@ -138,13 +144,15 @@ impl Onlooker for View {
 
     fn pauses(&mut self, pause: &Pause) {
         if !self.human {
-            let fields = json!({"next": pause.next.map(millis), "wake": pause.wake, "failures": pause.failures});
+            let fields =
+                json!({"next": pause.next.map(millis), "wake": pause.wake, "failures": pause.failures});
             return words::json_line(self.command, "watching", fields);
         }
         let next = match (pause.wake, pause.next) {
             (Some(Wake::Retry), Some(next)) => format!("tried again in {}", seconds(next)),
             (_, Some(next)) => {
-                let at = Timestamp::now().checked_add(jiff::SignedDuration::try_from(next).unwrap_or_default());
+                let at =
+                    Timestamp::now().checked_add(jiff::SignedDuration::try_from(next).unwrap_or_default());
                 format!("next look at {}", clock(at.unwrap_or(Timestamp::MAX)))
             }
             (_, None) => "no more looks by themselves".to_owned(),
@@ -234,6 +242,9 @@ mod tests {
             Some("a, b/c, e and 2 more changed, asked for")
         );
         assert_eq!(of(&[Wake::Retry], &[]).as_deref(), Some("another try"));
-        assert_eq!(of(&[Wake::Changed, Wake::Retry], &["/p/a"]).as_deref(), Some("a changed"));
+        assert_eq!(
+            of(&[Wake::Changed, Wake::Retry], &["/p/a"]).as_deref(),
+            Some("a changed")
+        );
     }
 }
