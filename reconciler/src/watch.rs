@@ -110,8 +110,11 @@ pub struct PassOutcome {
 
 /// One pass over a stage: the whole of it, from reading the project to the commit. Holds nothing between two calls that would
 /// make the second one believe what is no longer so.
-#[async_trait]
-pub trait Pass: Send {
+///
+/// The future stays on its thread: the compiler cannot show of a whole deployment that it may leave it. Who runs many stages
+/// runs their loops beside each other on each thread.
+#[async_trait(?Send)]
+pub trait Pass {
     /// Makes it. A request to stop is answered soon, with [`End::Stopped`]; the future is never dropped before its end.
     async fn run(&mut self, turn: &Turn, stop: StopSignal) -> PassOutcome;
 }

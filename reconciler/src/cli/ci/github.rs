@@ -78,11 +78,18 @@ pub(super) fn within(text: &str, room: usize) -> String {
         .rev()
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0);
-    let begun = text.get(..end).unwrap_or_default();
+    let whole = |end: usize| {
+        let begun = text.get(..end).unwrap_or_default();
+        begun
+            .rfind('\n')
+            .and_then(|line| begun.get(..line))
+            .unwrap_or_default()
+    };
+    let begun = whole(end);
     let inside = begun.matches("<details>").count() > begun.matches("</details>").count();
     let block = begun.rfind("\n<details>").filter(|_| inside);
-    let cut = block.or_else(|| begun.rfind('\n')).unwrap_or(0);
-    format!("{}{CUT}", begun.get(..cut).unwrap_or_default().trim_end())
+    let begun = block.and_then(|block| begun.get(..block)).unwrap_or(begun);
+    format!("{}{CUT}", begun.trim_end())
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ struct Found {
     gate: Gate,
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Pass for DeployPass {
     async fn run(&mut self, turn: &Turn, stop: StopSignal) -> PassOutcome {
         self.told.next_pass();
@@ -190,7 +190,7 @@ impl Pass for DeployPass {
 }
 
 impl DeployPass {
-    async fn deploy(&self, mut stop: StopSignal, found: &mut Found) -> Result<Outcome, Refusal> {
+    async fn deploy(&mut self, mut stop: StopSignal, found: &mut Found) -> Result<Outcome, Refusal> {
         let environment = self.settings.environment.clone();
         let settings = Settings::resolve(self.settings.command, &self.global, environment)?;
         let terms = Terms::from(&self.args.pass.wish);

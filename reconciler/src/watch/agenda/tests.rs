@@ -166,7 +166,7 @@ fn failures_are_tried_again_ever_later_up_to_a_bound() {
 #[test]
 fn another_goal_begins_anew_and_the_same_one_does_not() {
     let mut agenda = agenda();
-    let mut fail = |agenda: &mut Agenda, goal: &str| {
+    let fail = |agenda: &mut Agenda, goal: &str| {
         agenda.ask(S);
         agenda.begin(S);
         agenda.ended(S, &outcome(End::Refused { lasting: false }, goal, ""));

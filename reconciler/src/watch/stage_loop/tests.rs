@@ -19,7 +19,7 @@ struct Scripted {
     edits: (u64, u32),
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Pass for Scripted {
     async fn run(&mut self, turn: &Turn, mut stop: StopSignal) -> PassOutcome {
         let end = self.ends.pop_front().unwrap_or(End::Converged { changed: false });
