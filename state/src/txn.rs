@@ -143,10 +143,17 @@ impl Touched {
         }
     }
 
-    /// What the thing of the pre-image depended on, as it was recorded.
+    /// What the thing of the pre-image depended on, as it was recorded. Where nobody recorded that (see
+    /// [`Self::is_order_known`]), what the new forms depend on is the best guess.
     pub fn stood_on(&self) -> &BTreeSet<ResourceId> {
-        self.pre_record()
-            .map_or(&self.depends_on, |record| &record.depends_on)
+        let known = self.pre_record().filter(|_| self.is_order_known());
+        known.map_or(&self.depends_on, |record| &record.depends_on)
+    }
+
+    /// False if it is not known what the thing of the pre-image depended on: nothing recorded it, or another tool did, of
+    /// whose record only the handle and the place in its order are known.
+    pub fn is_order_known(&self) -> bool {
+        self.pre_record().is_some_and(|record| !record.spec.is_null())
     }
 
     /// True if something may have been born under this name beside or in place of nothing.

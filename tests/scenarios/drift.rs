@@ -90,6 +90,7 @@ fn every_field_that_is_changed_and_every_child_is_reported_and_one_deployment_re
     assert_eq!(top(&scene.planned()), changed, "the plan says something else");
     scene.ground.run(&["deploy"]).expect_success();
     scene.assert_no_drift();
+    let children = children::after_an_overwrite(children);
     scene.expect_children(&children);
     let writes = scene.ground.deploy().writes();
     assert!(
@@ -120,7 +121,7 @@ fn pruned(scene: &Scene, children: &Fields) {
     });
     assert_eq!(named.collect::<Fields>(), divided(false), "{run}");
 
-    let saved = scene.ground.project.beside("plan.json");
+    let saved = scene.ground.project.beside("plans").join("plan.json");
     let saved = saved.to_str().unwrap();
     let words = ["plan", "--prune-foreign", "--out", saved, "--format", "markdown"];
     let shown = scene.ground.run(&words).expect_success();
@@ -140,6 +141,31 @@ fn pruned(scene: &Scene, children: &Fields) {
     scene.expect_children(&divided(true));
     scene.assert_no_drift();
     scene.ground.assert_at_rest();
+}
+
+/// The many passes are made on the simulated cloud; these few are made by the real program on moto.
+#[test]
+fn passes_over_an_unchanged_account_report_nothing_and_write_nothing() {
+    const PASSES: usize = 10;
+    let scene = Scene::deployed();
+    let children = children::hang(&scene);
+    let before = scene.ground.project.files();
+    scene.ground.proxy.forget_calls();
+    for _ in 0..PASSES {
+        scene.assert_no_drift();
+    }
+    scene.expect_children(&children);
+    let writes = scene.ground.proxy.calls().writes();
+    assert!(writes.is_empty(), "{:?}", writes.names());
+    let after = scene.ground.project.files();
+    let files = |all: &BTreeMap<std::path::PathBuf, Vec<u8>>| {
+        let ours = all
+            .iter()
+            .filter(|(path, _)| path.starts_with(".chalice/grail/dev"));
+        ours.map(|(path, bytes)| (path.clone(), bytes.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(files(&after), files(&before), "a look has written");
 }
 
 #[test]

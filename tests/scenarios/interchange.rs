@@ -8,6 +8,7 @@ mod gone;
 mod lost;
 mod old_record;
 mod orphans;
+mod renamed;
 mod stand;
 mod story;
 

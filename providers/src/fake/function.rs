@@ -17,9 +17,14 @@ use super::cloud::Cloud;
 use super::look::{changed_tags, names, seen, text, whole};
 use super::physics::{Progress, Refused, Written};
 use super::world::{Function, World, function_arn, function_name};
-use crate::port::{Birth, Change, Cost, Failure, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
+};
 
 pub(super) struct ModelFunction(pub(super) Cloud);
+
+/// How the words of an addition begin.
+const STATEMENT: &str = "statement ";
 
 /// The form of a function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +54,7 @@ impl Resource for ModelFunction {
     const KIND: Kind = Kind::new("lambda_function");
     const IMMUTABLE: &'static [&'static str] = &["name"];
     const UNDELETE: Undelete = Undelete::Close;
+    const PRUNES: &'static [&'static str] = &[STATEMENT];
     const ACTIONS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &["code_sha256"];
     const READS: Cost = Cost {
@@ -180,6 +186,37 @@ impl Resource for ModelFunction {
             progress.step(self.reserve(operation, &name, want.reserved_concurrency).await)?;
         }
         self.0.left("GetFunction", &name, &progress, see).await
+    }
+
+    /// Statements of others in its policy.
+    async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
+        let name = function_name(&have.handle.0);
+        let look = self.0.read("GetPolicy", name, |world| {
+            let policy = world.functions.get(name).map(|function| &function.policy);
+            let sids = policy.into_iter().flat_map(BTreeMap::keys);
+            let others =
+                sids.filter(|sid| !kin.has(&Kind::new("lambda_permission"), &format!("{name}/{sid}")));
+            others.map(|sid| format!("{STATEMENT}{sid}")).collect()
+        });
+        let mut found = Examined::default();
+        found.add(look.await);
+        found
+    }
+
+    async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
+        let name = function_name(&have.handle.0);
+        let mut progress = Progress::default();
+        for sid in children.iter().filter_map(|child| child.strip_prefix(STATEMENT)) {
+            let (function, sid) = (name.to_owned(), sid.to_owned());
+            let gone = self.0.write("RemovePermission", name, move |world, _| {
+                if let Some(function) = world.functions.get_mut(&function) {
+                    function.policy.remove(&sid);
+                }
+                Ok(())
+            });
+            progress.step(gone.await)?;
+        }
+        Ok(())
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

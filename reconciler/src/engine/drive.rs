@@ -105,6 +105,7 @@ pub(crate) async fn run(
             if let Err(error) = ports.records.write(machine.txn()) {
                 broken = Some(Input::Broken {
                     why: format!("could not write the deployed file: {error}"),
+                    unwritten: false,
                 });
             }
         }
@@ -179,8 +180,15 @@ async fn append(outside: &Outside<'_>, seq: Seq, entries: Vec<Entry>) -> Input {
         Ok(()) => Input::Noted,
         Err(error) => Input::Broken {
             why: format!("could not write the journal: {}", chain(&error)),
+            unwritten: holds_nothing(outside.store).await,
         },
     }
+}
+
+/// Whether the journal is known to be empty after an append that failed. What was sent to a shared store may still arrive
+/// there; what a file on this machine has taken of it is seen at once.
+async fn holds_nothing(store: &dyn StateStore) -> bool {
+    !store.is_shared() && store.load().await.is_ok_and(|loaded| loaded.journal.is_empty())
 }
 
 async fn make(outside: &Outside<'_>, ticket: Ticket, id: ResourceId, call: Call) -> Input {

@@ -187,6 +187,40 @@ impl Frontier {
         self.leave(step, State::Abandoned);
     }
 
+    /// Lets a running or paused step wait for `others` as well, those left out that wait for it themselves, and begin anew when
+    /// they are finished. False, and nothing is changed, if none of them is left to wait for.
+    pub fn postpone(&mut self, step: usize, others: &[usize]) -> bool {
+        let waiting = self.waiting_for(step);
+        let unfinished = |other: &&usize| {
+            let state = self.states.get(**other);
+            state.is_some_and(|state| *state != State::Finished) && !waiting.contains(*other)
+        };
+        let others: Vec<usize> = others.iter().filter(unfinished).copied().collect();
+        if others.is_empty() || !self.leave(step, State::Blocked) {
+            return false;
+        }
+        if let Some(missing) = self.missing.get_mut(step) {
+            *missing += others.len();
+        }
+        for other in others {
+            if let Some(followers) = self.followers.get_mut(other) {
+                followers.push(step);
+            }
+        }
+        true
+    }
+
+    /// A step, and all that wait for it, directly or not.
+    fn waiting_for(&self, step: usize) -> BTreeSet<usize> {
+        let mut waiting = BTreeSet::from([step]);
+        let mut open = vec![step];
+        while let Some(next) = open.pop() {
+            let followers = self.followers.get(next).into_iter().flatten();
+            open.extend(followers.filter(|follower| waiting.insert(**follower)));
+        }
+        waiting
+    }
+
     /// Takes a step out of its slot and lane. False where it has none.
     fn leave(&mut self, step: usize, state: State) -> bool {
         match self.states.get(step) {
@@ -287,6 +321,36 @@ mod tests {
             after: after.to_vec(),
             ..Node::costing(1)
         }
+    }
+
+    #[test]
+    fn a_step_that_is_postponed_waits_for_what_does_not_wait_for_it() {
+        let mut frontier = Frontier::new(&[node(&[]), node(&[]), node(&[1])], 32).unwrap();
+        assert_eq!(launched(&mut frontier), [1, 0]);
+        assert!(!frontier.postpone(1, &[1, 2]), "2 waits for 1");
+        assert!(frontier.postpone(1, &[0, 2]));
+        assert_eq!(launched(&mut frontier), [0; 0]);
+        frontier.finish(0);
+        assert_eq!(launched(&mut frontier), [1]);
+        assert!(!frontier.postpone(1, &[0]), "0 is finished");
+        frontier.finish(1);
+        assert_eq!(launched(&mut frontier), [2]);
+        frontier.finish(2);
+        assert!(frontier.is_done());
+    }
+
+    #[test]
+    fn a_step_that_is_postponed_gives_up_its_lane() {
+        let lane = |after: &[usize]| Node {
+            lane: Some(0),
+            ..node(after)
+        };
+        let mut frontier = Frontier::new(&[lane(&[]), lane(&[])], 32).unwrap();
+        assert_eq!(launched(&mut frontier), [0]);
+        assert!(frontier.postpone(0, &[1]));
+        assert_eq!(launched(&mut frontier), [1]);
+        frontier.finish(1);
+        assert_eq!(launched(&mut frontier), [0]);
     }
 
     fn launched(frontier: &mut Frontier) -> Vec<usize> {

@@ -66,6 +66,8 @@ pub struct Machine {
     turning: Option<String>,
     halted: Option<String>,
     broken: bool,
+    /// The journal is known to hold nothing.
+    unwritten: bool,
     finished: bool,
     quiet: Time,
     /// When something was last heard from outside.
@@ -119,6 +121,7 @@ impl Machine {
             turning: None,
             halted: None,
             broken: false,
+            unwritten: false,
             finished: false,
             quiet: setup.quiet,
             heard: None,
@@ -192,9 +195,10 @@ impl Machine {
                 }
                 self.halted.get_or_insert(why);
             }
-            Input::Broken { why } => {
+            Input::Broken { why, unwritten } => {
                 self.halted.get_or_insert(why);
                 self.broken = true;
+                self.unwritten = unwritten;
             }
         }
         self.advance(out);
@@ -467,7 +471,13 @@ impl Machine {
             return;
         }
         if let Some(why) = self.halted.take() {
-            return self.over(Outcome::Open { why }, out);
+            // No call is made before its announcement is durable.
+            let nothing_was_done = self.unwritten && self.txn.phase() == Phase::Idle;
+            let outcome = match nothing_was_done {
+                true => Outcome::Refused { why },
+                false => Outcome::Open { why },
+            };
+            return self.over(outcome, out);
         }
         match self.stage {
             Stage::Build => self.end_of_build(out),

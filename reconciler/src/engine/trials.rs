@@ -8,6 +8,7 @@ mod beside;
 mod corpus;
 mod crashes;
 mod disk;
+mod drifting;
 mod ends;
 mod faults;
 mod foreign;

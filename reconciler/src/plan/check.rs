@@ -24,6 +24,7 @@ pub fn check_plan(plan: &Plan, inputs: &Inputs<'_>) -> Result<(), Vec<String>> {
     judge.references();
     judge.ownership();
     judge.notes();
+    judge.pruning();
     if plan.digest != plan.digested() {
         judge.broken.push("the digest is not the plan's".to_owned());
     }
@@ -354,6 +355,35 @@ impl<'a> Judge<'a> {
                     format!("{} needs {output}, which no step makes known", step.resource)
                 });
             }
+        }
+    }
+
+    /// What others have added goes only where it was seen and somebody has consented, and from a thing that stays.
+    fn pruning(&mut self) {
+        let inputs = self.inputs;
+        for (id, prune) in &self.plan.prune {
+            let seen = inputs.observed.get(id).and_then(grail_state::Observed::remote);
+            let added = seen.filter(|remote| remote.handle == prune.handle);
+            let left = |child: &String| {
+                let mut doomed = inputs.doomed.iter();
+                doomed.any(|thing| thing.id == *id && thing.children.contains(child))
+            };
+            let rules = inputs.rules.rules(&id.kind);
+            for child in &prune.children {
+                let told = added.is_some_and(|remote| remote.additions.contains(child));
+                let removable = rules.is_some_and(|rules| rules.prunes(child));
+                let allowed = (inputs.consent.prune && told && removable) || (added.is_some() && left(child));
+                self.expect(allowed, || {
+                    format!("{child} goes from {id}, and nobody has consented to that")
+                });
+            }
+            let stays = self
+                .plan
+                .steps()
+                .all(|step| step.resource != *id || matches!(step.action, Action::Update { .. }));
+            self.expect(stays, || {
+                format!("{id} does not stay, and something is to be removed from it")
+            });
         }
     }
 

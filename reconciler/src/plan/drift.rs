@@ -78,7 +78,7 @@ fn drifted(
         }
     });
     Some(Drifted {
-        reason: reason(record, there, &diff)?,
+        reason: reason(record, there, &diff, rules.name_bound())?,
         label: rules.label(&record.spec),
         id: id.clone(),
         handle: record.handle.clone(),
@@ -86,7 +86,7 @@ fn drifted(
     })
 }
 
-fn reason(record: &Record, there: Option<&Remote>, diff: &Diff) -> Option<DriftReason> {
+fn reason(record: &Record, there: Option<&Remote>, diff: &Diff, name_bound: bool) -> Option<DriftReason> {
     let Some(remote) = there else {
         return Some(DriftReason::Gone);
     };
@@ -94,15 +94,20 @@ fn reason(record: &Record, there: Option<&Remote>, diff: &Diff) -> Option<DriftR
         Proof::Theirs { owner } => Some(owner.clone()),
         _ => None,
     };
-    let another = remote.handle != record.handle || owner.is_some();
-    let unmarked = !Proof::recorded(record.token.as_ref()).continues_in(&remote.proof);
+    let another_mark = match (&record.token, &remote.proof) {
+        (Some(ours), Proof::Mark(mark)) => ours != mark,
+        // Under a name that others may take, what bears nothing of ours any more is likely to be theirs.
+        (Some(_), Proof::NameOnly) => name_bound && !diff.is_empty(),
+        _ => false,
+    };
+    let another = remote.handle != record.handle || owner.is_some() || another_mark;
     match (another, diff.is_empty()) {
-        (false, true) => None,
-        (false, false) if !unmarked => Some(DriftReason::ChangedOutside),
-        _ => Some(DriftReason::Replaced {
+        (true, _) => Some(DriftReason::Replaced {
             by: remote.handle.clone(),
             owner,
         }),
+        (false, false) => Some(DriftReason::ChangedOutside),
+        (false, true) => None,
     }
 }
 

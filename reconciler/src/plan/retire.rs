@@ -72,7 +72,22 @@ pub(super) fn retire(
     left_over(inputs, ownership, &mut retired, &mut unknown);
     problems.extend(unknown.into_iter().map(PlanError::UnknownKind));
     hold_back(inputs, moves, &mut retired);
+    forget_what_went_by_itself(inputs, &mut retired);
     retired
+}
+
+/// Where something else of ours is swept than what is recorded, the recorded thing is gone: nothing would forget it.
+fn forget_what_went_by_itself(inputs: &Inputs<'_>, retired: &mut Retired) {
+    let swept = retired.going.iter().filter(|(_, going)| going.sweep);
+    let gone = swept.filter(|((id, handle), _)| {
+        let wanted = inputs.desired.resources.contains_key(id);
+        let recorded = inputs.recorded.get(id).filter(|_| !wanted);
+        recorded.is_some_and(|record| {
+            record.handle != *handle && !retired.going.contains_key(&(id.clone(), record.handle.clone()))
+        })
+    });
+    let gone: Vec<_> = gone.map(|((id, _), _)| id.clone()).collect();
+    retired.forgotten.extend(gone);
 }
 
 /// What is there of an unwanted record, if it is ours to delete.

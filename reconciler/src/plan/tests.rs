@@ -3,11 +3,13 @@
 
 mod adopting;
 mod changing;
+mod drifting;
 mod judging;
 mod kinds;
 mod making;
 mod moving;
 mod properties;
+mod pruning;
 mod refusing;
 mod replacing;
 mod retiring;

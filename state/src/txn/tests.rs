@@ -380,6 +380,28 @@ fn births_are_undone_after_what_leans_on_them_and_deaths_after_what_they_stood_o
     assert!(order[&id("new-function")].is_empty() && order[&id("role")].is_empty());
 }
 
+/// Of what another tool has recorded it is not known what it stood on: what the new form needs is the best guess.
+#[test]
+fn what_was_adopted_is_brought_back_after_what_its_new_form_needs() {
+    let adopted = |handle: &str| Record {
+        spec: Value::Null,
+        ..record(handle, &[])
+    };
+    let (function, rule) = (adopted("function"), adopted("rule"));
+    let txn = fold(
+        base(&[("function", function.clone()), ("rule", rule.clone())]),
+        &[
+            begin(),
+            intent("function", present(&function), None, &[]),
+            gone("function"),
+            intent("rule", present(&rule), Some("x"), &["function"]),
+            abort(),
+        ],
+    );
+    assert!(!txn.touched()[&id("rule")].is_order_known());
+    assert_eq!(txn.restore_order()[&id("rule")], ids(&["function"]));
+}
+
 #[test]
 fn a_circle_of_two_goals_is_broken_and_nothing_is_left_out() {
     let txn = fold(

@@ -24,6 +24,7 @@ const NOT_IN_MOTO: [&str; 2] = [
 ];
 
 /// Calls that are the test's own: what fails, fails the test.
+#[track_caller]
 pub(crate) fn done<T: Send, E: std::fmt::Debug + Send>(call: impl Future<Output = Result<T, E>> + Send) -> T {
     runtime::block_on(call).unwrap()
 }
@@ -130,20 +131,42 @@ impl Scene {
         (run, plan)
     }
 
-    /// The fields that a plan would change because they were changed outside; fails if it would do anything else.
+    /// The fields that a plan would change because they were changed outside, whatever it takes; fails if it would do anything
+    /// else.
     #[track_caller]
     pub(crate) fn planned(&self) -> Fields {
         let (run, plan) = self.plan(&[]);
-        assert_eq!(plan["sweep"], serde_json::json!([]), "{run}");
-        let steps = plan["build"].as_array().unwrap().iter();
-        steps
-            .map(|step| {
-                assert_eq!(step["action"]["action"], "update", "{run}");
-                assert_eq!(step["why"], "changed_outside", "{run}");
-                let fields = step["action"]["diff"]["fields"].as_array().unwrap().iter();
-                let paths = fields.map(|field| field["path"].as_str().unwrap().to_owned());
-                (step["resource"].as_str().unwrap().to_owned(), paths.collect())
-            })
-            .collect()
+        let list = |name: &str| plan[name].as_array().unwrap().clone();
+        let steps = [list("build"), list("sweep")].concat();
+        let mut fields = Fields::new();
+        for step in &steps {
+            let action = &step["action"];
+            if action["replaced_by"].is_u64() {
+                continue;
+            }
+            assert_eq!(step["why"], "changed_outside", "{run}");
+            let paths = match action["action"].as_str().unwrap() {
+                "update" => {
+                    let fields = action["diff"]["fields"].as_array().unwrap().iter();
+                    fields
+                        .map(|field| field["path"].as_str().unwrap().to_owned())
+                        .collect()
+                }
+                _ => {
+                    let old = steps.iter().find(|old| old["id"] == action["replaces"]).unwrap();
+                    differing(&step["wanted"], &old["have"]["spec"])
+                }
+            };
+            fields.insert(step["resource"].as_str().unwrap().to_owned(), paths);
+        }
+        fields
     }
+}
+
+/// The fields of two forms that differ.
+fn differing(one: &Value, other: &Value) -> BTreeSet<String> {
+    let keys = |form: &Value| form.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let all = keys(one).into_iter().chain(keys(other));
+    all.filter(|key| one[key.as_str()] != other[key.as_str()])
+        .collect()
 }

@@ -239,13 +239,151 @@ fn time(text: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use grail_state::{Digester, Handle, Proof, Remote, ResourceId};
+    use serde_json::json;
+
     use super::*;
+    use crate::aws::testing::{Canned, Reply, refusal, reply};
+    use crate::port::{Delete, Provider, erase};
+
+    const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev";
+    const RANDOM: &str = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f";
+
+    fn provider(cloud: &Canned) -> Arc<dyn Provider> {
+        let context = cloud.context_of::<LambdaFunction>();
+        erase(LambdaFunction::new(context), Arc::new(Digester::new([7; 32])))
+    }
+
+    fn kin() -> Kin {
+        let permission = Handle("shop-dev/grail-one-s3-abcdef-000000000000".to_owned());
+        let mapping = Handle("ours".to_owned());
+        [
+            (LambdaPermission::KIND, permission),
+            (EventSourceMapping::KIND, mapping),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    async fn examined(replies: Vec<Reply>) -> Examined {
+        let cloud = Canned::new(replies);
+        let have = Remote {
+            handle: Handle(ARN.to_owned()),
+            spec: Value::Null,
+            outputs: Default::default(),
+            proof: Proof::Ours,
+            additions: Vec::new(),
+        };
+        provider(&cloud).examine(&have, &kin()).await
+    }
+
+    fn statement(sid: &str, service: &str) -> Value {
+        json!({
+            "Sid": sid, "Effect": "Allow", "Action": "lambda:InvokeFunction", "Principal": {"Service": service},
+            "Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:s3:::goods"}},
+        })
+    }
+
+    fn replies() -> Vec<Reply> {
+        let policy = json!({"Statement": [
+            statement("grail-one-s3-abcdef-000000000000", "s3.amazonaws.com"),
+            statement("grail-one-s3-abcdef-111111111111", "s3.amazonaws.com"),
+            statement(RANDOM, "s3.amazonaws.com"),
+            statement("grail-two-s3-abcdef-000000000000", "s3.amazonaws.com"),
+            {"Sid": RANDOM, "Effect": "Allow", "Action": "lambda:*", "Principal": "*"},
+            {"Sid": "intruder", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Principal": "*"},
+        ]});
+        vec![
+            reply(200, json!({"Policy": policy.to_string()})),
+            reply(200, json!({"Aliases": [{"Name": "live"}]})),
+            reply(200, json!({"FunctionEventInvokeConfigs": [{"FunctionArn": format!("{ARN}:$LATEST")}]})),
+            reply(200, json!({"ProvisionedConcurrencyConfigs": [{"FunctionArn": format!("{ARN}:live")}]})),
+            reply(200, json!({"EventSourceMappings": [
+                {"UUID": "ours"}, {"UUID": "theirs", "EventSourceArn": "arn:q", "State": "Enabled"},
+                {"UUID": "going", "State": "Deleting"},
+            ]})),
+            reply(200, json!({"LastModified": "1970-01-01T00:00:01.500+0000"})),
+            refusal(404, "ResourceNotFoundException", "no URL"),
+            reply(200, json!({
+                "FunctionUrl": "https://x", "FunctionArn": format!("{ARN}:live"), "AuthType": "NONE",
+                "CreationTime": "1970-01-01T00:00:00Z",
+            })),
+        ]
+    }
+
+    #[tokio::test]
+    async fn everything_that_hangs_on_a_function_is_told_but_what_is_ours() {
+        let found = examined(replies()).await;
+        let told = [
+            "statement grail-two-s3-abcdef-000000000000",
+            &format!("statement {RANDOM}"),
+            "statement intruder",
+            "URL of live",
+            "alias live",
+            "settings for asynchronous calls of $LATEST",
+            "provisioned concurrency of live",
+            "event source mapping theirs (arn:q)",
+        ];
+        assert_eq!(found.additions, told);
+        assert_eq!(found.unseen, [""; 0]);
+        assert!(found.changed.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_looked_at_is_told_and_hides_nothing_else() {
+        let mut replies = replies();
+        replies[3] = refusal(403, "AccessDeniedException", "not you");
+        let found = examined(replies).await;
+        assert_eq!(found.additions.len(), 7);
+        assert!(found.unseen[0].contains("ListProvisionedConcurrencyConfigs"), "{:?}", found.unseen);
+    }
+
+    #[tokio::test]
+    async fn what_is_named_goes_with_a_call_each_and_gone_is_fine() {
+        let children = [
+            "statement intruder",
+            "alias live",
+            "URL of $LATEST",
+            "URL of live",
+            "settings for asynchronous calls of live",
+            "provisioned concurrency of live",
+            "event source mapping theirs (arn:q)",
+        ];
+        let mut answers = vec![reply(204, ""); children.len()];
+        answers[1] = refusal(404, "ResourceNotFoundException", "no alias");
+        let cloud = Canned::new(answers);
+        let provider = provider(&cloud);
+        assert!(children.iter().all(|child| provider.prunes(child)));
+        let id = ResourceId::new(LambdaFunction::KIND, "one");
+        let request = Delete {
+            id: &id,
+            handle: &Handle(ARN.to_owned()),
+            spec: &Value::Null,
+            outputs: &Default::default(),
+        };
+        let children = children.map(ToOwned::to_owned);
+        provider.prune(request, &children).await.unwrap();
+        let asked: Vec<_> = cloud.asked().into_iter().map(|asked| asked.operation).collect();
+        let calls = [
+            "RemovePermission",
+            "DeleteAlias",
+            "DeleteFunctionUrlConfig",
+            "DeleteFunctionUrlConfig",
+            "DeleteFunctionEventInvokeConfig",
+            "DeleteProvisionedConcurrencyConfig",
+            "DeleteEventSourceMapping",
+        ];
+        assert_eq!(asked, calls);
+        let unknown = ["tags".to_owned()];
+        assert!(provider.prune(request, &unknown).await.is_err());
+    }
 
     #[test]
     fn a_qualifier_is_the_eighth_part_and_a_time_is_read() {
-        let arn = "arn:aws:lambda:us-east-1:123456789012:function:shop-dev";
-        assert_eq!(qualifier(arn), PLAIN);
-        assert_eq!(qualifier(&format!("{arn}:live")), "live");
+        assert_eq!(qualifier(ARN), PLAIN);
+        assert_eq!(qualifier(&format!("{ARN}:live")), "live");
         assert_eq!(qualified(PLAIN), None);
         let epoch = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_500);
         assert_eq!(time("1970-01-01T00:00:01.500+0000"), Some(epoch));

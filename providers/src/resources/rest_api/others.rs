@@ -80,8 +80,21 @@ impl RestApi {
         children.sort_by_key(after);
         let paths = self.ids_by_path(api).await?;
         let mut requests = Sequence::default();
-        for child in children {
+        let methods = children.iter().filter_map(|child| child.strip_prefix(METHOD));
+        let emptied: BTreeSet<_> = methods.filter_map(|rest| Some(rest.split_once(' ')?.1)).collect();
+        for child in &children {
             requests.step(self.prune_one(api, child, &paths).await)?;
+        }
+        // A method that was the only one of its resource takes it along: it was made for it.
+        if !emptied.is_empty() {
+            let bare = requests.look(self.bare(api).await)?;
+            let left = bare.iter().filter(|child| {
+                let path = child.strip_prefix(RESOURCE);
+                path.is_some_and(|path| emptied.contains(path))
+            });
+            for child in left {
+                requests.step(self.prune_one(api, child, &paths).await)?;
+            }
         }
         Ok(())
     }

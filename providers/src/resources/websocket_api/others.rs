@@ -92,3 +92,65 @@ impl WebsocketApi {
 fn authorizer(id: &str, name: &str) -> String {
     format!("{AUTHORIZER}{name} ({id})")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use grail_state::{Digester, Handle, Proof, Remote, ResourceId};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::testing::{Canned, reply};
+    use crate::port::{Delete, Provider, erase};
+
+    fn provider(cloud: &Canned) -> Arc<dyn Provider> {
+        let context = cloud.context_of::<WebsocketApi>();
+        erase(WebsocketApi::new(context), Arc::new(Digester::new([7; 32])))
+    }
+
+    fn authorizers() -> Value {
+        json!({"items": [{"authorizerId": "a1", "name": "gate"}, {"authorizerId": "a2", "name": "gate"}]})
+    }
+
+    #[tokio::test]
+    async fn stages_and_authorizers_of_others_are_told() {
+        let stages = json!({"items": [{"stageName": "api"}, {"stageName": "theirs"}]});
+        let cloud = Canned::new([reply(200, stages), reply(200, authorizers())]);
+        let have = Remote {
+            handle: Handle("ws".to_owned()),
+            spec: Value::Null,
+            outputs: Default::default(),
+            proof: Proof::Ours,
+            additions: Vec::new(),
+        };
+        let ours = (WebsocketStage::KIND, Handle("ws/api".to_owned()));
+        let found = provider(&cloud).examine(&have, &Kin::from_iter([ours])).await;
+        let told = ["stage theirs", "authorizer gate (a1)", "authorizer gate (a2)"];
+        assert_eq!((found.additions, found.unseen.len()), (told.map(ToOwned::to_owned).to_vec(), 0));
+    }
+
+    #[tokio::test]
+    async fn routes_go_before_authorizers_and_only_what_is_named() {
+        let routes = json!({"items": [{"routeId": "r1", "routeKey": "theirs"}, {"routeId": "r2", "routeKey": "$connect"}]});
+        let done = || reply(204, "");
+        let cloud = Canned::new([reply(200, routes), done(), done(), reply(200, authorizers()), done()]);
+        let id = ResourceId::new(WebsocketApi::KIND, "ws");
+        let request = Delete {
+            id: &id,
+            handle: &Handle("ws".to_owned()),
+            spec: &Value::Null,
+            outputs: &Default::default(),
+        };
+        let children = ["authorizer gate (a2)", "route theirs", "stage theirs"];
+        provider(&cloud).prune(request, &children.map(ToOwned::to_owned)).await.unwrap();
+        let asked: Vec<_> = cloud.asked().into_iter().map(|asked| asked.line).collect();
+        let writes: Vec<_> = asked.iter().filter(|line| line.starts_with("DELETE")).collect();
+        let calls = [
+            "DELETE /v2/apis/ws/routes/r1",
+            "DELETE /v2/apis/ws/stages/theirs",
+            "DELETE /v2/apis/ws/authorizers/a2",
+        ];
+        assert_eq!(writes, calls.iter().collect::<Vec<_>>());
+    }
+}

@@ -110,3 +110,94 @@ fn resource(one: &Drifted, drift: &Drift) -> Value {
         "fields": one.diff.fields.iter().map(field).collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use grail_providers::port::Diff;
+    use grail_state::Handle;
+    use insta::assert_snapshot;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn drifted(id: &str, reason: DriftReason, recorded: Value, observed: Value) -> Drifted {
+        Drifted {
+            id: id.parse().unwrap(),
+            handle: Handle("one".to_owned()),
+            label: Some("shop-dev-one".to_owned()),
+            reason,
+            diff: Diff::between(&observed, &recorded, &[]),
+        }
+    }
+
+    fn some() -> Drift {
+        let changed = drifted(
+            "lambda_function.one",
+            DriftReason::ChangedOutside,
+            json!({"memory": 128, "environment": {"KEY": "secret:k:0123456789abcdef"}}),
+            json!({"memory": 512, "environment": {}, "tags": {"by": "hand"}}),
+        );
+        let gone = drifted("log_group.one", DriftReason::Gone, Value::Null, Value::Null);
+        let other = |by: &str, owner: Option<&str>| DriftReason::Replaced {
+            by: Handle(by.to_owned()),
+            owner: owner.map(ToOwned::to_owned),
+        };
+        let replaced = drifted(
+            "iam_role.one",
+            other("one", Some("other-prod")),
+            Value::Null,
+            Value::Null,
+        );
+        let another = drifted("rest_api.one", other("two", None), Value::Null, Value::Null);
+        Drift {
+            additions: BTreeMap::from([(changed.id.clone(), vec!["alias live".to_owned()])]),
+            changed: BTreeMap::from([(changed.id.clone(), Timestamp::UNIX_EPOCH)]),
+            drifted: vec![changed, gone, replaced, another],
+            compared: 7,
+            formless: vec!["rest_api.two".parse().unwrap()],
+            ..Drift::default()
+        }
+    }
+
+    #[test]
+    fn drift_is_told_by_resource_and_field_and_secrets_are_hidden() {
+        assert_snapshot!(human(&some(), false), @r#"
+          ~ lambda_function.one  shop-dev-one  (changed outside; last changed 1970-01-01T00:00:00Z)
+              - environment.KEY  (secret 01234567)
+              ~ memory           128 -> 512
+              + tags             {"by":"hand"}
+
+          - log_group.one  shop-dev-one  (gone)
+
+        -/+ iam_role.one  shop-dev-one  (replaced under the same name by another of other-prod)
+
+        -/+ rest_api.one  shop-dev-one  (gone; two bears its name)
+
+        Made by others at lambda_function.one, and kept: alias live
+        There, and recorded by Chalice alone, without a form to compare: rest_api.two
+        Drift: 4 of 7 resource(s) not as recorded. `grail deploy` repairs what the project still wants.
+        "#);
+        let nothing = Drift {
+            compared: 1,
+            ..Drift::default()
+        };
+        assert_snapshot!(human(&nothing, false), @"No drift. 1 resource is as recorded.");
+        assert_snapshot!(human(&Drift::default(), false), @"No drift. Nothing is recorded.");
+    }
+
+    #[test]
+    fn the_document_names_its_version() {
+        let document = json(&some());
+        assert_eq!(document["form"], 1);
+        let one = &document["drifted"][0];
+        assert_eq!(one["reason"], json!({"is": "changed_outside"}));
+        let memory = json!({"path": "memory", "recorded": 128, "observed": 512});
+        assert!(one["fields"].as_array().unwrap().contains(&memory), "{one}");
+        assert_eq!(
+            document["drifted"][3]["reason"],
+            json!({"is": "replaced", "by": "two"})
+        );
+    }
+}

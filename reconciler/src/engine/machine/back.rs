@@ -53,7 +53,7 @@ impl Machine {
         self.enter(Stage::Restore, jobs, frontier);
     }
 
-    fn restore_job(&self, id: &ResourceId, touched: &Touched) -> Job {
+    pub(super) fn restore_job(&self, id: &ResourceId, touched: &Touched) -> Job {
         let mut job = Job::new(id.clone());
         job.attempts = self.unmake(touched);
         if let PreImage::Present { remote, record } = &touched.pre {
@@ -201,7 +201,8 @@ impl Machine {
     }
 
     pub(super) fn refuse_restore(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {
-        if self.lose_with_parent(job) || self.ask_for_parents(job, refusal, out) {
+        if self.lose_with_parent(job) || self.wait_for_parents(job) || self.ask_for_parents(job, refusal, out)
+        {
             return;
         }
         let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {

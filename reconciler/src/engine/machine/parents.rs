@@ -1,11 +1,16 @@
 //! What cannot be brought back because what it stood on is gone: somebody else has deleted it meanwhile, or it was made again
 //! under another identity.
 //!
-//! Before a way back is given up as stuck, it is looked whether everything that the thing stood on is still there as it was.
-//! If not, no command that tries again could bring it back; so it ends, the loss is told, and the next `deploy` makes what is
-//! missing. Of what another tool has recorded only the order is known: there everything that came before is asked for.
+//! Before a way back is given up as stuck, it waits for whatever it stood on that is still to be brought back itself: the order
+//! in which things are taken back is a guess where another tool recorded them, and where goals followed each other in a circle.
+//! Then it is looked whether everything that the thing stood on is still there as it was. If not, no command that tries again
+//! could bring it back; so it ends, the loss is told, and the next `deploy` makes what is missing. Of what another tool has
+//! recorded only the order is known: there everything that came before counts as what it stood on.
+
+use std::collections::BTreeSet;
 
 use grail_providers::port::Failure;
+use grail_state::txn::{Back, Touched};
 use grail_state::{Observed, PreImage, Record, ResourceId};
 
 use super::job::Stage;
@@ -20,6 +25,49 @@ pub(super) struct Asking {
 }
 
 impl Machine {
+    /// Lets the thing of `job` wait for those of its parents that are still to be brought back, and tries it anew then. False if
+    /// there is none that does not wait for it in turn.
+    pub(super) fn wait_for_parents(&mut self, job: usize) -> bool {
+        let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
+            return false;
+        };
+        let pending = self.pending_parents(&id);
+        let places = self.jobs.iter().enumerate();
+        let places = places.filter(|(_, other)| pending.contains(&other.id));
+        let places: Vec<usize> = places.map(|(place, _)| place).collect();
+        if !self.frontier.postpone(job, &places) {
+            return false;
+        }
+        let anew = self
+            .txn
+            .touched()
+            .get(&id)
+            .map(|touched| self.restore_job(&id, touched));
+        if let (Some(entry), Some(anew)) = (self.jobs.get_mut(job), anew) {
+            *entry = anew;
+        }
+        true
+    }
+
+    /// What the thing of the pre-image stood on and is still to be brought back. What was replaced beside a living thing is there
+    /// all the while.
+    fn pending_parents(&self, id: &ResourceId) -> BTreeSet<ResourceId> {
+        let Some(touched) = self.txn.touched().get(id) else {
+            return BTreeSet::new();
+        };
+        if touched.pre == PreImage::Absent {
+            return BTreeSet::new();
+        }
+        let is_parent = |other: &ResourceId, them: &Touched| {
+            let before = !touched.is_order_known() && them.rank < touched.rank;
+            before || touched.stood_on().contains(other)
+        };
+        let pending = self.txn.touched().iter().filter(|(other, them)| {
+            *other != id && them.back != Back::Restored && !them.is_birth() && is_parent(other, them)
+        });
+        pending.map(|(other, _)| other.clone()).collect()
+    }
+
     /// Asks whether what the thing of `job` stood on is still there. False if that was asked before.
     pub(super) fn ask_for_parents(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) -> bool {
         let Some(id) = self.jobs.get(job).map(|job| job.id.clone()) else {
@@ -47,11 +95,13 @@ impl Machine {
         }
         let rank = touched.pre_record().map_or(touched.rank, |record| record.rank);
         let known = touched.stood_on();
+        let pending = self.pending_parents(id);
         let mut recorded = self.txn.records().clone();
         recorded.extend(self.txn.snapshot().records.clone());
         recorded.retain(|other, parent| {
-            let before = known.is_empty() && parent.rank <= rank;
-            other != id && (before || known.contains(other))
+            let before = !touched.is_order_known() && parent.rank <= rank;
+            // What will be brought back is not gone.
+            other != id && !pending.contains(other) && (before || known.contains(other))
         });
         recorded.into_iter().collect()
     }

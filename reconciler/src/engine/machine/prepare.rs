@@ -160,9 +160,8 @@ impl Machine {
 
     fn output(&self, output: &OutputRef) -> Option<Value> {
         let planned = self.plan.as_ref().and_then(|plan| plan.notes.get(&output.of));
-        let done = self.txn.touched().contains_key(&output.of);
-        let noted = self.notes.get(&output.of).or(planned).filter(|_| !done);
-        let record = match noted {
+        // What has a note is not written to by this pass; an earlier one may have tried to.
+        let record = match self.notes.get(&output.of).or(planned) {
             Some(note) => note.as_ref(),
             None => self.txn.records().get(&output.of),
         };

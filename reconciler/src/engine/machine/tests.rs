@@ -23,6 +23,7 @@ use crate::plan::{Action, Plan, Step, StepId, Why};
 use things::{KIND, Things};
 
 mod things;
+mod unordered;
 
 type World = BTreeMap<String, Value>;
 

@@ -54,6 +54,8 @@ pub enum Input {
     Broken {
         /// Why, in words.
         why: String,
+        /// True if it is known that the journal holds nothing, and that nothing on its way to it is left.
+        unwritten: bool,
     },
 }
 

@@ -197,7 +197,9 @@ impl Session<'_> {
 
     /// Ends the transaction where the pass came to an end of it.
     async fn concluded(&mut self, outcome: Outcome, ports: &mut Ports<'_>) -> Outcome {
-        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) {
+        // Where not even the beginning could be written down, there is nothing to end.
+        if matches!(outcome, Outcome::Open { .. } | Outcome::Stuck { .. }) || self.txn.phase() == Phase::Idle
+        {
             return outcome;
         }
         let Some(next) = self.txn.finished(self.engine.clock.wall()) else {

@@ -1,6 +1,6 @@
 //! Chalice's file beside the state, in memory: what every command finds there, adopts, and writes through to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,23 +19,43 @@ type Records = BTreeMap<ResourceId, Record>;
 pub(super) struct ChaliceFile {
     text: Arc<Mutex<String>>,
     wires: Wires,
+    /// What Chalice made beside all that its file names: statements and stages. By handle.
+    pub(super) unnamed: BTreeSet<String>,
 }
 
 impl ChaliceFile {
     /// The file that says what `records` do.
     pub(super) fn of(records: &Records, wires: Wires) -> Self {
         let text = project(records, &wires, &[]).text();
-        Self {
+        let file = Self {
             text: Arc::new(Mutex::new(text)),
             wires,
+            unnamed: BTreeSet::new(),
+        };
+        let named = file.named();
+        let all = records.values().map(|record| record.handle.0.clone());
+        Self {
+            unnamed: all.filter(|handle| !named.contains(handle)).collect(),
+            ..file
         }
+    }
+
+    /// The handles of all that it names.
+    pub(super) fn named(&self) -> BTreeSet<String> {
+        let found = self.read();
+        let known = found.deployed.candidates(&self.wires).known.into_iter();
+        known.map(|candidate| candidate.handle.0).collect()
+    }
+
+    fn read(&self) -> Found {
+        Found::parse(self.text().as_bytes(), Path::new("deployed")).unwrap()
     }
 
     /// The same text in a file of its own.
     pub(super) fn copy(&self) -> Self {
         Self {
             text: Arc::new(Mutex::new(self.text())),
-            wires: self.wires.clone(),
+            ..self.clone()
         }
     }
 
@@ -50,7 +70,7 @@ impl ChaliceFile {
         session: &mut Session<'_>,
         engine: &Engine,
     ) -> Result<(), EngineError> {
-        let found = Found::parse(self.text().as_bytes(), Path::new("deployed")).unwrap();
+        let found = self.read();
         let loaded = engine.store.load().await?;
         let mut txn = Txn::new(loaded.snapshot);
         let mut open = vec![txn.existing()];

@@ -5,7 +5,7 @@ use super::app::{App, Fun};
 mod events;
 mod gateways;
 
-pub(super) use events::everything;
+pub(super) use events::{everything, everything_else};
 
 #[derive(Clone)]
 pub(super) struct Plan {
@@ -75,6 +75,7 @@ fn plan(name: &'static str, from: impl Into<Option<App>>, to: impl Into<Option<A
 fn chalice_plans() -> Vec<Plan> {
     vec![
         plan("chalice-mixed", Some(full()), Some(mixed())).by_chalice(),
+        plan("chalice-everything", everything(), everything_else()).by_chalice(),
         plan("chalice-delete", everything(), None).by_chalice(),
     ]
 }

@@ -1,5 +1,5 @@
 //! What can become of a journal: every beginning of every journal is resumed with every next command; of one that is torn,
-//! altered, incomplete or somebody else's nothing is believed and nothing lost; a disk that is full ends a command cleanly.
+//! altered, incomplete or somebody else's nothing is believed and nothing lost. (A disk that is full is tried in `crashes`.)
 //!
 //! The journals are those of every plan of the corpus, also where something fails on the way, where it goes back, and where
 //! it is taken up after a death.
@@ -15,7 +15,6 @@ use grail_state::Digest;
 mod altered;
 mod failing;
 mod filed;
-mod full;
 mod torn;
 
 /// How a journal came to be.

@@ -120,6 +120,10 @@ impl Rules for ModelKind {
         false
     }
 
+    fn prunes(&self, addition: &str) -> bool {
+        addition.starts_with("policy ")
+    }
+
     fn volatile_outputs(&self) -> &'static [&'static str] {
         self.volatile
     }

@@ -1,5 +1,6 @@
 //! Deletions: their phase and their order.
 
+use grail_state::Observed;
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -281,5 +282,21 @@ fn damaged_memories_of_a_circle_still_go() {
     assert_snapshot!(world.want(json!({"queue.q": {}})).check(), @r"
     0 - role.b (no longer wanted)
     1 - role.a (no longer wanted) < 0
+    ");
+}
+
+#[test]
+fn what_went_by_itself_is_forgotten_with_what_took_its_place() {
+    let mut world = World::with(json!({"mapping.m": {"source": "jobs"}}));
+    match world.observed.get_mut(&id("mapping.m")) {
+        Some(Observed::Present(remote)) => remote.handle.0 = "another".to_owned(),
+        other => panic!("{other:?}"),
+    }
+    world.want(json!({"role.r": {"name": "r"}}));
+    assert_snapshot!(world.check(), @r"
+    0 + role.r (new)
+    sweep:
+    1 - mapping.m (no longer wanted)
+    forget mapping.m
     ");
 }

@@ -164,7 +164,8 @@ async fn a_mapping_of_another_function_is_not_ours_by_itself() {
     )]);
     let there = stand.present(Some("u-1"), Some(&queue())).await;
     assert_eq!(there.proof, Proof::NameOnly);
-    assert!(stand.provider.diff(&queue().into(), &there).unwrap().replaces());
+    let diff = stand.provider.diff(&queue().into(), &there).unwrap();
+    assert!(diff.touches("function") && !diff.replaces(), "{diff:?}");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ pub(crate) fn everything() -> App {
 }
 
 /// The same with something of every kind changed.
-fn everything_else() -> App {
+pub(crate) fn everything_else() -> App {
     everything().change(|app| {
         app.policy = 2;
         app.layer = Some(2);

@@ -1,0 +1,209 @@
+//! Unchanged worlds, looked at a thousand times: `drift` reports nothing and a plan is empty, whatever physics does to readings,
+//! with defaults that nobody declared and with additions of others.
+
+use std::collections::BTreeMap;
+
+use grail_providers::fake::{Physics, World};
+use serde_json::json;
+
+use super::app::App;
+use super::corpus::{everything, full, small};
+use super::ground::{Command, Ground, holder};
+use crate::engine::{NoEvents, NoProjection, OnFailure, Ports, StopSignal};
+use crate::event::Outcome;
+use crate::plan::{Consent, DriftReason};
+use grail_state::store::Wait;
+
+/// How many passes there are in all.
+const PASSES: usize = 1_000;
+/// How many worlds they are divided among.
+const WORLDS: usize = 20;
+
+/// What others add of which no form of ours knows: statements in the policies of functions, and tags and notifications that the
+/// strangers of every ground have.
+fn crowd(world: &mut World) {
+    for function in world.functions.values_mut() {
+        for sid in ["intruder", "visitor"] {
+            let theirs = json!({"principal": "210987654321"});
+            function.policy.insert(sid.to_owned(), theirs);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_passes_over_unchanged_worlds_report_nothing() {
+    let mut passes = 0;
+    for number in 0..WORLDS {
+        let seed = u64::try_from(number).unwrap();
+        // Half of the worlds have the physics of the field: readings are old.
+        let physics = if number % 2 == 0 {
+            Physics::default()
+        } else {
+            Physics::of_the_field(seed)
+        };
+        let ground = Ground::with(physics);
+        let app: App = match number % 4 {
+            0 | 1 => everything(),
+            2 => full(),
+            _ => small(),
+        };
+        ground.deploy(&app).await;
+        if number % 3 == 0 {
+            ground.cloud.meddle(crowd);
+        }
+        for pass in 0..PASSES / WORLDS {
+            let engine = ground.engine();
+            let mut session = engine.read().await.unwrap();
+            let found = session.drift().await.unwrap();
+            let (drifted, unseen) = (&found.drifted, &found.unseen);
+            assert!(
+                drifted.is_empty() && unseen.is_empty() && found.open.is_empty(),
+                "world {number}, pass {pass}: {drifted:?} {unseen:?}"
+            );
+            let crowded = number % 3 == 0;
+            let told = found.additions.values().flatten();
+            let told = told.filter(|words| words.starts_with("statement ")).count();
+            assert_eq!(told > 0, crowded, "world {number}: {:?}", found.additions);
+            assert!(found.compared > 0 && session.is_current().await.unwrap());
+            let mut session = engine.read().await.unwrap();
+            let plan = session
+                .preview(&app.desired(), &Consent::default())
+                .await
+                .unwrap();
+            assert!(plan.is_empty(), "world {number}, pass {pass}: {plan:?}");
+            passes += 1;
+        }
+    }
+    assert_eq!(passes, PASSES);
+    println!("{passes} passes over {WORLDS} unchanged worlds: no report");
+}
+
+/// What the thousand passes do not report is reported when it is there.
+#[tokio::test(start_paused = true)]
+async fn a_change_and_a_deletion_are_reported_and_repaired() {
+    let ground = Ground::new();
+    ground.deploy(&full()).await;
+    ground.cloud.meddle(|world| {
+        let function = world.functions.get_mut("app-dev-one").unwrap();
+        function.config["memory"] = json!(3008);
+        world.functions.remove("app-dev-two");
+    });
+    let engine = ground.engine();
+    let found = engine.read().await.unwrap().drift().await.unwrap();
+    let told: BTreeMap<_, _> = found
+        .drifted
+        .iter()
+        .map(|one| (one.id.to_string(), (one.reason.clone(), one.diff.fields.clone())))
+        .collect();
+    let (reason, fields) = &told["lambda_function.one"];
+    assert_eq!(*reason, DriftReason::ChangedOutside);
+    assert_eq!(fields[0].path, "memory");
+    assert_eq!(
+        (&fields[0].have, &fields[0].want),
+        (&Some(json!(128)), &Some(json!(3008)))
+    );
+    assert_eq!(told["lambda_function.two"].0, DriftReason::Gone);
+    ground.deploy(&full()).await;
+    let found = ground.engine().read().await.unwrap().drift().await.unwrap();
+    assert!(found.drifted.is_empty(), "{:?}", found.drifted);
+}
+
+/// Deploys with the consent to remove what others have added.
+async fn prune(ground: &Ground, app: &App) -> Outcome {
+    let engine = ground.engine();
+    let mut session = engine.open(holder(), Wait::No).await.unwrap();
+    let mut ports = Ports {
+        records: &mut NoProjection,
+        events: &mut NoEvents,
+        stop: StopSignal::never(),
+    };
+    let consent = Consent {
+        prune: true,
+        ..Consent::default()
+    };
+    let back = OnFailure::Rollback;
+    let desired = app.desired();
+    session
+        .deploy(&desired, &consent, back, None, &mut ports)
+        .await
+        .unwrap()
+}
+
+fn statements(ground: &Ground, function: &str) -> Vec<String> {
+    let world = ground.cloud.world();
+    let theirs = world.functions[function].policy.keys();
+    let theirs = theirs.filter(|sid| ["intruder", "visitor", "latecomer"].contains(&sid.as_str()));
+    theirs.cloned().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_added_goes_with_consent_alone_and_nothing_that_came_later() {
+    let ground = Ground::new();
+    ground.deploy(&small()).await;
+    ground.cloud.meddle(crowd);
+    assert_eq!(ground.deploy(&small()).await, Outcome::Unchanged);
+    assert_eq!(statements(&ground, "app-dev-one"), ["intruder", "visitor"]);
+    let first = ground.cloud.writes();
+    ground.cloud.meddle_at(first, |world| {
+        let function = world.functions.get_mut("app-dev-one").unwrap();
+        function.policy.insert("latecomer".to_owned(), json!({}));
+    });
+    assert_eq!(prune(&ground, &small()).await, Outcome::Done);
+    assert_eq!(statements(&ground, "app-dev-one"), ["latecomer"]);
+    assert_eq!(prune(&ground, &small()).await, Outcome::Done);
+    assert_eq!(prune(&ground, &small()).await, Outcome::Unchanged);
+    let found = ground.engine().read().await.unwrap().drift().await.unwrap();
+    assert!(found.drifted.is_empty() && statements(&ground, "app-dev-one").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_was_cut_off_is_resumed_without_another_consent() {
+    // Two functions with two statements each, and a change of one of them before: a death after each write.
+    let wanted = full().change(|app| app.fun("one").memory = 512);
+    for death in 1..=6 {
+        let ground = Ground::new();
+        ground.deploy(&full()).await;
+        ground.cloud.meddle(crowd);
+        let before = ground.cloud.world();
+        ground.cloud.die_in(death - 1, death % 2 == 0);
+        let ended = tokio::select! {
+            biased;
+            () = ground.cloud.death() => None,
+            ended = prune(&ground, &wanted) => Some(ended),
+        };
+        let ground = ground.revived();
+        let outcome = ground.run(&Command::Deploy(wanted.clone())).await.unwrap();
+        assert!(
+            matches!(outcome, Outcome::Done | Outcome::Unchanged),
+            "{death}: {outcome:?}"
+        );
+        let left: Vec<_> = ["app-dev-one", "app-dev-two"]
+            .iter()
+            .flat_map(|function| statements(&ground, function))
+            .collect();
+        // Before the commit nothing of others is touched; what had been committed goes to its end.
+        let committed = death > 1 || ended.is_some();
+        assert_eq!(left.is_empty(), committed, "{death}: {left:?}");
+        assert_eq!(before.functions.len(), ground.cloud.world().functions.len());
+        let engine = ground.engine();
+        let session = engine.read().await.unwrap();
+        assert!(session.txn().doomed().is_empty(), "{death}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_is_refused_is_told_and_tried_again() {
+    let ground = Ground::new();
+    ground.deploy(&small()).await;
+    ground.cloud.meddle(crowd);
+    ground
+        .cloud
+        .fail(ground.cloud.writes(), grail_providers::fake::Fault::Refuse);
+    let outcome = prune(&ground, &small()).await;
+    assert!(matches!(outcome, Outcome::Unswept { .. }), "{outcome:?}");
+    assert_eq!(statements(&ground, "app-dev-one"), ["intruder", "visitor"]);
+    assert_eq!(ground.deploy(&small()).await, Outcome::Done);
+    assert!(statements(&ground, "app-dev-one").is_empty());
+    // A deletion of everything takes the function and forgets what was to go from it.
+    assert_eq!(ground.run(&Command::Delete).await.unwrap(), Outcome::Done);
+}
