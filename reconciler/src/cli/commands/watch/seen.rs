@@ -59,7 +59,7 @@ impl Told {
         if !is_human(settings) || self.is_new(format!("{refusal:?}")) {
             words::refuse(refusal, settings.command, settings.output, settings.colour);
         } else {
-            words::words("the same problem as before\n");
+            again(settings, "the same problem as before\n");
         }
     }
 
@@ -77,8 +77,15 @@ impl Told {
                 "Others have changed what is deployed. It is told, and left as it is:\n{shown}"
             ));
         } else {
-            words::words("what others have changed is still so\n");
+            again(settings, "what others have changed is still so\n");
         }
+    }
+}
+
+/// Says that nothing is new. On a terminal the line of state says it.
+fn again(settings: &Settings, text: &str) {
+    if !settings.draws {
+        words::words(text);
     }
 }
 
