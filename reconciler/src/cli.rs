@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 pub mod args;
+pub mod ci;
 pub mod environment;
 pub mod exit;
 pub mod refusal;
@@ -14,6 +15,7 @@ pub mod settings;
 pub mod ask;
 pub mod commands;
 mod defect;
+pub mod deployment;
 pub mod goal;
 pub mod grail_toml;
 pub mod guard;
@@ -42,7 +44,10 @@ pub fn main() -> ExitCode {
     defect::tell_without_payload();
     trace::start(line.global.debug);
     let command = line.command.name();
-    let (output, colour) = (line.global.output, environment.colours(line.global.no_color));
+    let (output, colour) = (
+        line.global.output,
+        environment.colours(line.global.no_color || line.global.ci),
+    );
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -82,6 +87,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
     let done = match line.command {
         Command::Plan(args) => signals::unless_stopped(commands::plan::run(&settings, &args)).await,
         Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
+        Command::Watch(args) => commands::watch::run(&settings, &line.global, &args).await,
         Command::Delete(args) => commands::delete::run(&settings, &args).await,
         Command::Rollback(args) => commands::rollback::run(&settings, &args).await,
         Command::Status => commands::status::run(&settings).await,
@@ -95,6 +101,9 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Chalice(words) => return commands::chalice::run(&settings, &words, debug).await,
         Command::Completions { .. } | Command::Manual { .. } | Command::Policy(_) => Ok(Exit::Done),
     };
+    if let (Err(refusal), Some(ci)) = (&done, &settings.ci) {
+        ci.refused(refusal);
+    }
     done.map(ExitCode::from)
 }
 

@@ -8,6 +8,7 @@ pub mod event;
 pub mod graph;
 pub mod plan;
 pub mod source;
+pub mod watch;
 
 #[cfg(feature = "aws")]
 pub mod cli;

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -135,8 +136,8 @@ impl Program {
         let name = self.program.file_name().unwrap_or_default().to_string_lossy();
         Running {
             command: format!("{name} {}", arguments.join(" ")),
-            stdout: Some(collect(child.stdout.take())),
-            stderr: Some(collect(child.stderr.take())),
+            stdout: collect(child.stdout.take()),
+            stderr: collect(child.stderr.take()),
             child,
         }
     }
@@ -147,11 +148,21 @@ impl Program {
 pub struct Running {
     command: String,
     child: Child,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Stream,
+    stderr: Stream,
 }
 
 impl Running {
+    /// What it has said on standard output so far.
+    pub fn said(&self) -> String {
+        self.stdout.so_far()
+    }
+
+    /// What it has said on standard error so far.
+    pub fn told(&self) -> String {
+        self.stderr.so_far()
+    }
+
     /// Waits for its end.
     pub fn wait(mut self) -> Run {
         let status = self.child.wait().expect("waiting for a program under test");
@@ -196,22 +207,22 @@ impl Running {
         self.ended(status)
     }
 
+    /// Asks it to begin anew, as daemons are asked.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("sending a signal to a program under test");
     }
 
     fn ended(&mut self, status: ExitStatus) -> Run {
-        let text = |reader: Option<JoinHandle<String>>| {
-            reader
-                .map(|reader| reader.join().expect("reading a program's output"))
-                .unwrap_or_default()
-        };
         Run {
             command: self.command.clone(),
             code: status.code(),
-            stdout: text(self.stdout.take()),
-            stderr: text(self.stderr.take()),
+            stdout: self.stdout.to_the_end(),
+            stderr: self.stderr.to_the_end(),
         }
     }
 }
@@ -223,14 +234,41 @@ impl Drop for Running {
     }
 }
 
-fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
-        }
+/// What comes out of a program, as it comes.
+#[derive(Debug)]
+struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Stream {
+    fn so_far(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
+
+    fn to_the_end(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("reading a program's output");
+        }
+        self.so_far()
+    }
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> Stream {
+    let bytes = Arc::<Mutex<Vec<u8>>>::default();
+    let read = Arc::clone(&bytes);
+    let reader = std::thread::spawn(move || {
+        let (mut pipe, mut part) = (pipe, [0; 1 << 12]);
+        while let Some(Ok(more @ 1..)) = pipe.as_mut().map(|pipe| pipe.read(&mut part)) {
+            let mut bytes = read.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.extend_from_slice(&part[..more]);
+        }
+    });
+    Stream {
+        bytes,
+        reader: Some(reader),
+    }
 }
 
 /// grail in a project.

@@ -46,4 +46,5 @@ mod shared;
 mod stand;
 mod state_file;
 mod strangers;
+mod watch;
 mod websocket;

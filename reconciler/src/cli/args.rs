@@ -71,6 +71,14 @@ pub struct Global {
     /// No colours. The variable NO_COLOR does the same.
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// For jobs of a CI service: nothing is asked, painted or drawn. In GitHub Actions problems become annotations and plans
+    /// go into the summary of the step; in GitLab the log gets sections.
+    #[arg(long, global = true)]
+    pub ci: bool,
+    /// Also write the plan (`plan.md`), its counts (`plan.json`, a report of GitLab's type `terraform`) and the problems
+    /// (`problems.json`, of its type `codequality`) into this folder.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub ci_reports: Option<PathBuf>,
 }
 
 /// The form of what is printed.
@@ -90,6 +98,8 @@ pub enum Command {
     /// Make it so.
     #[command(visible_aliases = ["apply", "reconcile"])]
     Deploy(DeployArgs),
+    /// Make it so again and again: when a file changes, when somebody sends SIGHUP, and from time to time.
+    Watch(WatchArgs),
     /// Delete everything that the stage's state records.
     #[command(visible_alias = "destroy")]
     Delete(DeleteArgs),
@@ -137,6 +147,7 @@ impl Command {
         match self {
             Self::Plan(_) => "plan",
             Self::Deploy(_) => "deploy",
+            Self::Watch(_) => "watch",
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
@@ -460,20 +471,28 @@ pub struct DeployArgs {
         conflicts_with_all = ["adopt", "allow_replace", "prune_foreign", "target", "unprotect", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
     )]
     pub plan: Option<PathBuf>,
+    /// How it is carried out.
+    #[command(flatten)]
+    pub pass: PassArgs,
+    /// Ask nothing. On a terminal, a deployment asks before it deletes and makes anew what cannot change in place, and before
+    /// it deletes what nobody could bring back. Elsewhere nothing is ever asked, and the former needs `--allow-replace`.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// What `deploy` and `watch` have in common: what a pass is to do, and how.
+#[derive(Clone, Debug, Args)]
+pub struct PassArgs {
     /// What shapes the plan.
     #[command(flatten)]
     pub wish: WishArgs,
     /// What must not happen by mistake.
     #[command(flatten)]
     pub guard: GuardArgs,
-    /// What a person has to agree to first: on a terminal they are asked, elsewhere only a saved plan is agreed to (`grail plan
+    /// What a person has to agree to first: on a terminal `deploy` asks, elsewhere only a saved plan is agreed to (`grail plan
     /// --out FILE`, then `grail deploy FILE`). Without this, or `require_approval` in grail.toml, nothing.
     #[arg(long, value_name = "WHAT", value_enum)]
     pub require_approval: Option<RequireApproval>,
-    /// Ask nothing. On a terminal, a deployment asks before it deletes and makes anew what cannot change in place, and before
-    /// it deletes what nobody could bring back. Elsewhere nothing is ever asked, and the former needs `--allow-replace`.
-    #[arg(short, long)]
-    pub yes: bool,
     /// What to do when a step fails for good.
     #[arg(long, value_enum, default_value_t = OnFailure::Rollback)]
     pub on_failure: OnFailure,
@@ -486,6 +505,61 @@ pub struct DeployArgs {
     /// How it waits for its turn.
     #[command(flatten)]
     pub lock: LockArgs,
+}
+
+/// `grail watch`.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// How each pass is carried out.
+    #[command(flatten)]
+    pub pass: PassArgs,
+    /// How long after a pass the next one begins by itself, within a tenth.
+    #[arg(long, value_name = "TIME", value_parser = interval, default_value = "5m")]
+    pub interval: Duration,
+    /// How long no file may change before a pass begins.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "50ms")]
+    pub debounce: Duration,
+    /// How changes of files are noticed.
+    #[arg(long, value_enum, default_value_t = Follow::Notify)]
+    pub follow: Follow,
+    /// What to do where others have changed what is deployed.
+    #[arg(long, value_enum, default_value_t = OnDrift::Repair)]
+    pub on_drift: OnDrift,
+    /// End as soon as everything is as it should be, or when trying again is of no use.
+    #[arg(long)]
+    pub until_converged: bool,
+    /// How long to try at most. Exits with 6 where it was not enough.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "until_converged")]
+    pub timeout: Option<Duration>,
+}
+
+/// How changes of files are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Follow {
+    /// By notifications of the system; where there are none, by looking.
+    Notify,
+    /// By looking each second: for file systems of other machines.
+    Poll,
+    /// Not at all: the timer and SIGHUP alone bring passes.
+    Off,
+}
+
+/// What to do where others have changed what is deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnDrift {
+    /// Bring it back.
+    Repair,
+    /// Tell it, until the project changes.
+    Report,
+}
+
+/// A time that is no shorter than a second.
+fn interval(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    match time < Duration::from_secs(1) {
+        true => Err("an interval is a second at least".to_owned()),
+        false => Ok(time),
+    }
 }
 
 /// What to do when a step fails for good.

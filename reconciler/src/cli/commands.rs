@@ -16,3 +16,4 @@ pub mod state;
 pub mod status;
 pub mod url;
 pub mod validate;
+pub mod watch;

@@ -272,11 +272,17 @@ impl From<EngineError> for Refusal {
                     exit: Exit::Failed,
                     faults: failures.into_iter().map(fault).collect(),
                     problems: None,
+                    lasts: false,
                 }
             }
-            damaged @ EngineError::Corrupt(_) => Self::of(&damaged).hint(DAMAGED),
+            damaged @ EngineError::Corrupt(_) => Self::of(&damaged).hint(DAMAGED).lasting(),
             other => {
-                let refusal = Self::of(&other);
+                let refusal = match &other {
+                    EngineError::TwoLive { .. } | EngineError::Elsewhere { .. } | EngineError::Unsound(_) => {
+                        Self::of(&other).lasting()
+                    }
+                    _ => Self::of(&other),
+                };
                 match hint {
                     Some(hint) => refusal.hint(hint),
                     None => refusal,

@@ -28,6 +28,8 @@ pub struct Refusal {
     pub faults: Vec<Fault>,
     /// Problems with a place in a file, drawn with their lines.
     pub problems: Option<Problems>,
+    /// True if the same is refused again until somebody changes the project or what it is refused for.
+    pub lasts: bool,
 }
 
 /// One problem.
@@ -56,6 +58,7 @@ impl Refusal {
             exit: Exit::Failed,
             faults: vec![fault],
             problems: None,
+            lasts: false,
         }
     }
 
@@ -84,6 +87,13 @@ impl Refusal {
         if let Some(fault) = self.faults.last_mut() {
             fault.hint = Some(hint.into());
         }
+        self
+    }
+
+    /// Says that the same is refused again until somebody changes something.
+    #[must_use]
+    pub fn lasting(mut self) -> Self {
+        self.lasts = true;
         self
     }
 
@@ -155,6 +165,7 @@ impl From<Problems> for Refusal {
             exit: Exit::Failed,
             faults: Vec::new(),
             problems: Some(problems),
+            lasts: true,
         }
     }
 }
@@ -267,6 +278,7 @@ impl From<Vec<PlanProblem>> for Refusal {
             exit: Exit::Failed,
             faults: problems.into_iter().map(fault).collect(),
             problems: None,
+            lasts: true,
         }
     }
 }

@@ -23,6 +23,14 @@ pub mod value;
 
 /// Shows the command's events on this process's streams, in the form that the settings ask for. Times count from this call.
 pub fn sink(settings: &Settings) -> Box<dyn EventSink> {
+    let shown = shown(settings);
+    match &settings.ci {
+        Some(ci) => ci.listening(settings.command, shown),
+        None => shown,
+    }
+}
+
+fn shown(settings: &Settings) -> Box<dyn EventSink> {
     let command = settings.command;
     match settings.output {
         Output::Json => Box::new(json::Lines::new(

@@ -10,7 +10,9 @@ use grail_state::store::Wait;
 use jiff::Timestamp;
 
 use super::args::{Global, Output};
+use super::ci::Ci;
 use super::environment::Environment;
+use super::exit::Exit;
 use super::grail_toml::{FILE, GrailToml, StageTable};
 use super::refusal::Refusal;
 use super::shared::{self, SharedState};
@@ -42,6 +44,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// The environment.
     pub environment: Environment,
+    /// The job of a CI service that this is, where it was said so.
+    pub ci: Option<Ci>,
     /// What `grail.toml` says.
     pub toml: GrailToml,
     /// Where the state lies that a team shares; `None` for a state of this machine.
@@ -93,7 +97,15 @@ impl Settings {
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
-        let colour = environment.colours(global.no_color);
+        let colour = environment.colours(global.no_color || global.ci);
+        let ci = global
+            .ci
+            .then(|| Ci::of(&environment, &project, stage, global.ci_reports.as_deref()));
+        if ci.is_none() && global.ci_reports.is_some() {
+            return Err(Refusal::new("`--ci-reports` is for jobs of a CI service")
+                .hint("add `--ci`")
+                .exit(Exit::Usage));
+        }
         let toml = GrailToml::read(&project)?;
         let pinned = toml.stages.get(stage).and_then(|stage| stage.region.as_ref());
         if let (false, Some(asked), Some(pinned)) = (global.local, &global.region, pinned)
@@ -113,7 +125,11 @@ impl Settings {
             output: global.output,
             verbosity,
             colour,
-            draws: environment.draws && global.output == Output::Human && verbosity != Verbosity::Quiet,
+            ci,
+            draws: environment.draws
+                && !global.ci
+                && global.output == Output::Human
+                && verbosity != Verbosity::Quiet,
             cache,
             profile: global.profile.clone(),
             region: global.region.clone(),

@@ -10,6 +10,7 @@ use crate::engine::StopSignal;
 use super::exit::Exit;
 use super::refusal::Refusal;
 use super::words;
+use crate::watch::Bell;
 
 /// Does what writes nothing, to its end or to the first SIGINT or SIGTERM. Where it is stopped, what it has started (the
 /// interpreter that imports the app, which has a process group of its own) is ended with it.
@@ -47,6 +48,46 @@ pub fn listen(context: Option<&Context>) -> StopSignal {
     });
     stop
 }
+
+/// `stop`, for one pass: when it comes, no request of `context` waits for its rate any more. Holds for as long as the answer's
+/// guard.
+pub fn relayed(mut stop: StopSignal, context: &Context) -> (StopSignal, Relay) {
+    let (sender, relayed) = StopSignal::new();
+    let pacer = context.pacer().clone();
+    let task = tokio::spawn(async move {
+        let why = stop.stopped().await;
+        pacer.stop(&why);
+        let _over = sender.send(Some(why));
+    });
+    (relayed, Relay(task))
+}
+
+/// Ends what [`relayed`] began, when dropped.
+pub struct Relay(tokio::task::JoinHandle<()>);
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Rings `bell` at each SIGHUP, which would end the process otherwise.
+#[cfg(unix)]
+pub fn rings_at_hangup(bell: Bell) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            bell.ask();
+        }
+    });
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub fn rings_at_hangup(_bell: Bell) {}
 
 #[expect(clippy::exit, reason = "a second signal asks for just this")]
 fn end(exit: Exit) -> ExitCode {

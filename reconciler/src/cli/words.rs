@@ -59,8 +59,16 @@ pub fn refuse(refusal: &Refusal, command: &str, output: Output, colour: bool) {
     }
 }
 
+/// Prints that something is so, for people and programs.
+pub fn notice(settings: &Settings, text: &str) {
+    remark(&Remark::Notice(text.to_owned()), settings);
+}
+
 /// Prints a remark of the source.
 pub fn remark(remark: &Remark, settings: &Settings) {
+    if let (Remark::Problem(problem), Some(ci)) = (remark, &settings.ci) {
+        ci.problem(problem);
+    }
     let line = |kind, fields| json_line(settings.command, kind, fields);
     match (settings.output, remark) {
         (Output::Json, Remark::Notice(text)) => {

@@ -1,22 +1,21 @@
 //! `grail deploy`: makes it so, once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use grail_state::chalice::DeployedEntry;
 
-use crate::cli::args::{DeployArgs, OnFailure};
+use crate::cli::args::DeployArgs;
 use crate::cli::ask::{Nobody, Person};
 use crate::cli::commands::validate::remarks;
+use crate::cli::deployment::{Deployment, Oversight, Stop};
 use crate::cli::exit::Exit;
-use crate::cli::goal::{Goal, Terms};
-use crate::cli::guard::{guard, required, tell_doubts};
-use crate::cli::pass::{Connection, Pass};
+use crate::cli::goal::Terms;
+use crate::cli::guard::required;
 use crate::cli::refusal::Refusal;
 use crate::cli::saved::SavedPlan;
 use crate::cli::settings::{Settings, Verbosity};
-use crate::cli::{is_human, report, signals, words};
-use crate::engine::{self, Approval, Ports};
+use crate::cli::{is_human, report, words};
+use crate::engine::Approval;
 use crate::event::Outcome;
 
 /// Reads the project beside looking at the account, plans, and carries the plan out: the one that was saved, if one is named.
@@ -27,60 +26,15 @@ pub async fn run(settings: &Settings, args: &DeployArgs) -> Result<Exit, Refusal
     let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
     let terms = saved
         .as_ref()
-        .map_or_else(|| Terms::from(&args.wish), |saved| saved.terms.clone());
-    let remarks = remarks(settings);
-    let how = Connection {
-        timeout: args
-            .connection_timeout
-            .map(|seconds| Duration::from_secs(seconds.into())),
-        parallelism: Some(args.parallelism),
-        ..Connection::default()
-    };
-    let goal = Goal::begin(settings, &terms, how, &remarks).await?;
-    let Goal { connected, .. } = &goal;
+        .map_or_else(|| Terms::from(&args.pass.wish), |saved| saved.terms.clone());
+    let deployment = Deployment::begin(settings, &args.pass, &terms, remarks(settings)).await?;
+    let connected = &deployment.goal.connected;
     if let Some(saved) = &saved {
         let stage = &connected.stage;
         saved.check(&stage.stack, &connected.cloud.home(), stage.keys.sealer.key_id())?;
     }
-    let mut pass = connected.lock(settings, args.lock, &remarks).await?;
-    let ended = carry_out(settings, args, &goal, &mut pass, saved, &terms).await;
-    let ended = ended.map_err(|refusal| pass.refused(refusal));
-    let entries = pass.file.project(&pass.session.txn().existing()).entries;
-    connected.close(pass).await;
-    let outcome = ended?;
-    if matches!(
-        outcome,
-        Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }
-    ) {
-        show(settings, &entries);
-    }
-    Ok(Exit::from(&outcome))
-}
-
-/// Reads the project, plans, and carries the plan out.
-async fn carry_out(
-    settings: &Settings,
-    args: &DeployArgs,
-    goal: &Goal,
-    pass: &mut Pass<'_>,
-    saved: Option<SavedPlan>,
-    terms: &Terms,
-) -> Result<Outcome, Refusal> {
-    let connected = &goal.connected;
-    let (mut events, remarks) = (report::sink(settings), remarks(settings));
-    // An interpreter that imports the app has a process group of its own: it ends with the future that is dropped here.
-    let mut stop = signals::listen(Some(&connected.cloud.context));
-    let read = tokio::select! {
-        biased;
-        why = stop.stopped() => Err(Refusal::new(why)),
-        read = goal.read(pass, settings, &remarks) => read,
-    };
-    let desired = read?;
     let mut consent = terms.consent();
-    let guard = guard(settings, &args.guard, &terms.unprotect);
-    tell_doubts(&guard, &desired, &pass.session, &remarks);
-    consent.guard = Some(guard);
-    let required = required(settings, args.require_approval);
+    let required = required(settings, args.pass.require_approval);
     let mut nobody = Nobody { required };
     let mut person = Person {
         catalog: Arc::clone(&connected.engine.catalog),
@@ -88,7 +42,7 @@ async fn carry_out(
         replace: consent.replace,
         required,
     };
-    let asks = settings.environment.asks && is_human(settings) && !args.yes;
+    let asks = settings.environment.asks && is_human(settings) && !args.yes && settings.ci.is_none();
     let mut saved = saved.map(|saved| saved.plan);
     let approval: Option<&mut dyn Approval> = match &mut saved {
         Some(approved) => Some(approved),
@@ -99,24 +53,27 @@ async fn carry_out(
         }
         None => Some(&mut nobody),
     };
-    let mut ports = Ports {
-        records: &mut pass.file,
+    let mut events = report::sink(settings);
+    let oversight = Oversight {
+        stop: Stop::Signals,
+        consent,
+        approval,
         events: &mut *events,
-        stop,
+        wanted: &mut |_| {},
     };
-    let on_failure = match args.on_failure {
-        OnFailure::Rollback => engine::OnFailure::Rollback,
-        OnFailure::Keep => engine::OnFailure::Keep,
-    };
-    let ended = pass
-        .session
-        .deploy(&desired, &consent, on_failure, approval, &mut ports)
-        .await;
-    Ok(ended?)
+    let deployed = deployment.carry_out(oversight).await?;
+    let outcome = deployed.outcome;
+    if matches!(
+        outcome,
+        Outcome::Done | Outcome::Unchanged | Outcome::Unswept { .. }
+    ) {
+        show(settings, &deployed.entries);
+    }
+    Ok(Exit::from(&outcome))
 }
 
 /// What is deployed now, in Chalice's words.
-fn show(settings: &Settings, entries: &[DeployedEntry]) {
+pub(super) fn show(settings: &Settings, entries: &[DeployedEntry]) {
     if !is_human(settings) {
         words::json_line(settings.command, "deployed", report::chalice::json(entries));
     } else if settings.verbosity > Verbosity::Quiet {

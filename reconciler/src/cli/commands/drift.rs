@@ -50,6 +50,10 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
     } else {
         words::json_line(settings.command, "drift", report::drift::json(&found));
     }
+    if let Some(ci) = &settings.ci {
+        let drifted = found.drifted.iter().map(|drifted| &drifted.id);
+        drifted.for_each(|id| ci.warn("drift", &format!("`{id}` is no longer as it is recorded")));
+    }
     if !found.unseen.is_empty() {
         return Err(unseen(found));
     }
@@ -107,5 +111,6 @@ fn unseen(found: Drift) -> Refusal {
         exit: Exit::Failed,
         faults: found.unseen.into_iter().map(fault).collect(),
         problems: None,
+        lasts: false,
     }
 }

@@ -60,6 +60,9 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
         let key_id = stage.keys.sealer.key_id();
         SavedPlan::write(path, &stage.stack, home, key_id, &terms, &plan)?;
     }
+    if let Some(ci) = &settings.ci {
+        ci.planned(&plan.without_secrets(), settings.command);
+    }
     show(settings, args.format, &plan);
     Ok(if args.detailed_exitcode && would_change(&plan, phase) {
         Exit::Changes
