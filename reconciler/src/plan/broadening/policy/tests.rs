@@ -1,5 +1,10 @@
 //! Pairs of documents, and the rule over drawn ones: what the new one lets through and the old one did not is always told.
 
+#![expect(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a case reads as two lists of statements, whatever their lengths"
+)]
+
 use proptest::prelude::*;
 use serde_json::json;
 
