@@ -23,7 +23,7 @@ enum Half {
 impl Half {
     fn takes(self, place: usize) -> bool {
         match self {
-            Self::Even => place % 2 == 0,
+            Self::Even => place.is_multiple_of(2),
             Self::Odd => place % 2 == 1,
         }
     }
