@@ -19,5 +19,5 @@ pub mod wait;
 pub use crate::pace::{Pacer, SharedDebts};
 pub use clients::Clients;
 pub use connector::{Access, Calls, Operation, Pace, Seam};
-pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, Settings};
+pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, RoleToAssume, Settings};
 pub use outcome::Outcome;

@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use grail_state::Digester;
+use grail_state::template::has_stand_in;
 use serde_json::{Map, Value, json};
 
 /// What a document without `Version` is read as (IAM's rule).
@@ -36,6 +38,81 @@ pub fn canonical(document: &Value) -> Value {
         .unwrap_or(DEFAULT_VERSION);
     let statements = grouped(grants.into_iter().flatten().collect());
     json!({"Version": version, "Statement": statements})
+}
+
+/// Operators of which every value has a form that leaves no room for a secret.
+const TYPED: &[&str] = &[
+    "Arn",
+    "Bool",
+    "Date",
+    "IpAddress",
+    "NotIpAddress",
+    "Null",
+    "Numeric",
+];
+
+/// Keys of which the values name places and accounts (IAM user guide, "Global condition context keys").
+const NAMING: &[&str] = &[
+    "aws:calledvia",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalservicename",
+    "aws:requestedregion",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceorgid",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:viaawsservice",
+    "iam:passedtoservice",
+];
+
+/// Whether the values of a condition may be shown. Those of all others may be agreed upon by two parties (`sts:ExternalId`,
+/// `aws:Referer`, `aws:UserAgent`, tags), and are secrets.
+pub fn shows(operator: &str, key: &str) -> bool {
+    let bare = operator.rsplit(':').next().unwrap_or(operator);
+    TYPED.iter().any(|typed| bare.starts_with(typed)) || NAMING.contains(&key.to_lowercase().as_str())
+}
+
+/// The [`canonical`] form with keyed digests in the place of values that do [not show](shows).
+pub fn projected(document: &Value, digester: &Digester) -> Value {
+    let mut document = canonical(document);
+    let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
+    for statement in statements.into_iter().flatten() {
+        let operators = statement.get_mut("Condition").and_then(Value::as_object_mut);
+        for (operator, keys) in operators.into_iter().flatten() {
+            let keys = keys.as_object_mut().into_iter().flatten();
+            for (_, values) in keys.filter(|(key, _)| !shows(operator, key)) {
+                hide(values, digester);
+            }
+        }
+    }
+    document
+}
+
+/// Whether some value of the document does not show.
+pub fn has_hidden_values(document: &Value) -> bool {
+    match document {
+        Value::Object(fields) => {
+            let operators = fields.get("Condition").and_then(Value::as_object);
+            let hidden = |(operator, keys): (&String, &Value)| {
+                let mut keys = keys.as_object().into_iter().flatten();
+                keys.any(|(key, _)| !shows(operator, key))
+            };
+            operators.into_iter().flatten().any(hidden) || fields.values().any(has_hidden_values)
+        }
+        Value::Array(items) => items.iter().any(has_hidden_values),
+        _ => false,
+    }
+}
+
+fn hide(value: &mut Value, digester: &Digester) {
+    match value {
+        Value::String(text) if !has_stand_in(text) => *text = digester.secret(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, digester)),
+        _ => {}
+    }
 }
 
 /// Whether two policy documents mean the same.
@@ -360,6 +437,32 @@ mod tests {
             &one,
             &with(json!({"StringEquals": {"aws:SourceVpce": "a"}}))
         ));
+    }
+
+    #[test]
+    fn what_two_parties_have_agreed_upon_does_not_show() {
+        let digester = grail_state::seal::Keys::from_master(&[7; 32]).digester;
+        let of = |external: &str| {
+            policy(
+                json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Condition": {
+                "StringEquals": {"sts:ExternalId": external, "aws:SourceVpc": "vpc-1"},
+                "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}, "ForAnyValue:ArnLike": {"aws:x": "arn:y"}}}]),
+            )
+        };
+        let shown = projected(&of("hush-hush"), &digester);
+        let condition = &shown["Statement"][0]["Condition"];
+        assert!(
+            condition["StringEquals"]["sts:externalid"][0]
+                .as_str()
+                .unwrap()
+                .starts_with("secret:"),
+            "{shown}"
+        );
+        assert_eq!(condition["StringEquals"]["aws:sourcevpc"], json!(["vpc-1"]));
+        assert_eq!(condition["IpAddress"]["aws:sourceip"], json!(["10.0.0.0/8"]));
+        assert!(!shown.to_string().contains("hush"), "{shown}");
+        assert_eq!(shown, projected(&of("hush-hush"), &digester));
+        assert_ne!(shown, projected(&of("other"), &digester));
     }
 
     #[test]

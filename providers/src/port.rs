@@ -13,6 +13,7 @@
 pub mod catalog;
 pub mod erase;
 pub mod failure;
+mod hush;
 pub mod provider;
 pub mod resource;
 pub mod rules;

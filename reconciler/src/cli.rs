@@ -13,8 +13,10 @@ pub mod settings;
 
 pub mod ask;
 pub mod commands;
+mod defect;
 pub mod goal;
 pub mod grail_toml;
+pub mod guard;
 pub mod pass;
 pub mod saved;
 pub mod shared;
@@ -37,6 +39,7 @@ pub fn main() -> ExitCode {
         Ok(line) => line,
         Err(error) => return usage(&error),
     };
+    defect::tell_without_payload();
     trace::start(line.global.debug);
     let command = line.command.name();
     let (output, colour) = (line.global.output, environment.colours(line.global.no_color));
@@ -68,8 +71,8 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
     if let Command::Completions { shell } = line.command {
         return Ok(commands::completions::run(shell).into());
     }
-    if matches!(line.command, Command::Manual) {
-        return Ok(commands::manual::run().into());
+    if let Command::Manual { plan_schema } = line.command {
+        return Ok(commands::manual::run(plan_schema).into());
     }
     if let Command::Policy(args) = &line.command {
         return Ok(commands::policy::run(&line.global, args).into());
@@ -90,7 +93,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Validate => signals::unless_stopped(commands::validate::run(&settings)).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
         Command::Chalice(words) => return commands::chalice::run(&settings, &words, debug).await,
-        Command::Completions { .. } | Command::Manual | Command::Policy(_) => Ok(Exit::Done),
+        Command::Completions { .. } | Command::Manual { .. } | Command::Policy(_) => Ok(Exit::Done),
     };
     done.map(ExitCode::from)
 }

@@ -89,6 +89,9 @@ pub enum EngineError {
     /// What was approved is not what would be done now.
     #[error("the plan that was approved is no longer current: {}", .0.join("; "))]
     PlanChanged(Vec<String>),
+    /// Somebody has to agree to it, and there is nobody to ask: what they would have to agree to.
+    #[error("this needs somebody's approval, and nobody can be asked here")]
+    Unapproved(Vec<String>),
     /// The user was asked and did not agree.
     #[error("it was not agreed to, and nothing was changed")]
     Declined,
@@ -135,6 +138,11 @@ impl EngineError {
             }
             Self::OpenForTargets => Some(
                 "finish it with `grail deploy`, or take it back with `grail rollback`, then deploy the part"
+                    .to_owned(),
+            ),
+            Self::Unapproved(_) => Some(
+                "save the plan (`grail plan --out FILE`), let somebody read it, and carry out that one: `grail deploy FILE`; nothing \
+                 was changed"
                     .to_owned(),
             ),
             Self::PlanChanged(_) => Some("make a new plan and approve that".to_owned()),

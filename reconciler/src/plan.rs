@@ -5,7 +5,8 @@
 //!
 //! The parts, in the order in which they are used: [`moves`] finds what is wanted under another id, [`graph`] sorts the wishes, [`adopt`] says which of the things that exist
 //! are ours, [`decide`] what becomes of each wish (with [`outlook`], [`reason`] and [`replace`]), [`retire`] what goes,
-//! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this.
+//! [`arrange`] makes steps of it. [`check`] judges a finished plan by the rules alone, knowing none of this. [`guard`] refuses
+//! one that would end what it must not, and [`broadening`] says what somebody may do by it and could not before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,17 +14,20 @@ use std::fmt;
 use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
 use grail_state::{Desired, Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod adopt;
 mod arrange;
+pub mod broadening;
 pub mod check;
 mod compare;
 mod decide;
 mod drift;
 mod error;
 mod graph;
+pub mod guard;
 mod moves;
 mod outlook;
 mod prune;
@@ -34,9 +38,11 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+pub use broadening::Broadening;
 pub use check::check_plan;
 pub use drift::{DriftReason, Drifted, drift};
 pub use error::{PlanError, PlanProblem};
+pub use guard::Guard;
 
 pub(crate) use scope::Scope;
 
@@ -45,12 +51,12 @@ use decide::Fate;
 use moves::Moves;
 
 /// The place of a step in its plan: `build` first, then `sweep`, counted from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StepId(pub u32);
 
 /// What a step does. A replacement is two steps that name each other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// Brings the resource into being.
@@ -73,7 +79,7 @@ pub enum Action {
 }
 
 /// Why a step is in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// It is wanted and was never made.
@@ -116,7 +122,7 @@ impl fmt::Display for Why {
 }
 
 /// One thing to do.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its place in the plan.
     pub id: StepId,
@@ -162,7 +168,7 @@ impl fmt::Debug for Step {
 }
 
 /// Additions of others that are to go from a thing of ours, which stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prune {
     /// Which thing.
     pub handle: Handle,
@@ -171,7 +177,7 @@ pub struct Prune {
 }
 
 /// What is to be done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// Creates, updates, and the deletions that can be taken back.
     pub build: Vec<Step>,
@@ -185,6 +191,14 @@ pub struct Plan {
     /// What others have added to resources that are ours; it stays. No part of the digest: nothing is done about it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub additions: BTreeMap<ResourceId, Vec<String>>,
+    /// What somebody may do by it and could not do before. No part of the digest: it follows from what is done, as far as that
+    /// can be compared where it is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broadenings: Vec<Broadening>,
+    /// What the state is to record as protected; not there where that stays as it is. No part of the digest: nothing is done
+    /// about it outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected: Option<BTreeSet<ResourceId>>,
     /// Things that are recorded under another id from now on: the old id of each new one. No part of the digest: the notes say
     /// the same.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -212,6 +226,8 @@ impl Plan {
             unchanged,
             notes,
             additions: _,
+            broadenings: _,
+            protected: _,
             moves: _,
             prune,
             base,
@@ -279,6 +295,10 @@ pub struct Consent {
     pub prune: bool,
     /// Marks of attempts that the journal knows: things that bear one are ours.
     pub tokens: BTreeSet<grail_state::StepToken>,
+    /// What may not be done whatever is wished; `None` for a plan that nobody carries out.
+    pub guard: Option<Guard>,
+    /// What the state recorded as protected at the last commit.
+    pub protected: BTreeSet<ResourceId>,
 }
 
 /// Plans how to come from what is there to what is wanted.
@@ -287,10 +307,11 @@ pub struct Consent {
 ///
 /// # Errors
 /// Every problem that stands in the way, in a stable order: unknown kinds, invalid specs, references to nothing, circles,
-/// then things that are not ours or cannot be replaced.
+/// then things that are not ours or cannot be replaced; where nothing else is wrong, what the guard forbids.
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     let moves = Moves::found(inputs);
     let (recorded, observed) = (moves.recorded(inputs), moves.observed(inputs));
+    let moved = moves.protected(&inputs.consent.protected);
     let inputs = &Inputs {
         recorded: &recorded,
         observed: &observed,
@@ -338,6 +359,9 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         sweep,
         unchanged,
         notes,
+        broadenings: Vec::new(),
+        protected: guard::to_record(inputs.consent, inputs.desired, inputs.recorded)
+            .or_else(|| moved.clone().filter(|_| inputs.consent.guard.is_some())),
         moves: moves.into_inner(),
         additions: prune::kept(inputs, &prune),
         prune,
@@ -345,6 +369,14 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
+    let refused = guard::refusals(
+        &plan,
+        inputs.consent,
+        moved.as_ref().unwrap_or(&inputs.consent.protected),
+    );
+    if !refused.is_empty() {
+        return Err(refused);
+    }
     Ok(plan)
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -89,6 +89,20 @@ impl Serialize for ResourceId {
     }
 }
 
+impl JsonSchema for ResourceId {
+    fn schema_name() -> Cow<'static, str> {
+        "ResourceId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[^.]+\\..+$",
+            "description": "`<kind>.<name>`: what the state, the plan and the commands call a resource.",
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for ResourceId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?
@@ -98,7 +112,7 @@ impl<'de> Deserialize<'de> for ResourceId {
 }
 
 /// The physical name of a thing outside: an ARN, an API id, a bucket. Opaque to all but the provider that made it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Handle(pub String);
 
@@ -110,7 +124,7 @@ impl fmt::Display for Handle {
 
 /// The name of one attempt to bring a thing into being. It stays the same over retries and restarts of that attempt, and a
 /// kind that can carries it as a mark on the thing, so that an unknown outcome can be settled by looking.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct StepToken(pub String);
 

@@ -107,6 +107,9 @@ pub enum Entry {
         /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         notes: BTreeMap<ResourceId, Option<Record>>,
+        /// What is protected from now on, as far as it exists; `None` for what was protected before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        protected: Option<BTreeSet<ResourceId>>,
         /// When, by this machine's clock. Older journals have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,

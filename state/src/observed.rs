@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ impl Observed {
 }
 
 /// A thing that exists outside, as a provider reads it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Remote {
     /// Its physical name.
     pub handle: Handle,
@@ -70,7 +71,7 @@ impl Proof {
 }
 
 /// Why an existing thing may be taken for ours when the state does not know it (design decision 15).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Proof {
     /// Nothing but its name. Refused unless something of ours hangs on it, or the user adopts it by name.
     NameOnly,

@@ -9,9 +9,10 @@
 //! exist, and would be made a second time. Earlier grails wrote no `sum`, and that is still read; who changes the file by hand
 //! takes the line with `sum` out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -75,6 +76,9 @@ pub struct Snapshot {
     /// Things that should be gone and are not yet: the next `deploy` or `delete` goes on with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doomed: Vec<Doomed>,
+    /// Those of them that no deploy and no delete may end.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub protected: BTreeSet<ResourceId>,
     /// Hashes of the forms of Chalice's file that we wrote, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub projections: Vec<Digest>,
@@ -87,7 +91,7 @@ pub struct Snapshot {
 }
 
 /// An AWS account and region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Home {
     /// Twelve digits.
     pub account: String,
@@ -113,6 +117,7 @@ impl Snapshot {
             home: None,
             records: BTreeMap::new(),
             doomed: Vec::new(),
+            protected: BTreeSet::new(),
             projections: Vec::new(),
             folded: Folded::default(),
             committed: None,
@@ -230,7 +235,7 @@ fn upgraded(mut document: Value, what: &str, upgrades: &[Upgrade]) -> Result<Val
 }
 
 /// Which snapshot was read: a compare-and-swap succeeds only on the one it names. Opaque; `None` is "there was none".
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Version(pub Option<String>);
 
 impl Version {

@@ -254,14 +254,17 @@ impl<'de> Deserialize<'de> for Template {
     }
 }
 
+/// How a [`stand_in`] begins; it ends with the next `)`.
+pub const STAND_IN: &str = "(known after deploy: ";
+
 /// The text that stands for an unknown output in a value that is only looked at, never sent.
 pub fn stand_in(output: &OutputRef) -> String {
-    format!("(known after deploy: {output})")
+    format!("{STAND_IN}{output})")
 }
 
 /// True for a text that holds a [`stand_in`].
 pub fn has_stand_in(text: &str) -> bool {
-    text.contains("(known after deploy: ")
+    text.contains(STAND_IN)
 }
 
 fn marker(key: &str, value: Value) -> Value {

@@ -171,6 +171,8 @@ pub struct Txn {
     /// Things go in about this order: taking one out near the front is cheap.
     doomed: VecDeque<Doomed>,
     touched: BTreeMap<ResourceId, Touched>,
+    /// What the commit has protected, if it has said so.
+    protected: Option<BTreeSet<ResourceId>>,
     begun: Option<Begun>,
     cause: Option<String>,
     sign_of_life: Option<Timestamp>,
@@ -198,6 +200,7 @@ impl Txn {
             doomed: base.doomed.iter().cloned().collect(),
             snapshot: base,
             touched: BTreeMap::new(),
+            protected: None,
             begun: None,
             cause: None,
             sign_of_life: None,
@@ -309,7 +312,11 @@ impl Txn {
         next.doomed = self.doomed.iter().cloned().collect();
         if self.phase == Phase::Sweeping {
             next.committed = Some(at);
+            if let Some(protected) = &self.protected {
+                next.protected.clone_from(protected);
+            }
         }
+        next.protected.retain(|id| next.records.contains_key(id));
         Some(next)
     }
 

@@ -1,8 +1,10 @@
 //! A state that a team shares: two copies of a project, each on a machine of its own, and one state in a bucket.
 
+mod canaries;
 mod moving;
 mod rounds;
 mod store;
+mod tampered;
 
 use std::time::Duration;
 

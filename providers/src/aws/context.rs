@@ -16,8 +16,10 @@ use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_types::os_shim_internal::{Env, Fs};
@@ -45,6 +47,8 @@ const SIGN_IN: Duration = Duration::from_secs(120);
 pub struct Settings {
     /// The profile in the SDK's configuration files.
     pub profile: Option<String>,
+    /// The role that is assumed, with the credentials that the profile or the SDK's chain give.
+    pub role: Option<RoleToAssume>,
     /// The region.
     pub region: Option<String>,
     /// One endpoint for every service: an emulator.
@@ -61,6 +65,20 @@ pub struct Settings {
     pub loopback_only: bool,
     /// Keep to the rates that AWS allows. `None` for emulators, which have none.
     pub rates: Option<Rates>,
+}
+
+/// A role that is assumed for the whole run. A code of a second factor cannot be given: a role that asks for one is assumed by
+/// the profile (`credential_process`) or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleToAssume {
+    /// Its ARN.
+    pub arn: String,
+    /// What its trust policy may ask for.
+    pub external_id: Option<String>,
+    /// What the session is called in the account's logs; the SDK makes one up if unset.
+    pub session_name: Option<String>,
+    /// How long the credentials last before they are had anew; an hour if unset.
+    pub duration: Option<Duration>,
 }
 
 /// How to keep to the rates that AWS allows.
@@ -142,6 +160,9 @@ pub enum ContextError {
     /// There are no credentials, or they could not be loaded.
     #[error("no AWS credentials could be found")]
     NoCredentials(#[source] Told),
+    /// The role could not be assumed.
+    #[error("the role {0} could not be assumed")]
+    Role(String, #[source] Told),
     /// The credentials were refused.
     #[error("AWS refused the credentials")]
     BadCredentials(#[source] Told),
@@ -188,6 +209,10 @@ impl ContextError {
                 "set `AWS_PROFILE` or `--profile`, sign in (`aws sso login`), or set `AWS_ACCESS_KEY_ID` and \
                  `AWS_SECRET_ACCESS_KEY`; to try things without an account use `--local`"
             }
+            Self::Role(..) => {
+                "the role must exist, its trust policy must name whoever assumes it (with the `external_id` that it asks for), and \
+                 they must be allowed `sts:AssumeRole`; a role that asks for a second factor (MFA) cannot be assumed by grail itself"
+            }
             Self::BadCredentials(_) => "they may have expired, or belong to another partition; sign in again",
             Self::Unreachable(..) => {
                 "check the network and `AWS_ENDPOINT_URL` or `--endpoint-url`; is the emulator running?"
@@ -220,7 +245,13 @@ impl Context {
         }
         let (config, region) = configured(&settings, &seam).await?;
         let clients = Clients::new(&config);
-        let account = account(&clients, &config, &region).await?;
+        let asked = account(&clients, &config, &region).await;
+        let account = match (asked, &settings.role) {
+            (Err(ContextError::NoCredentials(told)), Some(role)) => {
+                return Err(ContextError::Role(role.arn.clone(), told));
+            }
+            (asked, _) => asked?,
+        };
         let mut meeting = None;
         if let Some(Rates {
             folder, now, shared, ..
@@ -345,9 +376,9 @@ async fn configured(settings: &Settings, seam: &Seam) -> Result<(SdkConfig, Stri
     Ok((config, region))
 }
 
-fn made_up() -> aws_credential_types::provider::SharedCredentialsProvider {
+fn made_up() -> SharedCredentialsProvider {
     let credentials = aws_credential_types::Credentials::new("local", "local", None, None, "made up");
-    aws_credential_types::provider::SharedCredentialsProvider::new(credentials)
+    SharedCredentialsProvider::new(credentials)
 }
 
 fn is_url(text: &str) -> bool {
@@ -395,10 +426,30 @@ async fn load(settings: &Settings, seam: &Seam) -> SdkConfig {
         loader = loader.credentials_provider(made_up());
     }
     let config = loader.load().await;
-    match &settings.profile {
+    let config = match &settings.profile {
         Some(profile) => with_credentials_of(profile, config, seam),
         None => config,
+    };
+    match &settings.role {
+        Some(role) => assuming(role, config).await,
+        None => config,
     }
+}
+
+/// The credentials of a role, had with those of `config` and had anew before they expire.
+async fn assuming(role: &RoleToAssume, config: SdkConfig) -> SdkConfig {
+    let mut provider = AssumeRoleProvider::builder(&role.arn).configure(&config);
+    if let Some(id) = &role.external_id {
+        provider = provider.external_id(id);
+    }
+    if let Some(name) = &role.session_name {
+        provider = provider.session_name(name);
+    }
+    if let Some(duration) = role.duration {
+        provider = provider.session_length(duration);
+    }
+    let credentials = SharedCredentialsProvider::new(provider.build().await);
+    config.into_builder().credentials_provider(credentials).build()
 }
 
 /// The credentials of the profile that was named, and of no other source: the SDK's own chain would prefer keys that happen
@@ -411,7 +462,7 @@ fn with_credentials_of(profile: &str, config: SdkConfig, seam: &Seam) -> SdkConf
         .configure(&sockets)
         .profile_name(profile)
         .build();
-    let credentials = aws_credential_types::provider::SharedCredentialsProvider::new(credentials);
+    let credentials = SharedCredentialsProvider::new(credentials);
     config.into_builder().credentials_provider(credentials).build()
 }
 

@@ -9,6 +9,7 @@ use grail_state::{Kind, Observed, Record, Remote, Template, Wire};
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::hush::Secrets;
 use super::provider::{Create, Delete, Examined, Kin, Locator, Provider, Secured, Update};
 use super::resource::{Birth, Change, Removal, Resource, Seen, Sight};
 use super::rules::{Cost, Diff, Invalid, Lane, Rules, Undelete};
@@ -64,6 +65,13 @@ impl<R: Resource> Erased<R> {
         sight
             .as_ref()
             .map_or(Observed::Absent, |seen| Observed::Present(self.remote(seen)))
+    }
+}
+
+impl<R: Resource> Erased<R> {
+    /// A failure in which nothing stands of what the form hides.
+    fn hushed(&self, failure: Failure, form: &Value, spec: &R::Spec) -> Failure {
+        Secrets::of(form, &R::project(spec, &self.digester)).hush(failure)
     }
 }
 
@@ -149,7 +157,8 @@ impl<R: Resource> Provider for Erased<R> {
             spec: &spec,
             token: request.token,
         };
-        Ok(self.remote(&self.resource.create(birth).await?))
+        let made = self.resource.create(birth).await;
+        Ok(self.remote(&made.map_err(|failure| self.hushed(failure, request.spec, &spec))?))
     }
 
     async fn update(&self, request: Update<'_>) -> Result<Remote, Failure> {
@@ -163,7 +172,8 @@ impl<R: Resource> Provider for Erased<R> {
             diff: request.diff,
             token: request.token,
         };
-        Ok(self.remote(&self.resource.update(change).await?))
+        let changed = self.resource.update(change).await;
+        Ok(self.remote(&changed.map_err(|failure| self.hushed(failure, request.want, &want))?))
     }
 
     async fn delete(&self, request: Delete<'_>) -> Result<(), Failure> {

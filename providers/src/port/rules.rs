@@ -5,6 +5,7 @@ use std::fmt;
 use grail_state::digest::canonical;
 use grail_state::template::has_stand_in;
 use grail_state::{Kind, Remote, Template, Wire};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -115,14 +116,14 @@ pub struct Cost {
 }
 
 /// The difference between a wanted and an observed form.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Diff {
     /// Field by field, in order of the path.
     pub fields: Vec<FieldChange>,
 }
 
 /// One field that differs. Values are projected: secrets show as digests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// Its path, such as `environment.TABLE`.
     pub path: String,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use aws_sdk_iam::types::{Role, Tag};
 use futures::future::try_join_all;
-use grail_state::{Handle, Kind, Proof, StepToken, Wire};
+use grail_state::{Digester, Handle, Kind, Proof, StepToken, Wire};
 use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::aws::{Context, Outcome};
-use crate::policy::canonical;
+use crate::policy::{has_hidden_values, projected};
 use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
 
 /// The tag that carries the attempt.
@@ -323,13 +323,13 @@ impl Resource for IamRole {
         problems
     }
 
-    fn project(spec: &Spec, _: &grail_state::Digester) -> Value {
+    fn project(spec: &Spec, digester: &Digester) -> Value {
         let policies: BTreeMap<_, _> = spec
             .policies
             .iter()
-            .map(|(name, policy)| (name, canonical(policy)))
+            .map(|(name, policy)| (name, projected(policy, digester)))
             .collect();
-        json!({"name": spec.name, "trust": canonical(&spec.trust), "policies": policies})
+        json!({"name": spec.name, "trust": projected(&spec.trust, digester), "policies": policies})
     }
 
     fn label(spec: &Value) -> Option<String> {
@@ -443,8 +443,14 @@ impl Resource for IamRole {
         Ok(Some(Secured {
             spec,
             artifacts: Vec::new(),
-            secret: false,
+            secret: hides(&seen.spec),
             lost: Vec::new(),
         }))
     }
+}
+
+/// Whether some document has a condition that the projected form hides.
+fn hides(spec: &Spec) -> bool {
+    let mut documents = spec.policies.values().chain([&spec.trust]);
+    documents.any(has_hidden_values)
 }

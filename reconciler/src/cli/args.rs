@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::plan::guard::Pattern;
+
 /// A reconciler for serverless AWS applications: makes an account what a project declares.
 #[derive(Debug, Parser)]
 #[command(
@@ -119,7 +121,11 @@ pub enum Command {
     },
     /// Print the manual: this help, of every command, as Markdown.
     #[command(hide = true)]
-    Manual,
+    Manual {
+        /// Print the JSON Schema of `grail plan --format json` instead.
+        #[arg(long)]
+        plan_schema: bool,
+    },
     /// Any other of Chalice's verbs: the project's own `chalice` is run.
     #[command(external_subcommand)]
     Chalice(Vec<String>),
@@ -143,7 +149,7 @@ impl Command {
             Self::LocalCloud(_) => "local-cloud",
             Self::Policy(_) => "policy",
             Self::Completions { .. } => "completions",
-            Self::Manual => "manual",
+            Self::Manual { .. } => "manual",
             Self::Chalice(_) => "chalice",
         }
     }
@@ -176,6 +182,18 @@ pub struct WishArgs {
     /// leave something else wrong.
     #[arg(long, value_name = "NAME")]
     pub target: Vec<String>,
+    /// Give up, for this command, the protection of a resource that `protect` in grail.toml names, or named at the last deployment:
+    /// `kind.name`, `kind` or `name`, also with `*`. May be given more than once.
+    #[arg(long, value_name = "NAME", value_parser = pattern)]
+    pub unprotect: Vec<String>,
+}
+
+/// A pattern that names something.
+fn pattern(text: &str) -> Result<String, String> {
+    match Pattern::written(text) {
+        Some(pattern) => Ok(pattern.to_string()),
+        None => Err("it names nothing".to_owned()),
+    }
 }
 
 impl WishArgs {
@@ -189,12 +207,35 @@ impl WishArgs {
     }
 }
 
+/// What must not happen by mistake.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GuardArgs {
+    /// Refuse, before anything is written, to delete more than so many things; what is made anew counts. `max_deletes` in
+    /// grail.toml does the same.
+    #[arg(long, value_name = "N")]
+    pub max_deletes: Option<usize>,
+}
+
+/// What a person has to agree to before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RequireApproval {
+    /// What lets somebody do what they could not do before.
+    Broadening,
+    /// Every change.
+    Any,
+    /// Nothing.
+    Never,
+}
+
 /// `grail plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// What shapes the plan.
     #[command(flatten)]
     pub wish: WishArgs,
+    /// What must not happen by mistake.
+    #[command(flatten)]
+    pub guard: GuardArgs,
     /// Also write the plan to this file, for `grail deploy FILE`: it carries out this plan or none.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -416,12 +457,19 @@ pub struct DeployArgs {
     /// A plan of `grail plan --out`: it is carried out as it is, or refused where it is no longer current.
     #[arg(
         value_name = "PLAN",
-        conflicts_with_all = ["adopt", "allow_replace", "prune_foreign", "target", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
+        conflicts_with_all = ["adopt", "allow_replace", "prune_foreign", "target", "unprotect", "autogen_policy", "no_autogen_policy", "api_gateway_stage"]
     )]
     pub plan: Option<PathBuf>,
     /// What shapes the plan.
     #[command(flatten)]
     pub wish: WishArgs,
+    /// What must not happen by mistake.
+    #[command(flatten)]
+    pub guard: GuardArgs,
+    /// What a person has to agree to first: on a terminal they are asked, elsewhere only a saved plan is agreed to (`grail plan
+    /// --out FILE`, then `grail deploy FILE`). Without this, or `require_approval` in grail.toml, nothing.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub require_approval: Option<RequireApproval>,
     /// Ask nothing. On a terminal, a deployment asks before it deletes and makes anew what cannot change in place, and before
     /// it deletes what nobody could bring back. Elsewhere nothing is ever asked, and the former needs `--allow-replace`.
     #[arg(short, long)]
@@ -459,6 +507,13 @@ pub struct DeleteArgs {
     /// under the same name in Chalice's file): it is left, and told.
     #[arg(long)]
     pub force: bool,
+    /// Give up, for this command, the protection of a resource that `protect` in grail.toml names, or named at the last deployment:
+    /// `kind.name`, `kind` or `name`, also with `*`. May be given more than once.
+    #[arg(long, value_name = "NAME", value_parser = pattern)]
+    pub unprotect: Vec<String>,
+    /// What must not happen by mistake.
+    #[command(flatten)]
+    pub guard: GuardArgs,
     /// How many calls may be in flight at once.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub parallelism: u16,

@@ -1,4 +1,5 @@
-//! The questions that a deployment on a terminal asks before it begins: what cannot change in place is deleted and made anew
+//! The questions that a deployment on a terminal asks before it begins, where it is not a saved plan: what somebody has to agree
+//! to because the project says so (`require_approval`); what cannot change in place is deleted and made anew
 //! and away for a while; what nobody could bring back is deleted. Anything but a clear yes is a no.
 
 use std::io::BufRead as _;
@@ -7,6 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grail_providers::port::{Catalog, RuleBook as _, Undelete};
 
+use super::args::RequireApproval;
+use super::report::plan::Counts;
 use super::{report, words};
 use crate::engine::{Approval, EngineError};
 use crate::plan::{Action, Plan, Step, Why};
@@ -19,14 +22,47 @@ pub struct Person {
     pub colour: bool,
     /// Whether a replacement was allowed on the command line.
     pub replace: bool,
+    /// What has to be agreed to besides.
+    pub required: RequireApproval,
+}
+
+/// Stands where nobody can be asked: what has to be agreed to is refused.
+pub struct Nobody {
+    /// What has to be agreed to.
+    pub required: RequireApproval,
+}
+
+#[async_trait]
+impl Approval for Nobody {
+    async fn approve(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        match awaiting(plan, self.required) {
+            None => Ok(()),
+            Some(what) => Err(EngineError::Unapproved(what)),
+        }
+    }
+}
+
+/// What of `plan` has to be agreed to; `None` if nothing has.
+fn awaiting(plan: &Plan, required: RequireApproval) -> Option<Vec<String>> {
+    let broadened: Vec<_> = plan.broadenings.iter().map(ToString::to_string).collect();
+    match required {
+        RequireApproval::Never => None,
+        RequireApproval::Broadening => Some(broadened).filter(|broadened| !broadened.is_empty()),
+        RequireApproval::Any if plan.is_empty() => None,
+        RequireApproval::Any => Some([vec![Counts::of(plan).to_string()], broadened].concat()),
+    }
 }
 
 #[async_trait]
 impl Approval for Person {
     async fn approve(&mut self, plan: &Plan) -> Result<(), EngineError> {
-        let doubtful = doubtful(plan, &self.catalog, self.replace);
-        if doubtful.is_empty() {
+        let mut doubtful = doubtful(plan, &self.catalog, self.replace);
+        let awaiting = awaiting(plan, self.required);
+        if doubtful.is_empty() && awaiting.is_none() {
             return Ok(());
+        }
+        if awaiting.is_some() && !plan.broadenings.is_empty() {
+            doubtful.push("It lets somebody do what they could not do before, as listed above.\n".to_owned());
         }
         words::words(&report::plan::human(plan, self.colour));
         match agrees(&doubtful.concat()).await {

@@ -25,6 +25,8 @@ pub struct Terms {
     pub target: BTreeSet<String>,
     /// Whether what cannot change in place may be deleted and made anew.
     pub allow_replace: bool,
+    /// What the protection is given up of.
+    pub unprotect: BTreeSet<String>,
     /// Whether what others have added to things of the stage goes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub prune_foreign: bool,
@@ -40,6 +42,7 @@ impl From<&WishArgs> for Terms {
             adopt: args.adopt.iter().cloned().collect(),
             target: args.target.iter().cloned().collect(),
             allow_replace: args.allow_replace,
+            unprotect: args.unprotect.iter().cloned().collect(),
             prune_foreign: args.prune_foreign,
             autogen_policy: args.autogen(),
             api_gateway_stage: args.api_gateway_stage.clone(),

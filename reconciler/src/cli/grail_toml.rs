@@ -3,6 +3,7 @@
 //! Every key is known or refused, with its place and the key that may have been meant: a setting that is passed over in
 //! silence would be believed to hold.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use std::time::Duration;
 use miette::NamedSource;
 use toml_edit::{Document, Item, TableLike};
 
-use super::args;
+use super::args::{self, RequireApproval};
 use super::refusal::Refusal;
+use crate::plan::guard::Pattern;
 use crate::source::chalice::diagnostic::{Place, Problem, Problems, closest, judge};
 
 /// The file's name, in the project's folder.
@@ -23,6 +25,48 @@ pub const FILE: &str = "grail.toml";
 pub struct GrailToml {
     /// The table `[state]`.
     pub state: StateTable,
+    /// The table `[protect]`.
+    pub protect: ProtectTable,
+    /// The tables `[stages.NAME]`.
+    pub stages: BTreeMap<String, StageTable>,
+}
+
+/// What must not be ended by mistake, in every stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProtectTable {
+    /// Patterns of the stages of which every resource is protected; `None` where it says nothing of stages.
+    pub stages: Option<Vec<String>>,
+    /// What is protected in every stage; `None` where it says nothing of resources.
+    pub resources: Option<Vec<Pattern>>,
+    /// How many things one command may delete.
+    pub max_deletes: Option<usize>,
+    /// What a person has to agree to.
+    pub require_approval: Option<RequireApproval>,
+}
+
+/// What holds for one stage. It goes before what holds for every one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StageTable {
+    /// The account that the stage lives in.
+    pub account: Option<String>,
+    /// The region that it lives in.
+    pub region: Option<String>,
+    /// The AWS profile.
+    pub profile: Option<String>,
+    /// The role that is assumed to work with it.
+    pub role_arn: Option<String>,
+    /// What the role's trust policy may ask for.
+    pub external_id: Option<String>,
+    /// What the session is called in the account's logs.
+    pub session_name: Option<String>,
+    /// How long the credentials of the role last.
+    pub duration: Option<Duration>,
+    /// What is protected in it besides.
+    pub protect: Option<Vec<Pattern>>,
+    /// How many things one command may delete.
+    pub max_deletes: Option<usize>,
+    /// What a person has to agree to.
+    pub require_approval: Option<RequireApproval>,
 }
 
 /// Where the state lies, and how it is kept.
@@ -79,6 +123,8 @@ impl GrailToml {
     }
 }
 
+mod stages;
+
 struct Reader {
     text: String,
     source: Arc<NamedSource<String>>,
@@ -87,11 +133,15 @@ struct Reader {
 
 impl Reader {
     fn root(&mut self, table: &dyn TableLike, toml: &mut GrailToml) {
-        const KNOWN: [&str; 1] = ["state"];
+        const KNOWN: [&str; 3] = ["protect", "stages", "state"];
         for (key, item) in table.iter() {
             match (key, item.as_table_like()) {
                 ("state", Some(table)) => self.state(table, &mut toml.state),
                 ("state", None) => self.wrong(item, "`state` is a table: `[state]`"),
+                ("protect", Some(table)) => self.protect(table, &mut toml.protect),
+                ("protect", None) => self.wrong(item, "`protect` is a table: `[protect]`"),
+                ("stages", Some(table)) => self.stages(table, &mut toml.stages),
+                ("stages", None) => self.wrong(item, "`stages` is a table: `[stages.NAME]`"),
                 _ => self.unknown(table, key, "", &KNOWN),
             }
         }
@@ -186,7 +236,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn problems(text: &str) -> Vec<String> {
+    pub(super) fn problems(text: &str) -> Vec<String> {
         let problems = GrailToml::parse(text.to_owned()).unwrap_err();
         let told = |problem: &Problem| {
             let place = problem.place.as_ref().map(ToString::to_string);
@@ -219,7 +269,7 @@ mod tests {
             "stage = 1\n[state]\nurll = 's3://x'\n  regoin = 3\nseal = 'all'\nmirror = true\nlock_timeout = '10'\nurl = ''\n\
              zone = 'a'\n"
         ).join("\n"), @r#"
-        grail.toml:1:1: there is no setting `stage` (`state` may be meant)
+        grail.toml:1:1: there is no setting `stage` (`stages` may be meant)
         grail.toml:3:1: there is no setting `state.urll` (`state.url` may be meant)
         grail.toml:4:3: there is no setting `state.regoin` (`state.region` may be meant)
         grail.toml:5:8: `state.seal` is `"secrets"` or `"everything"` ()

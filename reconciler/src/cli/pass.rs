@@ -67,6 +67,7 @@ impl Connected {
             .map(|rates| rates.in_flight = parallelism)
             .is_some();
         let cloud = stage.connect(aws).await?;
+        settings.check_account(&cloud.home().account)?;
         let mut limits = if settings.is_loopback() {
             Limits::loopback()
         } else {
@@ -248,6 +249,14 @@ impl From<EngineError> for Refusal {
                 let mut refusal = Self::new("the plan that was approved is no longer current");
                 if let Some(fault) = refusal.faults.first_mut() {
                     fault.causes = changes;
+                    fault.hint = hint;
+                }
+                refusal
+            }
+            EngineError::Unapproved(what) => {
+                let mut refusal = Self::of(&EngineError::Unapproved(Vec::new()));
+                if let Some(fault) = refusal.faults.first_mut() {
+                    fault.causes = what;
                     fault.hint = hint;
                 }
                 refusal

@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
-use grail_state::StackId;
 use grail_state::snapshot::Home;
+use grail_state::{Digest, StackId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::goal::Terms;
 use super::refusal::Refusal;
@@ -16,12 +17,15 @@ use super::report::plan::Counts;
 use crate::plan::Plan;
 
 /// The version of the written form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A plan with all that binds it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SavedPlan {
     version: u32,
+    /// The digest of all the rest, so that nothing of what was read and agreed to is another thing by now.
+    #[serde(default)]
+    sum: Digest,
     /// The grail that made it.
     grail: String,
     stack: StackId,
@@ -52,6 +56,7 @@ impl SavedPlan {
     ) -> Result<(), Refusal> {
         let saved = Self {
             version: VERSION,
+            sum: Digest::default(),
             grail: env!("CARGO_PKG_VERSION").to_owned(),
             stack: stack.clone(),
             home,
@@ -60,8 +65,13 @@ impl SavedPlan {
             counts: Counts::of(plan),
             plan: plan.without_secrets(),
         };
-        let mut text = serde_json::to_string_pretty(&saved)
-            .map_err(|error| Refusal::new("could not write the plan down").because(error))?;
+        let unwritten = |error| Refusal::new("could not write the plan down").because(error);
+        let mut document = serde_json::to_value(&saved).map_err(unwritten)?;
+        let sum = summed(&document);
+        if let Some(written) = document.get_mut(SUM) {
+            *written = Value::String(sum.0);
+        }
+        let mut text = serde_json::to_string_pretty(&document).map_err(unwritten)?;
         text.push('\n');
         std::fs::write(path, text)
             .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))
@@ -75,20 +85,22 @@ impl SavedPlan {
         let name = path.display();
         let text = std::fs::read(path)
             .map_err(|error| Refusal::new(format!("could not read the plan {name}")).because(error))?;
-        let saved: Self = serde_json::from_slice(&text).map_err(|error| {
+        let no_plan = |error| {
             Refusal::new(format!("{name} is no plan of this grail"))
                 .because(error)
                 .hint("make one with `grail plan --out FILE`")
-        })?;
-        if saved.version != VERSION {
-            let found = saved.version;
+        };
+        let document: Value = serde_json::from_slice(&text).map_err(no_plan)?;
+        let version = document.get("version").and_then(Value::as_u64);
+        if let Some(found) = version.filter(|found| *found != u64::from(VERSION)) {
+            let by = document.get("grail").and_then(Value::as_str).unwrap_or("unknown");
             return Err(Refusal::new(format!(
-                "{name} has version {found} (of grail {}); this grail reads version {VERSION}",
-                saved.grail
+                "{name} has version {found} (of grail {by}); this grail reads version {VERSION}"
             ))
             .hint("make a new plan with this grail and approve that"));
         }
-        if !saved.plan.is_intact() {
+        let saved = Self::deserialize(&document).map_err(no_plan)?;
+        if !saved.plan.is_intact() || saved.sum != summed(&document) {
             return Err(Refusal::new(format!("{name} was altered since it was made"))
                 .hint("make a new plan and approve that"));
         }
@@ -138,14 +150,27 @@ impl SavedPlan {
     }
 }
 
+/// The name of the member that holds the digest of the others.
+const SUM: &str = "sum";
+
+fn summed(document: &Value) -> Digest {
+    let mut rest = document.clone();
+    if let Value::Object(members) = &mut rest {
+        members.remove(SUM);
+    }
+    Digest::of_value(&rest)
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::cli::report::plan::tests::{created, planned};
+    use crate::plan::Broadening;
+    use crate::plan::broadening::Way;
 
     fn stack(stage: &str) -> StackId {
         StackId {
@@ -166,6 +191,11 @@ mod tests {
         let role = created(0, "iam_role.default-role", json!({"name": "shop-dev"}));
         let mut plan = planned(vec![role], vec![]);
         plan.digest = plan.digested();
+        plan.broadenings = vec![Broadening {
+            resource: "iam_role.default-role".parse().unwrap(),
+            way: Way::Policy,
+            what: "allows s3:* on *".to_owned(),
+        }];
         let terms = Terms {
             allow_replace: true,
             ..Terms::default()
@@ -214,13 +244,19 @@ mod tests {
     fn an_altered_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = written(folder.path());
-        let mut document: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let whole: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         for (pointer, value, why) in [
             ("/plan/build/0/wanted/name", json!("other"), "was altered"),
             ("/plan/base", json!("another"), "was altered"),
-            ("/version", json!(2), "has version 2"),
+            ("/plan/build/0/why", json!("adopted"), "was altered"),
+            ("/terms/allow_replace", json!(false), "was altered"),
+            ("/counts/create", json!(0), "was altered"),
+            ("/plan/broadenings/0/what", json!("allows nothing"), "was altered"),
+            ("/version", json!(1), "has version 1"),
+            ("/version", json!(3), "has version 3"),
             ("/plan", json!({}), "is no plan of this grail"),
         ] {
+            let mut document = whole.clone();
             *document.pointer_mut(pointer).unwrap() = value;
             std::fs::write(&file, document.to_string()).unwrap();
             let refused = SavedPlan::read(&file).unwrap_err();

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::args::{Global, Output};
 use super::environment::Environment;
-use super::grail_toml::GrailToml;
+use super::grail_toml::{FILE, GrailToml, StageTable};
 use super::refusal::Refusal;
 use super::shared::{self, SharedState};
 use crate::engine::Limits;
@@ -95,6 +95,12 @@ impl Settings {
         };
         let colour = environment.colours(global.no_color);
         let toml = GrailToml::read(&project)?;
+        let pinned = toml.stages.get(stage).and_then(|stage| stage.region.as_ref());
+        if let (false, Some(asked), Some(pinned)) = (global.local, &global.region, pinned)
+            && asked != pinned
+        {
+            return Err(elsewhere(stage, "region", pinned, asked));
+        }
         let shared = match global.local {
             true => None,
             false => shared::place(environment.text(shared::VARIABLE).as_deref(), &toml.state)?,
@@ -160,6 +166,32 @@ impl Settings {
         (!self.local).then(|| self.project.join(".chalice").join("deployed.json"))
     }
 
+    /// What `grail.toml` says of this stage. Nothing, with `--local`: that is another place.
+    pub fn of_stage(&self) -> Option<&StageTable> {
+        self.toml.stages.get(&self.stage).filter(|_| !self.local)
+    }
+
+    /// Checks that the account is the one that `grail.toml` pins the stage to.
+    ///
+    /// # Errors
+    /// Where it is another.
+    pub fn check_account(&self, account: &str) -> Result<(), Refusal> {
+        match self.of_stage().and_then(|stage| stage.account.as_deref()) {
+            Some(pinned) if pinned != account => Err(elsewhere(&self.stage, "account", pinned, account)),
+            _ => Ok(()),
+        }
+    }
+
+    fn role(&self) -> Option<aws::RoleToAssume> {
+        let stage = self.of_stage()?;
+        Some(aws::RoleToAssume {
+            arn: stage.role_arn.clone()?,
+            external_id: stage.external_id.clone(),
+            session_name: stage.session_name.clone(),
+            duration: stage.duration,
+        })
+    }
+
     /// The AWS profile that the command line names.
     pub fn profile(&self) -> Option<&str> {
         self.profile.as_deref()
@@ -190,13 +222,26 @@ impl Settings {
                 .then(|| env.text("AWS_DEFAULT_REGION"))
                 .flatten()
         };
+        let pinned = |field: fn(&StageTable) -> &Option<String>| {
+            self.of_stage().and_then(|stage| field(stage).clone())
+        };
         aws::Settings {
-            profile: self.profile.clone().filter(|_| port.is_none()),
-            region: self.region.clone().or_else(default_region).or_else(|| {
-                port.and(Some(
-                    env.text("AWS_REGION").unwrap_or_else(|| LOCAL_REGION.to_owned()),
-                ))
-            }),
+            profile: self
+                .profile
+                .clone()
+                .or_else(|| pinned(|stage| &stage.profile))
+                .filter(|_| port.is_none()),
+            role: self.role().filter(|_| port.is_none()),
+            region: self
+                .region
+                .clone()
+                .or_else(|| pinned(|stage| &stage.region))
+                .or_else(default_region)
+                .or_else(|| {
+                    port.and(Some(
+                        env.text("AWS_REGION").unwrap_or_else(|| LOCAL_REGION.to_owned()),
+                    ))
+                }),
             endpoint_url: local_url.or_else(|| self.endpoint_url.clone()),
             connect_timeout,
             ca_bundle: env.get("AWS_CA_BUNDLE").map(PathBuf::from),
@@ -276,6 +321,14 @@ impl Settings {
             stage: self.stage.clone(),
         }
     }
+}
+
+fn elsewhere(stage: &str, what: &str, pinned: &str, found: &str) -> Refusal {
+    let said =
+        format!("`{stage}` belongs in {what} {pinned}, as {FILE} says, and this would be {what} {found}");
+    Refusal::new(said).hint(format!(
+        "name the profile, the role or the stage that is meant, or change `stages.{stage}.{what}` in {FILE}; nothing was looked at"
+    ))
 }
 
 fn is_loopback_url(url: &str) -> bool {

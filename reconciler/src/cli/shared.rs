@@ -141,6 +141,8 @@ impl SharedState {
     pub async fn objects(&self, settings: aws::Settings, sealer: Sealer) -> Result<SharedObjects, Refusal> {
         let settings = aws::Settings {
             profile: self.profile.clone().or(settings.profile),
+            // The role is the deployment's: who assumes it keeps the state.
+            role: None,
             region: self.region.clone().or(settings.region),
             endpoint_url: self.endpoint.clone().or(settings.endpoint_url),
             ..settings

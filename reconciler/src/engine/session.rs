@@ -16,7 +16,8 @@ use super::settle::settle;
 use super::status::Status;
 use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
-use crate::plan::{Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
+use crate::plan::broadening::{Background, broadenings};
+use crate::plan::{Broadening, Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod drift;
 mod import;
@@ -343,6 +344,20 @@ impl<'e> Session<'e> {
         Ok(plan)
     }
 
+    /// What somebody may do by `plan` and could not do before.
+    fn broadened_by(&self, plan: &Plan, recorded: &BTreeMap<ResourceId, Record>) -> Vec<Broadening> {
+        let kept = |digest: &Digest| {
+            let bytes = self.engine.artifacts.get(digest).ok().flatten()?;
+            serde_json::from_slice(&bytes).ok()
+        };
+        let background = Background {
+            recorded,
+            definition: &kept,
+            account: self.engine.home.as_ref().map(|home| home.account.as_str()),
+        };
+        broadenings(plan, &background)
+    }
+
     fn plan_from(
         &self,
         desired: &DesiredState,
@@ -351,6 +366,7 @@ impl<'e> Session<'e> {
     ) -> Result<Plan, EngineError> {
         let mut consent = consent.clone();
         consent.tokens.extend(self.txn.tokens());
+        consent.protected.clone_from(&self.txn.snapshot().protected);
         let recorded = self.recorded();
         let doomed: Vec<Doomed> = self.txn.doomed().iter().chain(&self.seconds).cloned().collect();
         let placed = |problems| EngineError::Plan(PlanProblem::placed(problems, desired));
@@ -367,8 +383,9 @@ impl<'e> Session<'e> {
             consent: &consent,
             base: &self.version,
         };
-        let plan = plan(&inputs).map_err(placed)?;
+        let mut plan = plan(&inputs).map_err(placed)?;
         check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
+        plan.broadenings = self.broadened_by(&plan, &recorded);
         if let Some(scope) = &scope {
             let wrong = scope.left_wrong(&plan, desired, &recorded, &*self.engine.catalog);
             if !wrong.is_empty() {
@@ -377,6 +394,13 @@ impl<'e> Session<'e> {
         }
         Ok(plan)
     }
+}
+
+/// The same consent with a guard: what is protected is protected from whoever writes.
+fn guarded(consent: &Consent) -> Consent {
+    let mut consent = consent.clone();
+    consent.guard.get_or_insert_default();
+    consent
 }
 
 /// What a record says is there: for a deletion where nothing could be seen.
@@ -405,6 +429,7 @@ impl Session<'_> {
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
         self.named = keeping::named_by(desired);
+        let consent = &guarded(consent);
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }
@@ -448,6 +473,7 @@ impl Session<'_> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }
+        let consent = &guarded(consent);
         let mut stop = ports.stop.clone();
         let planned = tokio::select! {
             biased;

@@ -65,6 +65,24 @@ pub enum PlanError {
         /// The fields that call for it.
         fields: Vec<String>,
     },
+    /// What is protected would be ended.
+    #[error("{}", protected(.deleted, .replaced))]
+    Protected {
+        /// What would be deleted.
+        deleted: BTreeSet<ResourceId>,
+        /// What would be deleted and made anew.
+        replaced: BTreeSet<ResourceId>,
+    },
+    /// More would be deleted than may be at once.
+    #[error(
+        "{count} things would be deleted, those that are made anew among them, and at most {allowed} may be"
+    )]
+    TooManyDeletions {
+        /// How many would be.
+        count: usize,
+        /// How many may be.
+        allowed: usize,
+    },
     /// A thing with its name exists and nothing shows that it is ours.
     #[error("`{id}`: {handle} exists already, and {}", .owner.as_ref().map_or_else(|| "nothing shows that it belongs to this stage".to_owned(), |owner| format!("it belongs to {owner}")))]
     Foreign {
@@ -89,6 +107,8 @@ impl PlanError {
             Self::Foreign { .. } => 5,
             Self::CannotReplace { .. } => 6,
             Self::LeavesWrong { .. } => 7,
+            Self::Protected { .. } => 8,
+            Self::TooManyDeletions { .. } => 9,
         }
     }
 
@@ -97,7 +117,7 @@ impl PlanError {
         match self {
             Self::Cycle(ids) => ids.first(),
             Self::Dangling { from, .. } | Self::NoSuchOutput { from, .. } => Some(from),
-            Self::NoSuchTarget(_) => None,
+            Self::NoSuchTarget(_) | Self::Protected { .. } | Self::TooManyDeletions { .. } => None,
             Self::LeavesWrong { id, .. }
             | Self::UnknownKind(id)
             | Self::Invalid { id, .. }
@@ -116,6 +136,17 @@ impl PlanError {
             ),
             Self::Foreign { id, owner: None, .. } => Some(format!(
                 "if it is yours, run again with `--adopt {id}`; else delete it, or choose another app name"
+            )),
+            Self::Protected { deleted, replaced } => {
+                let ended: Vec<_> = deleted.iter().chain(replaced).map(|id| format!("--unprotect {id}")).collect();
+                Some(format!(
+                    "nothing was changed; take it out of what `protect` names in grail.toml, or give up its protection for this \
+                     one command: {}",
+                    ended.join(" ")
+                ))
+            }
+            Self::TooManyDeletions { count, .. } => Some(format!(
+                "nothing was changed; `grail plan --max-deletes {count}` shows them, and `--max-deletes {count}` allows them"
             )),
             Self::NoSuchTarget(_) => Some("`grail plan` shows the names of all".to_owned()),
             Self::LeavesWrong { dependents, .. } => {
@@ -203,6 +234,16 @@ fn origin_of_part(spec: &Template, field: &str, desired: &DesiredState) -> Optio
     origins
         .all(|other| other.as_ref() == Some(&first))
         .then_some(first)
+}
+
+fn protected(deleted: &BTreeSet<ResourceId>, replaced: &BTreeSet<ResourceId>) -> String {
+    let said = |ids: &BTreeSet<ResourceId>, what: &str| {
+        let names: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+        let verb = if ids.len() == 1 { "is" } else { "are" };
+        (!ids.is_empty()).then(|| format!("{} {verb} protected and would be {what}", names.join(", ")))
+    };
+    let all = [said(deleted, "deleted"), said(replaced, "deleted and made anew")];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn circle(ids: &[ResourceId]) -> String {

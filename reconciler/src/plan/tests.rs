@@ -4,6 +4,7 @@
 mod adopting;
 mod changing;
 mod drifting;
+mod guarding;
 mod judging;
 mod kinds;
 mod making;

@@ -63,6 +63,7 @@ impl Snapshot {
             return Err(EditError::NotRecorded(id.clone()));
         }
         let record = self.records.remove(id);
+        self.protected.remove(id);
         let mut handles: Vec<_> = record.iter().map(|record| record.handle.clone()).collect();
         let mut needs = record.map(|record| record.depends_on).unwrap_or_default();
         self.doomed.retain(|doomed| {
@@ -100,6 +101,9 @@ impl Snapshot {
         let record = self.records.remove(old);
         let record = record.ok_or_else(|| EditError::NotRecorded(old.clone()))?;
         self.records.insert(new.clone(), record);
+        if self.protected.remove(old) {
+            self.protected.insert(new.clone());
+        }
         for (_, edges) in self.edges() {
             if edges.remove(old) {
                 edges.insert(new.clone());

@@ -26,7 +26,12 @@ impl Txn {
             Entry::Done { id, record, .. } => self.done(id, record),
             Entry::Gone { id, .. } => self.gone(id),
             Entry::Failed { id, why, .. } => self.failed(id, why),
-            Entry::Commit { sweep, notes, .. } => self.commit(sweep, notes),
+            Entry::Commit {
+                sweep,
+                notes,
+                protected,
+                ..
+            } => self.commit(sweep, notes, protected.as_ref()),
             Entry::Swept { id, handle, .. } => self.swept(id, handle),
             Entry::Abort { why, .. } => self.abort(why),
             Entry::Restored { id, record, .. } => self.restored(id, record.as_ref()),
@@ -180,6 +185,7 @@ impl Txn {
         &mut self,
         sweep: &[Doomed],
         notes: &BTreeMap<ResourceId, Option<Record>>,
+        protected: Option<&BTreeSet<ResourceId>>,
     ) -> Result<(), String> {
         self.expect(Phase::Building, "it is committed")?;
         if let Some((id, _)) = self.unsettled().next() {
@@ -198,6 +204,7 @@ impl Txn {
             }
         }
         self.doomed = sweep.iter().cloned().collect();
+        self.protected = protected.cloned();
         self.phase = Phase::Sweeping;
         Ok(())
     }

@@ -74,6 +74,7 @@ fn commit(sweep: &[Doomed]) -> Entry {
     Entry::Commit {
         sweep: sweep.to_vec(),
         notes: BTreeMap::new(),
+        protected: None,
         at: None,
     }
 }
@@ -433,6 +434,7 @@ fn every_entry_is_a_sign_of_life() {
     entries.push(Entry::Commit {
         sweep: vec![doomed.clone()],
         notes: BTreeMap::new(),
+        protected: None,
         at: Some(at(5000)),
     });
     let mut txn = fold(base(&[("a", old)]), &entries);

@@ -24,7 +24,7 @@ impl Half {
     fn takes(self, place: usize) -> bool {
         match self {
             Self::Even => place.is_multiple_of(2),
-            Self::Odd => place % 2 == 1,
+            Self::Odd => !place.is_multiple_of(2),
         }
     }
 }

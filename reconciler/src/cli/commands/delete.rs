@@ -3,6 +3,7 @@
 use crate::cli::args::DeleteArgs;
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
+use crate::cli::guard::guard;
 use crate::cli::pass::{Connected, Connection};
 use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
@@ -31,6 +32,7 @@ pub async fn run(settings: &Settings, args: &DeleteArgs) -> Result<Exit, Refusal
     };
     let consent = Consent {
         force: args.force,
+        guard: Some(guard(settings, &args.guard, &args.unprotect)),
         ..Consent::default()
     };
     let ended = pass.session.delete(&consent, &mut ports).await;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use grail_state::chalice::DeployedEntry;
 
 use crate::cli::args::{DeployArgs, OnFailure};
-use crate::cli::ask::Person;
+use crate::cli::ask::{Nobody, Person};
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::goal::{Goal, Terms};
+use crate::cli::guard::{guard, required, tell_doubts};
 use crate::cli::pass::{Connection, Pass};
 use crate::cli::refusal::Refusal;
 use crate::cli::saved::SavedPlan;
@@ -76,10 +77,16 @@ async fn carry_out(
     };
     let desired = read?;
     let mut consent = terms.consent();
+    let guard = guard(settings, &args.guard, &terms.unprotect);
+    tell_doubts(&guard, &desired, &pass.session, &remarks);
+    consent.guard = Some(guard);
+    let required = required(settings, args.require_approval);
+    let mut nobody = Nobody { required };
     let mut person = Person {
         catalog: Arc::clone(&connected.engine.catalog),
         colour: settings.colour,
         replace: consent.replace,
+        required,
     };
     let asks = settings.environment.asks && is_human(settings) && !args.yes;
     let mut saved = saved.map(|saved| saved.plan);
@@ -90,7 +97,7 @@ async fn carry_out(
             consent.replace = true;
             Some(&mut person)
         }
-        None => None,
+        None => Some(&mut nobody),
     };
     let mut ports = Ports {
         records: &mut pass.file,

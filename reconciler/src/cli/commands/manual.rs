@@ -4,11 +4,15 @@ use clap::{Command, CommandFactory as _};
 
 use crate::cli::args::CommandLine;
 use crate::cli::exit::Exit;
-use crate::cli::words;
+use crate::cli::{report, words};
 
-/// Prints the reference as Markdown.
-pub fn run() -> Exit {
-    words::data(&text());
+/// Prints the reference as Markdown, or the form of a plan as a JSON Schema.
+pub fn run(plan_schema: bool) -> Exit {
+    if plan_schema {
+        words::data(&report::plan::schema());
+    } else {
+        words::data(&text());
+    }
     Exit::Done
 }
 
@@ -45,6 +49,17 @@ mod tests {
         assert!(
             written == super::text(),
             "REFERENCE.md is out of date: run `cargo run -- manual > reconciler/REFERENCE.md`"
+        );
+    }
+
+    #[test]
+    fn the_schema_of_a_plan_in_the_repository_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/plan.schema.json");
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == crate::cli::report::plan::schema(),
+            "plan.schema.json is out of date: run `cargo run -- manual --plan-schema > reconciler/plan.schema.json`, and \
+             see PLAN_FORMAT.md for what may change under the same version"
         );
     }
 }

@@ -8,6 +8,7 @@ use crate::cli::args::{PlanArgs, PlanFormat, Refresh};
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::goal::{Goal, Terms};
+use crate::cli::guard::{guard, tell_doubts};
 use crate::cli::pass::Connection;
 use crate::cli::refusal::Refusal;
 use crate::cli::saved::SavedPlan;
@@ -35,7 +36,11 @@ pub async fn run(settings: &Settings, args: &PlanArgs) -> Result<Exit, Refusal> 
         pass.session.without_looking();
     }
     let desired = goal.read(&mut pass, settings, &remarks).await?;
-    let plan = pass.session.preview(&desired, &terms.consent()).await?;
+    let guard = guard(settings, &args.guard, &terms.unprotect);
+    tell_doubts(&guard, &desired, &pass.session, &remarks);
+    let mut consent = terms.consent();
+    consent.guard = Some(guard);
+    let plan = pass.session.preview(&desired, &consent).await?;
     let mut events = report::sink(settings);
     if args.refresh == Refresh::None {
         events.emit(&Event::Said {
@@ -101,7 +106,11 @@ fn show(settings: &Settings, format: PlanFormat, plan: &Plan) {
     match format {
         // One event a line, whatever the plan would look like alone.
         _ if !is_human(settings) => {
-            words::json_line(settings.command, "planned", serde_json::json!({"plan": plan}));
+            words::json_line(
+                settings.command,
+                "planned",
+                serde_json::json!({"plan": report::plan::document(plan)}),
+            );
         }
         PlanFormat::Json => words::data(&report::plan::json(plan)),
         PlanFormat::Markdown => words::data(&report::plan::markdown(plan)),

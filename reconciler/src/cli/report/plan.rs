@@ -5,12 +5,13 @@ use std::fmt;
 
 use grail_providers::port::Diff;
 use grail_state::ResourceId;
-use serde_json::{Value, json};
+use schemars::{JsonSchema, schema_for};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::paint::Paint;
 use super::policy::grants;
 use super::value::shown;
-use crate::event::VERSION;
 use crate::plan::{Action, Plan, Step, StepId, Why};
 
 mod markdown;
@@ -26,21 +27,74 @@ pub fn human(plan: &Plan, colour: bool) -> String {
     text::human(plan, Paint::new(colour))
 }
 
+/// The version of the JSON form of a plan. It is raised where something is taken out of it or comes to mean something else;
+/// what is new is only added (`PLAN_FORMAT.md`).
+pub const VERSION: u32 = 1;
+
+/// A plan as programs read it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "A plan of grail", transform = without_names_of_ours)]
+struct Document<'a> {
+    /// The version of this form.
+    version: u32,
+    /// How many resources it creates, changes, makes anew, deletes and leaves alone.
+    counts: Counts,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
 /// The plan as one JSON document: the plan itself, with the version of this form and the counts.
 pub fn json(plan: &Plan) -> String {
-    let mut document = serde_json::to_value(plan).unwrap_or(Value::Null);
-    if let Value::Object(object) = &mut document {
-        object.insert("version".to_owned(), json!(VERSION));
-        object.insert("counts".to_owned(), json!(Counts::of(plan)));
-    }
+    written(&document(plan))
+}
+
+/// The same as a value.
+pub fn document(plan: &Plan) -> Value {
+    let document = Document {
+        version: VERSION,
+        counts: Counts::of(plan),
+        plan,
+    };
     // Only maps with keys that are no text cannot be written, and a plan has none.
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    serde_json::to_value(document).unwrap_or(Value::Null)
+}
+
+/// The JSON Schema of that document.
+pub fn schema() -> String {
+    written(schema_for!(Document<'_>).as_value())
+}
+
+/// Formats that schemars has invented for Rust's numbers (`uint32`) mean nothing to others.
+fn without_names_of_ours(schema: &mut schemars::Schema) {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                if fields
+                    .get("format")
+                    .and_then(Value::as_str)
+                    .is_some_and(|format| format.starts_with("uint"))
+                {
+                    fields.remove("format");
+                }
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    if let Some(fields) = schema.as_object_mut() {
+        fields.values_mut().for_each(strip);
+    }
+}
+
+fn written(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// How many resources a plan creates, changes, makes anew, deletes and leaves alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// Made.
     pub create: usize,

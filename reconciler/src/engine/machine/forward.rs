@@ -241,9 +241,14 @@ impl Machine {
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .chain(self.pruned(plan, &notes))
             .collect();
+        let commit = Entry::Commit {
+            sweep,
+            notes,
+            protected: plan.protected.clone(),
+            at: Some(self.wall()),
+        };
         self.stage = Stage::Commit;
-        let at = Some(self.wall());
-        self.note(Entry::Commit { sweep, notes, at }, Then::Sweep);
+        self.note(commit, Then::Sweep);
     }
 
     /// What others have added to things that stay.

@@ -126,6 +126,8 @@ fn scene(nodes: &[Node]) -> (Snapshot, Plan, World, World) {
         unchanged: Vec::new(),
         notes: BTreeMap::new(),
         additions: BTreeMap::new(),
+        broadenings: Vec::new(),
+        protected: None,
         moves: Default::default(),
         prune: Default::default(),
         base: Version::default(),

@@ -233,6 +233,10 @@ impl Session<'_> {
                 None => next.records.remove(id),
             };
         }
+        if let Some(protected) = &plan.protected {
+            next.protected.clone_from(protected);
+        }
+        next.protected.retain(|id| next.records.contains_key(id));
         self.close(next, ports).await
     }
 

@@ -85,6 +85,8 @@ pub(in crate::cli) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
         unchanged,
         notes: Default::default(),
         additions: Default::default(),
+        broadenings: Vec::new(),
+        protected: None,
         moves: Default::default(),
         prune: Default::default(),
         base: Version(None),
@@ -228,12 +230,30 @@ fn a_plan_in_a_pull_request() {
 
     | | Resource | Name | Why |
     | --- | --- | --- | --- |
-    | create | `lambda_function.worker` | `shop-dev-worker` | new |
-    | update | `iam_role.default-role` | `shop-dev` | changed outside |
-    | update | `lambda_function.api_handler` | `shop-dev` | configuration changed |
     | replace | `lambda_layer.managed-layer` | `shop-dev-layer` | configuration changed |
     | delete | `log_group.old-log-group` |  | no longer wanted |
     | delete | `rest_api.rest_api` |  | no longer wanted; after the commit, not to be taken back |
+    | create | `lambda_function.worker` | `shop-dev-worker` | new |
+    | update | `iam_role.default-role` | `shop-dev` | changed outside |
+    | update | `lambda_function.api_handler` | `shop-dev` | configuration changed |
+
+    <details><summary><code>-/+ lambda_layer.managed-layer</code></summary>
+
+    ```diff
+    - content: "1"
+    + content: "2"
+    ```
+
+    </details>
+
+    <details><summary><code>~ iam_role.default-role</code></summary>
+
+    ```diff
+    - policies.shop-dev: Allow s3:PutObject on *
+    + policies.shop-dev: Allow s3:GetObject on *
+    ```
+
+    </details>
 
     <details><summary><code>+ lambda_function.worker</code></summary>
 
@@ -244,15 +264,6 @@ fn a_plan_in_a_pull_request() {
     + name: "shop-dev-worker"
     + role: (known after deploy)
     + tags.team: "x"
-    ```
-
-    </details>
-
-    <details><summary><code>~ iam_role.default-role</code></summary>
-
-    ```diff
-    - policies.shop-dev: Allow s3:PutObject on *
-    + policies.shop-dev: Allow s3:GetObject on *
     ```
 
     </details>
@@ -272,15 +283,6 @@ fn a_plan_in_a_pull_request() {
 
     </details>
 
-    <details><summary><code>-/+ lambda_layer.managed-layer</code></summary>
-
-    ```diff
-    - content: "1"
-    + content: "2"
-    ```
-
-    </details>
-
     Remembered without a write: `log_group.a`
 
     Forgotten, being gone already: `log_group.gone`
@@ -295,7 +297,7 @@ fn markdown_cannot_be_broken_out_of() {
 
     | | Resource | Name | Why |
     | --- | --- | --- | --- |
-    | create | `iam_role.r` | ``a\|b`c`` | new |
+    | create | `iam_role.r` | <code>a&#124;b&#96;c</code> | new |
 
     <details><summary><code>+ iam_role.r</code></summary>
 
@@ -311,7 +313,7 @@ fn markdown_cannot_be_broken_out_of() {
 #[test]
 fn the_json_form_is_the_plan_with_its_version_and_counts() {
     let written: Value = serde_json::from_str(&as_json(&rich())).unwrap();
-    assert_eq!(written["version"], json!(crate::event::VERSION));
+    assert_eq!(written["version"], json!(super::VERSION));
     assert_eq!(
         written["counts"],
         json!({"create": 1, "update": 2, "replace": 1, "delete": 2, "unchanged": 4})

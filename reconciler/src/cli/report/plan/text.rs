@@ -58,6 +58,16 @@ pub(super) fn human(plan: &Plan, paint: Paint) -> String {
     for (id, additions) in &plan.additions {
         let _ = writeln!(text, "Made by others at {id}, and kept: {}", additions.join(", "));
     }
+    if !plan.broadenings.is_empty() {
+        let _ = writeln!(
+            text,
+            "{}",
+            paint.strong("Lets somebody do what they could not do before:")
+        );
+        for one in &plan.broadenings {
+            let _ = writeln!(text, "  {} {one}", paint.bad("!"));
+        }
+    }
     let counts = Counts::of(plan);
     let _ = if plan.is_empty() {
         writeln!(

@@ -1,0 +1,165 @@
+//! What a plan may not do, whatever is wished: end what is protected, or end more than so many things at once.
+//!
+//! A resource is ended where it is deleted, and where it is made anew: the old one goes with all that it held. What an earlier
+//! commit wanted gone and could not delete is no more the resource that is protected.
+//!
+//! While the configuration says what is protected, that counts. Where it says nothing, be it that it is gone, what the state
+//! recorded at the last commit counts: nobody takes a protection away by taking a file away.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use grail_state::{DesiredState, Record, ResourceId};
+
+use super::{Action, Consent, Plan, PlanError, Why};
+
+/// The limits of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// What the configuration protects; `None` where it says nothing of it.
+    pub protects: Option<Vec<Pattern>>,
+    /// What the user has given up the protection of, for this command.
+    pub lifts: Vec<Pattern>,
+    /// How many things may be deleted or made anew; `None` for any number.
+    pub max_deletes: Option<usize>,
+}
+
+impl Guard {
+    /// Whether `id` is protected, where `recorded` were at the last commit.
+    fn protects(&self, id: &ResourceId, recorded: &BTreeSet<ResourceId>) -> bool {
+        if self.lifts.iter().any(|lifted| lifted.names(id)) {
+            return false;
+        }
+        match &self.protects {
+            Some(patterns) => patterns.iter().any(|pattern| pattern.names(id)),
+            None => recorded.contains(id),
+        }
+    }
+
+    /// What the state is to record as protected; `None` to leave it as it is.
+    pub(super) fn to_record<'a>(
+        &self,
+        known: impl Iterator<Item = &'a ResourceId>,
+    ) -> Option<BTreeSet<ResourceId>> {
+        let patterns = self.protects.as_ref()?;
+        let named = |id: &&ResourceId| patterns.iter().any(|pattern| pattern.names(id));
+        Some(known.filter(named).cloned().collect())
+    }
+
+    /// The patterns of the configuration and of the user that name none of these: most likely they are misspelt.
+    pub fn idle<'a>(
+        &'a self,
+        desired: &'a DesiredState,
+        recorded: impl Iterator<Item = &'a ResourceId> + Clone,
+    ) -> Vec<&'a Pattern> {
+        let patterns = self.protects.iter().flatten().chain(&self.lifts);
+        patterns
+            .filter(|pattern| pattern.text != "*")
+            .filter(|pattern| {
+                let mut known = desired.resources.keys().chain(recorded.clone());
+                !known.any(|id| pattern.names(id))
+            })
+            .collect()
+    }
+}
+
+/// Names resources: `kind.name`, or a kind or a name alone, in which `*` stands for any text and `?` for any letter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern {
+    text: String,
+}
+
+impl Pattern {
+    /// The pattern that is written so; `None` if there is nothing in it.
+    pub fn written(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self {
+            text: text.to_owned(),
+        })
+    }
+
+    /// Whether it names `id`.
+    pub fn names(&self, id: &ResourceId) -> bool {
+        if self.text.contains('.') {
+            return matches(&self.text, &id.to_string());
+        }
+        matches(&self.text, id.kind.as_str()) || matches(&self.text, &id.name)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Whether `text` is as `pattern` says: `*` stands for any text, `?` for any letter.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut read) = (0, 0);
+    // The last star, and up to where it has been taken to reach.
+    let mut star: Option<(usize, usize)> = None;
+    while read < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, read));
+                at += 1;
+            }
+            Some(letter) if *letter == '?' || Some(letter) == text.get(read) => {
+                at += 1;
+                read += 1;
+            }
+            _ => match star {
+                Some((place, reached)) => {
+                    star = Some((place, reached + 1));
+                    at = place + 1;
+                    read = reached + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(at).all(|letter| *letter == '*')
+}
+
+/// What of `plan` goes beyond what `consent` allows. Without a guard nothing does.
+/// `protected` is what the state has recorded, under the ids of now.
+pub(super) fn refusals(plan: &Plan, consent: &Consent, protected: &BTreeSet<ResourceId>) -> Vec<PlanError> {
+    let Some(guard) = &consent.guard else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    let (mut deleted, mut replaced, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for step in plan.steps() {
+        let Action::Delete { replaced_by } = &step.action else {
+            continue;
+        };
+        count += 1;
+        if step.why == Why::LeftOver || !guard.protects(&step.resource, protected) {
+            continue;
+        }
+        let ended = if replaced_by.is_some() {
+            &mut replaced
+        } else {
+            &mut deleted
+        };
+        ended.insert(step.resource.clone());
+    }
+    if !deleted.is_empty() || !replaced.is_empty() {
+        problems.push(PlanError::Protected { deleted, replaced });
+    }
+    if let Some(allowed) = guard.max_deletes.filter(|allowed| count > *allowed) {
+        problems.push(PlanError::TooManyDeletions { count, allowed });
+    }
+    problems
+}
+
+/// What is to be recorded as protected once `desired` is there.
+pub(super) fn to_record(
+    consent: &Consent,
+    desired: &DesiredState,
+    recorded: &std::collections::BTreeMap<ResourceId, Record>,
+) -> Option<BTreeSet<ResourceId>> {
+    let known = desired.resources.keys().chain(recorded.keys());
+    consent.guard.as_ref()?.to_record(known)
+}
