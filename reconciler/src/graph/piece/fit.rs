@@ -22,7 +22,11 @@ impl Net {
         for fit in 0..FITS {
             let count = self.layers.len();
             for step in 0..count {
-                let layer = if fit % 2 == 0 { step } else { count - 1 - step };
+                let layer = if fit.is_multiple_of(2) {
+                    step
+                } else {
+                    count - 1 - step
+                };
                 self.fit(boxes, layer, fit, &mut middle);
             }
         }
@@ -36,7 +40,7 @@ impl Net {
             let (above, below) = (&self.above[item], &self.below[item]);
             let near: Vec<usize> = match fit {
                 _ if fit + 2 >= FITS => above.iter().chain(below).copied().collect(),
-                _ if fit % 2 == 0 => above.clone(),
+                _ if fit.is_multiple_of(2) => above.clone(),
                 _ => below.clone(),
             };
             if near.is_empty() {

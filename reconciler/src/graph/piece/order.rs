@@ -15,7 +15,7 @@ impl Net {
             if best.0 == 0 {
                 break;
             }
-            let down = sweep % 2 == 0;
+            let down = sweep.is_multiple_of(2);
             let count = self.layers.len();
             for step in 1..count {
                 let layer = if down { step } else { count - 1 - step };
