@@ -221,8 +221,8 @@ impl Running {
         Run {
             command: self.command.clone(),
             code: status.code(),
-            stdout: self.stdout.to_the_end(),
-            stderr: self.stderr.to_the_end(),
+            stdout: self.stdout.read_to_the_end(),
+            stderr: self.stderr.read_to_the_end(),
         }
     }
 }
@@ -247,7 +247,7 @@ impl Stream {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    fn to_the_end(&mut self) -> String {
+    fn read_to_the_end(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("reading a program's output");
         }

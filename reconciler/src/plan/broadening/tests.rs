@@ -247,7 +247,10 @@ fn check_api(old: (&str, &Value), new: (&str, &Value), told: &[&str]) {
     let have = api(old.0, &json!(Digest::of_value(old.1)));
     let mut one = step(0, "rest_api.rest_api", api(new.0, new.1), Some(have));
     one.wanted = Some(api(new.0, &json!(Digest::of_value(new.1))));
-    assert_eq!(told_of(vec![one], &BTreeMap::new(), &[old.1.clone()]), told);
+    assert_eq!(
+        told_of(vec![one], &BTreeMap::new(), std::slice::from_ref(old.1)),
+        told
+    );
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Place {
 
     /// What rings until `last` does, which is changed now.
     async fn heard_until(&self, last: &str) -> BTreeSet<String> {
-        self.write(last, &"the last that is written");
+        self.write(last, "the last that is written");
         self.heard(last).await
     }
 

@@ -44,11 +44,14 @@ impl Pass for Scripted {
     }
 }
 
+/// When a pass began, and what woke it.
+type Begun = (u64, Vec<Wake>);
+
 /// Notes when passes begin, and ends the loop after so many.
 #[derive(Clone)]
 struct Notes {
     zero: tokio::time::Instant,
-    began: Arc<Mutex<Vec<(u64, Vec<Wake>)>>>,
+    began: Arc<Mutex<Vec<Begun>>>,
     pauses: Arc<Mutex<Vec<Pause>>>,
     enough: usize,
 }
