@@ -2,8 +2,9 @@
 //! the topic, the certificate. So a plan finds what its deploy would fail of.
 //!
 //! Asked is only for what the plan makes, changes or replaces; what stays as it is was fit once, and what goes needs nothing.
-//! What nobody has recorded will most likely be made: it is asked for while it is looked for, not after that. A question that
-//! gets no answer (the credentials may deploy and not look) stops nobody: it is told as a warning.
+//! What nobody has recorded will most likely be made: it is asked for while it is looked for, not after that, unless it is so
+//! much that asking in vain would be dear, because the state is lost and all is there. A question that gets no answer (the
+//! credentials may deploy and not look) stops nobody: it is told as a warning.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use crate::engine::look::LookFailure;
 use crate::engine::{Engine, EngineError};
 use crate::event::Event;
 use crate::plan::{Action, Plan, PlanError, PlanProblem};
+
+/// As many new things are asked about before it is known that they are not there.
+const FORESEEN: usize = 200;
 
 /// What to ask: of which resource, and the form that names what lies outside.
 #[derive(Clone, PartialEq)]
@@ -46,12 +50,15 @@ pub(super) type Answers = Vec<(Question, Answer)>;
 impl<'e> Session<'e> {
     /// Asks about what is wanted and not recorded. To be awaited beside the looks.
     pub(super) fn foresee(&self, desired: &DesiredState) -> impl Future<Output = Answers> + use<'e> {
-        let records = self.recorded();
-        let new = desired
-            .resources
-            .iter()
-            .filter(|(id, _)| !records.contains_key(*id));
-        let questions = new.map(|(id, wish)| Question::new(id, &wish.spec)).collect();
+        let (records, catalog) = (self.recorded(), &self.engine.catalog);
+        let new = desired.resources.iter().filter(|(id, wish)| {
+            let fits = |provider: &Arc<dyn Provider>| provider.check(&wish.spec).is_ok();
+            !records.contains_key(*id) && catalog.provider(&id.kind).is_some_and(fits)
+        });
+        let mut questions: Vec<_> = new.map(|(id, wish)| Question::new(id, &wish.spec)).collect();
+        if questions.len() > FORESEEN {
+            questions.clear();
+        }
         ask_all(self.engine, questions)
     }
 
