@@ -105,7 +105,7 @@ pub struct Counts {
     /// Deleted for good.
     pub delete: usize,
     /// Additions of others that go.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub prune: usize,
     /// Left alone.
     pub unchanged: usize,
