@@ -40,7 +40,10 @@ use serde_json::{Value, json};
 use super::rest_api::mark::{Mark, is_digest};
 use super::rest_api::patiently;
 use crate::aws::{Context, Outcome};
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 pub(super) mod deployments;
 

@@ -38,7 +38,10 @@ use super::api_mapping;
 use super::rest_api::EndpointType;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, wait};
-use crate::port::{Birth, Change, Cost, Diff, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Diff, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Seen, Sight,
+    Undelete,
+};
 
 mod certificate;
 mod domain;

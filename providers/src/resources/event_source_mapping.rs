@@ -40,9 +40,12 @@ pub use form::{Service, Spec};
 use self::listing::Sought;
 use self::mapping::{Mapping, Standing};
 use self::writing::seen;
-use crate::aws::{Context, Outcome};
 use crate::aws::arn::function_name;
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::aws::{Context, Outcome};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 /// The resource type.
 #[derive(Debug)]
@@ -183,7 +186,11 @@ impl Resource for EventSourceMapping {
     async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
         let mut found = Examined::default();
         let client = self.context.clients.lambda.read();
-        let asked = client.get_event_source_mapping().uuid(&have.handle.0).send().await;
+        let asked = client
+            .get_event_source_mapping()
+            .uuid(&have.handle.0)
+            .send()
+            .await;
         match asked.found("lambda:GetEventSourceMapping") {
             Ok(there) => {
                 let changed = there.and_then(|there| there.last_modified);

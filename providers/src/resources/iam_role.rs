@@ -29,7 +29,10 @@ use serde_json::{Value, json};
 use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::aws::{Context, Outcome};
 use crate::policy::{has_hidden_values, projected};
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 /// The tag that carries the attempt.
 const MARK: &str = "grail";

@@ -40,7 +40,10 @@ use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 /// The resource type.
 #[derive(Debug)]

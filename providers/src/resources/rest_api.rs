@@ -39,13 +39,16 @@ use self::sending::Letter;
 pub(super) use self::sending::patiently;
 use crate::aws::Context;
 use crate::aws::outcome::{Verdict, verdict};
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 mod find;
 mod foreign;
 mod head;
-mod others;
 pub(crate) mod mark;
+mod others;
 mod reading;
 mod rebuild;
 mod sending;

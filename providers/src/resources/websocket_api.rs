@@ -36,7 +36,10 @@ use self::reading::Reading;
 use super::rest_api::mark::Mark;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 mod find;
 mod others;

@@ -31,7 +31,10 @@ use super::rest_api::mark::{Mark, is_digest};
 use super::rest_api::patiently;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome, wait};
-use crate::port::{Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete};
+use crate::port::{
+    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
+};
 
 /// The definition of a stage that shows no deployment.
 const NOT_DEPLOYED: &str = "not deployed";

@@ -27,7 +27,8 @@ impl CustomDomain {
         }));
         found.add(all.map(|all| {
             let others = all.iter();
-            let others = others.filter(|one| !kin.has(&ApiMapping::KIND, &format!("{domain}/{}", one.prefix)));
+            let others =
+                others.filter(|one| !kin.has(&ApiMapping::KIND, &format!("{domain}/{}", one.prefix)));
             others.map(told).collect()
         }));
         found

@@ -271,11 +271,18 @@ async fn an_update_says_what_differs_and_waits() {
 
 #[tokio::test]
 async fn a_mapping_goes_on_for_another_function() {
-    let want = with(queue(), "function", json!("arn:aws:lambda:us-east-1:123456789012:function:shop-dev-renamed"));
+    let want = with(
+        queue(),
+        "function",
+        json!("arn:aws:lambda:us-east-1:123456789012:function:shop-dev-renamed"),
+    );
     let stand = stand(vec![told("u-1", &want, "Enabled")]);
     let changed = stand.update("u-1", &queue(), &want).await.unwrap();
     assert_eq!(stand.aws.json(0), json!({"FunctionName": want["function"]}));
-    assert_eq!((changed.handle.0.as_str(), &changed.outputs["function_arn"]), ("u-1", &want["function"]));
+    assert_eq!(
+        (changed.handle.0.as_str(), &changed.outputs["function_arn"]),
+        ("u-1", &want["function"])
+    );
 }
 
 #[tokio::test]

@@ -71,7 +71,10 @@ impl LambdaFunction {
         for child in children {
             let removed = if let Some(sid) = child.strip_prefix(STATEMENT) {
                 let call = self.write().remove_permission().function_name(name);
-                call.statement_id(sid).send().await.gone("lambda:RemovePermission")
+                call.statement_id(sid)
+                    .send()
+                    .await
+                    .gone("lambda:RemovePermission")
             } else if let Some(alias) = child.strip_prefix(ALIAS) {
                 let call = self.write().delete_alias().function_name(name);
                 call.name(alias).send().await.gone("lambda:DeleteAlias")
@@ -80,19 +83,26 @@ impl LambdaFunction {
                 let call = call.set_qualifier(qualified(qualifier));
                 call.send().await.gone("lambda:DeleteFunctionUrlConfig")
             } else if let Some(qualifier) = child.strip_prefix(INVOKED) {
-                let call = self.write().delete_function_event_invoke_config().function_name(name);
+                let call = self
+                    .write()
+                    .delete_function_event_invoke_config()
+                    .function_name(name);
                 let call = call.set_qualifier(qualified(qualifier));
                 call.send().await.gone("lambda:DeleteFunctionEventInvokeConfig")
             } else if let Some(qualifier) = child.strip_prefix(PROVISIONED) {
                 let call = self.write().delete_provisioned_concurrency_config();
                 let call = call.function_name(name).qualifier(qualifier);
-                call.send().await.gone("lambda:DeleteProvisionedConcurrencyConfig")
+                call.send()
+                    .await
+                    .gone("lambda:DeleteProvisionedConcurrencyConfig")
             } else if let Some(mapping) = child.strip_prefix(MAPPING) {
                 let uuid = mapping.split_whitespace().next().unwrap_or_default();
                 let call = self.write().delete_event_source_mapping().uuid(uuid);
                 call.send().await.gone("lambda:DeleteEventSourceMapping")
             } else {
-                Err(Failure::refused(format!("`{child}` cannot be removed from a function")))
+                Err(Failure::refused(format!(
+                    "`{child}` cannot be removed from a function"
+                )))
             };
             requests.step(removed)?;
         }
@@ -120,7 +130,9 @@ impl LambdaFunction {
             .collect();
         let others = statements.iter().filter_map(|one| {
             let sid = one.get("Sid").and_then(Value::as_str).unwrap_or_default();
-            let left = ours.iter().any(|sid_of_ours| lambda_permission::is_left_of(sid_of_ours, sid));
+            let left = ours
+                .iter()
+                .any(|sid_of_ours| lambda_permission::is_left_of(sid_of_ours, sid));
             let known = ours.contains(sid) || left || lambda_permission::is_chalices(name, one);
             (!known).then(|| format!("{STATEMENT}{sid}"))
         });
@@ -153,7 +165,10 @@ impl LambdaFunction {
     async fn invoked(&self, name: &str) -> Result<Vec<String>, Failure> {
         let (mut all, mut marker) = (Vec::new(), None);
         loop {
-            let call = self.read().list_function_event_invoke_configs().function_name(name);
+            let call = self
+                .read()
+                .list_function_event_invoke_configs()
+                .function_name(name);
             let answer = call.set_marker(marker).send().await;
             let Some(page) = answer.found("lambda:ListFunctionEventInvokeConfigs")? else {
                 return Ok(all);
@@ -170,12 +185,18 @@ impl LambdaFunction {
     async fn provisioned(&self, name: &str) -> Result<Vec<String>, Failure> {
         let (mut all, mut marker) = (Vec::new(), None);
         loop {
-            let call = self.read().list_provisioned_concurrency_configs().function_name(name);
+            let call = self
+                .read()
+                .list_provisioned_concurrency_configs()
+                .function_name(name);
             let answer = call.set_marker(marker).send().await;
             let Some(page) = answer.found("lambda:ListProvisionedConcurrencyConfigs")? else {
                 return Ok(all);
             };
-            let configs = page.provisioned_concurrency_configs.unwrap_or_default().into_iter();
+            let configs = page
+                .provisioned_concurrency_configs
+                .unwrap_or_default()
+                .into_iter();
             all.extend(configs.filter_map(|one| Some(qualifier(&one.function_arn?))));
             match page.next_marker.filter(|marker| !marker.is_empty()) {
                 Some(next) => marker = Some(next),
@@ -194,7 +215,9 @@ impl LambdaFunction {
             };
             let mappings = page.event_source_mappings.unwrap_or_default().into_iter();
             all.extend(mappings.filter_map(|one| {
-                let uuid = one.uuid.filter(|uuid| !kin.has(&EventSourceMapping::KIND, uuid))?;
+                let uuid = one
+                    .uuid
+                    .filter(|uuid| !kin.has(&EventSourceMapping::KIND, uuid))?;
                 // One that is going is nobody's any more.
                 let going = one.state.as_deref() == Some("Deleting");
                 let source = one.event_source_arn.unwrap_or_default();
@@ -298,18 +321,30 @@ mod tests {
         vec![
             reply(200, json!({"Policy": policy.to_string()})),
             reply(200, json!({"Aliases": [{"Name": "live"}]})),
-            reply(200, json!({"FunctionEventInvokeConfigs": [{"FunctionArn": format!("{ARN}:$LATEST")}]})),
-            reply(200, json!({"ProvisionedConcurrencyConfigs": [{"FunctionArn": format!("{ARN}:live")}]})),
-            reply(200, json!({"EventSourceMappings": [
-                {"UUID": "ours"}, {"UUID": "theirs", "EventSourceArn": "arn:q", "State": "Enabled"},
-                {"UUID": "going", "State": "Deleting"},
-            ]})),
+            reply(
+                200,
+                json!({"FunctionEventInvokeConfigs": [{"FunctionArn": format!("{ARN}:$LATEST")}]}),
+            ),
+            reply(
+                200,
+                json!({"ProvisionedConcurrencyConfigs": [{"FunctionArn": format!("{ARN}:live")}]}),
+            ),
+            reply(
+                200,
+                json!({"EventSourceMappings": [
+                    {"UUID": "ours"}, {"UUID": "theirs", "EventSourceArn": "arn:q", "State": "Enabled"},
+                    {"UUID": "going", "State": "Deleting"},
+                ]}),
+            ),
             reply(200, json!({"LastModified": "1970-01-01T00:00:01.500+0000"})),
             refusal(404, "ResourceNotFoundException", "no URL"),
-            reply(200, json!({
-                "FunctionUrl": "https://x", "FunctionArn": format!("{ARN}:live"), "AuthType": "NONE",
-                "CreationTime": "1970-01-01T00:00:00Z",
-            })),
+            reply(
+                200,
+                json!({
+                    "FunctionUrl": "https://x", "FunctionArn": format!("{ARN}:live"), "AuthType": "NONE",
+                    "CreationTime": "1970-01-01T00:00:00Z",
+                }),
+            ),
         ]
     }
 
@@ -337,7 +372,11 @@ mod tests {
         replies[3] = refusal(403, "AccessDeniedException", "not you");
         let found = examined(replies).await;
         assert_eq!(found.additions.len(), 7);
-        assert!(found.unseen[0].contains("ListProvisionedConcurrencyConfigs"), "{:?}", found.unseen);
+        assert!(
+            found.unseen[0].contains("ListProvisionedConcurrencyConfigs"),
+            "{:?}",
+            found.unseen
+        );
     }
 
     #[tokio::test]

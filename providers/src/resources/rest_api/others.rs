@@ -55,7 +55,10 @@ impl RestApi {
         let client = self.context.clients.apigateway.read();
         let answer = client.get_stages().rest_api_id(api).send().await;
         let stages = answer.found("apigateway:GET")?.and_then(|answer| answer.item);
-        let names = stages.unwrap_or_default().into_iter().filter_map(|one| one.stage_name);
+        let names = stages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|one| one.stage_name);
         let others = names.filter(|name| !kin.has(&ApiStage::KIND, &format!("{api}/{name}")));
         Ok(others.map(|name| format!("{STAGE}{name}")).collect())
     }
@@ -69,7 +72,9 @@ impl RestApi {
             let leaf = one.id().is_some_and(|id| !parents.contains(id));
             leaf && !called && one.path() != Some("/")
         });
-        Ok(bare.filter_map(|one| Some(format!("{RESOURCE}{}", one.path()?))).collect())
+        Ok(bare
+            .filter_map(|one| Some(format!("{RESOURCE}{}", one.path()?)))
+            .collect())
     }
 
     /// Removes additions: stages, then methods and bare resources, then what methods use.
@@ -99,25 +104,38 @@ impl RestApi {
         Ok(())
     }
 
-    async fn prune_one(&self, api: &str, child: &str, paths: &BTreeMap<String, String>) -> Result<(), Failure> {
+    async fn prune_one(
+        &self,
+        api: &str,
+        child: &str,
+        paths: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         let client = self.context.clients.apigateway.write();
         if let Some(stage) = child.strip_prefix(STAGE) {
             let call = client.delete_stage().rest_api_id(api).stage_name(stage);
             return call.send().await.gone("apigateway:DELETE");
         }
         if let Some((verb, path)) = child.strip_prefix(METHOD).and_then(|rest| rest.split_once(' ')) {
-            let Some(resource) = paths.get(path) else { return Ok(()) };
+            let Some(resource) = paths.get(path) else {
+                return Ok(());
+            };
             let call = client.delete_method().rest_api_id(api).resource_id(resource);
             return call.http_method(verb).send().await.gone("apigateway:DELETE");
         }
         if let Some(path) = child.strip_prefix(RESOURCE) {
-            let Some(resource) = paths.get(path) else { return Ok(()) };
+            let Some(resource) = paths.get(path) else {
+                return Ok(());
+            };
             let call = client.delete_resource().rest_api_id(api).resource_id(resource);
             return call.send().await.gone("apigateway:DELETE");
         }
         if let Some(kind) = child.strip_prefix(RESPONSE) {
             let call = client.delete_gateway_response().rest_api_id(api);
-            return call.response_type(kind.into()).send().await.gone("apigateway:DELETE");
+            return call
+                .response_type(kind.into())
+                .send()
+                .await
+                .gone("apigateway:DELETE");
         }
         if let Some(model) = child.strip_prefix(MODEL) {
             let call = client.delete_model().rest_api_id(api).model_name(model);
@@ -126,21 +144,41 @@ impl RestApi {
         let read = self.context.clients.apigateway.read();
         if let Some(name) = child.strip_prefix(AUTHORIZER) {
             let all = read.get_authorizers().rest_api_id(api).limit(500).send().await;
-            let all = all.found("apigateway:GET")?.and_then(|all| all.items).unwrap_or_default();
+            let all = all
+                .found("apigateway:GET")?
+                .and_then(|all| all.items)
+                .unwrap_or_default();
             let mut named = all.iter().filter(|one| one.name() == Some(name));
-            let Some(id) = named.find_map(|one| one.id()) else { return Ok(()) };
+            let Some(id) = named.find_map(|one| one.id()) else {
+                return Ok(());
+            };
             let call = client.delete_authorizer().rest_api_id(api).authorizer_id(id);
             return call.send().await.gone("apigateway:DELETE");
         }
         if let Some(name) = child.strip_prefix(VALIDATOR) {
-            let all = read.get_request_validators().rest_api_id(api).limit(500).send().await;
-            let all = all.found("apigateway:GET")?.and_then(|all| all.items).unwrap_or_default();
+            let all = read
+                .get_request_validators()
+                .rest_api_id(api)
+                .limit(500)
+                .send()
+                .await;
+            let all = all
+                .found("apigateway:GET")?
+                .and_then(|all| all.items)
+                .unwrap_or_default();
             let mut named = all.iter().filter(|one| one.name() == Some(name));
-            let Some(id) = named.find_map(|one| one.id()) else { return Ok(()) };
-            let call = client.delete_request_validator().rest_api_id(api).request_validator_id(id);
+            let Some(id) = named.find_map(|one| one.id()) else {
+                return Ok(());
+            };
+            let call = client
+                .delete_request_validator()
+                .rest_api_id(api)
+                .request_validator_id(id);
             return call.send().await.gone("apigateway:DELETE");
         }
-        Err(Failure::refused(format!("`{child}` cannot be removed from a REST API")))
+        Err(Failure::refused(format!(
+            "`{child}` cannot be removed from a REST API"
+        )))
     }
 
     async fn ids_by_path(&self, api: &str) -> Result<BTreeMap<String, String>, Failure> {

@@ -34,7 +34,12 @@ impl WebsocketApi {
             let Some(page) = answer.found("apigateway:GET")? else {
                 return Ok(all);
             };
-            all.extend(page.items.unwrap_or_default().into_iter().filter_map(|one| one.stage_name));
+            all.extend(
+                page.items
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|one| one.stage_name),
+            );
             match page.next_token.filter(|token| !token.is_empty()) {
                 Some(token) => next = Some(token),
                 None => return Ok(all),
@@ -47,7 +52,12 @@ impl WebsocketApi {
         let client = self.context.clients.apigatewayv2.read();
         let (mut all, mut next) = (Vec::new(), None);
         loop {
-            let answer = client.get_authorizers().api_id(api).set_next_token(next).send().await;
+            let answer = client
+                .get_authorizers()
+                .api_id(api)
+                .set_next_token(next)
+                .send()
+                .await;
             let Some(page) = answer.found("apigateway:GET")? else {
                 return Ok(all);
             };
@@ -127,14 +137,23 @@ mod tests {
         let ours = (WebsocketStage::KIND, Handle("ws/api".to_owned()));
         let found = provider(&cloud).examine(&have, &Kin::from_iter([ours])).await;
         let told = ["stage theirs", "authorizer gate (a1)", "authorizer gate (a2)"];
-        assert_eq!((found.additions, found.unseen.len()), (told.map(ToOwned::to_owned).to_vec(), 0));
+        assert_eq!(
+            (found.additions, found.unseen.len()),
+            (told.map(ToOwned::to_owned).to_vec(), 0)
+        );
     }
 
     #[tokio::test]
     async fn routes_go_before_authorizers_and_only_what_is_named() {
         let routes = json!({"items": [{"routeId": "r1", "routeKey": "theirs"}, {"routeId": "r2", "routeKey": "$connect"}]});
         let done = || reply(204, "");
-        let cloud = Canned::new([reply(200, routes), done(), done(), reply(200, authorizers()), done()]);
+        let cloud = Canned::new([
+            reply(200, routes),
+            done(),
+            done(),
+            reply(200, authorizers()),
+            done(),
+        ]);
         let id = ResourceId::new(WebsocketApi::KIND, "ws");
         let request = Delete {
             id: &id,
@@ -143,7 +162,10 @@ mod tests {
             outputs: &Default::default(),
         };
         let children = ["authorizer gate (a2)", "route theirs", "stage theirs"];
-        provider(&cloud).prune(request, &children.map(ToOwned::to_owned)).await.unwrap();
+        provider(&cloud)
+            .prune(request, &children.map(ToOwned::to_owned))
+            .await
+            .unwrap();
         let asked: Vec<_> = cloud.asked().into_iter().map(|asked| asked.line).collect();
         let writes: Vec<_> = asked.iter().filter(|line| line.starts_with("DELETE")).collect();
         let calls = [
