@@ -146,6 +146,7 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         | "ConflictException"
         | "BucketAlreadyOwnedByYou" => Verdict::Exists,
         "ResourceNotFoundException"
+        | "ProvisionedConcurrencyConfigNotFoundException"
         | "NoSuchEntity"
         | "NoSuchEntityException"
         | "NotFound"

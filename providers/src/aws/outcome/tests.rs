@@ -310,6 +310,7 @@ async fn gone_found_and_made_know_the_answers_that_are_none() {
     let aws = Canned::new([
         refusal(404, "ResourceNotFoundException", "Function not found"),
         refusal(404, "ResourceNotFoundException", "Function not found"),
+        refusal(404, "ProvisionedConcurrencyConfigNotFoundException", "None found"),
         refusal(404, "NotFound", "Topic does not exist"),
         refusal(404, "NoSuchBucket", "The specified bucket does not exist"),
         refusal(409, "ResourceConflictException", "Function already exist: f"),
@@ -318,7 +319,12 @@ async fn gone_found_and_made_know_the_answers_that_are_none() {
     let lambda = &context.clients.lambda;
     let deleted = lambda.write().delete_function().function_name("f").send().await;
     deleted.gone("lambda:DeleteFunction").unwrap();
-    for code in ["ResourceNotFoundException", "NotFound", "NoSuchBucket"] {
+    for code in [
+        "ResourceNotFoundException",
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "NotFound",
+        "NoSuchBucket",
+    ] {
         let there = lambda.read().get_function().function_name(code).send().await;
         assert!(there.found("lambda:GetFunction").unwrap().is_none(), "{code}");
     }
