@@ -259,7 +259,7 @@ impl From<EngineError> for Refusal {
                     fault.causes = what;
                     fault.hint = hint;
                 }
-                refusal
+                refusal.lasting()
             }
             EngineError::Look(failures) => {
                 let fault = |failed: crate::engine::look::LookFailure| Fault {

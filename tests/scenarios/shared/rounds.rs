@@ -1,4 +1,4 @@
-//! Three machines with a copy of the project each, and one state: in every round all of them deploy, delete or go back at once,
+//! Three machines with a copy of the project each, and one state: in every round all of them deploy, watch, delete or go back at once,
 //! each something of its own, and some are killed in the middle. After each round there is one application, it is what the last
 //! of them made, and the state knows all of it.
 //!
@@ -26,6 +26,8 @@ const WAITS: [&str; 2] = ["--lock-timeout", "10m"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     Deploy,
+    /// A watch until it has deployed.
+    Watch,
     Delete,
     Rollback,
     /// A deployment whose machine is struck down at this write, which takes effect or not.
@@ -33,13 +35,19 @@ enum Deed {
 }
 
 impl Deed {
-    fn words(self) -> [&'static str; 3] {
-        let verb = match self {
-            Self::Deploy | Self::Die(..) => "deploy",
-            Self::Delete => "delete",
-            Self::Rollback => "rollback",
+    fn words(self) -> Vec<&'static str> {
+        let mut words = match self {
+            Self::Deploy | Self::Die(..) => vec!["deploy"],
+            Self::Watch => vec!["watch", "--until-converged", "--follow", "off"],
+            Self::Delete => vec!["delete"],
+            Self::Rollback => vec!["rollback"],
         };
-        [verb, WAITS[0], WAITS[1]]
+        words.extend(WAITS);
+        words
+    }
+
+    fn deploys(self) -> bool {
+        matches!(self, Self::Deploy | Self::Watch | Self::Die(..))
     }
 }
 
@@ -105,6 +113,7 @@ fn drawn(random: &mut ChaCha8Rng, may_die: bool) -> Deed {
         }
         2 | 3 => Deed::Delete,
         4 => Deed::Rollback,
+        5 | 6 => Deed::Watch,
         _ => Deed::Deploy,
     }
 }
@@ -122,6 +131,9 @@ fn machines_that_deploy_delete_and_die_at_once_have_one_application() {
         // A dead one costs the others the time of its lease, so that in the first rounds one of them dies and no more. Where
         // only the greeting is another, there are two writes.
         let mut deeds = machines.each_ref().map(|_| drawn(&mut random, round >= ROUNDS));
+        if round == 0 {
+            deeds[draw(&mut random, WHO.len())] = Deed::Watch;
+        }
         if round == 1 {
             deeds[draw(&mut random, WHO.len())] = Deed::Die(1 + draw(&mut random, 2), Effect::Done);
         }
@@ -183,7 +195,7 @@ impl Tally {
         for ((machine, deed), ended) in machines.iter().zip(deeds).zip(ends) {
             match (ended, deed) {
                 (None, _) => self.killed += 1,
-                (Some(_), Deed::Deploy | Deed::Die(..)) => self.deployed(machine.who),
+                (Some(_), deed) if deed.deploys() => self.deployed(machine.who),
                 _ => {}
             }
         }
@@ -215,7 +227,7 @@ impl Tally {
                 greets.contains(&now),
                 "`{now}` is not what was deployed last: {reports:?}"
             );
-            if deeds.contains(&Deed::Deploy) {
+            if deeds.contains(&Deed::Deploy) || deeds.contains(&Deed::Watch) {
                 assert_eq!(now, greets[0], "an older deployment than the last: {reports:?}");
             }
         } else if last.starts_with("delete by ") {
@@ -299,7 +311,9 @@ fn history(grail: &Grail) -> Vec<String> {
     let reports = run.events().into_iter().map(|event| event["report"].clone());
     let done = reports.filter(|report| report["outcome"] == "done");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    done.map(|report| format!("{} by {}", text(&report["command"]), text(&report["who"])))
+    // A watch deploys.
+    let verb = |report: &Value| text(&report["command"]).replace("watch", "deploy");
+    done.map(|report| format!("{} by {}", verb(&report), text(&report["who"])))
         .collect()
 }
 

@@ -8,9 +8,10 @@ use crate::cli::commands::status;
 use crate::cli::commands::validate::remarks;
 use crate::cli::exit::Exit;
 use crate::cli::pass::{Connected, Connection};
-use crate::cli::refusal::{Fault, Refusal};
+use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
 use crate::cli::{is_human, report, wish, words};
+use crate::engine::EngineError;
 use crate::engine::session::Drift;
 use crate::event::{Event, EventSink};
 
@@ -55,7 +56,8 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
         drifted.for_each(|id| ci.warn("drift", &format!("`{id}` is no longer as it is recorded")));
     }
     if !found.unseen.is_empty() {
-        return Err(unseen(found));
+        // That there is no drift cannot be said then, nor that this is all.
+        return Err(EngineError::Look(found.unseen).into());
     }
     Ok(match status::exit(txn) {
         Exit::Done if !current => Exit::Open,
@@ -96,21 +98,5 @@ fn asides(txn: &Txn, holder: Option<&Holder>, found: &Drift, current: bool, even
     for (id, why) in &found.unexamined {
         let text = format!("what others have added to `{id}` could not be seen whole: {why}");
         say("drift.unexamined", text);
-    }
-}
-
-/// Something could not be looked at: that there is no drift cannot be said, nor that this is all.
-fn unseen(found: Drift) -> Refusal {
-    let fault = |failed: crate::engine::look::LookFailure| Fault {
-        what: format!("could not see what is there of `{}`", failed.id),
-        origin: None,
-        causes: vec![failed.failure.chain()],
-        hint: failed.failure.hint,
-    };
-    Refusal {
-        exit: Exit::Failed,
-        faults: found.unseen.into_iter().map(fault).collect(),
-        problems: None,
-        lasts: false,
     }
 }
