@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::ground::Ground;
 
-/// The examples that are Chalice projects.
+/// The examples: Chalice projects, and projects of a manifest.
 fn examples() -> Vec<String> {
     let entries = std::fs::read_dir(repository().join("examples")).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap())
-        .filter(|entry| entry.path().join(".chalice").is_dir())
+        .filter(|entry| entry.path().join(".chalice").is_dir() || entry.path().join("grail.yaml").is_file())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     names.sort_unstable();
