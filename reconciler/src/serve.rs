@@ -1,10 +1,14 @@
 //! Many stages in one process: which there are, what becomes of each, and who may ask for what.
 //!
 //! ```text
-//!   configuration ─> Roster ─> one loop a stage ─ notices ─> Board ─> HTTP, metrics, page, events
-//!                                   ^                          │
-//!                                   └────────── Control <──────┘  (wake, pause)
+//!   configuration ─> Service ─> one loop a stage ─ notices ─> Board ─> HTTP, metrics, page, events
+//!                       │  ^        ^        ^                  │
+//!                      Crew │     Slots    Hands                │
+//!        (whose stage it is)└────────── Control <───────────────┘  (wake, pause)
 //! ```
+//!
+//! One loop a stage ([`crate::watch`]), each on one of a few threads ([`Hands`]): a pass cannot leave its own. Which stages' passes
+//! are made now, [`Slots`] say; which are ours at all, where replicas share them, the [`crew`].
 //!
 //! The [`Board`] is the only thing that both sides know: loops write it, listeners read it, and neither waits for the other.
 

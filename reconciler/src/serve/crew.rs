@@ -269,7 +269,7 @@ impl Crew {
         if let Some(last) = &last
             && last.ended.is_none()
             && last.by != self.me()
-            && muster.is_there(&last.by)
+            && self.lives(&muster, &last.by).await.map_err(Unclaimed::Unknown)?
         {
             return Err(Unclaimed::Elsewhere(last.by.clone()));
         }
@@ -318,7 +318,7 @@ impl Crew {
             return Ok(FirstPass::Now);
         };
         let muster = Arc::clone(&self.inner.muster.borrow());
-        if last.by == self.me() || !muster.is_there(&last.by) {
+        if last.by == self.me() || !self.lives(&muster, &last.by).await? {
             return Ok(FirstPass::Now);
         }
         Ok(match last.ended {
@@ -329,6 +329,15 @@ impl Crew {
                 FirstPass::In(interval.saturating_sub(since))
             }
         })
+    }
+
+    /// Whether the replica is there, as far as anybody can tell: one that nobody here has seen yet may just have come.
+    async fn lives(&self, muster: &Muster, id: &str) -> Result<bool, CrewError> {
+        if muster.is_there(id) || muster.is_missed(id) {
+            return Ok(muster.is_there(id));
+        }
+        let shown = self.inner.written.read::<Replica>(&format!("replicas/{id}")).await?;
+        Ok(shown.is_some())
     }
 
     /// Changes what is known, and tells it where that is another.

@@ -64,8 +64,8 @@ impl Seat {
                         return;
                     }
                 }
-                Idle::Elsewhere | Idle::Unknown => stage = None,
-                Idle::Paused => {}
+                Idle::Paused if muster.borrow().is_mine(&self.posting.key) => {}
+                Idle::Elsewhere | Idle::Unknown | Idle::Paused => stage = None,
             }
             if idle != Idle::No || stage.is_none() {
                 tokio::select! {
@@ -165,12 +165,7 @@ impl Seat {
                 _why = stop.stopped() => break true,
                 _left = leave.wait_for(|leave| *leave) => break true,
                 Ok(()) = muster.changed() => {
-                    let idle = {
-                        let now = muster.borrow_and_update();
-                        let key = &self.posting.key;
-                        now.is_mine(key) && !now.is_paused(key, self.posting.paused)
-                    };
-                    if !idle {
+                    if self.idle(&muster.borrow_and_update()) != Idle::No {
                         break false;
                     }
                 }

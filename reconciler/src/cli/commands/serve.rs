@@ -17,12 +17,13 @@ use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::serve_toml::ServeToml;
 use crate::cli::settings::Settings;
-use crate::cli::shared::VARIABLE;
+use crate::cli::grail_toml::StateTable;
+use crate::cli::shared::{self, VARIABLE};
 use crate::cli::systemd::Systemd;
 use crate::cli::{signals, words};
 use crate::engine::{Clock, StopSignal};
 use crate::serve::crew::{Crew, FolderObjects, Timing};
-use crate::serve::{Board, Control, HttpSettings, Means, Service, Slots, Standing, Threads, Wall};
+use crate::serve::{Board, Control, HttpSettings, Means, Service, Standing, Threads, Wall};
 use crate::watch::follow::{self, Follower};
 use crate::watch::{Agenda, Bell, End, Rhythm, StageLoop};
 
@@ -144,6 +145,13 @@ async fn meeting(
     toml: &ServeToml,
 ) -> Result<(Arc<dyn Objects>, String), Refusal> {
     let settings = Settings::resolve(settings.command, global, environment.clone())?;
+    // Replicas meet where the service says, wherever they are started and whatever one of the projects says of itself.
+    let variable = environment.text(VARIABLE);
+    let shared = match global.local {
+        true => None,
+        false => shared::place(variable.as_deref(), &StateTable::default())?,
+    };
+    let settings = Settings { shared, ..settings };
     match &settings.shared {
         Some(shared) => {
             let sealer = settings.keys_of_state()?.sealer;

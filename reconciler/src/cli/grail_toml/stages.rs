@@ -148,6 +148,7 @@ mod tests {
     use super::super::GrailToml;
     use super::super::tests::problems;
     use super::*;
+    use crate::cli::args::RequireApproval;
 
     #[test]
     fn every_setting_of_a_stage_is_read() {

@@ -158,7 +158,9 @@ impl Attending {
         if self.seen.is_some_and(is_there) {
             there.insert(self.crew.me().to_owned(), Arc::new(self.stages()));
         }
-        self.crew.know(|muster| muster.there = there);
+        let missed = self.others.iter().filter(|(_, other)| !is_there(other.since));
+        let missed = missed.map(|(id, _)| id.clone()).collect();
+        self.crew.know(|muster| (muster.there, muster.missed) = (there, missed));
     }
 
     async fn hear(&self) -> Result<(), CrewError> {

@@ -14,6 +14,8 @@ pub struct Muster {
     me: String,
     /// What each would carry.
     pub(super) there: BTreeMap<String, Arc<BTreeSet<String>>>,
+    /// Who was seen to beat, and is missed since.
+    pub(super) missed: BTreeSet<String>,
     /// What is asked for.
     pub wishes: Wishes,
     /// Whether the wishes were read yet.
@@ -26,6 +28,7 @@ impl Muster {
         Self {
             me: me.to_owned(),
             there: BTreeMap::new(),
+            missed: BTreeSet::new(),
             wishes: Wishes::default(),
             heard: false,
         }
@@ -47,6 +50,11 @@ impl Muster {
     /// Whether this replica is there.
     pub fn is_there(&self, id: &str) -> bool {
         self.there.contains_key(id)
+    }
+
+    /// Whether it is known to be gone. Who has just come is neither there nor gone.
+    pub(super) fn is_missed(&self, id: &str) -> bool {
+        self.missed.contains(id)
     }
 
     /// The replicas that are there.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
+use grail_providers::aws::Pacers;
 use grail_providers::resources::label;
 use grail_state::{Digest, Report};
 
@@ -20,7 +21,7 @@ use crate::cli::exit::Exit;
 use crate::cli::goal::Terms;
 use crate::cli::guard::required;
 use crate::cli::refusal::Refusal;
-use crate::cli::serve_toml::{Source, StageOptions};
+use crate::cli::serve_toml::{GitSource, Source, StageOptions, without_credentials};
 use crate::cli::settings::Settings;
 use crate::cli::stage::Stage;
 use crate::cli::wish::{Remark, Remarks};
@@ -29,6 +30,7 @@ use crate::event::{Event, EventSink, Outcome};
 use crate::graph::Graph;
 use crate::plan::{Plan, Why};
 use crate::serve::{Desk, History, StageKey};
+use crate::source::git::{Git, GitError, Held, Remote};
 use crate::watch::follow::{Follower, Means};
 use crate::watch::{End, Pass, PassOutcome, Turn, project};
 
@@ -42,6 +44,7 @@ pub(super) struct Carried {
     pub(super) options: StageOptions,
     pub(super) global: Global,
     pub(super) environment: Environment,
+    pub(super) pacers: Pacers,
 }
 
 /// Makes its passes.
@@ -49,6 +52,7 @@ pub(super) struct CarriedPass {
     carried: Arc<Carried>,
     desk: Desk,
     follower: Follower,
+    git: Git,
     /// The past was shown, and nothing was done since.
     shown: bool,
 }
@@ -68,24 +72,48 @@ impl CarriedPass {
         };
         Self {
             follower: Follower::new(means, desk.bell().clone()),
+            git: Git::new(carried.environment.surroundings()),
             carried,
             desk,
             shown: false,
         }
     }
 
-    /// The project's folder, with the commit in it that is deployed.
-    async fn folder(&mut self) -> Result<PathBuf, Refusal> {
+    /// The project's folder, with the commit in it that is deployed, and what keeps others out of it.
+    async fn folder(&mut self) -> Result<(PathBuf, Option<Held>), Refusal> {
         match &self.carried.source {
             Source::Folder(path) => {
                 let followed = project::followed(path, &self.carried.key.stage);
                 if let Some(trouble) = self.follower.refresh(&followed) {
                     say(&self.desk, "watch.looking", trouble, true);
                 }
-                Ok(path.clone())
+                Ok((path.clone(), None))
             }
-            Source::Git(git) => Err(Refusal::new(format!("could not fetch {git}"))),
+            Source::Git(git) => {
+                let tree = self.tree(git)?;
+                let (commit, held) = self.git.check_out(&remote(git), &tree).await?;
+                self.desk.revision(&commit);
+                let folder = match &git.subdirectory {
+                    Some(inside) => tree.join(inside),
+                    None => tree,
+                };
+                match (folder.is_dir(), &git.subdirectory) {
+                    (false, Some(inside)) => Err(GitError::NoFolder { commit, folder: inside.clone() }.into()),
+                    _ => Ok((folder, Some(held))),
+                }
+            }
         }
+    }
+
+    /// The stage's own folder in the cache, another for each remote.
+    fn tree(&self, git: &GitSource) -> Result<PathBuf, Refusal> {
+        let Carried { key, environment, .. } = &*self.carried;
+        let cache = environment.cache.clone().ok_or_else(|| {
+            Refusal::new("there is no cache folder for this user").hint("set HOME, or GRAIL_CACHE_DIR")
+        })?;
+        let remote = Digest::of(without_credentials(&git.url).as_bytes()).to_string();
+        let short = remote.get(..12).unwrap_or(&remote);
+        Ok(cache.join("serve").join("git").join(format!("{}-{short}", key.project)).join(&key.stage))
     }
 
     async fn deploy(
@@ -99,7 +127,9 @@ impl CarriedPass {
             folder = self.folder() => folder,
         };
         let carried = Arc::clone(&self.carried);
-        let settings = folder.and_then(|folder| {
+        let mut held = None;
+        let settings = folder.and_then(|(folder, alone)| {
+            held = alone;
             let global = Global {
                 project_dir: folder,
                 ..carried.global.clone()
@@ -107,7 +137,10 @@ impl CarriedPass {
             Settings::resolve("serve", &global, carried.environment.clone())
         });
         let settings = match settings {
-            Ok(settings) => settings,
+            Ok(settings) => Settings {
+                pacers: Some(carried.pacers.clone()),
+                ..settings
+            },
             Err(refusal) => return (Err(refusal), None),
         };
         let options = &carried.options;
@@ -120,6 +153,7 @@ impl CarriedPass {
             goal: None,
         };
         let done = self.carry_out(&settings, stop, &mut found).await;
+        drop(held);
         (done, Some(found))
     }
 
@@ -206,6 +240,15 @@ impl Pass for CarriedPass {
     }
 }
 
+/// What is followed of a remote.
+pub(super) fn remote(git: &GitSource) -> Remote {
+    Remote {
+        url: git.url.clone(),
+        shown: without_credentials(&git.url),
+        reference: git.reference.clone(),
+    }
+}
+
 /// Events of a pass, for the board.
 struct Told {
     desk: Desk,
@@ -261,7 +304,7 @@ fn say(desk: &Desk, code: &str, text: String, warning: bool) {
 fn drifted(plan: &Plan) -> Vec<String> {
     let ours = |why: Why| matches!(why, Why::Missing | Why::ChangedOutside);
     let steps = plan.steps().filter(|step| ours(step.why));
-    let pruned = plan.prune.iter().map(|prune| format!("{prune:?}"));
+    let pruned = plan.prune.keys().map(|id| format!("{id}: others have added to it"));
     steps.map(|step| format!("{}: {}", step.resource, step.why)).chain(pruned).collect()
 }
 
@@ -270,10 +313,9 @@ fn unwell(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Unchanged | Outcome::Done => Vec::new(),
         Outcome::Refused { why } | Outcome::RolledBack { why } => vec![why.clone()],
-        other => match serde_json::to_value(other) {
-            Ok(value) => vec![value.to_string()],
-            Err(_) => Vec::new(),
-        },
+        Outcome::Open { why } => vec![why.clone()],
+        Outcome::Unswept { left } => left.iter().map(|(id, why)| format!("{id} could not be deleted: {why}")).collect(),
+        Outcome::Stuck { at } => at.iter().map(|(id, why)| format!("{id} could not be brought back: {why}")).collect(),
     }
 }
 

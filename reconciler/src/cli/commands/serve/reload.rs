@@ -1,12 +1,13 @@
 //! The configuration as it is now, and another in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use grail_providers::aws::Pacers;
 use grail_state::Digest;
 
 use super::carried::{Carried, CarriedPass};
@@ -17,7 +18,7 @@ use crate::cli::environment::Environment;
 use crate::cli::serve_toml::{ServeToml, Source, StageOptions};
 use crate::cli::systemd::Systemd;
 use crate::engine::StopSignal;
-use crate::serve::{Changes, Posting, Service, Slots, StageKey};
+use crate::serve::{Posting, Service, Slots, StageKey};
 use crate::watch::follow::{Followed, Follower};
 use crate::watch::{End, Onlooker, Pass, PassOutcome, Pause, Rhythm, Turn};
 
@@ -44,6 +45,7 @@ pub(super) struct Reload {
     service: Service,
     told: Arc<Told>,
     systemd: Systemd,
+    pacers: Pacers,
     current: Option<ServeToml>,
     polls: Polls,
     follower: Option<Follower>,
@@ -61,11 +63,12 @@ impl Reload {
         Self {
             config,
             global,
-            polls: Polls::new(service.clone(), environment.clone()),
+            polls: Polls::new(service.clone(), &environment),
             environment,
             service,
             told,
             systemd,
+            pacers: Pacers::default(),
             current: None,
             follower: None,
         }
@@ -132,6 +135,7 @@ impl Reload {
                 ..self.global.clone()
             },
             environment: self.environment.clone(),
+            pacers: self.pacers.clone(),
         };
         let carried = Arc::new(carried);
         Posting {
