@@ -93,7 +93,10 @@ type Place = (Reverse<u64>, u64);
 
 impl Queue {
     fn first(&self) -> Option<(&Arc<str>, &Place, &Arc<Notify>)> {
-        let waiting = self.tenants.iter().filter(|(_, tenant)| !tenant.places.is_empty());
+        let waiting = self
+            .tenants
+            .iter()
+            .filter(|(_, tenant)| !tenant.places.is_empty());
         let (name, tenant) = waiting.min_by_key(|(_, tenant)| tenant.served)?;
         let (place, turn) = tenant.places.first_key_value()?;
         Some((name, place, turn))

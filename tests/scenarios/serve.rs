@@ -50,7 +50,10 @@ impl Service {
 
     /// Waits until so many passes of the stage have converged.
     fn until_converged(&self, project: &str, stage: &str, times: usize) {
-        let what = format!("{times} passes of {project}/{stage} that converge: {}", self.said());
+        let what = format!(
+            "{times} passes of {project}/{stage} that converge: {}",
+            self.said()
+        );
         until(&what, || (self.converged(project, stage) >= times).then_some(()));
     }
 
@@ -66,8 +69,20 @@ impl Service {
 
 /// Runs git in a folder.
 fn git(folder: &Path, words: &[&str]) -> String {
-    let identity = ["-c", "user.name=ann", "-c", "user.email=ann@shop.example", "-c", "init.defaultBranch=main"];
-    let output = Command::new("git").args(identity).args(words).current_dir(folder).output().expect("git");
+    let identity = [
+        "-c",
+        "user.name=ann",
+        "-c",
+        "user.email=ann@shop.example",
+        "-c",
+        "init.defaultBranch=main",
+    ];
+    let output = Command::new("git")
+        .args(identity)
+        .args(words)
+        .current_dir(folder)
+        .output()
+        .expect("git");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "git {words:?}: {said}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -138,17 +153,32 @@ fn a_folder_and_a_remote_are_served_and_the_configuration_is_read_anew() {
     let passes = service.count("pass_started", None, None);
     save(&config, &both("'dev', 7"));
     service.until_said("configuration_refused", 1);
-    let error = service.events().into_iter().find(|event| event["event"] == "error").expect("the problem is told");
+    let error = service
+        .events()
+        .into_iter()
+        .find(|event| event["event"] == "error")
+        .expect("the problem is told");
     let place = &error["problems"][0]["place"];
-    assert_eq!((&place["line"], &place["column"]), (&4.into(), &18.into()), "{error}");
+    assert_eq!(
+        (&place["line"], &place["column"]),
+        (&4.into(), &18.into()),
+        "{error}"
+    );
     save(&config, &both("'dev', 'test'"));
     service.until_converged("shop", "test", 1);
     save(&config, &both("'test'"));
     service.until_said("configured", 3);
-    stand.project.edit("app.py", "'shop': 'closed'", "'shop': 'open again'");
+    stand
+        .project
+        .edit("app.py", "'shop': 'closed'", "'shop': 'open again'");
     service.until_converged("shop", "test", 2);
     let started = service.count("pass_started", None, None);
-    assert_eq!(started, passes + 2, "only the new stage has passes: {}", service.said());
+    assert_eq!(
+        started,
+        passes + 2,
+        "only the new stage has passes: {}",
+        service.said()
+    );
 
     service.running.terminate();
     let run = service.running.wait().expect_success();
@@ -156,7 +186,14 @@ fn a_folder_and_a_remote_are_served_and_the_configuration_is_read_anew() {
     let functions = &stand.world().names()["functions"];
     assert_eq!(
         *functions,
-        ["blog-dev", "blog-dev-door", "shop-dev", "shop-dev-door", "shop-test", "shop-test-door"]
+        [
+            "blog-dev",
+            "blog-dev-door",
+            "shop-dev",
+            "shop-dev-door",
+            "shop-test",
+            "shop-test-door"
+        ]
     );
 }
 
@@ -165,10 +202,21 @@ fn a_configuration_that_cannot_be_meant_keeps_a_service_from_beginning() {
     let project = Project::example("rest-api");
     let grail = Grail::new(env!("CARGO_BIN_EXE_grail"), &project, "http://127.0.0.1:1");
     let said = grail.run(&["serve"]).expect_code(1).stderr;
-    assert!(said.contains("could not read") && said.contains("--config"), "{said}");
-    project.write("grail-serve.toml", "[http]\nlisten = '0.0.0.0:7465'\n[projects.shop]\npath = '.'\nstage = ['dev']\n");
+    assert!(
+        said.contains("could not read") && said.contains("--config"),
+        "{said}"
+    );
+    project.write(
+        "grail-serve.toml",
+        "[http]\nlisten = '0.0.0.0:7465'\n[projects.shop]\npath = '.'\nstage = ['dev']\n",
+    );
     let said = grail.run(&["serve"]).expect_code(1).stderr;
-    for word in ["grail-serve.toml:2:10", "`client_ca`", "`projects.shop.stages` may be meant", "names no stages"] {
+    for word in [
+        "grail-serve.toml:2:10",
+        "`client_ca`",
+        "`projects.shop.stages` may be meant",
+        "names no stages",
+    ] {
         assert!(said.contains(word), "it does not tell of {word}: {said}");
     }
 }

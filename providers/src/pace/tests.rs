@@ -80,7 +80,10 @@ async fn stages_of_one_account_take_turns() {
     sent.extend((0..3).map(|_| send(&small, "small", 1)));
     futures::future::join_all(sent).await;
     let order = order.lock().unwrap();
-    assert_eq!(order[..7], ["large", "small", "large", "small", "large", "small", "large"]);
+    assert_eq!(
+        order[..7],
+        ["large", "small", "large", "small", "large", "small", "large"]
+    );
     assert_eq!(order.len(), 23);
 }
 

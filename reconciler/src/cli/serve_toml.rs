@@ -248,7 +248,10 @@ impl Reader {
             }
         }
         if let (true, Some(item)) = (toml.local_cloud, table.get("endpoint_url")) {
-            self.wrong(item, "`local_cloud` is an endpoint by itself: only one of the two can be meant");
+            self.wrong(
+                item,
+                "`local_cloud` is an endpoint by itself: only one of the two can be meant",
+            );
         }
     }
 
@@ -307,7 +310,8 @@ impl Reader {
     fn variable(&mut self, item: &Item, path: &str) -> Option<String> {
         let form = "the name of an environment variable has letters, digits and `_`";
         self.text(item, path, form, |text| {
-            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         })
     }
 }

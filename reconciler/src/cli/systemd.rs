@@ -20,7 +20,9 @@ impl Systemd {
     /// As the environment names it: a path, or behind an `@` a name without a file.
     pub fn of(environment: &Environment) -> Self {
         let named = environment.text("NOTIFY_SOCKET");
-        let micros = environment.text("WATCHDOG_USEC").and_then(|text| text.parse().ok());
+        let micros = environment
+            .text("WATCHDOG_USEC")
+            .and_then(|text| text.parse().ok());
         let other = environment
             .text("WATCHDOG_PID")
             .is_some_and(|pid| pid != std::process::id().to_string());

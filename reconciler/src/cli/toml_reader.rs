@@ -46,7 +46,13 @@ impl Reader {
     }
 
     /// A text that is not empty and `fits`; `form` says what it is to be.
-    pub(super) fn text(&mut self, item: &Item, path: &str, form: &str, fits: impl Fn(&str) -> bool) -> Option<String> {
+    pub(super) fn text(
+        &mut self,
+        item: &Item,
+        path: &str,
+        form: &str,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         match item.as_str().filter(|text| !text.is_empty() && fits(text)) {
             Some(text) => Some(text.to_owned()),
             None => {

@@ -261,7 +261,12 @@ impl Crew {
             carrier => return Err(Unclaimed::Elsewhere(carrier.unwrap_or("nobody yet").to_owned())),
         }
         let name = format!("passes/{key}");
-        let found = self.inner.written.read::<PassNote>(&name).await.map_err(Unclaimed::Unknown)?;
+        let found = self
+            .inner
+            .written
+            .read::<PassNote>(&name)
+            .await
+            .map_err(Unclaimed::Unknown)?;
         let (last, condition) = match found {
             Some((note, tag)) => (note, Condition::Still(tag)),
             None => (None, Condition::New),
@@ -296,9 +301,16 @@ impl Crew {
             ended: Some(EndNote { at: now, well }),
             ..claim.note
         };
-        let written = self.inner.written.write(&claim.key, &note, &Condition::Still(claim.tag)).await?;
+        let written = self
+            .inner
+            .written
+            .write(&claim.key, &note, &Condition::Still(claim.tag))
+            .await?;
         if written.is_none() {
-            tracing::warn!(key = claim.key, "another replica has taken the stage over during the pass");
+            tracing::warn!(
+                key = claim.key,
+                "another replica has taken the stage over during the pass"
+            );
         }
         Ok(())
     }
@@ -313,7 +325,11 @@ impl Crew {
         interval: Duration,
         now: Timestamp,
     ) -> Result<FirstPass, CrewError> {
-        let found = self.inner.written.read::<PassNote>(&format!("passes/{key}")).await?;
+        let found = self
+            .inner
+            .written
+            .read::<PassNote>(&format!("passes/{key}"))
+            .await?;
         let Some((Some(last), _)) = found else {
             return Ok(FirstPass::Now);
         };
@@ -336,7 +352,11 @@ impl Crew {
         if muster.is_there(id) || muster.is_missed(id) {
             return Ok(muster.is_there(id));
         }
-        let shown = self.inner.written.read::<Replica>(&format!("replicas/{id}")).await?;
+        let shown = self
+            .inner
+            .written
+            .read::<Replica>(&format!("replicas/{id}"))
+            .await?;
         Ok(shown.is_some())
     }
 

@@ -38,7 +38,11 @@ impl Desk {
 
     /// Which stage.
     pub fn key(&self) -> StageKey {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).key.clone()
+        self.report
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .key
+            .clone()
     }
 
     /// What brings a pass of it.
@@ -65,7 +69,10 @@ impl Desk {
 
     /// Why the pass does not go well, and what to do.
     pub fn because(&self, lines: impl IntoIterator<Item = String>) {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
+        self.why
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(lines);
     }
 
     pub(super) fn take_why(&self) -> Vec<String> {

@@ -37,7 +37,9 @@ impl Threads {
 
 fn start(number: usize) -> std::io::Result<mpsc::UnboundedSender<Work>> {
     let (sender, mut work) = mpsc::unbounded_channel::<Work>();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     std::thread::Builder::new()
         .name(format!("stages-{number}"))
         .spawn(move || {

@@ -52,7 +52,10 @@ impl HttpSettings {
             ));
         }
         if self.token_file.is_some() && self.token_env.is_some() {
-            found.push(("token_env", "the token is in a file or in a variable, not in both"));
+            found.push((
+                "token_env",
+                "the token is in a file or in a variable, not in both",
+            ));
         }
         match (&self.tls_cert, &self.tls_key) {
             (Some(_), None) => found.push(("tls_cert", "a certificate needs its `tls_key`")),
@@ -60,7 +63,10 @@ impl HttpSettings {
             _ => {}
         }
         if self.client_ca.is_some() && self.tls_cert.is_none() {
-            found.push(("client_ca", "certificates of clients need `tls_cert` and `tls_key`"));
+            found.push((
+                "client_ca",
+                "certificates of clients need `tls_cert` and `tls_key`",
+            ));
         }
         found
     }

@@ -112,12 +112,19 @@ impl Seat {
     }
 
     /// A loop whose first pass is due when it should be. `None` where the stage is no longer ours.
-    async fn begin(&mut self, muster: &mut watch::Receiver<Arc<Muster>>, stop: &mut StopSignal) -> Option<StageLoop> {
+    async fn begin(
+        &mut self,
+        muster: &mut watch::Receiver<Arc<Muster>>,
+        stop: &mut StopSignal,
+    ) -> Option<StageLoop> {
         // What rang while another carried the stage is what that one has seen to.
         self.desk.bell().forget();
         let interval = self.posting.rhythm.interval.unwrap_or(Duration::MAX);
         loop {
-            let first = self.crew.first_pass(&self.posting.key, interval, self.desk.now()).await;
+            let first = self
+                .crew
+                .first_pass(&self.posting.key, interval, self.desk.now())
+                .await;
             let first = match first {
                 Ok(FirstPass::Now) => Duration::ZERO,
                 Ok(FirstPass::In(time)) => time,
@@ -231,7 +238,8 @@ impl Seated {
             return outcome;
         }
         self.inner = (self.posting.make)(self.desk.clone());
-        self.desk.because(["a defect of grail ended the pass; it is tried again".to_owned()]);
+        self.desk
+            .because(["a defect of grail ended the pass; it is tried again".to_owned()]);
         ended(End::Refused { lasting: false })
     }
 
@@ -245,6 +253,7 @@ impl Seated {
                 began,
             });
             report.next = None;
+            report.holder = Some(self.crew.me().to_owned());
         });
         self.witness.began(&self.posting.key, turn);
     }
@@ -253,7 +262,10 @@ impl Seated {
         let key = &self.posting.key;
         self.witness.ended(key, turn, outcome, &why, took);
         self.desk.update(|report| {
-            let began = report.running.take().map_or_else(|| self.desk.now(), |running| running.began);
+            let began = report
+                .running
+                .take()
+                .map_or_else(|| self.desk.now(), |running| running.began);
             report.standing = standing(outcome.end, report.standing);
             if matches!(outcome.end, End::Converged { .. }) {
                 report.drift.clear();
@@ -292,7 +304,11 @@ impl Pass for Seated {
         self.show_end(turn, &outcome, self.desk.take_why(), took);
         let well = matches!(
             outcome.end,
-            End::Converged { .. } | End::Reported | End::Spared | End::RolledBack | End::Refused { lasting: true }
+            End::Converged { .. }
+                | End::Reported
+                | End::Spared
+                | End::RolledBack
+                | End::Refused { lasting: true }
         );
         if let Err(error) = self.crew.done(claim, well, self.desk.now()).await {
             self.witness.told(&self.posting.key, &chain(&error));
@@ -313,7 +329,10 @@ impl Onlooker for Sight {
 
     fn pauses(&mut self, pause: &Pause) {
         let now = self.0.now();
-        let at = |time: Duration| now.checked_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)).ok();
+        let at = |time: Duration| {
+            now.checked_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
+                .ok()
+        };
         let next = pause.next.and_then(at).zip(pause.wake);
         self.0.update(|report| {
             report.next = next.map(|(at, wake)| Next { at, wake });

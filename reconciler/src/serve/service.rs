@@ -118,7 +118,11 @@ impl Service {
         self.0.means.crew.carries(postings.keys().cloned().collect());
         let mut changes = Changes::default();
         let mut seats = self.seats();
-        let gone: Vec<_> = seats.keys().filter(|key| !postings.contains_key(key)).cloned().collect();
+        let gone: Vec<_> = seats
+            .keys()
+            .filter(|key| !postings.contains_key(key))
+            .cloned()
+            .collect();
         for key in gone {
             if let Some(taken) = seats.remove(&key) {
                 self.dismiss(&key, taken);
@@ -133,7 +137,11 @@ impl Service {
                 }
                 before => before,
             };
-            let and = if before.is_some() { &mut changes.changed } else { &mut changes.added };
+            let and = if before.is_some() {
+                &mut changes.changed
+            } else {
+                &mut changes.added
+            };
             and.insert(key.clone());
             seats.insert(key, self.seat(posting, before));
         }
@@ -175,10 +183,17 @@ impl Service {
         });
         let mut hasher = DefaultHasher::new();
         (means.seed, &posting.key).hash(&mut hasher);
-        let (key, board, wall) = (posting.key.clone(), Arc::clone(&means.board), Arc::clone(&means.wall));
+        let (key, board, wall) = (
+            posting.key.clone(),
+            Arc::clone(&means.board),
+            Arc::clone(&means.wall),
+        );
         let report = match board.stage(&key) {
             // What was known of it stays so.
-            Some(known) => StageReport { source: posting.source.clone(), ..(*known).clone() },
+            Some(known) => StageReport {
+                source: posting.source.clone(),
+                ..(*known).clone()
+            },
             None => StageReport::new(key, posting.source.clone()),
         };
         let (slots, crew) = (means.slots.clone(), means.crew.clone());
@@ -191,7 +206,16 @@ impl Service {
                     let _ended = before.wait_for(|ended| *ended).await;
                 }
                 let desk = Desk::new(board, report, bell, wall);
-                let seat = Seat { posting, desk, slots, crew, witness, seed, leave: left, stop };
+                let seat = Seat {
+                    posting,
+                    desk,
+                    slots,
+                    crew,
+                    witness,
+                    seed,
+                    leave: left,
+                    stop,
+                };
                 seat.carry().await;
             })
         }));
@@ -237,7 +261,8 @@ impl Service {
         let board = &self.0.means.board;
         let muster = self.0.means.crew.muster();
         let muster = muster.borrow();
-        let carries = |key: &StageKey| muster.is_mine(key) && board.stage(key).is_some_and(|stage| !stage.paused);
+        let carries =
+            |key: &StageKey| muster.is_mine(key) && board.stage(key).is_some_and(|stage| !stage.paused);
         keys.iter().any(carries)
     }
 
@@ -273,7 +298,10 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.ends.send_replace(true);
-        self.service.0.loops.send_modify(|loops| *loops = loops.saturating_sub(1));
+        self.service
+            .0
+            .loops
+            .send_modify(|loops| *loops = loops.saturating_sub(1));
     }
 }
 

@@ -154,7 +154,9 @@ mod tests {
         assert!((&mut calm).now_or_never().is_none());
         assert_eq!((slots.running(), slots.depth()), (2, 51));
         drop(first);
-        let calm = calm.now_or_never().expect("the calm one is next although it came last");
+        let calm = calm
+            .now_or_never()
+            .expect("the calm one is next although it came last");
         drop(second);
         assert!((&mut noisy[0]).now_or_never().is_some());
         drop(calm);
@@ -173,9 +175,10 @@ mod tests {
         let mut order = Vec::new();
         while !waits.is_empty() {
             drop(now);
-            let ready = waits.iter_mut().enumerate().find_map(|(at, (_, entering))| {
-                entering.now_or_never().map(|slot| (at, slot))
-            });
+            let ready = waits
+                .iter_mut()
+                .enumerate()
+                .find_map(|(at, (_, entering))| entering.now_or_never().map(|slot| (at, slot)));
             let (at, slot) = ready.expect("somebody is next");
             order.push(waits.remove(at).0);
             now = slot;
@@ -188,7 +191,10 @@ mod tests {
         let slots = Slots::new(3, 1);
         let one = slots.enter("a").await;
         for _ in 0..100 {
-            assert!(slots.enter("a").now_or_never().is_none(), "one of a project at once");
+            assert!(
+                slots.enter("a").now_or_never().is_none(),
+                "one of a project at once"
+            );
         }
         assert_eq!(slots.depth(), 0);
         let other = slots.enter("b").await;
@@ -196,7 +202,10 @@ mod tests {
         let again = slots.enter("a").now_or_never().expect("its place is free");
         slots.resize(1, 1);
         drop(other);
-        assert!(slots.enter("b").now_or_never().is_none(), "one of all at once by now");
+        assert!(
+            slots.enter("b").now_or_never().is_none(),
+            "one of all at once by now"
+        );
         drop(again);
         drop(slots.enter("b").now_or_never().expect("its turn"));
         assert_eq!((slots.running(), slots.lock().projects.len()), (0, 2));

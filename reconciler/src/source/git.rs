@@ -89,9 +89,13 @@ impl GitError {
                  key without a passphrase, or a token"
             }
             Self::NoReference { .. } => "check the name of the `branch` or `ref`; it may not be pushed yet",
-            Self::Checkout { .. } => "check that the disk is not full; the folder may be removed, it is filled anew",
+            Self::Checkout { .. } => {
+                "check that the disk is not full; the folder may be removed, it is filled anew"
+            }
             Self::NoFolder { .. } => "check `subdirectory`",
-            Self::Folder { .. } => "check that the cache folder can be written, and that no other process uses it",
+            Self::Folder { .. } => {
+                "check that the cache folder can be written, and that no other process uses it"
+            }
         }
     }
 }
@@ -136,7 +140,13 @@ struct Said {
 impl Git {
     /// In these surroundings. No variable of theirs leads git to another repository.
     pub fn new(surroundings: Surroundings) -> Self {
-        let elsewhere = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"];
+        let elsewhere = [
+            "GIT_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "GIT_COMMON_DIR",
+            "GIT_OBJECT_DIRECTORY",
+        ];
         let ssh = surroundings.get("GIT_SSH_COMMAND").is_none() && surroundings.get("GIT_SSH").is_none();
         let surroundings = surroundings
             .without(&elsewhere)
@@ -163,7 +173,10 @@ impl Git {
         // `ls-remote` matches ends of names; and behind a tag stands what it points to.
         let named = |wanted: &str| {
             let lines = said.out.lines().filter_map(|line| line.split_once('\t'));
-            lines.filter(|(_, name)| *name == wanted).map(|(commit, _)| commit.to_owned()).next()
+            lines
+                .filter(|(_, name)| *name == wanted)
+                .map(|(commit, _)| commit.to_owned())
+                .next()
         };
         let reference = remote.reference();
         named(&peeled)
@@ -185,12 +198,31 @@ impl Git {
         for left in ["index.lock", "shallow.lock", "HEAD.lock"] {
             let _gone = fs::remove_file(tree.join(".git").join(left));
         }
-        let fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--force", "--"];
+        let fetch = [
+            "fetch",
+            "--quiet",
+            "--depth=1",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--force",
+            "--",
+        ];
         let words = [&fetch[..], &[remote.url.as_str(), remote.reference()]].concat();
         self.ask(remote, Some(tree), &words).await?;
-        let commit = self.inside(tree, "what was fetched", &["rev-parse", "--verify", "FETCH_HEAD^{commit}"]).await?;
+        let commit = self
+            .inside(
+                tree,
+                "what was fetched",
+                &["rev-parse", "--verify", "FETCH_HEAD^{commit}"],
+            )
+            .await?;
         let commit = commit.trim().to_owned();
-        self.inside(tree, &commit, &["checkout", "--quiet", "--force", "--detach", &commit, "--"]).await?;
+        self.inside(
+            tree,
+            &commit,
+            &["checkout", "--quiet", "--force", "--detach", &commit, "--"],
+        )
+        .await?;
         Ok((commit, held))
     }
 
@@ -200,7 +232,9 @@ impl Git {
             remote: remote.shown.clone(),
             after: PATIENCE,
         };
-        let said = tokio::time::timeout(PATIENCE, self.run(tree, words)).await.map_err(late)??;
+        let said = tokio::time::timeout(PATIENCE, self.run(tree, words))
+            .await
+            .map_err(late)??;
         if said.code == Some(0) {
             return Ok(said);
         }
@@ -229,7 +263,14 @@ impl Git {
         let mut command = self.surroundings.command(Path::new("git"));
         command
             .args(["-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"])
-            .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "advice.detachedHead=false"])
+            .args([
+                "-c",
+                "gc.auto=0",
+                "-c",
+                "maintenance.auto=false",
+                "-c",
+                "advice.detachedHead=false",
+            ])
             .args(words)
             .current_dir(tree.unwrap_or(Path::new("/")));
         let output = command.output().await.map_err(GitError::Program)?;

@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use crate::cli::args::{Global, ServeArgs};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
+use crate::cli::grail_toml::StateTable;
 use crate::cli::refusal::Refusal;
 use crate::cli::serve_toml::ServeToml;
 use crate::cli::settings::Settings;
-use crate::cli::grail_toml::StateTable;
 use crate::cli::shared::{self, VARIABLE};
 use crate::cli::systemd::Systemd;
 use crate::cli::{signals, words};
@@ -43,7 +43,10 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
     let config = absolute(&args.config)?;
     let toml = ServeToml::read(&config)?;
     if args.check {
-        words::notice(settings, &format!("{}: nothing is wrong with it", config.display()));
+        words::notice(
+            settings,
+            &format!("{}: nothing is wrong with it", config.display()),
+        );
         return Ok(Exit::Done);
     }
     let stop = signals::listen(None);
@@ -66,8 +69,20 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
         stop: stop.clone(),
     });
     let systemd = Systemd::of(&settings.environment);
-    listen(Arc::clone(&board), Arc::new(service.clone()), &toml.http, stop.clone());
-    let mut reload = Reload::new(config, global, environment, service.clone(), witness, systemd.clone());
+    listen(
+        Arc::clone(&board),
+        Arc::new(service.clone()),
+        &toml.http,
+        stop.clone(),
+    );
+    let mut reload = Reload::new(
+        config,
+        global,
+        environment,
+        service.clone(),
+        witness,
+        systemd.clone(),
+    );
     reload.begin(toml);
     let (leaves, leave) = StopSignal::new();
     let attends = tokio::spawn(attending.run(leave));
@@ -132,7 +147,11 @@ fn cloud(global: &Global, toml: &ServeToml) -> Global {
     let local = global.local || (toml.local_cloud && global.endpoint_url.is_none());
     Global {
         local,
-        endpoint_url: global.endpoint_url.clone().or_else(|| toml.endpoint_url.clone()).filter(|_| !local),
+        endpoint_url: global
+            .endpoint_url
+            .clone()
+            .or_else(|| toml.endpoint_url.clone())
+            .filter(|_| !local),
         ..global.clone()
     }
 }
@@ -168,13 +187,19 @@ async fn meeting(
 /// A name that no other replica has, also not the next process of the same number on this machine.
 fn replica(environment: &Environment) -> String {
     let host = environment.host();
-    let host: String = host.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').collect();
+    let host: String = host
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .collect();
     let nonce = Timestamp::now().as_nanosecond();
     format!("{host}-{}-{nonce:x}", std::process::id())
 }
 
 fn threads(toml: &ServeToml) -> Result<Threads, Refusal> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let wanted = toml.concurrency.map_or(processors, |passes| passes.min(processors));
-    Threads::start(wanted).map_err(|error| Refusal::new("could not start the threads of the stages").because(error))
+    let wanted = toml
+        .concurrency
+        .map_or(processors, |passes| passes.min(processors));
+    Threads::start(wanted)
+        .map_err(|error| Refusal::new("could not start the threads of the stages").because(error))
 }

@@ -46,7 +46,10 @@ impl Reader {
             return self.wrong(item, &format!("`{path}` is a table: `[{path}]`"));
         };
         if name.is_empty() || !is_name(name) {
-            self.wrong(item, "the name of a project has letters, digits, `-`, `_` and `.`");
+            self.wrong(
+                item,
+                "the name of a project has letters, digits, `-`, `_` and `.`",
+            );
         }
         let mut all = StageOptions::default();
         for (key, item) in table.iter() {
@@ -77,7 +80,10 @@ impl Reader {
             (Some(folder), None) => {
                 for key in ["branch", "poll", "ref", "subdirectory"] {
                     if let Some(item) = table.get(key) {
-                        self.wrong(item, &format!("`{path}.{key}` is for a project that comes from `git`"));
+                        self.wrong(
+                            item,
+                            &format!("`{path}.{key}` is for a project that comes from `git`"),
+                        );
                     }
                 }
                 let form = "a path that is not empty";
@@ -86,11 +92,17 @@ impl Reader {
             }
             (None, Some(git)) => self.git(git, table, path).map(Source::Git),
             (Some(_), Some(git)) => {
-                self.wrong(git, &format!("`{path}` comes from a folder (`path`) or from `git`, not from both"));
+                self.wrong(
+                    git,
+                    &format!("`{path}` comes from a folder (`path`) or from `git`, not from both"),
+                );
                 None
             }
             (None, None) => {
-                self.wrong(item, &format!("`{path}` comes from nowhere: it needs `path` or `git`"));
+                self.wrong(
+                    item,
+                    &format!("`{path}` comes from nowhere: it needs `path` or `git`"),
+                );
                 None
             }
         }
@@ -98,7 +110,12 @@ impl Reader {
 
     fn git(&mut self, item: &Item, table: &dyn TableLike, path: &str) -> Option<GitSource> {
         let at = |key: &str| format!("{path}.{key}");
-        let url = self.text(item, &at("git"), "the address of a remote, as `git clone` takes it", is_remote);
+        let url = self.text(
+            item,
+            &at("git"),
+            "the address of a remote, as `git clone` takes it",
+            is_remote,
+        );
         let reference = match (table.get("branch"), table.get("ref")) {
             (Some(_), Some(item)) => {
                 self.wrong(item, &format!("`{path}` follows a `branch` or a `ref`, not both"));
@@ -110,7 +127,9 @@ impl Reader {
             }
             (None, Some(item)) => {
                 let form = "the full name of a reference, such as `refs/tags/live`";
-                self.text(item, &at("ref"), form, |text| text.starts_with("refs/") && is_reference(text))
+                self.text(item, &at("ref"), form, |text| {
+                    text.starts_with("refs/") && is_reference(text)
+                })
             }
             (None, None) => None,
         };
@@ -155,7 +174,10 @@ impl Reader {
                 match (value.as_str(), value.as_inline_table()) {
                     (Some(name), _) => self.add(name, &value_item, &path, all.clone(), &mut stages),
                     (_, Some(table)) => self.stage_in_table(table, &value_item, &path, all, &mut stages),
-                    _ => self.wrong(&value_item, &format!("`{path}` holds names and tables with a `name`")),
+                    _ => self.wrong(
+                        &value_item,
+                        &format!("`{path}` holds names and tables with a `name`"),
+                    ),
                 }
             }
         } else {
@@ -216,7 +238,10 @@ impl Reader {
             "on_drift" => set(&mut options.on_drift, self.one_of(item, &path)),
             "on_failure" => set(&mut options.on_failure, self.one_of(item, &path)),
             "require_approval" => options.require_approval = self.approval(item, &path),
-            "interval" => set(&mut options.interval, self.time(item, &path, Duration::from_secs(1))),
+            "interval" => set(
+                &mut options.interval,
+                self.time(item, &path, Duration::from_secs(1)),
+            ),
             "max_deletes" => options.max_deletes = self.count(item, &path),
             "profile" => options.profile = text(self),
             "region" => options.region = text(self),

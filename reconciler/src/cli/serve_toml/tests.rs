@@ -53,25 +53,48 @@ follow = "off"
 #[test]
 fn every_setting_is_read() {
     let toml = ServeToml::parse(FILE, WHOLE.to_owned()).unwrap();
-    assert_eq!((toml.name.as_str(), toml.concurrency, toml.per_project), ("team-a", Some(8), Some(2)));
+    assert_eq!(
+        (toml.name.as_str(), toml.concurrency, toml.per_project),
+        ("team-a", Some(8), Some(2))
+    );
     assert_eq!(toml.state.as_deref(), Some("s3://team/grail?region=eu-west-1"));
     assert_eq!(toml.http.listen.to_string(), "0.0.0.0:7465");
     assert_eq!(toml.http.webhooks["blog"], "BLOG_HOOK");
     let shop = &toml.projects["shop"];
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    assert_eq!((shop.stages["dev"].interval, shop.stages["prod"].interval), (minutes(10), minutes(10)));
+    assert_eq!(
+        (shop.stages["dev"].interval, shop.stages["prod"].interval),
+        (minutes(10), minutes(10))
+    );
     assert_eq!(shop.stages["dev"].on_drift, OnDrift::Report);
     let prod = &shop.stages["prod"];
-    assert_eq!((prod.on_drift, prod.paused, prod.max_deletes), (OnDrift::Repair, true, Some(0)));
+    assert_eq!(
+        (prod.on_drift, prod.paused, prod.max_deletes),
+        (OnDrift::Repair, true, Some(0))
+    );
     assert_eq!(prod.require_approval, Some(RequireApproval::Any));
     let blog = &toml.projects["blog"];
-    let Source::Git(git) = &blog.source else { panic!("{:?}", blog.source) };
-    assert_eq!((git.reference.as_deref(), git.poll), (Some("refs/heads/main"), Duration::from_secs(15)));
-    assert_eq!(blog.source.to_string(), "https://git.example/blog.git main /service");
+    let Source::Git(git) = &blog.source else {
+        panic!("{:?}", blog.source)
+    };
+    assert_eq!(
+        (git.reference.as_deref(), git.poll),
+        (Some("refs/heads/main"), Duration::from_secs(15))
+    );
+    assert_eq!(
+        blog.source.to_string(),
+        "https://git.example/blog.git main /service"
+    );
     assert!(!format!("{toml:?}").contains("word"), "credentials are shown");
     let dev = &blog.stages["dev"];
-    assert_eq!((dev.parallelism, dev.follow, dev.on_failure), (4, Follow::Off, OnFailure::Keep));
-    assert_eq!(ServeToml::parse(FILE, String::new()).unwrap(), ServeToml::default());
+    assert_eq!(
+        (dev.parallelism, dev.follow, dev.on_failure),
+        (4, Follow::Off, OnFailure::Keep)
+    );
+    assert_eq!(
+        ServeToml::parse(FILE, String::new()).unwrap(),
+        ServeToml::default()
+    );
 }
 
 #[test]
@@ -112,9 +135,16 @@ fn what_is_wrong_is_said_with_its_place_and_all_at_once() {
 #[test]
 fn an_address_that_others_reach_needs_proof_of_who_asks() {
     let with = |more: &str| format!("[http]\nlisten = '0.0.0.0:1'\n{more}");
-    assert!(problems(&with("")).starts_with("grail-serve.toml:2:10: `http.listen`: whoever reaches this address could steer"));
+    assert!(
+        problems(&with(""))
+            .starts_with("grail-serve.toml:2:10: `http.listen`: whoever reaches this address could steer")
+    );
     assert!(problems("[http]\nlisten = '[::]:1'\n").contains("`http.listen`"));
-    for proof in ["token_env = 'T'", "token_file = 't'", "client_ca = 'c'\ntls_cert = 'c'\ntls_key = 'k'"] {
+    for proof in [
+        "token_env = 'T'",
+        "token_file = 't'",
+        "client_ca = 'c'\ntls_cert = 'c'\ntls_key = 'k'",
+    ] {
         ServeToml::parse(FILE, with(proof)).unwrap();
     }
     for (wrong, word) in [

@@ -66,7 +66,10 @@ impl Attending {
             }
             stages.mark_unchanged();
             if let Err(error) = self.meet().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the other replicas could not be met");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the other replicas could not be met"
+                );
             }
             self.tell();
         }
@@ -160,7 +163,8 @@ impl Attending {
         }
         let missed = self.others.iter().filter(|(_, other)| !is_there(other.since));
         let missed = missed.map(|(id, _)| id.clone()).collect();
-        self.crew.know(|muster| (muster.there, muster.missed) = (there, missed));
+        self.crew
+            .know(|muster| (muster.there, muster.missed) = (there, missed));
     }
 
     async fn hear(&self) -> Result<(), CrewError> {
@@ -182,7 +186,10 @@ impl Attending {
                 self.crew.know(|muster| muster.wishes = wishes);
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "what was asked for is told to the others later");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what was asked for is told to the others later"
+                );
             }
         }
     }

@@ -101,7 +101,8 @@ impl Objects for FolderObjects {
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
         let mut found = Vec::new();
-        self.keys(&self.folder.join("objects"), &mut found).map_err(refused)?;
+        self.keys(&self.folder.join("objects"), &mut found)
+            .map_err(refused)?;
         found.retain(|key| key.starts_with(prefix));
         found.sort();
         Ok(found)

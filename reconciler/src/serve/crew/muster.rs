@@ -69,7 +69,11 @@ impl Muster {
 
     /// Whether the stage is paused, where nobody has asked for it one way or the other as `otherwise` says.
     pub fn is_paused(&self, key: &StageKey, otherwise: bool) -> bool {
-        self.wishes.paused.get(&key.to_string()).copied().unwrap_or(otherwise)
+        self.wishes
+            .paused
+            .get(&key.to_string())
+            .copied()
+            .unwrap_or(otherwise)
     }
 }
 

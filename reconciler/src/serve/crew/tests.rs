@@ -59,7 +59,11 @@ impl Objects for Objective {
     async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
         self.check()?;
         let content = self.content.lock().unwrap();
-        Ok(content.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+        Ok(content
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .cloned()
+            .collect())
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
@@ -115,13 +119,20 @@ fn now() -> Timestamp {
 #[tokio::test(start_paused = true)]
 async fn replicas_share_the_stages_and_take_over_those_of_the_dead() {
     let objects = Arc::new(Objective::default());
-    let (a, b, c) = (begin(&objects, "a", 90), begin(&objects, "b", 90), begin(&objects, "c", 90));
+    let (a, b, c) = (
+        begin(&objects, "a", 90),
+        begin(&objects, "b", 90),
+        begin(&objects, "c", 90),
+    );
     seconds(5).await;
     let each = carried(&[&a, &b, &c], 90);
     assert_eq!(each.iter().sum::<usize>(), 90);
     assert!(each.iter().all(|count| *count > 15), "{each:?}");
     // Dies: within ten seconds its stages are the others', and theirs have not moved.
-    let before: Vec<_> = keys(90).into_iter().filter(|key| a.crew.muster().borrow().is_mine(key)).collect();
+    let before: Vec<_> = keys(90)
+        .into_iter()
+        .filter(|key| a.crew.muster().borrow().is_mine(key))
+        .collect();
     c.task.abort();
     seconds(10).await;
     assert_eq!(carried(&[&a, &b], 90).iter().sum::<usize>(), 90);
@@ -159,7 +170,10 @@ async fn who_is_cut_off_carries_nothing_and_comes_back() {
     *objects.cut.lock().unwrap() = true;
     seconds(20).await;
     assert_eq!(carried(&[&a], 10), [0]);
-    assert!(matches!(a.crew.claim(&key(1), now()).await, Err(Unclaimed::Elsewhere(_))));
+    assert!(matches!(
+        a.crew.claim(&key(1), now()).await,
+        Err(Unclaimed::Elsewhere(_))
+    ));
     *objects.cut.lock().unwrap() = false;
     seconds(5).await;
     assert_eq!(carried(&[&a], 10), [10]);
@@ -173,7 +187,9 @@ async fn of_two_who_believe_the_same_one_makes_the_pass() {
     tokio::task::yield_now().await;
     for one in [&a, &b] {
         one.crew.know(|muster| {
-            muster.there = [one.crew.me()].map(|id| (id.to_owned(), Arc::new([key(0).to_string()].into()))).into();
+            muster.there = [one.crew.me()]
+                .map(|id| (id.to_owned(), Arc::new([key(0).to_string()].into())))
+                .into();
         });
     }
     let stage = key(0);
@@ -185,7 +201,10 @@ async fn of_two_who_believe_the_same_one_makes_the_pass() {
     };
     assert!(matches!(refused, Unclaimed::Elsewhere(_)), "{refused:?}");
     // As long as neither knows of the other, it asks after it.
-    assert!(matches!(other.crew.claim(&stage, now()).await, Err(Unclaimed::Elsewhere(_))));
+    assert!(matches!(
+        other.crew.claim(&stage, now()).await,
+        Err(Unclaimed::Elsewhere(_))
+    ));
     let who = if other.crew.me() == "a" { &b } else { &a };
     who.crew.done(claim, true, now()).await.unwrap();
     assert_eq!(other.crew.claim(&stage, now()).await.unwrap().number(), 2);
@@ -210,7 +229,10 @@ async fn the_first_pass_of_a_stage_that_is_handed_over_is_when_it_would_have_bee
     let a = begin(&objects, "a", 1);
     seconds(3).await;
     let hour = Duration::from_secs(3600);
-    assert_eq!(a.crew.first_pass(&key(0), hour, now()).await.unwrap(), FirstPass::Now);
+    assert_eq!(
+        a.crew.first_pass(&key(0), hour, now()).await.unwrap(),
+        FirstPass::Now
+    );
     let claim = a.crew.claim(&key(0), now()).await.unwrap();
     let b = begin(&objects, "b", 1);
     seconds(3).await;
@@ -220,7 +242,10 @@ async fn the_first_pass_of_a_stage_that_is_handed_over_is_when_it_would_have_bee
     let later = now() + jiff::SignedDuration::from_secs(600);
     assert_eq!(first(later).await, FirstPass::In(Duration::from_secs(3000)));
     // A clock that is behind waits no longer than one interval.
-    assert_eq!(first(now() - jiff::SignedDuration::from_hours(7)).await, FirstPass::In(hour));
+    assert_eq!(
+        first(now() - jiff::SignedDuration::from_hours(7)).await,
+        FirstPass::In(hour)
+    );
     // The one that made it is gone: who knows what it saw last.
     a.task.abort();
     seconds(10).await;
@@ -235,7 +260,10 @@ async fn what_is_asked_of_one_holds_for_all_and_outlives_them() {
     *objects.cut.lock().unwrap() = true;
     a.crew.wish_pause(&key(0), true);
     a.crew.wish_pass(&key(1));
-    assert!(a.crew.muster().borrow().is_paused(&key(0), false), "at once, here");
+    assert!(
+        a.crew.muster().borrow().is_paused(&key(0), false),
+        "at once, here"
+    );
     seconds(4).await;
     *objects.cut.lock().unwrap() = false;
     seconds(6).await;
@@ -263,9 +291,20 @@ async fn files_are_objects_with_conditions_too() {
     let tag = one.put("a/b", b"1".to_vec(), Condition::New).await.unwrap();
     let changed = |result: Result<Tag, ObjectError>| matches!(result, Err(ObjectError::Changed));
     assert!(changed(other.put("a/b", b"2".to_vec(), Condition::New).await));
-    let second = other.put("a/b", b"2".to_vec(), Condition::Still(tag.clone())).await.unwrap();
-    assert!(changed(one.put("a/b", b"3".to_vec(), Condition::Still(tag)).await));
-    assert_eq!(one.get("a/b").await.unwrap().unwrap(), Found { bytes: b"2".to_vec(), tag: second });
+    let second = other
+        .put("a/b", b"2".to_vec(), Condition::Still(tag.clone()))
+        .await
+        .unwrap();
+    assert!(changed(
+        one.put("a/b", b"3".to_vec(), Condition::Still(tag)).await
+    ));
+    assert_eq!(
+        one.get("a/b").await.unwrap().unwrap(),
+        Found {
+            bytes: b"2".to_vec(),
+            tag: second
+        }
+    );
     one.put("a/c", b"1".to_vec(), Condition::New).await.unwrap();
     assert_eq!(other.list("a/").await.unwrap(), ["a/b", "a/c"]);
     other.delete("a/b").await.unwrap();

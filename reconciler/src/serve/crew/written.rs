@@ -51,7 +51,10 @@ impl Written {
         };
         let Some(found) = found else { return Ok(None) };
         let value: Value = serde_json::from_slice(&found.bytes).unwrap_or_default();
-        if value["v"].as_u64().is_some_and(|version| version > u64::from(VERSION)) {
+        if value["v"]
+            .as_u64()
+            .is_some_and(|version| version > u64::from(VERSION))
+        {
             return Err(CrewError::TooNew { what: key });
         }
         Ok(Some((serde_json::from_value(value).ok(), found.tag)))
@@ -73,28 +76,42 @@ impl Written {
         })?;
         let mut pauses = PAUSES.into_iter();
         loop {
-            match (self.objects.put(&key, bytes.clone(), condition.clone()).await, pauses.next()) {
+            match (
+                self.objects.put(&key, bytes.clone(), condition.clone()).await,
+                pauses.next(),
+            ) {
                 (Ok(tag), _) => return Ok(Some(tag)),
                 (Err(ObjectError::Changed), _) => break,
                 (Err(ObjectError::Unclear(_)), Some(pause)) => sleep(pause).await,
                 (Err(error), _) => return Err(failed("write", &key, error)),
             }
         }
-        let stands = self.objects.get(&key).await.map_err(|error| failed("read", &key, error))?;
+        let stands = self
+            .objects
+            .get(&key)
+            .await
+            .map_err(|error| failed("read", &key, error))?;
         Ok(stands.filter(|found| found.bytes == bytes).map(|found| found.tag))
     }
 
     /// The names of the documents below `folder`.
     pub(super) async fn list(&self, folder: &str) -> Result<Vec<String>, CrewError> {
         let key = self.key(folder);
-        let keys = self.objects.list(&key).await.map_err(|error| failed("list", &key, error))?;
+        let keys = self
+            .objects
+            .list(&key)
+            .await
+            .map_err(|error| failed("list", &key, error))?;
         let names = keys.iter().filter_map(|found| found.strip_prefix(&self.prefix));
         Ok(names.map(ToOwned::to_owned).collect())
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<(), CrewError> {
         let key = self.key(name);
-        self.objects.delete(&key).await.map_err(|error| failed("delete", &key, error))
+        self.objects
+            .delete(&key)
+            .await
+            .map_err(|error| failed("delete", &key, error))
     }
 }
 

@@ -12,7 +12,14 @@ struct Stand {
 }
 
 fn program(folder: &Path, words: &[&str]) -> String {
-    let identity = ["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "init.defaultBranch=main"];
+    let identity = [
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b.example",
+        "-c",
+        "init.defaultBranch=main",
+    ];
     let output = Command::new("git")
         .args(identity)
         .args(words)
@@ -22,7 +29,11 @@ fn program(folder: &Path, words: &[&str]) -> String {
         .env("HOME", folder)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{words:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -35,11 +46,18 @@ impl Stand {
         program(&work, &["init", "--quiet"]);
         let url = format!("file://{}", bare.display());
         program(&work, &["remote", "add", "origin", &url]);
-        let surroundings = [("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()), ("HOME", folder.path().display().to_string())];
+        let surroundings = [
+            ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+            ("HOME", folder.path().display().to_string()),
+        ];
         let stand = Self {
             tree: folder.path().join("trees").join("dev"),
             git: Git::new(Surroundings::new(surroundings)),
-            remote: Remote { shown: url.clone(), url, reference: Some("refs/heads/main".to_owned()) },
+            remote: Remote {
+                shown: url.clone(),
+                url,
+                reference: Some("refs/heads/main".to_owned()),
+            },
             work,
             _folder: folder,
         };
@@ -78,13 +96,19 @@ async fn what_is_pushed_is_found_and_checked_out_and_what_git_does_not_know_stay
     let commit = stand.push("app.py", "two");
     assert_eq!(stand.git.head(&stand.remote).await.unwrap(), commit);
     assert_eq!(stand.out().await, commit);
-    assert_eq!((stand.read("app.py"), stand.read("lib.py")), ("two".to_owned(), "more".to_owned()));
+    assert_eq!(
+        (stand.read("app.py"), stand.read("lib.py")),
+        ("two".to_owned(), "more".to_owned())
+    );
     assert_eq!(stand.read(".chalice/grail/state.json"), "ours");
     // History that was rewritten, and a file that is gone.
     program(&stand.work, &["reset", "--quiet", "--hard", "HEAD~2"]);
     let commit = stand.push("app.py", "three");
     assert_eq!(stand.out().await, commit);
-    assert_eq!((stand.read("app.py"), stand.tree.join("lib.py").exists()), ("three".to_owned(), false));
+    assert_eq!(
+        (stand.read("app.py"), stand.tree.join("lib.py").exists()),
+        ("three".to_owned(), false)
+    );
 }
 
 #[tokio::test]
@@ -133,5 +157,8 @@ async fn no_credentials_are_told() {
         err: "fatal: redirected to 'https://b:hush@h/x'\nand https://hush@g".to_owned(),
         code: Some(1),
     };
-    assert_eq!(said.told("", ""), "fatal: redirected to 'https://h/x'; and https://g");
+    assert_eq!(
+        said.told("", ""),
+        "fatal: redirected to 'https://h/x'; and https://g"
+    );
 }

@@ -98,7 +98,11 @@ impl CarriedPass {
                     None => tree,
                 };
                 match (folder.is_dir(), &git.subdirectory) {
-                    (false, Some(inside)) => Err(GitError::NoFolder { commit, folder: inside.clone() }.into()),
+                    (false, Some(inside)) => Err(GitError::NoFolder {
+                        commit,
+                        folder: inside.clone(),
+                    }
+                    .into()),
                     _ => Ok((folder, Some(held))),
                 }
             }
@@ -113,7 +117,11 @@ impl CarriedPass {
         })?;
         let remote = Digest::of(without_credentials(&git.url).as_bytes()).to_string();
         let short = remote.get(..12).unwrap_or(&remote);
-        Ok(cache.join("serve").join("git").join(format!("{}-{short}", key.project)).join(&key.stage))
+        Ok(cache
+            .join("serve")
+            .join("git")
+            .join(format!("{}-{short}", key.project))
+            .join(&key.stage))
     }
 
     async fn deploy(
@@ -184,7 +192,13 @@ impl CarriedPass {
             wanted: &mut |desired| *goal = Some(goal_of(desired)),
         };
         let done = deployment.carry_out(oversight).await;
-        let unchanged = matches!(&done, Ok(Deployed { outcome: Outcome::Unchanged, .. }));
+        let unchanged = matches!(
+            &done,
+            Ok(Deployed {
+                outcome: Outcome::Unchanged,
+                ..
+            })
+        );
         if !unchanged || !self.shown {
             self.shown = self.show(&deployment.goal.connected.stage).await.is_ok();
         }
@@ -197,7 +211,11 @@ impl CarriedPass {
         let reports = stage.store.reports().await?;
         let numbered = (1..).zip(&reports);
         let newest = numbered.collect::<Vec<_>>().into_iter().rev().take(KEPT);
-        self.desk.remember(newest.map(|(serial, report)| remembered(serial, report)).collect());
+        self.desk.remember(
+            newest
+                .map(|(serial, report)| remembered(serial, report))
+                .collect(),
+        );
         Ok(())
     }
 }
@@ -287,7 +305,11 @@ fn remarks(desk: &Desk) -> Remarks {
     Arc::new(move |remark| match remark {
         Remark::Notice(text) => say(&desk, "notice", text, false),
         Remark::Problem(problem) => {
-            let place = problem.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+            let place = problem
+                .place
+                .as_ref()
+                .map(|place| format!("{place}: "))
+                .unwrap_or_default();
             say(&desk, "problem", format!("{place}{problem}"), true);
         }
         Remark::AppSaid(text) => say(&desk, "app.printed", text, false),
@@ -304,8 +326,14 @@ fn say(desk: &Desk, code: &str, text: String, warning: bool) {
 fn drifted(plan: &Plan) -> Vec<String> {
     let ours = |why: Why| matches!(why, Why::Missing | Why::ChangedOutside);
     let steps = plan.steps().filter(|step| ours(step.why));
-    let pruned = plan.prune.keys().map(|id| format!("{id}: others have added to it"));
-    steps.map(|step| format!("{}: {}", step.resource, step.why)).chain(pruned).collect()
+    let pruned = plan
+        .prune
+        .keys()
+        .map(|id| format!("{id}: others have added to it"));
+    steps
+        .map(|step| format!("{}: {}", step.resource, step.why))
+        .chain(pruned)
+        .collect()
 }
 
 /// Why a pass that ended so did not go well.
@@ -314,8 +342,14 @@ fn unwell(outcome: &Outcome) -> Vec<String> {
         Outcome::Unchanged | Outcome::Done => Vec::new(),
         Outcome::Refused { why } | Outcome::RolledBack { why } => vec![why.clone()],
         Outcome::Open { why } => vec![why.clone()],
-        Outcome::Unswept { left } => left.iter().map(|(id, why)| format!("{id} could not be deleted: {why}")).collect(),
-        Outcome::Stuck { at } => at.iter().map(|(id, why)| format!("{id} could not be brought back: {why}")).collect(),
+        Outcome::Unswept { left } => left
+            .iter()
+            .map(|(id, why)| format!("{id} could not be deleted: {why}"))
+            .collect(),
+        Outcome::Stuck { at } => at
+            .iter()
+            .map(|(id, why)| format!("{id} could not be brought back: {why}"))
+            .collect(),
     }
 }
 
@@ -323,12 +357,20 @@ fn unwell(outcome: &Outcome) -> Vec<String> {
 fn lines(refusal: &Refusal) -> Vec<String> {
     let mut lines = Vec::new();
     for problem in refusal.problems.iter().flat_map(|problems| &problems.0) {
-        let place = problem.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+        let place = problem
+            .place
+            .as_ref()
+            .map(|place| format!("{place}: "))
+            .unwrap_or_default();
         lines.push(format!("{place}{problem}"));
         lines.extend(problem.hint.as_ref().map(|hint| format!("next: {hint}")));
     }
     for fault in &refusal.faults {
-        let origin = fault.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+        let origin = fault
+            .origin
+            .as_ref()
+            .map(|origin| format!("{origin}: "))
+            .unwrap_or_default();
         lines.push(format!("{origin}{fault}"));
         lines.extend(fault.hint.as_ref().map(|hint| format!("next: {hint}")));
     }
@@ -336,7 +378,9 @@ fn lines(refusal: &Refusal) -> Vec<String> {
 }
 
 fn remembered(serial: u64, report: &Report) -> History {
-    let did = by_change(&report.changes).into_iter().map(|(what, ids)| format!("{what} {}", ids.len()));
+    let did = by_change(&report.changes)
+        .into_iter()
+        .map(|(what, ids)| format!("{what} {}", ids.len()));
     let did: Vec<_> = did.collect();
     let mut said = phrase(&report.outcome).to_owned();
     if !did.is_empty() {

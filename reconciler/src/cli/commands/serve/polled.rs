@@ -45,7 +45,9 @@ impl Polls {
     pub(super) fn follow(&mut self, toml: &ServeToml) {
         let mut before = std::mem::take(&mut self.projects);
         for (name, project) in &toml.projects {
-            let Source::Git(source) = &project.source else { continue };
+            let Source::Git(source) = &project.source else {
+                continue;
+            };
             let key = |stage: &String| StageKey {
                 project: name.clone(),
                 stage: stage.clone(),

@@ -91,7 +91,11 @@ impl Reload {
         let stages = postings.len();
         let changes = self.service.apply(postings);
         self.polls.follow(&toml);
-        let restart = self.current.as_ref().map(|old| of_the_start(old, &toml)).unwrap_or_default();
+        let restart = self
+            .current
+            .as_ref()
+            .map(|old| of_the_start(old, &toml))
+            .unwrap_or_default();
         self.told.reloaded(&changes, stages, &restart);
         self.current = Some(toml);
         self.systemd.ready(&format!("{stages} stages"));
@@ -161,7 +165,11 @@ fn of_the_start(old: &ServeToml, new: &ServeToml) -> Vec<&'static str> {
         ("`endpoint_url`", old.endpoint_url != new.endpoint_url),
         ("`[http]` and webhooks", old.http != new.http),
     ];
-    differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    differs
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[async_trait(?Send)]

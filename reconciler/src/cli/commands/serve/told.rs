@@ -54,7 +54,11 @@ impl Told {
     /// The configuration is refused, and the old one goes on.
     pub(super) fn refused(&self, refusal: &Refusal) {
         words::refuse(refusal, self.command, self.output, self.colour);
-        self.say("configuration_refused", json!({}), "the configuration is refused: the old one goes on");
+        self.say(
+            "configuration_refused",
+            json!({}),
+            "the configuration is refused: the old one goes on",
+        );
     }
 
     /// The configuration is another by now.
@@ -62,7 +66,11 @@ impl Told {
         let names = |keys: &std::collections::BTreeSet<StageKey>| -> Vec<String> {
             keys.iter().map(StageKey::to_string).collect()
         };
-        let (added, changed, removed) = (names(&changes.added), names(&changes.changed), names(&changes.removed));
+        let (added, changed, removed) = (
+            names(&changes.added),
+            names(&changes.changed),
+            names(&changes.removed),
+        );
         let mut text = format!(
             "{stages} stages: {} added, {} changed, {} removed",
             added.len(),
@@ -70,7 +78,10 @@ impl Told {
             removed.len()
         );
         if !restart.is_empty() {
-            text.push_str(&format!("; what is said of {} holds after a restart", restart.join(", ")));
+            text.push_str(&format!(
+                "; what is said of {} holds after a restart",
+                restart.join(", ")
+            ));
         }
         let fields = json!({
             "stages": stages, "added": added, "changed": changed, "removed": removed, "after_restart": restart,
@@ -101,7 +112,10 @@ impl Witness for Told {
     fn began(&self, key: &StageKey, turn: &Turn) {
         let because: Vec<_> = turn.because.iter().collect();
         let files: Vec<_> = turn.files.iter().map(|file| file.display().to_string()).collect();
-        let news = turn.because.iter().any(|wake| matches!(wake, Wake::Changed | Wake::Asked));
+        let news = turn
+            .because
+            .iter()
+            .any(|wake| matches!(wake, Wake::Changed | Wake::Asked));
         let text = match files.first() {
             Some(file) => format!("{file} changed"),
             None if turn.because.contains(&Wake::Asked) => "asked for".to_owned(),
@@ -128,7 +142,12 @@ impl Witness for Told {
     }
 
     fn told(&self, key: &StageKey, text: &str) {
-        self.line(key, "said", json!({"code": "serve", "text": text, "warning": true}), Some(text.to_owned()));
+        self.line(
+            key,
+            "said",
+            json!({"code": "serve", "text": text, "warning": true}),
+            Some(text.to_owned()),
+        );
     }
 }
 

@@ -35,7 +35,11 @@ pub(in crate::cli::commands) enum Verdict {
 
 impl Gate {
     /// Holds the plan with the fingerprint `spared`, and with `reports` every plan that only repairs.
-    pub(in crate::cli::commands) fn new(spared: Option<Digest>, reports: bool, required: RequireApproval) -> Self {
+    pub(in crate::cli::commands) fn new(
+        spared: Option<Digest>,
+        reports: bool,
+        required: RequireApproval,
+    ) -> Self {
         Self {
             spared,
             reports,
