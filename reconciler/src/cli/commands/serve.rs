@@ -163,14 +163,13 @@ async fn meeting(
     environment: &Environment,
     toml: &ServeToml,
 ) -> Result<(Arc<dyn Objects>, String), Refusal> {
-    let settings = Settings::resolve(settings.command, global, environment.clone())?;
+    let mut settings = Settings::resolve(settings.command, global, environment.clone())?;
     // Replicas meet where the service says, wherever they are started and whatever one of the projects says of itself.
     let variable = environment.text(VARIABLE);
-    let shared = match global.local {
+    settings.shared = match global.local {
         true => None,
         false => shared::place(variable.as_deref(), &StateTable::default())?,
     };
-    let settings = Settings { shared, ..settings };
     match &settings.shared {
         Some(shared) => {
             let sealer = settings.keys_of_state()?.sealer;

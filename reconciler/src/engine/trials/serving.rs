@@ -328,13 +328,12 @@ impl Soak {
             }
             88..93 => {
                 let key = self.any();
-                match self.named.remove(&key) {
-                    Some(edition) if self.random.random_bool(0.5) => {
-                        drop(self.named.insert(key, edition + 1))
-                    }
-                    Some(_) => {}
-                    None => drop(self.named.insert(key, 9)),
-                }
+                // Carried otherwise, no longer, or again.
+                let edition = match self.named.remove(&key) {
+                    Some(edition) => self.random.random_bool(0.5).then_some(edition + 1),
+                    None => Some(9),
+                };
+                self.named.extend(edition.map(|edition| (key, edition)));
                 self.reload();
                 "reloads"
             }

@@ -145,10 +145,10 @@ impl CarriedPass {
             Settings::resolve("serve", &global, carried.environment.clone())
         });
         let settings = match settings {
-            Ok(settings) => Settings {
-                pacers: Some(carried.pacers.clone()),
-                ..settings
-            },
+            Ok(mut settings) => {
+                settings.pacers = Some(carried.pacers.clone());
+                settings
+            }
             Err(refusal) => return (Err(refusal), None),
         };
         let options = &carried.options;
