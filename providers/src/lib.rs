@@ -10,6 +10,10 @@ pub mod pace;
 pub mod package;
 pub mod policy;
 pub mod port;
+pub mod schedule;
+
+/// The tag by which a function of a manifest tells whose it is: `stage=<stage>:app=<app>`. Those of Chalice have Chalice's.
+pub const OWNER_TAG: &str = "grail";
 
 #[cfg(feature = "aws")]
 pub mod aws;

@@ -79,6 +79,9 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
     if let Command::Manual { plan_schema } = line.command {
         return Ok(commands::manual::run(plan_schema).into());
     }
+    if matches!(line.command, Command::Schema) {
+        return Ok(commands::schema::run().into());
+    }
     if let Command::Policy(args) = &line.command {
         return Ok(commands::policy::run(&line.global, args).into());
     }
@@ -97,9 +100,12 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Url => commands::url::run(&settings).await,
         Command::State(args) => commands::state::run(&settings, &args.verb).await,
         Command::Validate => signals::unless_stopped(commands::validate::run(&settings)).await,
+        Command::Init => signals::unless_stopped(commands::init::run(&settings)).await,
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
         Command::Chalice(words) => return commands::chalice::run(&settings, &words, debug).await,
-        Command::Completions { .. } | Command::Manual { .. } | Command::Policy(_) => Ok(Exit::Done),
+        Command::Completions { .. } | Command::Manual { .. } | Command::Policy(_) | Command::Schema => {
+            Ok(Exit::Done)
+        }
     };
     if let (Err(refusal), Some(ci)) = (&done, &settings.ci) {
         ci.refused(refusal);

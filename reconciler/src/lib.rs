@@ -7,6 +7,7 @@ pub mod engine;
 pub mod event;
 pub mod graph;
 pub mod plan;
+pub mod serve;
 pub mod source;
 pub mod watch;
 

@@ -1,4 +1,6 @@
 //! Where wishes come from: reads files, runs the project's Python, knows no AWS.
 
 pub mod chalice;
+pub mod diagnostic;
+pub mod manifest;
 pub mod python;

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use grail_state::Digest;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::StopSignal;
@@ -33,7 +34,7 @@ pub use bell::Bell;
 pub use stage_loop::{Onlooker, Pause, StageLoop};
 
 /// Why a pass is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wake {
     /// It is the first.
@@ -63,7 +64,7 @@ pub struct Turn {
 }
 
 /// How a pass ended, as far as what comes next depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum End {
     /// All is as it should be.

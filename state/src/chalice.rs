@@ -37,6 +37,10 @@ pub use project::project;
 pub use read::{Found, ReadError};
 pub use standing::{Standing, standing};
 
+/// The first rank of what Chalice would not know although it is of a kind that it knows: what stands beside a Chalice project
+/// in a manifest. It is not in the file, since Chalice deletes what it finds there and its own app does not have.
+pub const UNKNOWN_RANK: u32 = 1 << 31;
+
 /// How each kind that Chalice knows appears in its file.
 pub type Wires = BTreeMap<Kind, &'static [Wire]>;
 

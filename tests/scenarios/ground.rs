@@ -76,7 +76,11 @@ impl Ground {
 
     /// Where grail keeps what it knows of the stage.
     pub(crate) fn state(&self) -> PathBuf {
-        self.project.root().join(".chalice/grail").join(STAGE)
+        let folder = match self.project.has(".grail") {
+            true => ".grail",
+            false => ".chalice/grail",
+        };
+        self.project.root().join(folder).join(STAGE)
     }
 
     /// What `grail status` says, as JSON, whatever its exit code.

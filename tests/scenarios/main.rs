@@ -37,6 +37,7 @@ mod layers;
 mod local_cloud;
 mod local_ground;
 mod mall;
+mod native;
 mod oracle;
 mod plan_form;
 mod privileges;

@@ -23,7 +23,6 @@ mod pattern;
 #[cfg(test)]
 mod properties;
 mod reading;
-pub mod schedule;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -134,7 +133,7 @@ impl Spec {
                 "a rule needs a schedule or an event pattern".to_owned(),
             ));
         }
-        if let Some(Err(error)) = self.schedule.as_deref().map(schedule::check) {
+        if let Some(Err(error)) = self.schedule.as_deref().map(crate::schedule::check) {
             problems.push(invalid("schedule", error.to_string()));
         }
         if let Some(Err(error)) = self.pattern.as_deref().map(pattern::check) {

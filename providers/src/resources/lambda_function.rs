@@ -11,8 +11,9 @@
 //! Identity: the name. The tag `aws-chalice` tells whose it is; tags are Chalice's to compare and strip, so none of ours go
 //! there, and a repeated `CreateFunction` is recognised by that tag.
 //!
-//! Code is compared by content, never by the digest of a zip (see `packages`). Fields that Lambda reports and no wish can name
-//! (description, ephemeral storage, logging) are left alone and are no drift.
+//! Code is compared by content, never by the digest of a zip (see `packages`). Description, ephemeral storage and dead letters
+//! are compared where the wish states them, as one of a manifest does; where it is silent on them, as one of Chalice is, and
+//! for what no wish can name (logging), they are left alone and are no drift.
 //!
 //! `RevisionId` is not used as a precondition: Lambda changes it when an update ends, not when it begins, and no request
 //! here writes back what it has read, except that the environment is set as one.
@@ -104,6 +105,8 @@ impl LambdaFunction {
             answer = self.settled(name).await?;
         }
         let mut reading = Reading::new(answer)?;
+        let stated = serde_json::to_value(want).unwrap_or_default();
+        reading.spec = reading.spec.silent_on(Some(&stated));
         if reading.spec.reserved_concurrency != want.reserved_concurrency {
             self.send_concurrency(name, want.reserved_concurrency).await?;
             reading.spec.reserved_concurrency = want.reserved_concurrency;
@@ -199,6 +202,7 @@ impl Resource for LambdaFunction {
         for function in handle.into_iter().chain(natural) {
             if let Some(reading) = self.reading(function).await? {
                 let mut reading = reading.at_rest()?;
+                reading.spec = reading.spec.silent_on(at.spec);
                 let (code, location) = (&mut reading.spec.code, reading.location.as_deref());
                 self.packages
                     .recognise(code, &reading.code_sha256, location, &at)

@@ -170,9 +170,10 @@ impl LambdaLayer {
     async fn publish(&self, spec: &Spec, token: &StepToken) -> Result<Reading, Failure> {
         let content = match self.packages.payload(&spec.code).await? {
             Payload::Zip(zip) => LayerVersionContentInput::builder().zip_file(zip),
-            Payload::Object { bucket, key } => {
-                LayerVersionContentInput::builder().s3_bucket(bucket).s3_key(key)
-            }
+            Payload::Object { bucket, key, version } => LayerVersionContentInput::builder()
+                .s3_bucket(bucket)
+                .s3_key(key)
+                .set_s3_object_version(version),
         };
         let mark = Mark {
             token: token.clone(),

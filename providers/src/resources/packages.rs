@@ -41,6 +41,22 @@ pub struct Code {
     pub artifact: String,
     /// The size of the zip in bytes.
     pub size: u64,
+    /// A zip in a bucket of the project's, which Lambda fetches itself. It is compared by its name and version, which are its
+    /// `content`: nobody here looks into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Object>,
+}
+
+/// A zip in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// The bucket.
+    pub bucket: String,
+    /// The object.
+    pub key: String,
+    /// Its version.
+    pub version: String,
 }
 
 impl Code {
@@ -50,6 +66,7 @@ impl Code {
             content: format!("unknown:{sha}"),
             artifact: String::new(),
             size: u64::try_from(size).unwrap_or_default(),
+            object: None,
         }
     }
 }
@@ -69,7 +86,11 @@ pub(super) enum Payload {
     /// The zip itself.
     Zip(Blob),
     /// A zip in a bucket.
-    Object { bucket: String, key: String },
+    Object {
+        bucket: String,
+        key: String,
+        version: Option<String>,
+    },
 }
 
 /// Why a package cannot be sent or kept.
@@ -178,11 +199,19 @@ impl Packages {
             content,
             artifact: kept.0,
             size,
+            object: None,
         }))
     }
 
     /// The code in the form in which it is sent. What no request can carry goes through the bucket first.
     pub(super) async fn payload(&self, code: &Code) -> Result<Payload, Failure> {
+        if let Some(object) = code.object.clone() {
+            return Ok(Payload::Object {
+                bucket: object.bucket,
+                key: object.key,
+                version: Some(object.version),
+            });
+        }
         let bytes = self.packed(code)?;
         if bytes.len() <= self.direct {
             return Ok(Payload::Zip(Blob::new(bytes)));
@@ -196,7 +225,11 @@ impl Packages {
         let key = format!("grail/{}/{}.zip", self.context.stack, code.artifact);
         let cell = once(&self.uploads, &key);
         cell.get_or_try_init(|| self.upload(&bucket, &key, bytes)).await?;
-        Ok(Payload::Object { bucket, key })
+        Ok(Payload::Object {
+            bucket,
+            key,
+            version: None,
+        })
     }
 
     fn packed(&self, code: &Code) -> Result<Vec<u8>, Failure> {

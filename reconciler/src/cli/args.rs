@@ -120,6 +120,10 @@ pub enum Command {
     State(StateArgs),
     /// Check the project without any call to AWS.
     Validate,
+    /// Write a `grail.yaml` that makes what this Chalice project makes.
+    Init,
+    /// Print the JSON Schema of `grail.yaml`, for editors.
+    Schema,
     /// Manage the local cloud by hand.
     LocalCloud(LocalCloudArgs),
     /// Print the IAM policy of whoever deploys: the least that grail needs in the account.
@@ -157,6 +161,8 @@ impl Command {
             Self::History(_) => "history",
             Self::Graph(_) => "graph",
             Self::Validate => "validate",
+            Self::Init => "init",
+            Self::Schema => "schema",
             Self::LocalCloud(_) => "local-cloud",
             Self::Policy(_) => "policy",
             Self::Completions { .. } => "completions",

@@ -228,8 +228,8 @@ impl Finding {
             text: problem.message.clone(),
             hint: problem.hint.clone(),
             file: problem.place.as_ref().map(|place| place.path().to_path_buf()),
-            line: problem.place.as_ref().map_or(0, Place::line_number),
-            column: problem.place.as_ref().and_then(Place::column),
+            line: problem.place.as_deref().map_or(0, Place::line_number),
+            column: problem.place.as_deref().and_then(Place::column),
         }
     }
 

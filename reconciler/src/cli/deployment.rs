@@ -105,7 +105,7 @@ impl<'a> Deployment<'a> {
         let mut pass = locked?;
         let ended = self.with(&mut pass, oversight).await;
         let ended = ended.map_err(|refusal| pass.refused(refusal));
-        let entries = pass.file.project(&pass.session.txn().existing()).entries;
+        let entries = pass.file.whole(&pass.session.txn().existing()).entries;
         connected.close(pass).await;
         Ok(Deployed {
             outcome: ended?,

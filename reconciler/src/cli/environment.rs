@@ -79,6 +79,12 @@ impl Environment {
         self.get(name).map(|value| value.to_string_lossy().into_owned())
     }
 
+    /// A variable as text, also where it is empty.
+    pub fn given(&self, name: &str) -> Option<String> {
+        let value = self.variables.get(OsStr::new(name))?;
+        Some(value.to_string_lossy().into_owned())
+    }
+
     /// The key of sealed secrets, as `GRAIL_SEAL_KEY` gives it. No other way leads to it.
     pub fn seal_key(&self) -> Option<String> {
         let key = self.seal_key.as_deref().filter(|key| !key.is_empty());

@@ -11,9 +11,9 @@ use super::commands::local_cloud;
 use super::pass::{Connected, Connection, Pass};
 use super::refusal::Refusal;
 use super::settings::Settings;
-use super::wish::{self, Remarks};
+use super::wish::{self, Remarks, Sources};
 use crate::plan::Consent;
-use crate::source::chalice::config::{Overrides, StageConfig};
+use crate::source::chalice::config::Overrides;
 
 /// What shapes a plan beside the project and the account: a saved plan is carried out on the terms on which it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl Terms {
 pub struct Goal {
     /// The stage and its account.
     pub connected: Connected,
-    config: StageConfig,
+    sources: Sources,
 }
 
 impl Goal {
@@ -89,15 +89,15 @@ impl Goal {
         how: Connection,
         remarks: &Remarks,
     ) -> Result<Self, Refusal> {
-        let config = wish::configuration(settings, &terms.overrides(), remarks)?;
+        let sources = wish::sources(settings, &terms.overrides(), remarks)?;
         let port = if settings.local {
             Some(local_cloud::up(settings).await?.port)
         } else {
             None
         };
         let how = Connection { port, ..how };
-        let connected = Connected::to(settings, config.app_name(), how).await?;
-        Ok(Self { connected, config })
+        let connected = Connected::to(settings, sources.app_name(), how).await?;
+        Ok(Self { connected, sources })
     }
 
     /// Reads the project while `pass` looks at what is recorded; answers what is wanted.
@@ -122,8 +122,8 @@ impl Goal {
     /// What is wrong with the project.
     pub async fn wanted(&self, settings: &Settings, remarks: &Remarks) -> Result<DesiredState, Refusal> {
         let stage = &self.connected.stage;
-        let (config, artifacts) = (self.config.clone(), &*stage.artifacts);
-        let wish = wish::read(settings, config, artifacts, &stage.keys.digester, remarks).await?;
+        let (sources, artifacts) = (self.sources.clone(), &*stage.artifacts);
+        let wish = wish::read(settings, sources, artifacts, &stage.keys.digester, remarks).await?;
         wish.lower(&self.connected.cloud.account())
     }
 }

@@ -17,6 +17,7 @@ use super::grail_toml::{FILE, GrailToml, StageTable};
 use super::refusal::Refusal;
 use super::shared::{self, SharedState};
 use crate::engine::Limits;
+use crate::source::manifest;
 
 /// The region of the local cloud where none is named: every region is the same there.
 const LOCAL_REGION: &str = "us-east-1";
@@ -150,9 +151,21 @@ impl Settings {
         }
     }
 
-    /// The folder of grail's own files for all stages: `.chalice/grail`.
+    /// The folder of grail's own files for all stages: `.chalice/grail`, or `.grail` in a project that has never had anything
+    /// to do with Chalice.
     pub fn grail_folder(&self) -> PathBuf {
-        self.project.join(".chalice").join("grail")
+        match self.knows_chalice() {
+            true => self.project.join(".chalice").join("grail"),
+            false => self.project.join(".grail"),
+        }
+    }
+
+    /// Whether there is a Chalice that this project shares its files with. A `.grail` that is there stays in use.
+    pub fn knows_chalice(&self) -> bool {
+        if self.project.join(".grail").is_dir() {
+            return false;
+        }
+        self.project.join(".chalice").is_dir() || manifest::find(&self.project).is_none()
     }
 
     /// The folder of grail's own files for this stage.

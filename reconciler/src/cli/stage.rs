@@ -41,6 +41,8 @@ pub struct Stage {
     pub keys: Keys,
     debts: Option<SharedDebts>,
     deployed_file: PathBuf,
+    /// There is no Chalice here that would read it.
+    unread: bool,
     old_deployed_file: Option<PathBuf>,
     chalice_packages: PathBuf,
 }
@@ -97,6 +99,7 @@ impl Stage {
             debts: objects.map(|objects| objects.debts()),
             stack,
             deployed_file: settings.deployed_file(),
+            unread: !settings.knows_chalice(),
             old_deployed_file: settings.old_deployed_file(),
             chalice_packages: settings.chalice_packages(),
         })
@@ -164,7 +167,7 @@ impl Stage {
     /// Where the state cannot be read.
     pub async fn projected(&self) -> Result<Deployed, Refusal> {
         let existing = self.txn().await?.existing();
-        Ok(self.file(resources::wires(), Vec::new()).project(&existing))
+        Ok(self.file(resources::wires(), Vec::new()).whole(&existing))
     }
 
     /// Writes Chalice's file as the state had it at the last commit, unless somebody else has changed it. The forms that an open
@@ -185,6 +188,7 @@ impl Stage {
         match beside.standing {
             Standing::Foreign => return Ok(Mirrored::Foreign),
             Standing::Same => return Ok(Mirrored::Same),
+            Standing::Missing if self.unread => return Ok(Mirrored::Nothing),
             Standing::Missing if committed.is_empty() && loaded.snapshot.committed.is_none() => {
                 return Ok(Mirrored::Nothing);
             }
@@ -231,6 +235,7 @@ impl Stage {
     pub fn file(&self, wires: Wires, verbatim: Vec<Verbatim>) -> ChaliceFile {
         ChaliceFile {
             path: self.deployed_file.clone(),
+            unread: self.unread,
             wires,
             verbatim,
             written: None,
@@ -373,6 +378,7 @@ impl Cloud {
 /// Chalice's `deployed/<stage>.json` as the place where records are shown.
 pub struct ChaliceFile {
     path: PathBuf,
+    unread: bool,
     wires: Wires,
     verbatim: Vec<Verbatim>,
     written: Option<Deployed>,
@@ -395,6 +401,19 @@ impl ChaliceFile {
     pub fn project(&self, existing: &BTreeMap<ResourceId, Record>) -> Deployed {
         chalice::project(existing, &self.wires, &self.verbatim)
     }
+
+    /// The same with what stands in a manifest beside: what people are shown.
+    pub fn whole(&self, existing: &BTreeMap<ResourceId, Record>) -> Deployed {
+        let mut existing = existing.clone();
+        for record in existing.values_mut() {
+            // Behind everything of Chalice's, and in its own order.
+            record.rank = match record.rank.checked_sub(chalice::UNKNOWN_RANK) {
+                Some(rank) => rank.saturating_add(chalice::UNKNOWN_RANK / 2),
+                None => record.rank,
+            };
+        }
+        self.project(&existing)
+    }
 }
 
 impl RecordSink for ChaliceFile {
@@ -404,6 +423,9 @@ impl RecordSink for ChaliceFile {
 
     fn write(&mut self, txn: &Txn) -> Result<Option<Digest>, Box<dyn std::error::Error + Send + Sync>> {
         let deployed = self.project(&txn.existing());
+        if self.unread && deployed.entries.is_empty() {
+            return Ok(None);
+        }
         if self.written.as_ref() == Some(&deployed) {
             return Ok(Some(deployed.digest()));
         }

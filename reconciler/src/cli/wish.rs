@@ -1,4 +1,8 @@
-//! From the project's folder to the desired state: configuration, Python, import, checks, package, lowering.
+//! From the project's folder to the desired state: configuration, Python, import, checks, package, lowering; and the same from
+//! a manifest beside it, or in its place.
+//!
+//! What both sources wish for is one desired state. They have one application's name, and no resource of one has the id of a
+//! resource of the other.
 //!
 //! The import of `app.py` and the building of the package need nothing of each other and run beside each other; so does all of
 //! this beside the first look at the account.
@@ -6,7 +10,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use grail_state::artifacts::Artifacts;
+use grail_state::artifacts::{Artifacts, DirArtifacts, Unwritten};
 use grail_state::{DesiredState, Digester};
 
 use super::refusal::Refusal;
@@ -18,6 +22,10 @@ use crate::source::chalice::lower::{Account, PackageFacts, Zip, lower};
 use crate::source::chalice::package::{self, Architecture, Package, Target};
 use crate::source::chalice::probe::{self, Cache, Probed};
 use crate::source::chalice::validate::validate;
+use crate::source::diagnostic::{Place, Problems};
+use crate::source::manifest::code::{self, Built, Workshop};
+use crate::source::manifest::lower::{self as manifest_lower, Packages};
+use crate::source::manifest::{Head, Manifest, init};
 use crate::source::python::{self, Notice, Python};
 
 /// What is worth saying while a wish is read, in the order in which it came up.
@@ -55,11 +63,80 @@ pub enum Part {
 /// Takes remarks; they are shown while the work goes on.
 pub type Remarks = Arc<dyn Fn(Remark) + Send + Sync>;
 
+/// What a project is described by in one stage.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    app: String,
+    /// The configuration of a Chalice project.
+    pub chalice: Option<StageConfig>,
+    /// A manifest.
+    pub manifest: Option<Manifest>,
+}
+
+impl Sources {
+    /// The application's name.
+    pub fn app_name(&self) -> &str {
+        &self.app
+    }
+}
+
+/// Reads what describes the project.
+///
+/// # Errors
+/// Everything that is wrong with the configuration, or else with the manifest.
+pub fn sources(settings: &Settings, overrides: &Overrides, remarks: &Remarks) -> Result<Sources, Refusal> {
+    let head = Head::read(&settings.project)?;
+    let chalice = match is_chalice(settings, head.as_ref()) {
+        true => Some(configuration(settings, overrides, remarks)?),
+        false => None,
+    };
+    let variable = |name: &str| settings.environment.given(name);
+    let manifest = match Manifest::read(&settings.project, &settings.stage, &variable)? {
+        Some((manifest, told)) => {
+            told.into_iter()
+                .for_each(|problem| remarks(Remark::Problem(problem)));
+            Some(manifest)
+        }
+        None => None,
+    };
+    let app = match (&chalice, &manifest) {
+        (Some(config), Some(manifest)) if config.app_name() != manifest.app() => {
+            return Err(other_app(config, manifest).into());
+        }
+        (Some(config), _) => config.app_name().to_owned(),
+        (None, Some(manifest)) => manifest.app().to_owned(),
+        (None, None) => String::new(),
+    };
+    Ok(Sources {
+        app,
+        chalice,
+        manifest,
+    })
+}
+
+/// Whether there is a Chalice project to be read: where there is no manifest nothing else is expected.
+fn is_chalice(settings: &Settings, head: Option<&Head>) -> bool {
+    let configured = settings.project.join(".chalice").join("config.json").is_file();
+    head.is_none_or(|head| configured && head.replaces.is_none())
+}
+
+fn other_app(config: &StageConfig, manifest: &Manifest) -> Problems {
+    let said = format!(
+        "the manifest is of the application `{}`, and the Chalice project in this folder of `{}`",
+        manifest.app(),
+        config.app_name()
+    );
+    Problem::error("manifest::other-app", said)
+        .hint("what stands in one folder is one application; `replaces: chalice` leaves the Chalice project aside")
+        .at(manifest.place(&["app"]))
+        .into()
+}
+
 /// The configuration of a stage.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn configuration(
+fn configuration(
     settings: &Settings,
     overrides: &Overrides,
     remarks: &Remarks,
@@ -77,6 +154,11 @@ pub fn configuration(
 /// # Errors
 /// A configuration that cannot be read, or that has no name.
 pub fn app_name(settings: &Settings, remarks: &Remarks) -> Result<String, Refusal> {
+    if let Some(head) = Head::read(&settings.project)?
+        && !is_chalice(settings, Some(&head))
+    {
+        return Ok(head.app);
+    }
     let (name, problems) = ProjectConfig::read(&settings.project)?.app_name(&settings.stage)?;
     problems
         .into_iter()
@@ -86,6 +168,12 @@ pub fn app_name(settings: &Settings, remarks: &Remarks) -> Result<String, Refusa
 
 /// What a project wishes for, before it is known in which account.
 pub struct Wish {
+    chalice: Option<ChaliceWish>,
+    manifest: Option<(Manifest, Packages)>,
+}
+
+/// What a Chalice project wishes for.
+struct ChaliceWish {
     app: App,
     config: StageConfig,
     package: PackageFacts,
@@ -96,29 +184,99 @@ impl Wish {
     /// The desired state in `account`.
     ///
     /// # Errors
-    /// Policy files that cannot be used.
+    /// Policy files that cannot be used; a resource that both sources wish for.
     pub fn lower(&self, account: &Account) -> Result<DesiredState, Refusal> {
-        Ok(lower(
-            &self.app,
-            &self.config,
-            &self.project,
-            account,
-            &self.package,
-        )?)
+        let chalice = self.chalice.as_ref().map(|wish| {
+            let ChaliceWish {
+                app,
+                config,
+                package,
+                project,
+            } = wish;
+            lower(app, config, project, account, package)
+        });
+        let manifest = self.manifest.as_ref();
+        let manifest =
+            manifest.map(|(manifest, packages)| manifest_lower::lower(manifest, account, packages));
+        joined(chalice.transpose()?, manifest.transpose()?)
     }
 }
 
-/// Reads the project: imports `app.py`, checks it, builds the package and keeps it in `artifacts`.
+/// What the sources of a project wish for together.
+fn joined(chalice: Option<DesiredState>, manifest: Option<DesiredState>) -> Result<DesiredState, Refusal> {
+    match (chalice, manifest) {
+        (Some(all), Some(more)) => together(all, more),
+        (Some(all), None) | (None, Some(all)) => Ok(all),
+        (None, None) => Err(Refusal::new("nothing describes this project")),
+    }
+}
+
+/// What two sources wish for.
+fn together(mut all: DesiredState, more: DesiredState) -> Result<DesiredState, Refusal> {
+    let mut problems = Vec::new();
+    for (id, desired) in more.resources {
+        let Some(known) = all.resources.get(&id) else {
+            all.resources.insert(id, desired);
+            continue;
+        };
+        let place =
+            |origin: &Option<String>| origin.clone().unwrap_or_else(|| "the Chalice project".to_owned());
+        let (here, there) = (place(&desired.origin), place(&known.origin));
+        let said = format!("`{id}` is wished for twice: at {here} and at {there}");
+        let at = here
+            .rsplit_once(':')
+            .and_then(|(file, line)| Some(Place::line(file, line.parse().ok()?)));
+        let hint = "give the one in the manifest another name";
+        problems.push(Problem::error("manifest::twice", said).hint(hint).at(at));
+    }
+    match problems.is_empty() {
+        true => Ok(all),
+        false => Err(Problems(problems).into()),
+    }
+}
+
+/// Reads the project: imports `app.py`, checks it, builds the packages and keeps them in `artifacts`.
 ///
 /// # Errors
 /// Everything that is wrong with the project, or with the Python that it needs.
 pub async fn read(
     settings: &Settings,
-    config: StageConfig,
+    sources: Sources,
     artifacts: &dyn Artifacts,
     digester: &Digester,
     remarks: &Remarks,
 ) -> Result<Wish, Refusal> {
+    let chalice = async {
+        match sources.chalice {
+            Some(config) => read_chalice(settings, config, artifacts, digester, remarks)
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    };
+    let manifest = async {
+        match sources.manifest {
+            Some(manifest) => {
+                let packages = build_manifest(settings, &manifest, artifacts, remarks).await?;
+                Ok::<_, Refusal>(Some((manifest, packages)))
+            }
+            None => Ok(None),
+        }
+    };
+    let (chalice, manifest) = tokio::join!(chalice, manifest);
+    Ok(Wish {
+        chalice: chalice?,
+        manifest: manifest?,
+    })
+}
+
+async fn read_chalice(
+    settings: &Settings,
+    config: StageConfig,
+    artifacts: &dyn Artifacts,
+    digester: &Digester,
+    remarks: &Remarks,
+) -> Result<ChaliceWish, Refusal> {
     let python = project_python(settings, remarks).await?;
     let (probed, built) = tokio::join!(
         import(settings, &config, &python, digester, remarks),
@@ -132,12 +290,66 @@ pub async fn read(
         remarks(Remark::Problem(problem));
     }
     let package = keep(package, config.automatic_layer(), artifacts, remarks)?;
-    Ok(Wish {
+    Ok(ChaliceWish {
         app: probed.app,
         config,
         package,
         project: settings.project.clone(),
     })
+}
+
+/// The files of a manifest that wishes for what the Chalice project in this folder does.
+///
+/// # Errors
+/// As for a plan of that project.
+pub async fn written_down(settings: &Settings, remarks: &Remarks) -> Result<Vec<(String, String)>, Refusal> {
+    let config = configuration(settings, &Overrides::default(), remarks)?;
+    let keys = settings.keys()?;
+    // Nothing is kept: it is only asked what there is.
+    let artifacts = Unwritten::above(DirArtifacts::new(settings.folder().join("artifacts")));
+    let wish = read_chalice(settings, config, &artifacts, &keys.digester, remarks).await?;
+    let ChaliceWish {
+        app,
+        config,
+        package,
+        project,
+    } = wish;
+    let state = lower(&app, &config, &project, &init::nowhere(), &package)?;
+    Ok(init::files(&state))
+}
+
+/// Builds what a manifest declares, and keeps it among the artifacts.
+async fn build_manifest(
+    settings: &Settings,
+    manifest: &Manifest,
+    artifacts: &dyn Artifacts,
+    remarks: &Remarks,
+) -> Result<Packages, Refusal> {
+    let surroundings = settings.environment.surroundings();
+    let said = Arc::clone(remarks);
+    let tell = move |notice: Notice| said(Remark::Notice(notice.to_string()));
+    let workshop = Workshop {
+        cache: &settings.cache,
+        surroundings: &surroundings,
+        local: settings.local,
+        tell: &tell,
+    };
+    let Built {
+        functions,
+        layers,
+        warnings,
+    } = code::build(manifest, &workshop).await?;
+    warnings
+        .into_iter()
+        .for_each(|problem| remarks(Remark::Problem(problem)));
+    let mut packages = Packages::default();
+    for (name, zip) in functions {
+        packages.functions.insert(name, stored(&zip, artifacts)?.0);
+    }
+    for (name, zip) in layers {
+        packages.layers.insert(name, stored(&zip, artifacts)?.0);
+    }
+    Ok(packages)
 }
 
 /// Imports and checks the project; builds nothing.
@@ -154,12 +366,35 @@ pub async fn check(
     Ok(import(settings, config, &python, digester, remarks).await?.app)
 }
 
-/// What a project wishes for, as far as it can be said without an account and without a package: which resources, under which
-/// names, and what each needs. Their forms are not whole, and nothing may be planned from them.
+/// What a project wishes for, as far as it can be said without an account: which resources, under which names, and what each
+/// needs. The package of a Chalice project is not built, so its forms are not whole, and nothing may be planned from them.
 ///
 /// # Errors
 /// Everything that is wrong with the project.
 pub async fn sketch(
+    settings: &Settings,
+    account: &Account,
+    digester: &Digester,
+    remarks: &Remarks,
+) -> Result<DesiredState, Refusal> {
+    let sources = sources(settings, &Overrides::default(), remarks)?;
+    let chalice = match &sources.chalice {
+        Some(config) => Some(sketch_chalice(settings, config, account, digester, remarks).await?),
+        None => None,
+    };
+    let manifest = match &sources.manifest {
+        Some(manifest) => {
+            // Nothing is kept: it is only asked what there is.
+            let artifacts = Unwritten::above(DirArtifacts::new(settings.folder().join("artifacts")));
+            let packages = build_manifest(settings, manifest, &artifacts, remarks).await?;
+            Some(manifest_lower::lower(manifest, account, &packages)?)
+        }
+        None => None,
+    };
+    joined(chalice, manifest)
+}
+
+async fn sketch_chalice(
     settings: &Settings,
     config: &StageConfig,
     account: &Account,
@@ -266,6 +501,17 @@ fn kept(
     artifacts: &dyn Artifacts,
     remarks: &Remarks,
 ) -> Result<Zip, Refusal> {
+    let (zip, reused) = stored(packed, artifacts)?;
+    remarks(Remark::Packaged {
+        part,
+        reused,
+        size: packed.size.zipped,
+    });
+    Ok(zip)
+}
+
+/// The package among the artifacts, and whether it was there already.
+fn stored(packed: &package::Zip, artifacts: &dyn Artifacts) -> Result<(Zip, bool), Refusal> {
     let digest = grail_state::Digest(packed.sha256.hex());
     let known = artifacts.get(&digest).ok().flatten().is_some();
     if !known {
@@ -276,14 +522,10 @@ fn kept(
                 .hint("check that the project's folder can be written and that the disk is not full")
         })?;
     }
-    remarks(Remark::Packaged {
-        part,
-        reused: known,
-        size: packed.size.zipped,
-    });
-    Ok(Zip {
+    let zip = Zip {
         content: packed.content.to_string(),
         artifact: digest.0,
         size: packed.size.zipped,
-    })
+    };
+    Ok((zip, known))
 }

@@ -5,9 +5,10 @@
 //! [`lower`] puts the wishes together. Every name is Chalice's ([`names`]), and what is wrong is told with its place
 //! ([`diagnostic`]).
 
+pub use super::diagnostic;
+
 pub mod app;
 pub mod config;
-pub mod diagnostic;
 pub mod lower;
 pub mod names;
 pub mod openapi;

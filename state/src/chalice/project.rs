@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Deployed, DeployedEntry, Verbatim, Wires, keys_of};
+use super::{Deployed, DeployedEntry, UNKNOWN_RANK, Verbatim, Wires, keys_of};
 use crate::id::ResourceId;
 use crate::record::Record;
 use crate::wire::Wire;
@@ -55,7 +55,7 @@ impl Part<'_> {
 
 fn contributors<'a>(records: &'a Records, wires: &Wires) -> BTreeMap<Key<'a>, Vec<Part<'a>>> {
     let mut parts: BTreeMap<Key<'_>, Vec<Part<'_>>> = BTreeMap::new();
-    for (id, record) in records {
+    for (id, record) in records.iter().filter(|(_, record)| record.rank < UNKNOWN_RANK) {
         for wire in wires.get(&id.kind).copied().unwrap_or_default() {
             let counts = wire
                 .when

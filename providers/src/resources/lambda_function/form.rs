@@ -52,6 +52,15 @@ pub struct Spec {
     pub reserved_concurrency: Option<u32>,
     /// Its code.
     pub code: Code,
+    /// What it is for. As with the two that follow, none leaves it as it is; a function of Chalice has no word on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The size of its `/tmp` in MB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ephemeral_storage: Option<u32>,
+    /// The ARN of the queue or topic that gets the events on which it failed; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<String>,
     /// Why Lambda could not make or change it, as it says: no wish has that, and the next update sends all of it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -159,6 +168,18 @@ impl Spec {
             "environment",
             format!("{environment} bytes of JSON are more than the 4096 that Lambda takes"),
         );
+        let storage = self.ephemeral_storage.unwrap_or(512);
+        demand(
+            (512..=10_240).contains(&storage),
+            "ephemeral_storage",
+            format!("{storage} MB is not between 512 and 10240"),
+        );
+        let length = self.description.as_ref().map_or(0, |text| text.chars().count());
+        demand(
+            length <= 256,
+            "description",
+            format!("{length} characters are more than the 256 that Lambda takes"),
+        );
         if let Some(vpc) = &self.vpc {
             demand(
                 vpc.subnet_ids.is_empty() == vpc.security_group_ids.is_empty(),
@@ -194,7 +215,7 @@ impl Spec {
                 "security_group_ids": sorted(&vpc.security_group_ids),
             })
         });
-        json!({
+        let mut form = json!({
             "name": self.name,
             "handler": self.handler,
             "runtime": self.runtime,
@@ -210,7 +231,38 @@ impl Spec {
             "reserved_concurrency": self.reserved_concurrency,
             "code": self.code.content,
             "failed": self.failed,
-        })
+        });
+        // What Lambda gives by itself is no statement: a function that was made without a word on it is as one that states it.
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).map(Value::from);
+        let more = [
+            ("description", text(&self.description)),
+            (
+                "ephemeral_storage",
+                self.ephemeral_storage
+                    .filter(|size| *size != 512)
+                    .map(Value::from),
+            ),
+            ("dead_letter", text(&self.dead_letter)),
+        ];
+        if let Some(fields) = form.as_object_mut() {
+            let stated = more
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+            fields.extend(stated);
+        }
+        form
+    }
+
+    /// The same without what `wish` is silent on although Lambda tells it: nobody asked for that, so it is no difference.
+    pub(super) fn silent_on(mut self, wish: Option<&Value>) -> Self {
+        let says = |field: &str| {
+            wish.and_then(|wish| wish.get(field))
+                .is_some_and(|value| !value.is_null())
+        };
+        self.description = self.description.filter(|_| says("description"));
+        self.ephemeral_storage = self.ephemeral_storage.filter(|_| says("ephemeral_storage"));
+        self.dead_letter = self.dead_letter.filter(|_| says("dead_letter"));
+        self
     }
 
     /// The network, if there is anything in it.

@@ -8,13 +8,14 @@ use grail_state::{Handle, Proof, StackId};
 use serde_json::{Value, json};
 
 use super::form::{Architecture, Spec, Tracing, Vpc};
+use crate::OWNER_TAG;
 use crate::aws::arn::function_name;
 use crate::aws::outcome::lacking;
 use crate::port::{Failure, Seen};
 use crate::resources::packages::Code;
 
 /// The tag that Chalice puts on every function: `version=<v>:stage=<stage>:app=<app>`.
-const OWNER_TAG: &str = "aws-chalice";
+const CHALICES_TAG: &str = "aws-chalice";
 
 /// A function as it was read.
 pub(super) struct Reading {
@@ -105,12 +106,13 @@ pub(super) fn outputs(arn: &str, name: &str, code_sha256: &str) -> BTreeMap<Stri
 
 /// Whose a function with these tags is.
 pub(in crate::resources) fn proof(tags: &BTreeMap<String, String>, stack: &StackId) -> Proof {
-    let Some(tag) = tags.get(OWNER_TAG) else {
-        return Proof::NameOnly;
+    // Ours has nothing before `stage=`; Chalice's has the version there.
+    let (tag, rest) = match (tags.get(OWNER_TAG), tags.get(CHALICES_TAG)) {
+        (Some(tag), _) => (tag, tag.strip_prefix("stage=")),
+        (None, Some(tag)) => (tag, tag.split_once(":stage=").map(|(_, rest)| rest)),
+        (None, None) => return Proof::NameOnly,
     };
-    let named = tag
-        .split_once(":stage=")
-        .and_then(|(_, rest)| rest.split_once(":app="));
+    let named = rest.and_then(|rest| rest.split_once(":app="));
     if named == Some((stack.stage.as_str(), stack.app.as_str())) {
         Proof::Ours
     } else {
@@ -213,6 +215,16 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
             configuration.code_sha256().unwrap_or_default(),
             configuration.code_size(),
         ),
+        description: Some(text(configuration.description())),
+        ephemeral_storage: Some(number(
+            configuration.ephemeral_storage().map(|storage| storage.size()),
+            512,
+        )),
+        dead_letter: Some(text(
+            configuration
+                .dead_letter_config()
+                .and_then(|dead_letter| dead_letter.target_arn()),
+        )),
         failed: match standing(configuration) {
             Standing::Failed(why) => Some(why),
             Standing::Ready | Standing::Busy => None,
@@ -232,7 +244,12 @@ mod tests {
             app: "shop".into(),
             stage: "dev".into(),
         };
-        let tagged = |tag: &str| proof(&BTreeMap::from([(OWNER_TAG.to_owned(), tag.to_owned())]), &stack);
+        let tagged = |tag: &str| {
+            proof(
+                &BTreeMap::from([(CHALICES_TAG.to_owned(), tag.to_owned())]),
+                &stack,
+            )
+        };
         assert_eq!(tagged("version=1.34.0:stage=dev:app=shop"), Proof::Ours);
         for other in [
             "version=1.34.0:stage=prod:app=shop",
@@ -247,6 +264,9 @@ mod tests {
             );
         }
         assert_eq!(proof(&BTreeMap::new(), &stack), Proof::NameOnly);
+        let ours = |tag: &str| proof(&BTreeMap::from([(OWNER_TAG.to_owned(), tag.to_owned())]), &stack);
+        assert_eq!(ours("stage=dev:app=shop"), Proof::Ours);
+        assert!(matches!(ours("stage=dev:app=shop2"), Proof::Theirs { .. }));
     }
 
     #[test]

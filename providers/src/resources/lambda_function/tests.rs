@@ -819,3 +819,93 @@ fn limits_are_told_before_anything_is_sent() {
     );
     assert!(filled("\"".repeat(2045)).is_err());
 }
+
+/// What a manifest states beside what Chalice does.
+fn stated() -> Value {
+    with(
+        json!({"description": "works", "ephemeral_storage": 1024, "dead_letter": "arn:aws:sqs:us-east-1:123456789012:dead"}),
+    )
+}
+
+#[tokio::test]
+async fn what_a_wish_states_beside_chalices_fields_is_sent_and_compared() {
+    let stand_of_birth = stand(vec![reply(201, configuration("Active", "Successful"))]);
+    stand_of_birth.create(&stated()).await.unwrap();
+    let sent = stand_of_birth.aws.json(0);
+    assert_eq!(sent["Description"], "works");
+    assert_eq!(sent["EphemeralStorage"], json!({"Size": 1024}));
+    assert_eq!(
+        sent["DeadLetterConfig"],
+        json!({"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"})
+    );
+
+    let stand = stand(vec![there(json!({})), taken("Successful")]);
+    let have = stand.present(None, Some(&stated())).await;
+    let diff = stand.provider.diff(&stated().into(), &have).unwrap();
+    let paths: Vec<_> = diff.fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!(paths, ["dead_letter", "description", "ephemeral_storage"]);
+    // Taken back, each is as Lambda makes it where nothing is said.
+    let plain = with(json!({"description": "", "ephemeral_storage": 512, "dead_letter": ""}));
+    stand.update(ARN, &stated(), &plain).await.unwrap();
+    let sent = stand.aws.json(1);
+    assert_eq!(sent["Description"], "");
+    assert_eq!(sent["EphemeralStorage"], json!({"Size": 512}));
+    assert_eq!(sent["DeadLetterConfig"], json!({"TargetArn": ""}));
+    assert!(sent.get("Timeout").is_none(), "{sent}");
+}
+
+#[tokio::test]
+async fn what_a_wish_is_silent_on_is_no_difference_and_is_never_sent() {
+    let by_hand = json!({"Configuration": {
+        "Description": "by hand", "EphemeralStorage": {"Size": 2048},
+        "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"},
+        "LastUpdateStatus": "Failed", "LastUpdateStatusReasonCode": "x",
+    }});
+    let stand = stand(vec![there(by_hand), taken("Successful"), taken("Successful")]);
+    let have = stand.present(None, Some(&spec())).await;
+    let diff = stand.provider.diff(&spec().into(), &have).unwrap();
+    assert_eq!(diff.fields.len(), 1, "{diff:?}");
+    let (id, want, token) = (&stand.id, &spec(), &stand.token);
+    let request = crate::port::Update {
+        id,
+        have: &have,
+        want,
+        diff: &diff,
+        token,
+    };
+    stand.provider.update(request).await.unwrap();
+    let sent = stand.aws.json(2);
+    for field in ["Description", "EphemeralStorage", "DeadLetterConfig"] {
+        assert!(sent.get(field).is_none(), "{field}: {sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_zip_in_a_bucket_is_named_with_its_version_and_known_by_it() {
+    let code = json!({
+        "content": "s3://builds/worker.zip#v2", "artifact": "", "size": 0,
+        "object": {"bucket": "builds", "key": "worker.zip", "version": "v2"},
+    });
+    let want = with(json!({"code": code}));
+    let stand = stand(vec![
+        reply(201, configuration("Active", "Successful")),
+        there(json!({})),
+    ]);
+    let made = stand.create(&want).await.unwrap();
+    let sent = &stand.aws.json(0)["Code"];
+    assert_eq!(
+        sent,
+        &json!({"S3Bucket": "builds", "S3Key": "worker.zip", "S3ObjectVersion": "v2"})
+    );
+    // The same zip is there, by its digest: it is what was recorded under that name.
+    let record = Record {
+        handle: made.handle.clone(),
+        spec: made.spec.clone(),
+        outputs: made.outputs.clone(),
+        depends_on: Default::default(),
+        rank: 0,
+        token: None,
+    };
+    let content = content_with(&stand, &want, Some(&record)).await;
+    assert_eq!(content, "s3://builds/worker.zip#v2");
+}

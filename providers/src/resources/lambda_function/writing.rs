@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
-use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig};
+use aws_sdk_lambda::types::{
+    DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, Runtime, TracingConfig, TracingMode,
+    VpcConfig,
+};
 use serde_json::Value;
 
 use super::LambdaFunction;
@@ -18,7 +21,10 @@ use crate::resources::packages::Payload;
 
 /// The fields that `UpdateFunctionConfiguration` sets.
 const CONFIGURATION: &[&str] = &[
+    "dead_letter",
+    "description",
     "environment",
+    "ephemeral_storage",
     "handler",
     "layers",
     "memory",
@@ -72,7 +78,10 @@ impl LambdaFunction {
     pub(super) async fn send_create(&self, spec: &Spec) -> Result<Option<CreateFunctionOutput>, Failure> {
         let code = match self.packages.payload(&spec.code).await? {
             Payload::Zip(zip) => FunctionCode::builder().zip_file(zip),
-            Payload::Object { bucket, key } => FunctionCode::builder().s3_bucket(bucket).s3_key(key),
+            Payload::Object { bucket, key, version } => FunctionCode::builder()
+                .s3_bucket(bucket)
+                .s3_key(key)
+                .set_s3_object_version(version),
         };
         let tags: HashMap<_, _> = spec.tags.clone().into_iter().collect();
         let traced = (spec.tracing == Tracing::Active).then(|| tracing(spec.tracing));
@@ -91,6 +100,14 @@ impl LambdaFunction {
             .vpc_config(vpc(spec.network()))
             .set_layers(Some(spec.layers.clone()))
             .architectures(spec.architecture.into())
+            .set_description(spec.description.clone().filter(|text| !text.is_empty()))
+            .set_ephemeral_storage(spec.ephemeral_storage.and_then(storage))
+            .set_dead_letter_config(
+                spec.dead_letter
+                    .clone()
+                    .filter(|arn| !arn.is_empty())
+                    .map(dead_letter),
+            )
             .send()
             .await
             .made("lambda:CreateFunction")
@@ -101,7 +118,10 @@ impl LambdaFunction {
         let request = self.write().update_function_code().function_name(name);
         let request = match self.packages.payload(&spec.code).await? {
             Payload::Zip(zip) => request.zip_file(zip),
-            Payload::Object { bucket, key } => request.s3_bucket(bucket).s3_key(key),
+            Payload::Object { bucket, key, version } => request
+                .s3_bucket(bucket)
+                .s3_key(key)
+                .set_s3_object_version(version),
         };
         let request = request.architectures(spec.architecture.into());
         let answer = request.send().await.wrote("lambda:UpdateFunctionCode")?;
@@ -122,7 +142,7 @@ impl LambdaFunction {
         let request = self.write().update_function_configuration().function_name(name);
         let request = CONFIGURATION
             .iter()
-            .filter(|field| diff.touches(field) || diff.touches("failed"))
+            .filter(|field| diff.touches(field) || (diff.touches("failed") && is_stated(field, spec)))
             .fold(request, |request, field| set(request, field, spec));
         let answer = request.send().await.wrote("lambda:UpdateFunctionConfiguration")?;
         Ok(Taken {
@@ -221,6 +241,11 @@ fn set(
     spec: &Spec,
 ) -> UpdateFunctionConfigurationFluentBuilder {
     match field {
+        "dead_letter" => {
+            request.dead_letter_config(dead_letter(spec.dead_letter.clone().unwrap_or_default()))
+        }
+        "description" => request.description(spec.description.clone().unwrap_or_default()),
+        "ephemeral_storage" => request.set_ephemeral_storage(storage(spec.ephemeral_storage.unwrap_or(512))),
         "environment" => request.environment(environment(spec)),
         "handler" => request.handler(&spec.handler),
         "layers" => request.set_layers(Some(spec.layers.clone())),
@@ -254,6 +279,26 @@ fn vpc(vpc: Option<&Vpc>) -> VpcConfig {
         .set_subnet_ids(Some(vpc.subnet_ids))
         .set_security_group_ids(Some(vpc.security_group_ids))
         .build()
+}
+
+/// What a wish is silent on is left as it is, also where everything is sent anew.
+fn is_stated(field: &str, spec: &Spec) -> bool {
+    match field {
+        "dead_letter" => spec.dead_letter.is_some(),
+        "description" => spec.description.is_some(),
+        "ephemeral_storage" => spec.ephemeral_storage.is_some(),
+        _ => true,
+    }
+}
+
+/// An empty target takes the dead letters away.
+fn dead_letter(target: String) -> DeadLetterConfig {
+    DeadLetterConfig::builder().target_arn(target).build()
+}
+
+/// A request without a size cannot be built; this one always has it.
+fn storage(size: u32) -> Option<EphemeralStorage> {
+    EphemeralStorage::builder().size(number(size)).build().ok()
 }
 
 fn number(number: u32) -> i32 {

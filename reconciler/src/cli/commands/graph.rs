@@ -22,7 +22,6 @@ use crate::cli::stage::Stage;
 use crate::cli::wish::{self, Remark};
 use crate::cli::{is_human, report, words};
 use crate::graph::{Detail, Graph, dot, mermaid, svg};
-use crate::source::chalice::config::Overrides;
 use crate::source::chalice::lower::Account;
 
 /// Draws it.
@@ -80,14 +79,13 @@ async fn of_state(settings: &Settings) -> Result<Graph, Refusal> {
 /// What the project wishes for. In which account says nothing about names and edges, so none is asked for.
 async fn of_project(settings: &Settings) -> Result<Graph, Refusal> {
     let remarks = aside(settings);
-    let config = wish::configuration(settings, &Overrides::default(), &remarks)?;
     let account = Account {
         account: "000000000000".to_owned(),
         region: "us-east-1".to_owned(),
         partition: "aws".to_owned(),
     };
     let keys = settings.keys()?;
-    let desired = wish::sketch(settings, &config, &account, &keys.digester, &remarks).await?;
+    let desired = wish::sketch(settings, &account, &keys.digester, &remarks).await?;
     Ok(Graph::of_desired(&desired, &label))
 }
 

@@ -8,20 +8,22 @@ use crate::cli::refusal::Refusal;
 use crate::cli::settings::Settings;
 use crate::cli::stage::Stage;
 use crate::cli::{is_human, wish, words};
+use crate::source::manifest;
 
 /// Prints the URL of the stage's REST API.
 ///
 /// # Errors
 /// Where the record has none.
 pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
-    let entries = match &settings.shared {
-        // Others may have deployed since the file of this machine was written.
-        Some(_) => {
+    // Others may have deployed since the file of this machine was written, and what a manifest declares is not in it.
+    let from_state = settings.shared.is_some() || manifest::find(&settings.project).is_some();
+    let entries = match from_state {
+        true => {
             let app = wish::app_name(settings, &remarks(settings))?;
             let stage = Stage::look_at(settings, &app).await?;
             stage.projected().await?.entries
         }
-        None => {
+        false => {
             let found = grail_state::chalice::load(&settings.deployed_file())?;
             found.map(|found| found.deployed.entries).unwrap_or_default()
         }

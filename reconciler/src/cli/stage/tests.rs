@@ -99,6 +99,7 @@ fn stage(store: MemoryStore, folder: &Path) -> Stage {
         artifacts: Arc::new(MemoryArtifacts::default()),
         keys: Keys::from_master(&[7; 32]),
         debts: None,
+        unread: false,
         deployed_file: folder.join("dev.json"),
         old_deployed_file: None,
         chalice_packages: folder.join("packages"),

@@ -41,7 +41,7 @@ pub struct Account {
 
 impl Account {
     /// The ARN of a thing of this account and region.
-    fn arn(&self, service: &str, thing: &str) -> String {
+    pub(crate) fn arn(&self, service: &str, thing: &str) -> String {
         let (partition, region, account) = (&self.partition, &self.region, &self.account);
         format!("arn:{partition}:{service}:{region}:{account}:{thing}")
     }
@@ -70,7 +70,8 @@ pub struct Zip {
 }
 
 impl Zip {
-    fn to_value(&self) -> Value {
+    /// As the code of a function or a layer.
+    pub(crate) fn to_value(&self) -> Value {
         json!({"content": self.content, "artifact": self.artifact, "size": self.size})
     }
 }

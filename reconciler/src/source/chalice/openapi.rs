@@ -34,7 +34,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::app::{App, Authorizer, AuthorizerKind, Cors, Route, RouteAuthorizer};
+use super::app::{App, Authorizer, AuthorizerKind, Route, RouteAuthorizer};
 use super::config::API_HANDLER;
 
 const EMPTY: &str = "#/components/schemas/Empty";
@@ -109,7 +109,12 @@ fn path_item(routes: &[&Route], address: &dyn Fn(&str) -> Value) -> Value {
             .chain(["OPTIONS"]);
         item.insert(
             "options".to_owned(),
-            preflight(cors, &methods.collect::<Vec<_>>().join(",")),
+            preflight(
+                cors.response_headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str())),
+                &methods.collect::<Vec<_>>().join(","),
+            ),
         );
     }
     Value::Object(item)
@@ -144,19 +149,17 @@ fn operation(route: &Route, address: &dyn Fn(&str) -> Value) -> Value {
     operation
 }
 
-fn ok_response() -> Value {
+/// The one answer that a method declares.
+pub(crate) fn ok_response() -> Value {
     json!({"description": "200 response", "content": {"application/json": {"schema": {"$ref": EMPTY}}}})
 }
 
-fn preflight(cors: &Cors, methods: &str) -> Value {
+/// The method that answers to a browser which asks whether a page of another origin may call: `headers`, and the `methods`.
+pub(crate) fn preflight<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>, methods: &'a str) -> Value {
     let mut declared = Map::new();
     let mut sent = Map::new();
     let allow_methods = ("Access-Control-Allow-Methods", methods);
-    let others = cors
-        .response_headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in std::iter::once(allow_methods).chain(others) {
+    for (name, value) in std::iter::once(allow_methods).chain(headers) {
         declared.insert(name.to_owned(), json!({"schema": {"type": "string"}}));
         sent.insert(
             format!("method.response.header.{name}"),

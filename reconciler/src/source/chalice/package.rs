@@ -220,6 +220,54 @@ pub async fn build(request: &Request<'_>, tell: Tell<'_>) -> Result<Package, Pac
         .map_err(|_| PackageError::Interrupted)?
 }
 
+/// What is required, and what may be wrong with it.
+#[derive(Debug)]
+pub struct Required {
+    /// The files, as Lambda imports them.
+    pub bundle: Bundle,
+    /// What may make them fail there.
+    pub warnings: Vec<Warning>,
+}
+
+/// What the `requirements.txt` in the request's folder asks for, for `runtime`.
+///
+/// # Errors
+/// As [`build`] for the requirements.
+pub async fn requirements(
+    request: &Request<'_>,
+    runtime: &Runtime,
+    tell: Tell<'_>,
+) -> Result<Required, PackageError> {
+    let (project_dir, cache) = (absolute(request.project_dir), absolute(request.cache));
+    let request = Request {
+        project_dir: &project_dir,
+        cache: &cache,
+        ..*request
+    };
+    let tree = tree::dependencies(&request, runtime, tell).await?;
+    let mut warnings: Vec<_> = warning::missing(tree.missing, &tree.bundle).into_iter().collect();
+    if !tree.older.is_empty() {
+        warnings.push(Warning::Older { packages: tree.older });
+    }
+    Ok(Required {
+        bundle: tree.bundle,
+        warnings,
+    })
+}
+
+/// Puts any bundle on the shelf in `cache`. With `checked`, no larger one than Lambda takes.
+///
+/// # Errors
+/// A bundle that is too large, a file that has changed meanwhile, a cache that cannot be written.
+pub fn shelve_bundle(cache: &Path, bundle: &Bundle, checked: bool) -> Result<Zip, PackageError> {
+    if let Some(too_big) = limit::over(bundle.iter().map(|(path, entry)| (path, entry.size)))
+        && checked
+    {
+        return Err(too_big.into_error());
+    }
+    shelve(&Shelf::new(&absolute(cache)), bundle)
+}
+
 fn shelve(shelf: &Shelf, bundle: &Bundle) -> Result<Zip, PackageError> {
     let content = bundle.content();
     let kept = shelf.keep(bundle, &content)?;

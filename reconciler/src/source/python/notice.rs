@@ -26,6 +26,11 @@ pub enum Notice {
         /// Such as `python3.12 on x86_64`.
         target: String,
     },
+    /// A command of the project makes its code.
+    Building {
+        /// The command.
+        command: String,
+    },
     /// Another process is doing the same; waiting for it to end.
     WaitingForOther {
         /// What it is doing.
@@ -64,6 +69,7 @@ impl fmt::Display for Notice {
                     "Building the requirements for {target} (once until they change)"
                 )
             }
+            Self::Building { command } => write!(f, "Building: {command}"),
             Self::WaitingForOther { what } => write!(f, "Waiting for another process that is {what}"),
         }
     }

@@ -167,7 +167,7 @@ pub struct Problem {
     /// What to do about it.
     pub hint: Option<String>,
     /// Where it stands.
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
 }
 
 impl Problem {
@@ -200,7 +200,7 @@ impl Problem {
     /// The same with a place, where one is known.
     #[must_use]
     pub fn at(mut self, place: impl Into<Option<Place>>) -> Self {
-        self.place = place.into().or(self.place);
+        self.place = place.into().map(Box::new).or(self.place);
         self
     }
 }

@@ -1,0 +1,16 @@
+//! Many stages in one process: which there are, what becomes of each, and who may ask for what.
+//!
+//! ```text
+//!   configuration ─> Roster ─> one loop a stage ─ notices ─> Board ─> HTTP, metrics, page, events
+//!                                   ^                          │
+//!                                   └────────── Control <──────┘  (wake, pause)
+//! ```
+//!
+//! The [`Board`] is the only thing that both sides know: loops write it, listeners read it, and neither waits for the other.
+
+mod board;
+
+pub use board::{
+    Board, Control, History, LastPass, Next, Notice, NoticeKind, Refused, Running, StageKey, StageReport,
+    Standing,
+};

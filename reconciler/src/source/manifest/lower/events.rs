@@ -1,0 +1,306 @@
+//! What calls functions: rules, notifications, subscriptions, mappings. Each with the permission that it needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use grail_state::{Kind, ResourceId, Template};
+use serde_json::{Value, json};
+
+use super::{Caller, Lowering, arn_of, object};
+use crate::source::chalice::names;
+use crate::source::manifest::events::{Bucket, Event, Pattern, Queue, Schedule, Stream, Topic};
+use crate::source::manifest::form::Brief;
+use crate::source::manifest::functions::Function;
+
+const NOTIFICATION: Kind = Kind::new("s3_notification");
+const SUBSCRIPTION: Kind = Kind::new("sns_subscription");
+const MAPPING: Kind = Kind::new("event_source_mapping");
+const RULE: Kind = Kind::new("event_rule");
+
+/// A queue's batch where none is said: Chalice's.
+const QUEUE_BATCH: u32 = 1;
+/// A stream's batch where none is said: Chalice's.
+const STREAM_BATCH: u32 = 100;
+
+/// The key under which an event stands, and its own name.
+pub fn kind_and_name(event: &Event) -> (&'static str, Option<String>) {
+    match event {
+        Event::Schedule(brief) => ("schedule", schedule(brief).name),
+        Event::Pattern(pattern) => ("pattern", pattern.name.clone()),
+        Event::S3(brief) => ("s3", bucket(brief).name),
+        Event::Sns(brief) => ("sns", topic(brief).name),
+        Event::Sqs(brief) => ("sqs", queue(brief).name),
+        Event::Kinesis(brief) => ("kinesis", stream(brief).name),
+        Event::Dynamodb(brief) => ("dynamodb", stream(brief).name),
+        Event::Http(_) => ("http", None),
+        Event::Websocket(_) => ("websocket", None),
+    }
+}
+
+/// All of a schedule.
+pub fn schedule(brief: &Brief<Schedule>) -> Schedule {
+    full(brief, |word| Schedule {
+        name: None,
+        expression: word,
+        description: None,
+        enabled: None,
+        rule: None,
+    })
+}
+
+/// All of a notification.
+pub fn bucket(brief: &Brief<Bucket>) -> Bucket {
+    full(brief, |word| Bucket {
+        name: None,
+        bucket: word,
+        events: None,
+        prefix: None,
+        suffix: None,
+    })
+}
+
+/// All of a subscription.
+pub fn topic(brief: &Brief<Topic>) -> Topic {
+    full(brief, |word| Topic {
+        name: None,
+        topic: word,
+    })
+}
+
+/// All of a queue.
+pub fn queue(brief: &Brief<Queue>) -> Queue {
+    full(brief, |word| Queue {
+        name: None,
+        queue: word,
+        batch_size: None,
+        batching_window: None,
+        maximum_concurrency: None,
+        visibility_timeout: None,
+        enabled: None,
+    })
+}
+
+/// All of a stream.
+pub fn stream(brief: &Brief<Stream>) -> Stream {
+    full(brief, |word| Stream {
+        name: None,
+        stream: word,
+        batch_size: None,
+        batching_window: None,
+        starting_position: None,
+        enabled: None,
+    })
+}
+
+/// What stands for a thing in full where only its most important word is said.
+pub(super) fn full<T: Clone>(brief: &Brief<T>, make: impl FnOnce(String) -> T) -> T {
+    match brief {
+        Brief::Word(word) => make(word.0.clone()),
+        Brief::Full(full) => full.clone(),
+    }
+}
+
+/// The function's logical name with the event's own behind it.
+fn called(function: &str, own: Option<&str>) -> String {
+    match own {
+        Some(own) => format!("{function}-{own}"),
+        None => function.to_owned(),
+    }
+}
+
+/// The name of a permission: the service, and the event's own name.
+fn caller_name(service: &str, own: Option<&str>) -> String {
+    called(service, own)
+}
+
+impl Lowering<'_> {
+    pub(super) fn events(&mut self, name: &str, function: &Function) {
+        for (index, event) in function.events.iter().flatten().enumerate() {
+            let index = index.to_string();
+            let (kind, _) = kind_and_name(event);
+            let path = ["functions", name, "events", &index, kind];
+            match event {
+                Event::Schedule(brief) => self.schedule(name, &schedule(brief), &path),
+                Event::Pattern(pattern) => self.pattern(name, pattern, &path),
+                Event::S3(brief) => self.bucket(name, &bucket(brief), &path),
+                Event::Sns(brief) => self.topic(name, &topic(brief), &path),
+                Event::Sqs(brief) => self.queue(name, &queue(brief), &path),
+                Event::Kinesis(brief) => self.stream(name, "kinesis", &stream(brief), &path),
+                Event::Dynamodb(brief) => self.stream(name, "dynamodb", &stream(brief), &path),
+                // Routes are parts of their APIs.
+                Event::Http(_) | Event::Websocket(_) => {}
+            }
+        }
+    }
+
+    /// What Lambda polls under the function's role, and where.
+    pub(super) fn polled(&self, event: &Event) -> Option<(&'static str, String)> {
+        Some(match event {
+            Event::Sqs(brief) => ("sqs", self.arn_of_source("sqs", &queue(brief).queue)),
+            Event::Kinesis(brief) => ("kinesis", self.arn_of_source("kinesis", &stream(brief).stream)),
+            Event::Dynamodb(brief) => ("dynamodb", stream(brief).stream),
+            _ => return None,
+        })
+    }
+
+    /// A name becomes an ARN of this account and region.
+    fn arn_of_source(&self, service: &str, name: &str) -> String {
+        match (name.contains(':'), service) {
+            (true, _) => name.to_owned(),
+            (false, "kinesis") => self.account.arn(service, &format!("stream/{name}")),
+            (false, _) => self.account.arn(service, name),
+        }
+    }
+
+    fn schedule(&mut self, function: &str, schedule: &Schedule, path: &[&str]) {
+        let fields = json!({
+            "schedule": schedule.expression,
+            "description": schedule.description,
+            "enabled": schedule.enabled.unwrap_or(true),
+        });
+        self.rule(
+            function,
+            schedule.name.as_deref(),
+            schedule.rule.as_deref(),
+            fields,
+            path,
+        );
+    }
+
+    fn pattern(&mut self, function: &str, pattern: &Pattern, path: &[&str]) {
+        let fields = json!({
+            "pattern": pattern.event.0.to_string(),
+            "description": pattern.description,
+            "enabled": pattern.enabled.unwrap_or(true),
+        });
+        self.rule(
+            function,
+            pattern.name.as_deref(),
+            pattern.rule.as_deref(),
+            fields,
+            path,
+        );
+    }
+
+    fn rule(&mut self, function: &str, own: Option<&str>, given: Option<&str>, fields: Value, path: &[&str]) {
+        let logical = names::rule_logical(&called(function, own));
+        let name = self.physical(given, &logical);
+        let caller = Caller {
+            name: caller_name("event", own),
+            principal: "events.amazonaws.com",
+            source_arn: json!(self.account.arn("events", &format!("rule/{name}"))).into(),
+            source_account: None,
+        };
+        let permission = self.permission(function, caller, path);
+        let mut plain = json!({"name": name});
+        for (key, value) in fields.as_object().into_iter().flatten() {
+            set(&mut plain, key, value);
+        }
+        let spec = object(plain, [("function", arn_of(function))]);
+        self.add(
+            ResourceId::new(RULE, logical),
+            spec,
+            BTreeSet::from([permission]),
+            path,
+        );
+    }
+
+    /// All notifications of a bucket are one document, and so one resource, at the place of the first.
+    fn bucket(&mut self, function: &str, bucket: &Bucket, path: &[&str]) {
+        let name = &bucket.bucket;
+        let caller = Caller {
+            name: caller_name("s3", bucket.name.as_deref()),
+            principal: "s3.amazonaws.com",
+            source_arn: json!(format!("arn:{}:s3:::{name}", self.account.partition)).into(),
+            source_account: Some(self.account.account.clone()),
+        };
+        let permission = self.permission(function, caller, path);
+        let every = || vec!["s3:ObjectCreated:*".to_owned()];
+        let mut plain = json!({"events": bucket.events.clone().unwrap_or_else(every)});
+        set(&mut plain, "prefix", &json!(bucket.prefix));
+        set(&mut plain, "suffix", &json!(bucket.suffix));
+        let entry = object(plain, [("function", arn_of(function))]);
+        let key = names::s3_event(&called(function, bucket.name.as_deref()));
+        let id = ResourceId::new(NOTIFICATION, name.as_str());
+        if let Some(known) = self.resources.get_mut(&id) {
+            known.after.insert(permission);
+            if let Template::Map(fields) = &mut known.spec
+                && let Some(Template::Map(entries)) = fields.get_mut("entries")
+            {
+                entries.insert(key, entry);
+            }
+            return;
+        }
+        let entries = Template::Map(BTreeMap::from([(key, entry)]));
+        let spec = object(json!({"bucket": name}), [("entries", entries)]);
+        self.add(id, spec, BTreeSet::from([permission]), path);
+    }
+
+    fn topic(&mut self, function: &str, topic: &Topic, path: &[&str]) {
+        let arn = self.arn_of_source("sns", &topic.topic);
+        let caller = Caller {
+            name: caller_name("sns", topic.name.as_deref()),
+            principal: "sns.amazonaws.com",
+            source_arn: json!(arn).into(),
+            source_account: None,
+        };
+        let permission = self.permission(function, caller, path);
+        let spec = object(
+            json!({"topic": topic.topic, "topic_arn": arn}),
+            [("function", arn_of(function))],
+        );
+        let logical = names::sns_subscription(&called(function, topic.name.as_deref()));
+        self.add(
+            ResourceId::new(SUBSCRIPTION, logical),
+            spec,
+            BTreeSet::from([permission]),
+            path,
+        );
+    }
+
+    fn queue(&mut self, function: &str, queue: &Queue, path: &[&str]) {
+        let arn = self.arn_of_source("sqs", &queue.queue);
+        let mut plain = json!({
+            "service": "sqs",
+            "name": arn.rsplit(':').next(),
+            "source_arn": arn,
+            "batch_size": queue.batch_size.unwrap_or(QUEUE_BATCH),
+            "maximum_batching_window": queue.batching_window.unwrap_or(0),
+            "enabled": queue.enabled.unwrap_or(true),
+        });
+        set(
+            &mut plain,
+            "maximum_concurrency",
+            &json!(queue.maximum_concurrency),
+        );
+        self.mapping(function, "sqs", queue.name.as_deref(), plain, path);
+    }
+
+    fn stream(&mut self, function: &str, service: &'static str, stream: &Stream, path: &[&str]) {
+        let arn = self.arn_of_source(service, &stream.stream);
+        let mut plain = json!({
+            "service": service,
+            "source_arn": arn,
+            "batch_size": stream.batch_size.unwrap_or(STREAM_BATCH),
+            "maximum_batching_window": stream.batching_window.unwrap_or(0),
+            "starting_position": stream.starting_position.unwrap_or_default().name(),
+            "enabled": stream.enabled.unwrap_or(true),
+        });
+        if service == "kinesis" {
+            set(&mut plain, "name", &json!(arn.rsplit('/').next()));
+        }
+        self.mapping(function, service, stream.name.as_deref(), plain, path);
+    }
+
+    fn mapping(&mut self, function: &str, service: &str, own: Option<&str>, plain: Value, path: &[&str]) {
+        let logical = names::event_source(&called(function, own), service);
+        let spec = object(plain, [("function", arn_of(function))]);
+        self.add(ResourceId::new(MAPPING, logical), spec, BTreeSet::new(), path);
+    }
+}
+
+/// Sets what is not null.
+fn set(plain: &mut Value, field: &str, value: &Value) {
+    if let (Some(fields), false) = (plain.as_object_mut(), value.is_null()) {
+        fields.insert(field.to_owned(), value.clone());
+    }
+}

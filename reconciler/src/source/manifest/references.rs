@@ -1,0 +1,153 @@
+//! References between the resources of a manifest: `${<section>.<name>.<attribute>}`.
+//!
+//! A reference is also an order: what it names is there before what holds it. One that leads back to where it began is
+//! refused, since nothing could be made first.
+
+use grail_state::{Kind, ResourceId, Template};
+use serde_json::json;
+
+use super::form::Form;
+use super::variables::{END, MARK};
+use crate::source::chalice::lower::Account;
+use crate::source::chalice::openapi::{INVOCATION_SUFFIX, invocation_prefix};
+use crate::source::diagnostic::closest;
+
+/// An attribute that can be referred to, and the output that it is.
+type Attribute = (&'static str, &'static str);
+
+/// The sections that can be referred to, the kind of what they hold, and the attributes with the outputs that they are.
+pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
+    (
+        "functions",
+        "lambda_function",
+        &[("arn", "arn"), ("name", "name"), ("invocation_uri", "arn")],
+    ),
+    ("roles", "iam_role", &[("arn", "arn"), ("name", "name")]),
+    ("layers", "lambda_layer", &[("arn", "arn")]),
+    (
+        "rest_apis",
+        "rest_api",
+        &[("id", "id"), ("execution_arn", "execution_arn"), ("url", "url")],
+    ),
+    (
+        "websocket_apis",
+        "websocket_api",
+        &[("id", "id"), ("execution_arn", "execution_arn"), ("url", "url")],
+    ),
+    (
+        "domains",
+        "custom_domain",
+        &[
+            ("name", "name"),
+            ("alias", "alias_domain_name"),
+            ("hosted_zone", "hosted_zone_id"),
+        ],
+    ),
+];
+
+/// True for a text that begins as a reference does.
+pub(super) fn is_reference(variable: &str) -> bool {
+    let section = variable.split('.').next().unwrap_or_default();
+    variable.contains('.') && SECTIONS.iter().any(|(known, ..)| *known == section)
+}
+
+/// What is wrong with the reference `variable`, and what might be meant.
+pub(super) fn fault(variable: &str, form: &Form) -> Option<(String, Option<String>)> {
+    let section = variable.split('.').next().unwrap_or_default();
+    let Some((_, _, attributes)) = SECTIONS.iter().find(|(known, ..)| *known == section) else {
+        return Some((format!("`${{{variable}}}` is no reference"), None));
+    };
+    let rest = variable.get(section.len() + 1..).unwrap_or_default();
+    let Some((name, attribute)) = rest.rsplit_once('.') else {
+        let said = format!("`${{{variable}}}` names no attribute");
+        return Some((said, Some(format!("write `${{{variable}.{}}}`", attributes[0].0))));
+    };
+    let names = form.names(section);
+    if !names.contains(&name) {
+        let said = format!("there is no `{name}` under `{section}`");
+        let hint = closest(name, names).map(|meant| format!("did you mean `{meant}`?"));
+        return Some((said, hint));
+    }
+    if !attributes.iter().any(|(known, _)| *known == attribute) {
+        let known: Vec<_> = attributes.iter().map(|(known, _)| format!("`{known}`")).collect();
+        let said = format!("what stands under `{section}` has no `{attribute}`");
+        return Some((said, Some(format!("it has {}", known.join(", ")))));
+    }
+    None
+}
+
+/// The marks in a text: what is known of the account, and references.
+pub(super) fn marks(text: &str) -> impl Iterator<Item = &str> {
+    text.split(MARK)
+        .skip(1)
+        .filter_map(|part| part.split_once(END).map(|(mark, _)| mark))
+}
+
+/// True for a text with a reference in it, which nothing can be said of before the deploy.
+pub(super) fn refers(text: &str) -> bool {
+    marks(text).any(is_reference)
+}
+
+/// The text with what is known of the account put in.
+pub(super) fn at_home(text: &str, account: &Account) -> String {
+    let known = [
+        ("account", &account.account),
+        ("region", &account.region),
+        ("partition", &account.partition),
+    ];
+    known.iter().fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{MARK}{name}{END}"), value)
+    })
+}
+
+/// The text as a template: its references, put together with what stands around them. They have been checked.
+pub(super) fn template(text: &str, account: &Account) -> Template {
+    let mut parts: Vec<Template> = Vec::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once(MARK) {
+        let Some((mark, after)) = from.split_once(END) else {
+            break;
+        };
+        if !before.is_empty() {
+            parts.push(Template::Lit(json!(before)));
+        }
+        parts.extend(referred(mark, account));
+        rest = after;
+    }
+    if !rest.is_empty() || parts.is_empty() {
+        parts.push(Template::Lit(json!(rest)));
+    }
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Template::Join(parts),
+    }
+}
+
+/// What a mark stands for.
+fn referred(mark: &str, account: &Account) -> Vec<Template> {
+    let section = mark.split('.').next().unwrap_or_default();
+    let known = SECTIONS.iter().find(|(known, ..)| *known == section);
+    let rest = mark
+        .get(section.len() + 1..)
+        .and_then(|rest| rest.rsplit_once('.'));
+    let (Some((_, kind, attributes)), Some((name, attribute))) = (known, rest) else {
+        return Vec::new();
+    };
+    let output = attributes.iter().find(|(known, _)| *known == attribute);
+    let output = output.map_or("arn", |(_, output)| output);
+    // The address of an API is that of its stage.
+    let kind = match (*kind, output) {
+        ("rest_api", "url") => "api_stage",
+        ("websocket_api", "url") => "websocket_stage",
+        (kind, _) => kind,
+    };
+    let value = Template::reference(ResourceId::new(Kind::new(kind), name), output);
+    match attribute {
+        "invocation_uri" => vec![
+            Template::Lit(json!(invocation_prefix(&account.partition, &account.region))),
+            value,
+            Template::Lit(json!(INVOCATION_SUFFIX)),
+        ],
+        _ => vec![value],
+    }
+}
