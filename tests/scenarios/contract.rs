@@ -22,7 +22,7 @@ use self::gaps::{GAPS, SILENT};
 use crate::emulated::Emulator;
 
 /// Every kind in each of its faces: what the kind is called, and which of its forms is tried.
-const FACES: [(&str, &str); 23] = [
+const FACES: [(&str, &str); 25] = [
     ("api_mapping", "rest"),
     ("api_mapping", "several parts"),
     ("api_mapping", "websocket"),
@@ -37,6 +37,8 @@ const FACES: [(&str, &str); 23] = [
     ("event_source_mapping", "sqs"),
     ("iam_role", ""),
     ("lambda_function", ""),
+    ("lambda_function", "of a manifest"),
+    ("lambda_function", "with dead letters"),
     ("lambda_layer", ""),
     ("lambda_permission", ""),
     ("log_group", ""),

@@ -185,12 +185,12 @@ fn sample_of(kind: &Kind, number: usize, world: &mut World) -> (String, Value, O
             let spec = json!({
                 "name": format!("app-dev-fn{number}"), "handler": "app.h", "role": format!("arn:aws:iam::1:role/{OWNER}"),
                 "memory": 128, "environment": {"SECRET": "s"}, "tags": {OWNER_TAG: OWNER, "team": "x"},
-                "reserved_concurrency": 5, "code": {"content": "c1"},
+                "reserved_concurrency": 5, "code": {"content": "c1"}, "description": "one",
             });
             let tags = json!({OWNER_TAG: OWNER, "stage": "y"});
             let changed = with(
                 &spec,
-                json!({"memory": 256, "tags": tags, "code": {"content": "c2"}}),
+                json!({"memory": 256, "tags": tags, "code": {"content": "c2"}, "description": "two"}),
             );
             (format!("fn{number}"), spec, changed)
         }

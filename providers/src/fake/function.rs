@@ -40,6 +40,9 @@ pub(super) struct Spec {
     tags: BTreeMap<String, String>,
     reserved_concurrency: Option<u32>,
     code: Code,
+    /// As with the real kind: a wish that is silent on it leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
 }
 
 /// What runs: named by the digest of its contents.
@@ -48,7 +51,7 @@ pub(super) struct Code {
     content: String,
 }
 
-const CONFIG: &[&str] = &["handler", "role", "memory", "environment", "layers"];
+const CONFIG: &[&str] = &["handler", "role", "memory", "environment", "layers", "description"];
 
 impl Resource for ModelFunction {
     const KIND: Kind = Kind::new("lambda_function");
@@ -75,11 +78,16 @@ impl Resource for ModelFunction {
             .iter()
             .map(|(key, value)| (key, digester.secret(value)))
             .collect();
-        json!({
+        let mut form = json!({
             "name": spec.name, "handler": spec.handler, "role": spec.role, "memory": spec.memory,
             "environment": hidden, "layers": spec.layers, "tags": spec.tags, "reserved_concurrency": spec.reserved_concurrency,
             "code": spec.code.content,
-        })
+        });
+        let stated = spec.description.as_ref().filter(|text| !text.is_empty());
+        if let (Some(fields), Some(text)) = (form.as_object_mut(), stated) {
+            fields.insert("description".into(), json!(text));
+        }
+        form
     }
 
     async fn observe(&self, at: Locator<'_>) -> Result<Sight<Spec>, Failure> {
@@ -89,7 +97,8 @@ impl Resource for ModelFunction {
             .map(|named| function_name(named).to_owned())
             .collect();
         names.dedup();
-        self.0.find("GetFunction", names, see).await
+        let found = self.0.find("GetFunction", names, see).await?;
+        Ok(found.map(|seen| silent(seen, text(at.spec, "description").is_some())))
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -136,7 +145,8 @@ impl Resource for ModelFunction {
                     .await,
             )?;
         }
-        self.0.left("GetFunction", &want.name, &progress, see).await
+        let left = self.0.left("GetFunction", &want.name, &progress, see).await?;
+        Ok(silent(left, want.description.is_some()))
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -185,7 +195,8 @@ impl Resource for ModelFunction {
             };
             progress.step(self.reserve(operation, &name, want.reserved_concurrency).await)?;
         }
-        self.0.left("GetFunction", &name, &progress, see).await
+        let left = self.0.left("GetFunction", &name, &progress, see).await?;
+        Ok(silent(left, want.description.is_some()))
     }
 
     /// Statements of others in its policy.
@@ -378,11 +389,17 @@ fn see(world: &World, name: &str) -> Option<Seen<Spec>> {
 fn config(spec: &Spec) -> Value {
     json!({
         "handler": spec.handler, "role": spec.role, "memory": spec.memory, "environment": spec.environment,
-        "layers": spec.layers,
+        "layers": spec.layers, "description": spec.description,
     })
 }
 
 fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
+/// What a wish is silent on is no difference.
+fn silent(mut seen: Seen<Spec>, stated: bool) -> Seen<Spec> {
+    seen.spec.description = seen.spec.description.filter(|_| stated);
+    seen
+}
+
     let name = role.rsplit('/').next().unwrap_or(role);
     match world.roles.get(name) {
         Some(found) if found.ready.is_none_or(|ready| ready <= now) => Ok(()),

@@ -156,6 +156,7 @@ impl<R: Resource> Provider for Erased<R> {
             id: request.id,
             spec: &spec,
             token: request.token,
+            first: request.first,
         };
         let made = self.resource.create(birth).await;
         Ok(self.remote(&made.map_err(|failure| self.hushed(failure, request.spec, &spec))?))

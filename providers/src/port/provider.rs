@@ -48,6 +48,8 @@ pub struct Create<'a> {
     pub spec: &'a Value,
     /// The attempt. The same over every retry.
     pub token: &'a StepToken,
+    /// True if no request of this attempt can have been sent before, so that what it may have made need not be looked for.
+    pub first: bool,
 }
 
 impl fmt::Debug for Create<'_> {
@@ -262,6 +264,7 @@ mod tests {
             id: &id,
             spec: &spec,
             token: &token,
+            first: true,
         };
         let have = Remote {
             handle: Handle("arn".into()),

@@ -41,6 +41,8 @@ pub struct Birth<'a, S> {
     pub spec: &'a S,
     /// The attempt.
     pub token: &'a StepToken,
+    /// As [`super::Create::first`].
+    pub first: bool,
 }
 
 /// A typed request to change.

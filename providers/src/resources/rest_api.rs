@@ -394,7 +394,7 @@ impl Resource for RestApi {
         let letter = Letter::new(document, request.token, &digest);
         // An import cannot be told to happen once: an earlier try of this attempt is recognised by its mark. It may have
         // been cut off after the mark and before the last route, so the same is put again.
-        let head = match self.marked(request.token).await? {
+        let head = match self.made_before(&request).await? {
             Some(made) => self.put(&made.id, &letter).await?,
             None => self.import(spec, &letter).await?,
         };

@@ -157,7 +157,7 @@ impl WebsocketApi {
 
     /// Makes an API without routes, unless an earlier try of this attempt did. What is there then.
     async fn born(&self, request: &Birth<'_, Spec>, sequence: &mut Sequence) -> Result<Reading, Failure> {
-        if let Some(head) = self.marked(request.token).await? {
+        if let Some(head) = self.made_before(request).await? {
             let reading = Reading::of(&self.context, head).await?;
             return reading.ok_or_else(|| Failure::refused("the WebSocket API is gone"));
         }

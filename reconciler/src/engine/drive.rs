@@ -217,11 +217,12 @@ pub(crate) async fn carry_out(
     call: Call,
 ) -> Result<Option<Remote>, Failure> {
     match call {
-        Call::Create { spec, token } => {
+        Call::Create { spec, token, first } => {
             let request = Create {
                 id,
                 spec: &spec,
                 token: &token,
+                first,
             };
             provider.create(request).await.map(Some)
         }

@@ -20,7 +20,24 @@ pub(super) const GAPS: &[Gap] = &[
     second_mapping("event_source_mapping dynamodb"),
     second_mapping("event_source_mapping kinesis"),
     second_mapping("event_source_mapping sqs"),
+    no_dead_letters(Rule::CreateCreate),
+    no_dead_letters(Rule::CreateRead),
+    no_dead_letters(Rule::UpdateRead),
+    no_dead_letters(Rule::DeleteCreate),
+    no_dead_letters(Rule::SecureRestore),
+    no_dead_letters(Rule::Projection),
+    no_dead_letters(Rule::Wires),
 ];
+
+/// moto's functions.
+const fn no_dead_letters(rule: Rule) -> Gap {
+    Gap {
+        emulator: Emulator::Moto,
+        kind: "lambda_function with dead letters",
+        rule,
+        reason: "moto forgets where dead letters go, and leaves the ephemeral storage of a living function as it is",
+    }
+}
 
 /// MiniStack's mappings.
 const fn second_mapping(kind: &'static str) -> Gap {

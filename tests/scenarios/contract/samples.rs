@@ -184,9 +184,28 @@ fn function(ground: &Ours, number: usize) -> Made {
         }),
     );
     (format!("fn{number}"), spec, changed)
+    let (before, after) = stated(ground, number);
+    let spec = with(&spec, before).unwrap_or_default();
+    let changed = changed.and_then(|changed| with(&changed, after));
 }
 
 /// The role under which the functions around the samples run.
+/// What only a manifest can state, before a change and after it.
+fn stated(ground: &Ours, number: usize) -> (Value, Value) {
+    let queue = |name: &str| ground.account().make_queue(&format!("contract-{name}{number}"));
+    match ground.face {
+        "of a manifest" => (
+            json!({"description": "one", "ephemeral_storage": 1024}),
+            json!({"description": "two", "ephemeral_storage": 1024}),
+        ),
+        "with dead letters" => (
+            json!({"dead_letter": queue("first"), "ephemeral_storage": 1024}),
+            json!({"dead_letter": queue("second"), "ephemeral_storage": 2048}),
+        ),
+        _ => (json!({}), json!({})),
+    }
+}
+
 fn arn_of_role() -> String {
     format!("arn:aws:iam::{}:role/{STACK}-role", grail_tests::ACCOUNT)
 }

@@ -17,6 +17,19 @@ pub(crate) struct Scene {
     handles: BTreeMap<String, String>,
 }
 
+/// A manifest beside the project.
+const LEDGER: &str = "\
+grail: 1
+app: bazaar
+functions:
+  ledger:
+    runtime: python3.12
+    handler: ledger.handler
+    description: keeps the books
+    ephemeral_storage: 1024
+    code: {inline: \"def handler(event, context): return event\\n\"}
+";
+
 /// Calls of a thorough look that moto has not, or answers wrongly. The kinds' own tests have them.
 const NOT_IN_MOTO: [&str; 2] = [
     "apigateway:GET failed: status 500 without a word",
@@ -39,6 +52,8 @@ impl Scene {
             config["automatic_layer"] = true.into();
             config["minimum_compression_size"] = 2048.into();
         });
+        // A function that states what Chalice's cannot.
+        ground.project.write("grail.yaml", LEDGER);
         ground.run(&["deploy"]).expect_success();
         let status = ground.status();
         let resources = status["resources"].as_array().unwrap().iter();

@@ -17,6 +17,8 @@ const NAME: &str = "it is the identity: a thing of another name is another thing
 const FIXED: &str = "the service changes it on no living thing";
 const UNSEEN: &str = "no part of what is compared";
 
+const MOTO: &str = "moto has no such change: the kind's tests have it";
+
 /// See the module. Sorted by kind and field.
 pub(crate) const FIELDS: &[(&str, &str, How)] = &[
     ("api_mapping", "api", Changed(to::mapping_to_another_api)),
@@ -98,11 +100,26 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
         Changed(to::function_environment),
     ),
     (
+    (
+        "lambda_function",
+        "dead_letter",
+        Never(MOTO),
+    ),
+    (
+        "lambda_function",
+        "description",
+        Changed(to::function_description),
+    ),
         "lambda_function",
         "failed",
         Never("Lambda sets it where an update of its own fails: the kind's tests have it"),
     ),
     ("lambda_function", "handler", Changed(to::function_handler)),
+    (
+        "lambda_function",
+        "ephemeral_storage",
+        Never(MOTO),
+    ),
     ("lambda_function", "layers", Changed(to::function_layers)),
     ("lambda_function", "memory", Changed(to::function_memory)),
     ("lambda_function", "name", Never(NAME)),

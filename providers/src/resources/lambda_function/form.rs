@@ -245,7 +245,9 @@ impl Spec {
             ("dead_letter", text(&self.dead_letter)),
         ];
         if let Some(fields) = form.as_object_mut() {
-            let stated = more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+            let stated = more
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?)));
             fields.extend(stated);
         }
         form
@@ -253,7 +255,10 @@ impl Spec {
 
     /// The same without what `wish` is silent on although Lambda tells it: nobody asked for that, so it is no difference.
     pub(super) fn silent_on(mut self, wish: Option<&Value>) -> Self {
-        let says = |field: &str| wish.and_then(|wish| wish.get(field)).is_some_and(|value| !value.is_null());
+        let says = |field: &str| {
+            wish.and_then(|wish| wish.get(field))
+                .is_some_and(|value| !value.is_null())
+        };
         self.description = self.description.filter(|_| says("description"));
         self.ephemeral_storage = self.ephemeral_storage.filter(|_| says("ephemeral_storage"));
         self.dead_letter = self.dead_letter.filter(|_| says("dead_letter"));

@@ -244,7 +244,12 @@ mod tests {
             app: "shop".into(),
             stage: "dev".into(),
         };
-        let tagged = |tag: &str| proof(&BTreeMap::from([(CHALICES_TAG.to_owned(), tag.to_owned())]), &stack);
+        let tagged = |tag: &str| {
+            proof(
+                &BTreeMap::from([(CHALICES_TAG.to_owned(), tag.to_owned())]),
+                &stack,
+            )
+        };
         assert_eq!(tagged("version=1.34.0:stage=dev:app=shop"), Proof::Ours);
         for other in [
             "version=1.34.0:stage=prod:app=shop",

@@ -822,7 +822,9 @@ fn limits_are_told_before_anything_is_sent() {
 
 /// What a manifest states beside what Chalice does.
 fn stated() -> Value {
-    with(json!({"description": "works", "ephemeral_storage": 1024, "dead_letter": "arn:aws:sqs:us-east-1:123456789012:dead"}))
+    with(
+        json!({"description": "works", "ephemeral_storage": 1024, "dead_letter": "arn:aws:sqs:us-east-1:123456789012:dead"}),
+    )
 }
 
 #[tokio::test]
@@ -885,10 +887,16 @@ async fn a_zip_in_a_bucket_is_named_with_its_version_and_known_by_it() {
         "object": {"bucket": "builds", "key": "worker.zip", "version": "v2"},
     });
     let want = with(json!({"code": code}));
-    let stand = stand(vec![reply(201, configuration("Active", "Successful")), there(json!({}))]);
+    let stand = stand(vec![
+        reply(201, configuration("Active", "Successful")),
+        there(json!({})),
+    ]);
     let made = stand.create(&want).await.unwrap();
     let sent = &stand.aws.json(0)["Code"];
-    assert_eq!(sent, &json!({"S3Bucket": "builds", "S3Key": "worker.zip", "S3ObjectVersion": "v2"}));
+    assert_eq!(
+        sent,
+        &json!({"S3Bucket": "builds", "S3Key": "worker.zip", "S3ObjectVersion": "v2"})
+    );
     // The same zip is there, by its digest: it is what was recorded under that name.
     let record = Record {
         handle: made.handle.clone(),

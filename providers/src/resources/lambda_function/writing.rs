@@ -7,7 +7,8 @@ use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
-    DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, Runtime, TracingConfig, TracingMode, VpcConfig,
+    DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, Runtime, TracingConfig, TracingMode,
+    VpcConfig,
 };
 use serde_json::Value;
 
@@ -101,7 +102,12 @@ impl LambdaFunction {
             .architectures(spec.architecture.into())
             .set_description(spec.description.clone().filter(|text| !text.is_empty()))
             .set_ephemeral_storage(spec.ephemeral_storage.and_then(storage))
-            .set_dead_letter_config(spec.dead_letter.clone().filter(|arn| !arn.is_empty()).map(dead_letter))
+            .set_dead_letter_config(
+                spec.dead_letter
+                    .clone()
+                    .filter(|arn| !arn.is_empty())
+                    .map(dead_letter),
+            )
             .send()
             .await
             .made("lambda:CreateFunction")
@@ -235,11 +241,11 @@ fn set(
     spec: &Spec,
 ) -> UpdateFunctionConfigurationFluentBuilder {
     match field {
-        "dead_letter" => request.dead_letter_config(dead_letter(spec.dead_letter.clone().unwrap_or_default())),
-        "description" => request.description(spec.description.clone().unwrap_or_default()),
-        "ephemeral_storage" => {
-            request.set_ephemeral_storage(storage(spec.ephemeral_storage.unwrap_or(512)))
+        "dead_letter" => {
+            request.dead_letter_config(dead_letter(spec.dead_letter.clone().unwrap_or_default()))
         }
+        "description" => request.description(spec.description.clone().unwrap_or_default()),
+        "ephemeral_storage" => request.set_ephemeral_storage(storage(spec.ephemeral_storage.unwrap_or(512))),
         "environment" => request.environment(environment(spec)),
         "handler" => request.handler(&spec.handler),
         "layers" => request.set_layers(Some(spec.layers.clone())),

@@ -63,8 +63,11 @@ impl Machine {
                 token: Some(token.clone()),
                 record: None,
             };
+            // A token that the open transaction knows may have been sent by a pass that ended.
+            let known = self.txn.touched().get(&step.resource);
             let call = Call::Create {
                 spec: form.clone(),
+                first: known.is_none_or(|touched| !touched.tokens.contains(&token)),
                 token: token.clone(),
             };
             let attempt = Attempt::looking(wish(&form, &token), look, claim, patience).calling(call);

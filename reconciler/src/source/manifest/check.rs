@@ -48,6 +48,7 @@ pub(super) fn document(document: &Node, form: &Form) -> Vec<Problem> {
     problems
 }
 
+pub(super) use apis::{CLOSED, is_closed};
 pub(super) use code::ending;
 
 struct Check<'a> {

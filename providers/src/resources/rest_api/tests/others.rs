@@ -184,6 +184,7 @@ async fn what_others_made_by_hand_is_told_and_no_drift() {
         id: &id,
         spec: &spec("/items"),
         token: &attempt,
+        first: false,
     };
     let before = provider.create(request).await.unwrap();
     let before = record(&before);

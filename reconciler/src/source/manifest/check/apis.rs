@@ -13,6 +13,15 @@ const PATIENCE: u32 = 29;
 
 const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
+/// What is wrong with a private API that nobody may call.
+pub(in crate::source::manifest) const CLOSED: &str =
+    "nobody may call a private API without a `policy` or `vpc_endpoints`";
+
+/// Whether nothing that is said of the API lets anybody call it; its document may.
+pub(in crate::source::manifest) fn is_closed(api: &RestApi) -> bool {
+    api.endpoint == Some(Endpoint::Private) && api.policy.is_none() && api.vpc_endpoints.is_none()
+}
+
 impl Check<'_> {
     pub(super) fn apis(&mut self) {
         self.routes();
@@ -197,9 +206,8 @@ impl Check<'_> {
             let said = "only a private API has VPC endpoints";
             self.error(&at("vpc_endpoints"), "manifest::exclusive", said);
         }
-        if api.endpoint == Some(Endpoint::Private) && api.policy.is_none() && api.vpc_endpoints.is_none() {
-            let said = "nobody may call a private API without a `policy` or `vpc_endpoints`";
-            self.error(&at("endpoint"), "manifest::missing", said);
+        if is_closed(api) && api.openapi.is_none() {
+            self.error(&at("endpoint"), "manifest::missing", CLOSED);
         }
         if let Some(policy) = &api.policy {
             self.policy(&at("policy"), policy);

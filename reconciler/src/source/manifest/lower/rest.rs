@@ -124,6 +124,9 @@ impl Lowering<'_> {
                 );
             }
         }
+        if let (Some(fields), Some(servers)) = (document.as_object_mut(), servers(api)) {
+            fields.insert("servers".to_owned(), servers);
+        }
         let policy = self.api_policy(api, path);
         let mut entries = match self.value(&document) {
             Template::Map(entries) => entries,
@@ -186,10 +189,8 @@ impl Lowering<'_> {
         if let Some(size) = api.minimum_compression {
             document["x-amazon-apigateway-minimum-compression-size"] = json!(size);
         }
-        if let Some(endpoints) = api.vpc_endpoints.as_ref().filter(|all| !all.is_empty()) {
-            let endpoint = json!({"vpcEndpointIds": endpoints});
-            document["servers"] =
-                json!([{"url": "/", "x-amazon-apigateway-endpoint-configuration": endpoint}]);
+        if let Some(servers) = servers(api) {
+            document["servers"] = servers;
         }
         if let Some(policy) = self.api_policy(api, path) {
             document["x-amazon-apigateway-policy"] = policy.to_value();
@@ -303,6 +304,13 @@ impl Lowering<'_> {
             "x-amazon-apigateway-authorizer": details,
         })
     }
+}
+
+/// Through which VPC endpoints a private API is reached.
+fn servers(api: &RestApi) -> Option<Value> {
+    let endpoints = api.vpc_endpoints.as_ref().filter(|all| !all.is_empty())?;
+    let endpoint = json!({"vpcEndpointIds": endpoints});
+    Some(json!([{"url": "/", "x-amazon-apigateway-endpoint-configuration": endpoint}]))
 }
 
 /// The headers of an answer to a page of another origin.
