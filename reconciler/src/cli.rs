@@ -21,9 +21,12 @@ pub mod grail_toml;
 pub mod guard;
 pub mod pass;
 pub mod saved;
+pub mod serve_toml;
 pub mod shared;
 pub mod signals;
 pub mod stage;
+pub mod systemd;
+mod toml_reader;
 pub mod trace;
 pub mod wish;
 pub mod words;
@@ -91,6 +94,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         Command::Plan(args) => signals::unless_stopped(commands::plan::run(&settings, &args)).await,
         Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
         Command::Watch(args) => commands::watch::run(&settings, &line.global, &args).await,
+        Command::Serve(args) => commands::serve::run(&settings, &line.global, &args).await,
         Command::Delete(args) => commands::delete::run(&settings, &args).await,
         Command::Rollback(args) => commands::rollback::run(&settings, &args).await,
         Command::Status => commands::status::run(&settings).await,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use grail_tests::sources;
 
 /// The enumerations whose variants the runbook names, each with the file that declares it.
-const NAMED: [(&str, &str); 18] = [
+const NAMED: [(&str, &str); 20] = [
     ("Exit", "reconciler/src/cli/exit.rs"),
     ("Outcome", "reconciler/src/event.rs"),
     ("LockError", "state/src/store.rs"),
@@ -23,6 +23,8 @@ const NAMED: [(&str, &str); 18] = [
     ("PackageError", "reconciler/src/source/chalice/package/error.rs"),
     ("PythonError", "reconciler/src/source/python/error.rs"),
     ("LocalError", "reconciler/src/local.rs"),
+    ("GitError", "reconciler/src/source/git.rs"),
+    ("CrewError", "reconciler/src/serve/crew.rs"),
     ("ImportError", "reconciler/src/engine/session/import.rs"),
     ("EditError", "state/src/snapshot/edit.rs"),
 ];

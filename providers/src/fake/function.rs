@@ -393,13 +393,13 @@ fn config(spec: &Spec) -> Value {
     })
 }
 
-fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
 /// What a wish is silent on is no difference.
 fn silent(mut seen: Seen<Spec>, stated: bool) -> Seen<Spec> {
     seen.spec.description = seen.spec.description.filter(|_| stated);
     seen
 }
 
+fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
     let name = role.rsplit('/').next().unwrap_or(role);
     match world.roles.get(name) {
         Some(found) if found.ready.is_none_or(|ready| ready <= now) => Ok(()),

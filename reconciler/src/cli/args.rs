@@ -100,6 +100,9 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Make it so again and again: when a file changes, when somebody sends SIGHUP, and from time to time.
     Watch(WatchArgs),
+    /// Do that for many stages of many projects in one process, as a file says; more such processes with the same file and one
+    /// shared state share the stages.
+    Serve(ServeArgs),
     /// Delete everything that the stage's state records.
     #[command(visible_alias = "destroy")]
     Delete(DeleteArgs),
@@ -152,6 +155,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Deploy(_) => "deploy",
             Self::Watch(_) => "watch",
+            Self::Serve(_) => "serve",
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
@@ -537,6 +541,17 @@ pub struct WatchArgs {
     /// How long to try at most. Exits with 6 where it was not enough.
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "until_converged")]
     pub timeout: Option<Duration>,
+}
+
+/// `grail serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = super::serve_toml::FILE)]
+    pub config: PathBuf,
+    /// Read the configuration, say what is wrong with it, and end.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// How changes of files are noticed.

@@ -66,6 +66,23 @@ impl Environment {
         self.draws && !refused && self.get("NO_COLOR").is_none()
     }
 
+    /// The same with another value of a variable, for what is done in this environment.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same where nobody looks: nothing is drawn, and nobody is asked.
+    #[must_use]
+    pub fn unattended(self) -> Self {
+        Self {
+            draws: false,
+            asks: false,
+            ..self
+        }
+    }
+
     /// A variable; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables

@@ -22,6 +22,7 @@ mod makespan;
 mod oracle;
 mod parts;
 mod refusals;
+mod serving;
 mod strangers;
 mod tally;
 mod telling;

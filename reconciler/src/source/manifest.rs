@@ -246,11 +246,11 @@ fn documents(
         }
         variables::substitute(&mut document, scope, problems);
         problems.extend(check::document(&document, form));
-        documents.insert(name.clone(), document);
         if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none() {
             let endpoint = manifest.tree.place(&["rest_apis", name, "endpoint"]);
             problems.push(Problem::error("manifest::missing", check::CLOSED).at(endpoint));
         }
+        documents.insert(name.clone(), document);
     }
     documents
 }

@@ -61,6 +61,12 @@ impl StageLoop {
             self.hear();
             match self.agenda.due() {
                 Some(due) if due <= self.clock.elapsed() => {
+                    tokio::select! {
+                        biased;
+                        _why = stop.stopped() => continue,
+                        () = pass.ready() => {}
+                    }
+                    self.hear();
                     let turn = self.agenda.begin(self.clock.elapsed());
                     let began = self.clock.elapsed();
                     onlooker.began(&turn);

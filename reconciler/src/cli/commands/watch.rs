@@ -28,7 +28,7 @@ use crate::event::Outcome;
 use crate::watch::follow::{Follower, Means};
 use crate::watch::{Agenda, Bell, End, Pass, PassOutcome, Rhythm, StageLoop, Turn, project};
 
-mod gate;
+pub(super) mod gate;
 mod seen;
 mod view;
 
@@ -228,13 +228,13 @@ impl DeployPass {
 }
 
 /// The digest of what is wanted, whatever line of which file it stands in.
-fn goal_of(desired: &DesiredState) -> Digest {
+pub(super) fn goal_of(desired: &DesiredState) -> Digest {
     let wanted = desired.resources.values();
     let wanted: Vec<_> = wanted.map(|one| (&one.id, &one.spec, &one.after)).collect();
     Digest::of_written(&wanted)
 }
 
-fn end_of(outcome: &Outcome) -> End {
+pub(super) fn end_of(outcome: &Outcome) -> End {
     match outcome {
         Outcome::Unchanged => End::Converged { changed: false },
         Outcome::Done => End::Converged { changed: true },
@@ -245,7 +245,7 @@ fn end_of(outcome: &Outcome) -> End {
     }
 }
 
-fn end_of_refused(refusal: &Refusal) -> End {
+pub(super) fn end_of_refused(refusal: &Refusal) -> End {
     match refusal.exit {
         Exit::Locked => End::Locked,
         Exit::Open => End::Open,
