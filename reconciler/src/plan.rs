@@ -196,7 +196,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broadenings: Vec<Broadening>,
     /// What the state is to record as protected; not there where that stays as it is. No part of the digest: nothing is done
-    /// about it outside.
+    /// about it outside. Said by whoever knows all that is wanted and recorded ([`guard`]), which a plan for a part does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<BTreeSet<ResourceId>>,
     /// Things that are recorded under another id from now on: the old id of each new one. No part of the digest: the notes say
@@ -311,7 +311,6 @@ pub struct Consent {
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     let moves = Moves::found(inputs);
     let (recorded, observed) = (moves.recorded(inputs), moves.observed(inputs));
-    let moved = moves.protected(&inputs.consent.protected);
     let inputs = &Inputs {
         recorded: &recorded,
         observed: &observed,
@@ -360,8 +359,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         unchanged,
         notes,
         broadenings: Vec::new(),
-        protected: guard::to_record(inputs.consent, inputs.desired, inputs.recorded)
-            .or_else(|| moved.clone().filter(|_| inputs.consent.guard.is_some())),
+        protected: None,
         moves: moves.into_inner(),
         additions: prune::kept(inputs, &prune),
         prune,
@@ -369,11 +367,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
-    let refused = guard::refusals(
-        &plan,
-        inputs.consent,
-        moved.as_ref().unwrap_or(&inputs.consent.protected),
-    );
+    let refused = guard::refusals(&plan, inputs.consent);
     if !refused.is_empty() {
         return Err(refused);
     }

@@ -17,6 +17,7 @@ use super::status::Status;
 use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::broadening::{Background, broadenings};
+use crate::plan::guard::to_record;
 use crate::plan::{Broadening, Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod drift;
@@ -386,6 +387,7 @@ impl<'e> Session<'e> {
         let mut plan = plan(&inputs).map_err(placed)?;
         check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
         plan.broadenings = self.broadened_by(&plan, &recorded);
+        plan.protected = to_record(&consent, &plan, desired, &recorded);
         if let Some(scope) = &scope {
             let wrong = scope.left_wrong(&plan, desired, &recorded, &*self.engine.catalog);
             if !wrong.is_empty() {

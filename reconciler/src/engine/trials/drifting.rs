@@ -8,11 +8,10 @@ use serde_json::json;
 
 use super::app::App;
 use super::corpus::{everything, full, small};
-use super::ground::{Command, Ground, holder};
-use crate::engine::{NoEvents, NoProjection, OnFailure, Ports, StopSignal};
+use super::ground::{Command, Ground};
+use crate::engine::OnFailure;
 use crate::event::Outcome;
 use crate::plan::{Consent, DriftReason};
-use grail_state::store::Wait;
 
 /// How many passes there are in all.
 const PASSES: usize = 1_000;
@@ -110,23 +109,13 @@ async fn a_change_and_a_deletion_are_reported_and_repaired() {
 
 /// Deploys with the consent to remove what others have added.
 async fn prune(ground: &Ground, app: &App) -> Outcome {
-    let engine = ground.engine();
-    let mut session = engine.open(holder(), Wait::No).await.unwrap();
-    let mut ports = Ports {
-        records: &mut NoProjection,
-        events: &mut NoEvents,
-        stop: StopSignal::never(),
-    };
     let consent = Consent {
         prune: true,
         ..Consent::default()
     };
-    let back = OnFailure::Rollback;
-    let desired = app.desired();
-    session
-        .deploy(&desired, &consent, back, None, &mut ports)
-        .await
-        .unwrap()
+    let wanted = app.desired();
+    let pruned = ground.deploy_with(&wanted, &consent, OnFailure::Rollback, None);
+    pruned.await.unwrap()
 }
 
 fn statements(ground: &Ground, function: &str) -> Vec<String> {
