@@ -28,11 +28,15 @@ impl Txn {
             Entry::Failed { id, why, .. } => self.failed(id, why),
             Entry::Commit {
                 sweep,
+                prune,
                 notes,
                 protected,
                 ..
-            } => self.commit(sweep, notes, protected.as_ref()),
+            } => self
+                .commit(sweep, notes, protected.as_ref())
+                .map(|()| self.prune.clone_from(prune)),
             Entry::Swept { id, handle, .. } => self.swept(id, handle),
+            Entry::Pruned { id, handle, .. } => self.pruned(id, handle),
             Entry::Abort { why, .. } => self.abort(why),
             Entry::Restored { id, record, .. } => self.restored(id, record.as_ref()),
             Entry::Stuck { id, why, .. } => self.stuck(id, why),
@@ -136,15 +140,13 @@ impl Txn {
                     depends_on: touched.depends_on.clone(),
                     rank: touched.rank,
                     proof: remote.proof.clone(),
-                    children: Vec::new(),
                 }),
                 (None, PreImage::Absent) => None,
             };
             self.doomed.extend(doomed);
         }
-        self.doomed.retain(|doomed| {
-            doomed.id != *id || doomed.handle != record.handle || !doomed.children.is_empty()
-        });
+        self.doomed
+            .retain(|doomed| doomed.id != *id || doomed.handle != record.handle);
         self.records.insert(id.clone(), record.clone());
         Ok(())
     }
@@ -176,6 +178,7 @@ impl Txn {
                 Ok(())
             }
             Phase::Sweeping if self.doomed.iter().any(|doomed| doomed.id == *id) => Ok(()),
+            Phase::Sweeping if self.prune.contains_key(id) => Ok(()),
             Phase::Sweeping => Err(format!("{id} is not to be swept")),
             other => Err(format!("no step can fail while {}", other.as_str())),
         }
@@ -194,7 +197,7 @@ impl Txn {
         for (id, note) in notes {
             remember(&mut self.records, id, note.as_ref());
         }
-        for doomed in sweep.iter().filter(|doomed| doomed.children.is_empty()) {
+        for doomed in sweep {
             if self
                 .records
                 .get(&doomed.id)
@@ -216,6 +219,17 @@ impl Txn {
         let gone = place.and_then(|place| self.doomed.remove(place));
         gone.map(drop)
             .ok_or_else(|| format!("{id} ({handle}) is not to be swept"))
+    }
+
+    fn pruned(&mut self, id: &ResourceId, handle: &Handle) -> Result<(), String> {
+        self.expect(Phase::Sweeping, "what others have added is removed")?;
+        match self.prune.get(id) {
+            Some(prune) if prune.handle == *handle => {
+                self.prune.remove(id);
+                Ok(())
+            }
+            _ => Err(format!("nothing is to go from {id} ({handle})")),
+        }
     }
 
     fn abort(&mut self, why: &str) -> Result<(), String> {
