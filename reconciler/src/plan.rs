@@ -13,7 +13,8 @@ use std::fmt;
 
 use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
-use grail_state::{Desired, Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
+pub use grail_state::journal::Prune;
+use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -167,15 +168,6 @@ impl fmt::Debug for Step {
     }
 }
 
-/// Additions of others that are to go from a thing of ours, which stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Prune {
-    /// Which thing.
-    pub handle: Handle,
-    /// What goes, in the words in which a look told it.
-    pub children: Vec<String>,
-}
-
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -272,6 +264,8 @@ pub struct Inputs<'a> {
     pub observed: &'a BTreeMap<ResourceId, Observed>,
     /// What an earlier commit wanted gone and is not.
     pub doomed: &'a [Doomed],
+    /// What was to go from things that stay at an earlier commit, and has not.
+    pub unpruned: &'a BTreeMap<ResourceId, Prune>,
     /// Rules by kind.
     pub rules: &'a dyn grail_providers::port::RuleBook,
     /// What the user allows.

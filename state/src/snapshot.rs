@@ -218,9 +218,7 @@ fn check_sum(text: &[u8]) -> Result<bool, String> {
 
 /// A member that no grail writes.
 fn unknown(document: &serde_json::Map<String, Value>) -> Option<&String> {
-    document
-        .keys()
-        .find(|member| !MEMBERS.contains(&member.as_str()))
+    document.keys().find(|member| !MEMBERS.contains(&member.as_str()))
 }
 
 fn upgraded(mut document: Value, what: &str, upgrades: &[Upgrade]) -> Result<Value, StoreError> {
@@ -365,14 +363,24 @@ mod tests {
         let doomed: Vec<_> = snapshot.doomed.iter().map(|one| one.handle.0.as_str()).collect();
         assert_eq!(doomed, ["old"]);
         let (id, prune) = snapshot.prune.first_key_value().unwrap();
-        assert_eq!((id.to_string().as_str(), prune.handle.0.as_str()), ("iam_role.r", "r"));
+        assert_eq!(
+            (id.to_string().as_str(), prune.handle.0.as_str()),
+            ("iam_role.r", "r")
+        );
         assert_eq!(prune.children, ["policy theirs"]);
         // Written in the form of now, it is the same, and a grail of before refuses it.
         let text = snapshot.to_text("state.json").unwrap();
         assert_eq!(Snapshot::read(&text, "state.json", &stack()).unwrap(), snapshot);
         let document: Value = serde_json::from_slice(&text).unwrap();
         let refused = upgraded(document, "state.json", &[]);
-        assert!(matches!(refused, Err(StoreError::TooNew { found: 2, known: 1, .. })));
+        assert!(matches!(
+            refused,
+            Err(StoreError::TooNew {
+                found: 2,
+                known: 1,
+                ..
+            })
+        ));
     }
 
     #[test]
@@ -386,7 +394,9 @@ mod tests {
         };
         snapshot.prune.insert(id, prune);
         let text = String::from_utf8(snapshot.to_text("state.json").unwrap()).unwrap();
-        let lines = text.split_inclusive('\n').filter(|line| !line.contains("\"sum\""));
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("\"sum\""));
         let without: String = lines.collect();
         assert_eq!(
             Snapshot::read(without.as_bytes(), "state.json", &stack()).unwrap(),

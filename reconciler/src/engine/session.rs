@@ -380,6 +380,7 @@ impl<'e> Session<'e> {
             recorded: scope.as_ref().map_or(&recorded, |scope| &scope.recorded),
             observed,
             doomed: &doomed,
+            unpruned: self.txn.prune(),
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,

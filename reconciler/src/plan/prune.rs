@@ -62,8 +62,9 @@ fn consented<'a>(
     all.filter(move |child| rules.is_some_and(|rules| rules.prunes(child)))
 }
 
+/// What an earlier sweep has left at this thing, under whatever id it was known then.
 fn left_over<'a>(inputs: &Inputs<'a>, id: &ResourceId, remote: &Remote) -> impl Iterator<Item = &'a String> {
-    let same = |thing: &&grail_state::journal::Doomed| thing.id == *id && thing.handle == remote.handle;
-    let left: Vec<_> = inputs.doomed.iter().filter(same).collect();
-    left.into_iter().flat_map(|thing| &thing.children)
+    let same = |(then, prune): &(&ResourceId, &Prune)| then.kind == id.kind && prune.handle == remote.handle;
+    let left: Vec<_> = inputs.unpruned.iter().filter(same).collect();
+    left.into_iter().flat_map(|(_, prune)| &prune.children)
 }

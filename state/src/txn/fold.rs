@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Back, Begun, Open, Phase, Touched, Txn};
 use crate::id::{Handle, ResourceId};
-use crate::journal::{Doomed, Entry, PreImage};
+use crate::journal::{Doomed, Entry, Keep, PreImage};
 use crate::record::Record;
 
 impl Txn {
@@ -74,9 +74,11 @@ impl Txn {
             return Err("not an intent".to_owned());
         };
         self.expect(Phase::Building, "a write is announced")?;
+        let (pre, keep) = self.first_pre_image(id, pre).unwrap_or((pre, keep));
+        let (pre, keep) = (pre.clone(), keep.clone());
         let touched = self.touched.entry(id.clone()).or_insert_with(|| Touched {
-            pre: pre.clone(),
-            keep: keep.clone(),
+            pre,
+            keep,
             wants: Vec::new(),
             made: Vec::new(),
             tokens: Vec::new(),
@@ -108,6 +110,19 @@ impl Txn {
             failed: None,
         });
         Ok(())
+    }
+
+    /// The first pre-image of a thing that was touched under another id: it was to move, and then was not.
+    fn first_pre_image(&self, id: &ResourceId, pre: &PreImage) -> Option<(&PreImage, &Keep)> {
+        let PreImage::Present { remote, .. } = pre else {
+            return None;
+        };
+        let mut others = self
+            .touched
+            .iter()
+            .filter(|(other, _)| other.kind == id.kind && *other != id);
+        let (_, same) = others.find(|(_, touched)| touched.pre_handle() == Some(&remote.handle))?;
+        Some((&same.pre, &same.keep))
     }
 
     fn done(&mut self, id: &ResourceId, record: &Record) -> Result<(), String> {
@@ -245,8 +260,24 @@ impl Txn {
         touched.back = Back::Restored;
         touched.open = None;
         touched.made.clear();
-        remember(&mut self.records, id, record);
+        match self.known_as(id).cloned() {
+            Some(before) => {
+                self.records.remove(id);
+                remember(&mut self.records, &before, record);
+            }
+            None => remember(&mut self.records, id, record),
+        }
         Ok(())
+    }
+
+    /// The other id under which the last commit has the thing that `id` was before it was touched: it was to move.
+    fn known_as(&self, id: &ResourceId) -> Option<&ResourceId> {
+        let before = self.touched.get(id)?.pre_record()?;
+        let records = &self.snapshot.records;
+        let mut same = records
+            .iter()
+            .filter(|(other, record)| other.kind == id.kind && record.handle == before.handle);
+        same.find(|_| !records.contains_key(id)).map(|(other, _)| other)
     }
 
     fn stuck(&mut self, id: &ResourceId, why: &str) -> Result<(), String> {

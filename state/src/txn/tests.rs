@@ -488,7 +488,10 @@ fn what_is_to_go_from_a_thing_is_left_as_long_as_that_is_the_same() {
     let kept = record("kept", &[]);
     let other = record("other", &[]);
     let ended = |of: &Record, entries: &[Entry]| {
-        let txn = fold(base(&[("p", of.clone())]), &[&[begin(), commit(&[])], entries].concat());
+        let txn = fold(
+            base(&[("p", of.clone())]),
+            &[&[begin(), commit(&[])], entries].concat(),
+        );
         assert_eq!(txn.records()[&id("p")], *of, "the thing itself stays");
         assert_eq!(txn.is_swept(), !entries.is_empty());
         txn.finished(Timestamp::UNIX_EPOCH).unwrap().prune
@@ -496,4 +499,40 @@ fn what_is_to_go_from_a_thing_is_left_as_long_as_that_is_the_same() {
     assert_eq!(ended(&kept, &[]), [(id("p"), pruning())].into());
     assert!(ended(&kept, &[pruned("kept")]).is_empty());
     assert!(ended(&other, &[]).is_empty());
+}
+
+#[test]
+fn what_was_to_move_is_remembered_where_it_was() {
+    let old = record("h", &["f"]);
+    let journal = [
+        begin(),
+        intent("new", present(&old), Some("x"), &["g"]),
+        done("new", "h"),
+        abort(),
+    ];
+    let mut txn = fold(base(&[("old", old.clone())]), &journal);
+    assert_eq!(txn.records().len(), 2, "until the commit it is known under both");
+    let again = Record {
+        handle: Handle("h2".into()),
+        ..old
+    };
+    txn.apply(&restored("new", Some(again.clone()))).unwrap();
+    assert_eq!(*txn.records(), [(id("old"), again)].into());
+}
+
+#[test]
+fn of_what_was_to_move_and_moves_back_the_first_pre_image_counts_too() {
+    let old = record("h", &["f"]);
+    let mut journal = vec![
+        begin(),
+        intent("new", present(&old), Some("x"), &["g"]),
+        done("new", "h"),
+    ];
+    let now = Record {
+        spec: json!("x"),
+        ..old.clone()
+    };
+    journal.extend([begin(), intent("old", present(&now), Some("y"), &["f"])]);
+    let txn = fold(base(&[("old", old.clone())]), &journal);
+    assert_eq!(txn.touched()[&id("old")].pre, present(&old));
 }

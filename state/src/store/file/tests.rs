@@ -328,7 +328,10 @@ async fn what_stood_among_deletions_and_stays_is_read_as_what_stays() {
     assert_eq!(sweep.len(), 1);
     assert_eq!(sweep[0].handle.0, "s");
     let (id, prune) = prune.first_key_value().unwrap();
-    assert_eq!((id.to_string().as_str(), prune.handle.0.as_str()), ("iam_role.r", "r"));
+    assert_eq!(
+        (id.to_string().as_str(), prune.handle.0.as_str()),
+        ("iam_role.r", "r")
+    );
     assert_eq!(prune.children, ["policy theirs"]);
 }
 
