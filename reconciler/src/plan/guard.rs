@@ -20,7 +20,7 @@ pub struct Guard {
     pub protects: Option<Vec<Pattern>>,
     /// What the user has given up the protection of, for this command.
     pub lifts: Vec<Pattern>,
-    /// How many things may be deleted or made anew; `None` for any number.
+    /// How many things may be deleted or made anew, what others have added among them; `None` for any number.
     pub max_deletes: Option<usize>,
 }
 
@@ -136,6 +136,11 @@ pub(super) fn refusals(plan: &Plan, consent: &Consent) -> Vec<PlanError> {
         };
         ended.insert(step.resource.clone());
     }
+    count += plan
+        .prune
+        .values()
+        .map(|prune| prune.children.len())
+        .sum::<usize>();
     if !deleted.is_empty() || !replaced.is_empty() {
         problems.push(PlanError::Protected { deleted, replaced });
     }

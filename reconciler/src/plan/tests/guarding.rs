@@ -101,6 +101,22 @@ fn more_than_may_go_at_once_is_refused() {
     };
     assert_snapshot!(at_most(1), @"! 2 things would be deleted, those that are made anew among them, and at most 1 may be");
     assert!(!at_most(2).contains('!'));
+    let mut world = World::with(json!({"role.r": {"name": "r"}}));
+    if let Some(grail_state::Observed::Present(remote)) = world.observed.get_mut(&id("role.r")) {
+        remote.additions = vec!["policy a".to_owned(), "policy b".to_owned()];
+    }
+    world.consent.prune = true;
+    for (count, refused) in [(1, true), (2, false)] {
+        world.consent.guard = Some(Guard {
+            max_deletes: Some(count),
+            ..Guard::default()
+        });
+        assert_eq!(
+            world.check().contains("2 things would be deleted"),
+            refused,
+            "{count}"
+        );
+    }
     let mut world = World::with(json!({"layer.l": {"content": "1"}}));
     world.want(json!({"layer.l": {"content": "2"}}));
     world.consent.guard = Some(Guard {
