@@ -31,7 +31,7 @@ mod graph;
 pub mod guard;
 mod moves;
 mod outlook;
-mod prune;
+pub(crate) mod prune;
 mod reason;
 mod replace;
 mod retire;

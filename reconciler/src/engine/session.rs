@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::OptionFuture;
+use grail_providers::port::{Access, RuleBook as _};
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
@@ -355,6 +356,10 @@ impl<'e> Session<'e> {
             recorded,
             definition: &kept,
             account: self.engine.home.as_ref().map(|home| home.account.as_str()),
+            access: &|kind| {
+                let rules = self.engine.catalog.rules(kind);
+                rules.map_or(Access::None, |rules| rules.access())
+            },
         };
         broadenings(plan, &background)
     }

@@ -11,6 +11,7 @@ use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::Refusal;
 use crate::engine::frontier::{Frontier, Node};
 use crate::event::{Event, Outcome};
+use crate::plan::prune::is_one_of;
 use crate::plan::{Action, Plan, Step, StepId};
 
 impl Machine {
@@ -269,10 +270,26 @@ impl Machine {
                 .any(|thing| thing.id.kind == id.kind && thing.handle == prune.handle);
             !goes && known(id).is_some_and(|record| record.handle == prune.handle)
         };
-        let left = self.txn.prune().iter().chain(&plan.prune);
-        left.filter(|(id, prune)| stays(id, prune))
-            .map(|(id, prune)| (id.clone(), prune.clone()))
-            .collect()
+        let touched: BTreeSet<_> = plan.steps().map(|step| &step.resource).collect();
+        let looked_at = |id: &ResourceId| touched.contains(id) || plan.unchanged.contains(id);
+        let left = self.txn.prune().iter().filter(|(id, _)| !looked_at(id));
+        let records = self.txn.records().iter();
+        let ours = records.map(|(id, record)| (&id.kind, &record.handle)).collect();
+        let mut all = BTreeMap::new();
+        for (id, prune) in left.chain(&plan.prune).filter(|(id, prune)| stays(id, prune)) {
+            let Some(rules) = self.rules.rules(&id.kind) else {
+                continue;
+            };
+            let mut prune = prune.clone();
+            // What was made meanwhile may stand where an addition stood.
+            prune
+                .children
+                .retain(|child| !is_one_of(&ours, rules, &prune.handle, child));
+            if !prune.children.is_empty() {
+                all.insert(id.clone(), prune);
+            }
+        }
+        all
     }
 
     /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was

@@ -125,3 +125,14 @@ fn what_was_to_go_from_another_thing_of_the_name_is_none_of_this_one() {
     let broken = judged(&world, &plan).unwrap_err();
     assert!(broken[0].contains("nobody has consented"), "{broken:?}");
 }
+
+#[test]
+fn what_is_ours_by_now_stays_whoever_consented_to_what() {
+    let mut world = world();
+    world.unpruned.extend([prune(&world, "role.r")]);
+    world.want(json!({"role.r": {"name": "r", "policy": "theirs"}, "queue.q": {"x": 1}}));
+    assert!(planned(&world).prune.is_empty());
+    world.consent.prune = true;
+    let plan = planned(&world);
+    assert_eq!(plan.prune.keys().collect::<Vec<_>>(), [&id("queue.q")]);
+}
