@@ -53,7 +53,7 @@ fn every_command_line_is_one_that_grail_takes() {
         let lines = scripts.iter().flat_map(|script| script.lines());
         let commands: Vec<_> = lines
             .map(str::trim)
-            .filter(|line| line.split_whitespace().any(|word| word == "grail"))
+            .filter(|line| line.trim_start_matches("exec ").starts_with("grail "))
             .collect();
         assert_eq!(commands.len(), 1, "{}: {commands:?}", path.display());
         // A shell that stays above it keeps the signals of the service to itself.
