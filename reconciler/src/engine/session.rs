@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::OptionFuture;
+use grail_providers::port::{Access, RuleBook as _};
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
@@ -17,6 +18,7 @@ use super::status::Status;
 use super::{Approval, Engine, EngineError, Ports};
 use crate::event::{Event, Outcome};
 use crate::plan::broadening::{Background, broadenings};
+use crate::plan::guard::to_record;
 use crate::plan::{Broadening, Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod drift;
@@ -354,6 +356,10 @@ impl<'e> Session<'e> {
             recorded,
             definition: &kept,
             account: self.engine.home.as_ref().map(|home| home.account.as_str()),
+            access: &|kind| {
+                let rules = self.engine.catalog.rules(kind);
+                rules.map_or(Access::None, |rules| rules.access())
+            },
         };
         broadenings(plan, &background)
     }
@@ -379,6 +385,7 @@ impl<'e> Session<'e> {
             recorded: scope.as_ref().map_or(&recorded, |scope| &scope.recorded),
             observed,
             doomed: &doomed,
+            unpruned: self.txn.prune(),
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
@@ -386,6 +393,7 @@ impl<'e> Session<'e> {
         let mut plan = plan(&inputs).map_err(placed)?;
         check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
         plan.broadenings = self.broadened_by(&plan, &recorded);
+        plan.protected = to_record(&consent, &plan, desired, &recorded);
         if let Some(scope) = &scope {
             let wrong = scope.left_wrong(&plan, desired, &recorded, &*self.engine.catalog);
             if !wrong.is_empty() {

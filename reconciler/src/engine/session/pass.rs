@@ -236,7 +236,7 @@ impl Session<'_> {
         if let Some(protected) = &plan.protected {
             next.protected.clone_from(protected);
         }
-        next.protected.retain(|id| next.records.contains_key(id));
+        next.keep_to_records();
         self.close(next, ports).await
     }
 

@@ -132,7 +132,6 @@ impl Session<'_> {
             depends_on: BTreeSet::new(),
             rank: theirs.rank,
             proof: remote.proof.clone(),
-            children: Vec::new(),
         })
     }
 
