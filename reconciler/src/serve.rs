@@ -9,8 +9,10 @@
 //! The [`Board`] is the only thing that both sides know: loops write it, listeners read it, and neither waits for the other.
 
 mod board;
+mod counts;
 
 pub use board::{
-    Board, Control, History, LastPass, Next, Notice, NoticeKind, Refused, Running, StageKey, StageReport,
-    Standing,
+    Board, Configuration, Control, History, LastPass, Missed, Next, Notice, NoticeKind, Refused, Running,
+    StageKey, StageReport, Standing,
 };
+pub use counts::{BOUNDS, Counted, Counts, Durations, Tally, end_word};
