@@ -10,6 +10,8 @@
 
 mod board;
 mod counts;
+#[cfg(feature = "aws")]
+pub mod http;
 
 pub use board::{
     Board, Configuration, Control, History, LastPass, Missed, Next, Notice, NoticeKind, Refused, Running,

@@ -16,7 +16,7 @@ use crate::plan::{Action, Plan, Step, StepId, Why};
 
 mod markdown;
 #[cfg(test)]
-pub(in crate::cli) mod tests;
+pub(crate) mod tests;
 mod text;
 
 pub use markdown::markdown;
@@ -34,7 +34,7 @@ pub const VERSION: u32 = 1;
 /// A plan as programs read it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "A plan of grail", transform = without_names_of_ours)]
-struct Document<'a> {
+pub(crate) struct Document<'a> {
     /// The version of this form.
     version: u32,
     /// How many resources it creates, changes, makes anew, deletes and leaves alone.
