@@ -259,6 +259,10 @@ impl Writer<'_> {
     ) -> fmt::Result {
         let mut metric = self.0.encode_descriptor(name, help, unit, kind)?;
         for (labels, value) in samples {
+            if labels.is_empty() {
+                // The only sample: with labels it would be written `{}`.
+                return value.encode(metric);
+            }
             value.encode(metric.encode_family(&labels)?)?;
         }
         Ok(())

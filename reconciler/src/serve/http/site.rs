@@ -63,8 +63,6 @@ pub(super) struct Site {
     pub(super) control: Arc<dyn Control>,
     /// Who may come in.
     pub(super) door: Door,
-    /// Whether connections are encrypted.
-    pub(super) encrypted: bool,
     /// Compares tokens.
     pub(super) key: Key,
     /// Sessions of browsers.
@@ -108,7 +106,6 @@ impl Site {
         Ok(Self {
             board,
             control,
-            encrypted: settings.certificate.is_some(),
             sessions: Sessions::new(settings.token.as_ref(), &key, settings.certificate.is_some()),
             door,
             key,
