@@ -313,7 +313,7 @@ impl Writer<'_> {
         let kind = MetricType::Histogram;
         let mut metric = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?;
         for (end, durations) in ends {
-            let bounds = BOUNDS.into_iter().chain([f64::MAX]);
+            let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
             let classes: Vec<(f64, u64)> = bounds.zip(durations.classes).collect();
             let labels = vec![("end", *end)];
             metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(

@@ -85,8 +85,8 @@ async fn who_listens_hears_of_its_stage_what_happens_from_then_on() {
         .await
         .expect_problem(404, "unknown-stage");
     // Nor after a stop.
-    world.stop.send(Some("SIGTERM".into())).unwrap();
     assert_eq!(all.next().await.unwrap().0, "gone");
+    world.stop.send(Some("SIGTERM".into())).unwrap();
     assert!(all.next().await.is_none());
 }
 
