@@ -43,7 +43,7 @@ mod words;
 mod tests;
 
 pub use secret::Secret;
-pub use settings::{Certificate, HttpError, HttpSettings};
+pub use settings::{Certificate, HttpError, HttpSettings, Limits};
 pub use site::Clock;
 
 use site::Site;

@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Extension, Path, Query, State};
+use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
@@ -157,7 +157,7 @@ async fn ask(
         _ => return Err(Problem::not_found()),
     }
     let address = format!("{}?asked={what}", parts::address(&key));
-    Ok((StatusCode::SEE_OTHER, Redirect::to(&address)).into_response())
+    Ok(Redirect::to(&address).into_response())
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What Prometheus reads.
 
+use std::collections::BTreeSet;
+
+use super::super::routes::operations;
 use super::*;
 use grail_providers::pace::{Access, Operation};
 
@@ -72,4 +75,29 @@ async fn no_name_breaks_out_of_its_label() {
         text.contains("project=\"a\\\"} 1\\nevil 2 #\",stage=\"\\\\\""),
         "{text}"
     );
+}
+
+/// The page on HTTP names every metric and every address, and none that is not there.
+#[tokio::test]
+async fn the_documentation_names_what_there_is() {
+    let page = include_str!("../../../../../docs/http.md");
+    let world = World::local();
+    let text = world.get("/metrics").await.text;
+    let families: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    assert!(families.len() > 20, "{families:?}");
+    let named: BTreeSet<&str> = page
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("grail_"))
+        .map(|word| word.trim_end_matches("_total").trim_end_matches("_bucket"))
+        .collect();
+    assert_eq!(named, families);
+    for operation in operations() {
+        let path = operation
+            .path
+            .replace("/api/v1/stages/{project}/{stage}/", ".../");
+        assert!(page.contains(&path), "{path} is not on the page");
+    }
 }
