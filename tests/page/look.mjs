@@ -132,12 +132,16 @@ for (const [look, how] of Object.entries(LOOKS)) {
     const form = document.getElementById("do-reconcile").form;
     await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" });
   });
-  const shows = (condition) => page.waitForFunction((one) => document.querySelectorAll(`[data-condition=${one}]`).length > 0, condition);
+  const shows = (condition) => page.waitForFunction((one) => document.querySelectorAll(`[data-resource][data-condition=${one}]`).length > 0, condition);
   await shows("done");
   await shows("in-progress");
   await shows("failed");
   await page.waitForFunction((count) => document.querySelectorAll("#events li").length > count, before);
   await page.getByText("Pass 3 is being made").waitFor();
+  const change = page.locator("summary", { hasText: "lambda_function.guard" });
+  await change.click();
+  await change.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: `${folder}/change.png` });
   await page.screenshot({ path: `${folder}/live.png`, fullPage: true });
   await judge(page, "live");
   await page.evaluate(async () => {
@@ -146,11 +150,12 @@ for (const [look, how] of Object.entries(LOOKS)) {
   });
   await page.getByRole("button", { name: "Resume" }).waitFor();
   expect(await page.evaluate(() => window.same === true), "live: the page was not loaded again");
+  expect(await change.evaluate((one) => one.parentElement.open), "live: what was unfolded stays so");
   const coloured = await page.evaluate(() => {
-    const box = document.querySelector("[data-condition=failed] > .box");
+    const box = document.querySelector("[data-condition=done] > .box");
     return getComputedStyle(box).stroke;
   });
-  expect(coloured === "rgb(168, 0, 28)", `live: the picture has its colours (${coloured})`);
+  expect(coloured === "rgb(60, 125, 90)", `live: the picture has its colours (${coloured})`);
   await context.close();
 }
 

@@ -76,7 +76,7 @@ pub(super) async fn page(
                 if troubled.is_empty() {
                     "All is calm"
                 } else {
-                    "Calm"
+                    "The others"
                 },
                 &calm,
                 now,

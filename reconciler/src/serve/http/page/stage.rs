@@ -168,7 +168,7 @@ fn state(html: &mut Html, report: &StageReport, now: Timestamp) {
         }
         if report.failures > 0 {
             fact("Failed", &mut |html| {
-                html.text(&format!("{} in a row", many(report.failures as usize, "pass")))
+                html.text(&format!("{} in a row", report.failures));
             });
         }
         if let Some(holder) = &report.holder {
@@ -284,13 +284,22 @@ fn happened(html: &mut Html, events: &[Notice], now: Timestamp) {
     if events.is_empty() {
         return html.line("p", "empty", "Nothing has happened since this process began.");
     }
-    html.tag("ol", &[("class", "lines times")], |html| {
-        for notice in events.iter().rev().take(SHOWN) {
-            html.tag("li", &[("class", tone(notice))], |html| {
-                when(html, notice.at, now);
-                html.line("span", "", &words::told(&notice.kind));
-            });
-        }
+    let attributes = [
+        ("id", "happened"),
+        ("class", "scroll"),
+        ("role", "region"),
+        ("tabindex", "0"),
+        ("aria-label", "Events, the newest first; they can be scrolled"),
+    ];
+    html.tag("div", &attributes, |html| {
+        html.tag("ol", &[("class", "lines times")], |html| {
+            for notice in events.iter().rev().take(SHOWN) {
+                html.tag("li", &[("class", tone(notice))], |html| {
+                    when(html, notice.at, now);
+                    html.line("span", "", &words::told(&notice.kind));
+                });
+            }
+        });
     });
 }
 

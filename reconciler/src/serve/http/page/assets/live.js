@@ -25,6 +25,17 @@
     return true;
   };
 
+  // What stands between the title of a picture and what is drawn: the counts.
+  const heading = (title) => {
+    const found = [];
+    let one = title.nextElementSibling;
+    while (one && !one.matches(".rail, .lines")) {
+      found.push(one);
+      one = one.nextElementSibling;
+    }
+    return found;
+  };
+
   // The picture keeps its place and the focus in it where the same resources are drawn.
   const redraw = (mine, theirs) => {
     const boxes = (of) => Array.from(of.querySelectorAll("[data-resource]"));
@@ -40,6 +51,11 @@
         label: box.getAttribute("aria-label"),
       });
     });
+    const [title, says] = [mine.querySelector("svg > .title"), theirs.querySelector("svg > .title")];
+    if (title && says) {
+      heading(title).forEach((one) => one.remove());
+      title.after(...heading(says));
+    }
     return true;
   };
 
