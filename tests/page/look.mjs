@@ -151,6 +151,8 @@ for (const [look, how] of Object.entries(LOOKS)) {
   await page.getByRole("button", { name: "Resume" }).waitFor();
   expect(await page.evaluate(() => window.same === true), "live: the page was not loaded again");
   expect(await change.evaluate((one) => one.parentElement.open), "live: what was unfolded stays so");
+  const scrolled = await page.locator(".changes").evaluate((one) => one.scrollTop);
+  expect(scrolled > 0, `live: what was scrolled stays so (${scrolled})`);
   const coloured = await page.evaluate(() => {
     const box = document.querySelector("[data-condition=done] > .box");
     return getComputedStyle(box).stroke;

@@ -67,15 +67,14 @@
       return;
     }
     const focused = mine.contains(document.activeElement) ? document.activeElement.id : "";
-    const scrolled = mine.querySelector(".drawing");
-    const place = scrolled ? [scrolled.scrollLeft, scrolled.scrollTop] : null;
+    const scrolled = (of) => Array.from(of.querySelectorAll(".drawing, .scroll, .changes"));
+    const places = scrolled(mine).map((one) => [one.scrollLeft, one.scrollTop]);
     const open = Array.from(mine.querySelectorAll("details[open]"), (one) => one.id);
     // What has the focus and no name would lose it: later.
     if (!focused && mine.contains(document.activeElement)) return;
     mine.replaceWith(theirs);
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    const drawing = theirs.querySelector(".drawing");
-    if (drawing && place) [drawing.scrollLeft, drawing.scrollTop] = place;
+    scrolled(theirs).forEach((one, at) => places[at] && ([one.scrollLeft, one.scrollTop] = places[at]));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
 
