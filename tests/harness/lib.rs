@@ -18,6 +18,7 @@
 )]
 
 pub mod account;
+pub mod browser;
 pub mod chalice;
 pub mod cli;
 pub mod decorators;

@@ -39,6 +39,7 @@ mod local_ground;
 mod mall;
 mod native;
 mod oracle;
+mod page;
 mod plan_form;
 mod privileges;
 mod rollback;

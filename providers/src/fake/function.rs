@@ -51,7 +51,14 @@ pub(super) struct Code {
     content: String,
 }
 
-const CONFIG: &[&str] = &["handler", "role", "memory", "environment", "layers", "description"];
+const CONFIG: &[&str] = &[
+    "handler",
+    "role",
+    "memory",
+    "environment",
+    "layers",
+    "description",
+];
 
 impl Resource for ModelFunction {
     const KIND: Kind = Kind::new("lambda_function");

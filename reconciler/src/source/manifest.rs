@@ -246,7 +246,8 @@ fn documents(
         }
         variables::substitute(&mut document, scope, problems);
         problems.extend(check::document(&document, form));
-        if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none() {
+        if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none()
+        {
             let endpoint = manifest.tree.place(&["rest_apis", name, "endpoint"]);
             problems.push(Problem::error("manifest::missing", check::CLOSED).at(endpoint));
         }
