@@ -20,6 +20,7 @@
 pub mod account;
 pub mod chalice;
 pub mod cli;
+pub mod collector;
 pub mod decorators;
 pub mod difference;
 pub mod documents;

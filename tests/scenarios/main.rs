@@ -47,5 +47,6 @@ mod shared;
 mod stand;
 mod state_file;
 mod strangers;
+mod telemetry;
 mod watch;
 mod websocket;

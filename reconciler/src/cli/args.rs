@@ -65,9 +65,13 @@ pub struct Global {
     /// More about each step.
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Log every call to standard error.
+    /// Log every call to standard error. The variable GRAIL_LOG says more closely what is logged: `info`,
+    /// `grail=info,grail_providers=debug`.
     #[arg(long, global = true)]
     pub debug: bool,
+    /// The form of what is logged: lines for people, or a JSON object a line. The variable GRAIL_LOG_FORMAT does the same.
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogFormat>,
     /// No colours. The variable NO_COLOR does the same.
     #[arg(long, global = true)]
     pub no_color: bool,
@@ -87,6 +91,15 @@ pub enum Output {
     /// Words for people.
     Human,
     /// One JSON event a line.
+    Json,
+}
+
+/// The form of what is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
     Json,
 }
 
@@ -169,6 +182,19 @@ impl Command {
             Self::Manual { .. } => "manual",
             Self::Chalice(_) => "chalice",
         }
+    }
+
+    /// Whether it does more than print something of grail's own: enough to be worth a trace.
+    pub fn is_traced(&self) -> bool {
+        !matches!(
+            self,
+            Self::Completions { .. } | Self::Manual { .. } | Self::Policy(_) | Self::Schema
+        )
+    }
+
+    /// Whether it goes on until somebody ends it. Its passes are traces of their own then: no trace lasts for days.
+    pub fn stays(&self) -> bool {
+        matches!(self, Self::Watch(args) if !args.until_converged)
     }
 }
 
