@@ -43,6 +43,7 @@ mod plan_form;
 mod privileges;
 mod rollback;
 mod runbook;
+mod serve_files;
 mod shared;
 mod stand;
 mod state_file;

@@ -36,16 +36,20 @@ fn steps<'a>(trace: &'a Trace, pass: &'a Span) -> Vec<&'a Span> {
         .collect()
 }
 
+/// The lines of a log as JSON. Words for people may stand between them.
 fn lines(text: &str) -> Vec<Value> {
     let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    text.lines().map(read).collect()
+    text.lines()
+        .filter(|line| line.starts_with('{'))
+        .map(read)
+        .collect()
 }
 
 #[test]
 fn a_deployment_is_a_tree_of_command_pass_steps_and_calls() {
     let (stand, collector) = (Stand::of_the_shop(), Collector::start());
     let run = joining(exporting(&stand, &collector))
-        .run(&["deploy"])
+        .run(&["deploy", "--quiet"])
         .expect_success();
     assert_eq!(run.stderr, "");
     let trace = collector.trace();
@@ -172,13 +176,7 @@ fn a_step_that_fails_is_an_error_and_the_way_back_is_seen() {
     canaries.assert_none_said(&run);
 
     // The logs name the same trace, and the request of each call.
-    let lines = lines(
-        &run.stderr
-            .lines()
-            .filter(|line| line.starts_with('{'))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    );
+    let lines = lines(&run.stderr);
     let answered: Vec<_> = lines
         .iter()
         .filter(|line| line["message"] == "answered")
@@ -225,7 +223,9 @@ fn a_watch_makes_a_trace_of_each_pass() {
     // One that goes on until somebody ends it has no trace that goes on so long.
     let collector = Collector::start();
     let running = exporting(&stand, &collector).start(&["watch", "--output", "json"]);
-    grail_tests::patience::until("a pass that ends", || running.said().contains("\"pass_ended\"").then_some(()));
+    grail_tests::patience::until("a pass that ends", || {
+        running.said().contains("\"pass_ended\"").then_some(())
+    });
     running.terminate();
     running.wait().expect_success();
     let trace = collector.trace();
@@ -322,7 +322,7 @@ fn the_standard_variables_are_heeded() {
 #[test]
 fn logs_are_lines_or_objects_and_of_grail_alone() {
     let stand = Stand::of_the_shop();
-    let plain = stand.grail.run(&["deploy"]).expect_success();
+    let plain = stand.grail.run(&["deploy", "--quiet"]).expect_success();
     assert_eq!(plain.stderr, "");
     let text = stand
         .grail

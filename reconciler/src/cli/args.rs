@@ -65,13 +65,9 @@ pub struct Global {
     /// More about each step.
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Log every call to standard error. The variable GRAIL_LOG says more closely what is logged: `info`,
-    /// `grail=info,grail_providers=debug`.
+    /// Log every call to standard error. The variable GRAIL_LOG says more closely what.
     #[arg(long, global = true)]
     pub debug: bool,
-    /// The form of what is logged: lines for people, or a JSON object a line. The variable GRAIL_LOG_FORMAT does the same.
-    #[arg(long, global = true, value_enum)]
-    pub log_format: Option<LogFormat>,
     /// No colours. The variable NO_COLOR does the same.
     #[arg(long, global = true)]
     pub no_color: bool,
@@ -83,6 +79,15 @@ pub struct Global {
     /// (`problems.json`, of its type `codequality`) into this folder.
     #[arg(long, global = true, value_name = "DIR")]
     pub ci_reports: Option<PathBuf>,
+    /// Log as `text` or as `json`, an object a line. The variable GRAIL_LOG_FORMAT does the same.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        hide_possible_values = true
+    )]
+    pub log_format: Option<LogFormat>,
 }
 
 /// The form of what is printed.
