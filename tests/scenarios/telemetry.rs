@@ -203,6 +203,42 @@ fn a_step_that_fails_is_an_error_and_the_way_back_is_seen() {
 }
 
 #[test]
+fn what_is_kept_is_taken_back_and_what_goes_is_swept() {
+    let (stand, collector) = (Stand::of_the_shop(), Collector::start());
+    let said = Fault::refuse(400, "BadRequestException", "no");
+    stand.proxy.inject(On::operation("CreateDeployment"), said);
+    let grail = exporting(&stand, &collector);
+    grail.run(&["deploy", "--on-failure", "keep"]).expect_code(6);
+    stand.proxy.heal();
+    let kept = collector.trace();
+    assert_eq!(kept.only("pass shop/dev").attribute("outcome"), Some("open"));
+    assert_eq!(kept.only("create api_stage.rest_api").attribute("outcome"), Some("failed"));
+
+    let collector = Collector::start();
+    exporting(&stand, &collector).run(&["rollback"]).expect_success();
+    let back = collector.trace();
+    let pass = back.only("pass shop/dev");
+    assert_eq!((pass.attribute("command"), pass.attribute("outcome")), (Some("rollback"), Some("rolled_back")));
+    let restored = steps(&back, pass);
+    assert!(restored.len() > 4, "{back}");
+    assert!(restored.iter().all(|step| step.attribute("outcome") == Some("restored")), "{back}");
+
+    stand.grail.run(&["deploy"]).expect_success();
+    let collector = Collector::start();
+    exporting(&stand, &collector).run(&["delete"]).expect_success();
+    let gone = collector.trace();
+    let pass = gone.only("pass shop/dev");
+    assert_eq!((pass.attribute("command"), pass.attribute("outcome")), (Some("delete"), Some("done")));
+    let swept = steps(&gone, pass);
+    assert!(swept.len() > 4, "{gone}");
+    for step in swept {
+        assert!(step.name.starts_with("sweep "), "{}", step.name);
+        assert_eq!((step.attribute("phase"), step.attribute("outcome")), (Some("sweeping"), Some("swept")));
+        assert!(gone.inside(step).any(|call| call.is_client), "{gone}");
+    }
+}
+
+#[test]
 fn a_watch_makes_a_trace_of_each_pass() {
     let (stand, collector) = (Stand::of_the_shop(), Collector::start());
     let grail = exporting(&stand, &collector);

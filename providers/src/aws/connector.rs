@@ -235,9 +235,8 @@ impl HttpConnector for Through {
             let span = traced::span_of(&operation);
             let asked = Instant::now();
             if let Some(pace) = &inner.pace {
-                pace.permit(&operation)
-                    .await
-                    .map_err(|error| ConnectorError::user(error.into()))?;
+                let permit = pace.permit(&operation).await;
+                permit.map_err(|held| traced::held_back(&span, held))?;
             }
             // After the pace, so that what waits for a slow rate takes nobody's place.
             let _slot = match &inner.slots {
@@ -251,7 +250,7 @@ impl HttpConnector for Through {
             };
             if operation.access == Access::Write && !sending::may_be_sent().await {
                 let why = "the lock of the stage is no longer ours".to_owned();
-                return Err(ConnectorError::user(NotSent::HeldBack(why).into()));
+                return Err(traced::held_back(&span, NotSent::HeldBack(why)));
             }
             inner.calls.count(&operation);
             traced::waited(&span, asked.elapsed());

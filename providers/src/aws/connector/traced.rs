@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::{Operation, request_id};
+use super::{NotSent, Operation, request_id};
 
 /// The span of a request, from when it is first asked for. Attributes are named as OpenTelemetry's conventions name those of
 /// AWS's SDKs.
@@ -33,6 +33,12 @@ pub(super) fn span_of(operation: &Operation) -> Span {
 /// Writes down how long it has queued for its rate and a place.
 pub(super) fn waited(span: &Span, time: Duration) {
     span.record("waited_ms", millis(time));
+}
+
+/// Writes down that it was not sent, and why: an error for who asked.
+pub(super) fn held_back(span: &Span, why: NotSent) -> ConnectorError {
+    span.record("otel.status_description", format!("not sent: {why}"));
+    ConnectorError::user(why.into())
 }
 
 /// Writes down what came back, and how long it took. A refusal is told by AWS's own word for it, which holds no value of ours.

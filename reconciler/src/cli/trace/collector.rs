@@ -152,7 +152,72 @@ fn roots_in(file: &Path) -> Result<RootCertStore, String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
+
+    /// Answers one request behind a certificate of its own; the certificate as PEM, and the address.
+    fn encrypted() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.try_into().unwrap())
+            .unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                listener.set_nonblocking(true).unwrap();
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let acceptor = TlsAcceptor::from(Arc::new(config));
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    // Whoever does not trust the certificate goes away.
+                    if let Ok(mut stream) = acceptor.accept(stream).await {
+                        let mut request = [0; 1024];
+                        let _read = stream.read(&mut request).await.unwrap();
+                        let answer = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nok";
+                        stream.write_all(answer).await.unwrap();
+                        stream.shutdown().await.unwrap();
+                    }
+                }
+            });
+        });
+        (certificate, format!("https://localhost:{port}/v1/traces"))
+    }
+
+    #[test]
+    fn a_certificate_is_trusted_where_its_file_is_named_and_nowhere_else() {
+        let (certificate, endpoint) = encrypted();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        std::fs::write(&file, certificate).unwrap();
+        let send = |roots: Option<&Path>| {
+            let roots = roots.map(|file| file.display().to_string());
+            let collector = Collector::at(&endpoint, Duration::from_secs(20), roots, true).unwrap();
+            let request = Request::post(&endpoint)
+                .body(Bytes::from_static(b"spans"))
+                .unwrap();
+            futures::executor::block_on(collector.send_bytes(request))
+        };
+        let answer = send(Some(&file)).unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.body()[..]), (202, &b"ok"[..]));
+        assert!(send(None).is_err());
+        std::fs::write(&file, "nothing").unwrap();
+        let empty = Collector::at(
+            &endpoint,
+            Duration::from_secs(1),
+            Some(file.display().to_string()),
+            true,
+        );
+        assert!(empty.unwrap_err().contains("there are none"));
+    }
 
     fn refused(endpoint: &str, loopback_only: bool) -> Option<String> {
         Collector::at(endpoint, Duration::from_secs(1), None, loopback_only).err()
