@@ -21,6 +21,7 @@ pub mod account;
 pub mod browser;
 pub mod chalice;
 pub mod cli;
+pub mod collector;
 pub mod decorators;
 pub mod difference;
 pub mod documents;

@@ -10,12 +10,13 @@ use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
 use grail_state::{DesiredState, Digest, Entry, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
 use grail_state::{Proof, Snapshot};
+use tracing::Instrument as _;
 
 use super::limits::Time;
 use super::look::{LookFailure, Observations};
 use super::settle::settle;
 use super::status::Status;
-use super::{Approval, Engine, EngineError, Ports};
+use super::{Approval, Engine, EngineError, Ports, traced};
 use crate::event::{Event, Outcome};
 use crate::plan::broadening::{Background, broadenings};
 use crate::plan::guard::to_record;
@@ -436,6 +437,21 @@ impl Session<'_> {
         approval: Option<&mut dyn Approval>,
         ports: &mut Ports<'_>,
     ) -> Result<Outcome, EngineError> {
+        let span = traced::pass("deploy", &self.snapshot().stack);
+        let deployed = self.deploy_to(desired, consent, on_failure, approval, ports);
+        let ended = deployed.instrument(span.clone()).await;
+        traced::passed(&span, &ended);
+        ended
+    }
+
+    async fn deploy_to(
+        &mut self,
+        desired: &DesiredState,
+        consent: &Consent,
+        on_failure: OnFailure,
+        approval: Option<&mut dyn Approval>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Outcome, EngineError> {
         self.named = keeping::named_by(desired);
         let consent = &guarded(consent);
         if let Some(outcome) = self.take_up(ports).await? {
@@ -478,6 +494,13 @@ impl Session<'_> {
     /// # Errors
     /// As [`Session::deploy`].
     pub async fn delete(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
+        let span = traced::pass("delete", &self.snapshot().stack);
+        let ended = self.delete_all(consent, ports).instrument(span.clone()).await;
+        traced::passed(&span, &ended);
+        ended
+    }
+
+    async fn delete_all(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }
