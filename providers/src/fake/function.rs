@@ -51,7 +51,14 @@ pub(super) struct Code {
     content: String,
 }
 
-const CONFIG: &[&str] = &["handler", "role", "memory", "environment", "layers", "description"];
+const CONFIG: &[&str] = &[
+    "handler",
+    "role",
+    "memory",
+    "environment",
+    "layers",
+    "description",
+];
 
 impl Resource for ModelFunction {
     const KIND: Kind = Kind::new("lambda_function");
@@ -235,6 +242,7 @@ impl Resource for ModelFunction {
         let subject = name.clone();
         let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
             world.functions.remove(&name);
+            world.urls.remove(&name);
             Ok(())
         });
         Ok(gone.await?)
@@ -393,13 +401,13 @@ fn config(spec: &Spec) -> Value {
     })
 }
 
-fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
 /// What a wish is silent on is no difference.
 fn silent(mut seen: Seen<Spec>, stated: bool) -> Seen<Spec> {
     seen.spec.description = seen.spec.description.filter(|_| stated);
     seen
 }
 
+fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {
     let name = role.rsplit('/').next().unwrap_or(role);
     match world.roles.get(name) {
         Some(found) if found.ready.is_none_or(|ready| ready <= now) => Ok(()),

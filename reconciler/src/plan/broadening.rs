@@ -110,6 +110,7 @@ impl Judge<'_> {
             "iam_role" => role(old, new),
             "lambda_function" => self.function(old, new),
             "lambda_permission" => self.permission(new),
+            "function_url" => url(old, new),
             "rest_api" => self.api(step, old, new),
             _ => Vec::new(),
         };
@@ -207,6 +208,18 @@ impl Judge<'_> {
             )),
         }
         found
+    }
+}
+
+/// A URL that asks nobody who he is, and did not do so before.
+fn url(old: Option<&Value>, new: &Value) -> Vec<(Way, String)> {
+    let open = |form: &Value| text(form, "auth") == Some("none");
+    match open(new) && !old.is_some_and(open) {
+        true => vec![(
+            Way::Invocation,
+            "lets everybody on the internet call the function".to_owned(),
+        )],
+        false => Vec::new(),
     }
 }
 
