@@ -63,6 +63,7 @@ resources! {
     custom_domain::CustomDomain,
     event_rule::EventRule,
     event_source_mapping::EventSourceMapping,
+    function_url::FunctionUrl,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
@@ -106,6 +107,7 @@ mod tests {
             ("custom_domain", (Never, false)),
             ("event_rule", (Exact, true)),
             ("event_source_mapping", (Never, false)),
+            ("function_url", (Never, true)),
             ("iam_role", (Close, true)),
             ("lambda_function", (Close, true)),
             ("lambda_layer", (Never, false)),
@@ -134,6 +136,7 @@ mod tests {
             .filter(|(_, access)| *access != Access::None)
             .collect();
         let expected = [
+            ("function_url", Access::Url),
             ("iam_role", Access::Role),
             ("lambda_function", Access::Runs),
             ("lambda_permission", Access::Invocation),

@@ -22,7 +22,7 @@ use self::gaps::{GAPS, SILENT};
 use crate::emulated::Emulator;
 
 /// Every kind in each of its faces: what the kind is called, and which of its forms is tried.
-const FACES: [(&str, &str); 25] = [
+const FACES: [(&str, &str); 26] = [
     ("api_mapping", "rest"),
     ("api_mapping", "several parts"),
     ("api_mapping", "websocket"),
@@ -35,6 +35,7 @@ const FACES: [(&str, &str); 25] = [
     ("event_source_mapping", "dynamodb"),
     ("event_source_mapping", "kinesis"),
     ("event_source_mapping", "sqs"),
+    ("function_url", ""),
     ("iam_role", ""),
     ("lambda_function", ""),
     ("lambda_function", "of a manifest"),

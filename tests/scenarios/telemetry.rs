@@ -212,28 +212,45 @@ fn what_is_kept_is_taken_back_and_what_goes_is_swept() {
     stand.proxy.heal();
     let kept = collector.trace();
     assert_eq!(kept.only("pass shop/dev").attribute("outcome"), Some("open"));
-    assert_eq!(kept.only("create api_stage.rest_api").attribute("outcome"), Some("failed"));
+    assert_eq!(
+        kept.only("create api_stage.rest_api").attribute("outcome"),
+        Some("failed")
+    );
 
     let collector = Collector::start();
     exporting(&stand, &collector).run(&["rollback"]).expect_success();
     let back = collector.trace();
     let pass = back.only("pass shop/dev");
-    assert_eq!((pass.attribute("command"), pass.attribute("outcome")), (Some("rollback"), Some("rolled_back")));
+    assert_eq!(
+        (pass.attribute("command"), pass.attribute("outcome")),
+        (Some("rollback"), Some("rolled_back"))
+    );
     let restored = steps(&back, pass);
     assert!(restored.len() > 4, "{back}");
-    assert!(restored.iter().all(|step| step.attribute("outcome") == Some("restored")), "{back}");
+    assert!(
+        restored
+            .iter()
+            .all(|step| step.attribute("outcome") == Some("restored")),
+        "{back}"
+    );
 
     stand.grail.run(&["deploy"]).expect_success();
     let collector = Collector::start();
     exporting(&stand, &collector).run(&["delete"]).expect_success();
     let gone = collector.trace();
     let pass = gone.only("pass shop/dev");
-    assert_eq!((pass.attribute("command"), pass.attribute("outcome")), (Some("delete"), Some("done")));
+    assert_eq!(
+        (pass.attribute("command"), pass.attribute("outcome")),
+        (Some("delete"), Some("done"))
+    );
     let swept = steps(&gone, pass);
     assert!(swept.len() > 4, "{gone}");
     for step in swept {
         assert!(step.name.starts_with("sweep "), "{}", step.name);
-        assert_eq!((step.attribute("phase"), step.attribute("outcome")), (Some("sweeping"), Some("swept")));
+        assert_eq!(
+            (step.attribute("phase"), step.attribute("outcome")),
+            (Some("sweeping"), Some("swept"))
+        );
         assert!(gone.inside(step).any(|call| call.is_client), "{gone}");
     }
 }

@@ -248,6 +248,7 @@ impl Resource for ModelFunction {
         let subject = name.clone();
         let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
             world.functions.remove(&name);
+            world.urls.remove(&name);
             Ok(())
         });
         Ok(gone.await?)

@@ -117,6 +117,8 @@ pub enum Access {
     Invocation,
     /// An API: in `definition` its routes, or the digest of them, and in `endpoint_type` from where it is reached.
     Routes,
+    /// An address of its own, which everybody may call where `auth` is `none`.
+    Url,
 }
 
 /// A resource that steps share (`function:shop-dev`): steps that name the same lane run one after the other.

@@ -115,6 +115,7 @@ impl Judge<'_> {
             Access::Runs => self.function(old, new),
             Access::Invocation => self.permission(new),
             Access::Routes => self.api(step, old, new),
+            Access::Url => url(old, new),
         };
         found
             .into_iter()
@@ -210,6 +211,18 @@ impl Judge<'_> {
             )),
         }
         found
+    }
+}
+
+/// A URL that asks nobody who he is, and did not do so before.
+fn url(old: Option<&Value>, new: &Value) -> Vec<(Way, String)> {
+    let open = |form: &Value| text(form, "auth") == Some("none");
+    match open(new) && !old.is_some_and(open) {
+        true => vec![(
+            Way::Invocation,
+            "lets everybody on the internet call the function".to_owned(),
+        )],
+        false => Vec::new(),
     }
 }
 

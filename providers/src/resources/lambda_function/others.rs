@@ -18,6 +18,7 @@ use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::port::{Examined, Failure, Kin, Resource};
 use crate::resources::event_source_mapping::EventSourceMapping;
+use crate::resources::function_url::{self, FunctionUrl};
 use crate::resources::lambda_permission::{self, LambdaPermission};
 
 pub(super) const STATEMENT: &str = "statement ";
@@ -48,6 +49,12 @@ impl LambdaFunction {
         qualifiers.extend(aliases.iter().flatten().cloned().map(Some));
         let mut urls = BTreeSet::new();
         for qualifier in qualifiers {
+            if kin.has(
+                &FunctionUrl::KIND,
+                &function_url::handle(name, qualifier.as_deref()).0,
+            ) {
+                continue;
+            }
             match self.url(name, qualifier).await {
                 Ok(url) => urls.extend(url),
                 Err(failure) => found.unseen.push(failure.chain()),
@@ -114,8 +121,12 @@ impl LambdaFunction {
             .filter(|(function, _)| *function == name)
             .map(|(_, sid)| sid)
             .collect();
+        let answers = kin.has(&FunctionUrl::KIND, &function_url::handle(name, None).0);
         let others = statements.iter().filter_map(|one| {
             let sid = one.get("Sid").and_then(Value::as_str).unwrap_or_default();
+            if answers && function_url::is_statement(sid) {
+                return None;
+            }
             let left = ours
                 .iter()
                 .any(|sid_of_ours| lambda_permission::is_left_of(sid_of_ours, sid));

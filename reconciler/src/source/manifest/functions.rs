@@ -11,6 +11,7 @@
 //! | `tracing` | only what a caller asks for |
 //! | `reserved_concurrency` | the account's pool |
 //! | `log_retention` | the log group is not ours |
+//! | `url` | it has none |
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use super::events::Event;
 use super::form::{Brief, Phrase};
 use super::roles::OwnRole;
 use super::shape::{NAME, RUNTIME, VARIABLE};
+use super::urls::Url;
 
 /// The time limit of a function that says none, in seconds: Chalice's.
 pub const DEFAULT_TIMEOUT: u32 = 60;
@@ -97,6 +99,9 @@ pub struct Function {
     #[serde(default)]
     #[schemars(range(min = 1, max = 3653))]
     pub log_retention: Option<u32>,
+    /// An address of its own on the internet.
+    #[serde(default)]
+    pub url: Option<Url>,
     /// Its code: in a word, a folder, a zip or a single file.
     #[serde(default)]
     pub code: Option<Brief<Code>>,

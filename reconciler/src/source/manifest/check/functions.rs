@@ -143,6 +143,22 @@ impl Check<'_> {
             let hint = format!("the nearest that it can is {}", near.unwrap_or(&30));
             self.error_with(&at("log_retention"), "manifest::limit", said, hint);
         }
+        if let Some(cors) = function.url.as_ref().and_then(|url| url.cors.as_ref())
+            && cors.credentials == Some(true)
+            && cors
+                .origins
+                .as_ref()
+                .is_some_and(|origins| origins.iter().any(|origin| origin == "*"))
+        {
+            let said = "browsers send no credentials where every origin is allowed";
+            let hint = "name the origins whose pages may send them";
+            self.error_with(
+                &["functions", name, "url", "cors", "credentials"],
+                "manifest::value",
+                said,
+                hint,
+            );
+        }
         self.environment(name, function);
         self.tags(name, function);
     }
