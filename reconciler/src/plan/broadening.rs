@@ -231,6 +231,15 @@ fn role(old: Option<&Value>, new: &Value) -> Vec<(Way, String)> {
     let mut found = Vec::new();
     let more = policy::gained(old.map(merged).as_ref(), &merged(new));
     found.extend(more.into_iter().map(|what| (Way::Policy, what)));
+    let bound = |form: &Value| text(form, "boundary").unwrap_or_default().to_owned();
+    let was = old.map(bound).unwrap_or_default();
+    if !was.is_empty() && bound(new) != was {
+        let what = match bound(new).as_str() {
+            "" => format!("is bounded by {was} no more"),
+            is => format!("is bounded by {is} instead of {was}: what they allow cannot be compared"),
+        };
+        found.push((Way::Policy, what));
+    }
     let trust = new.get("trust").unwrap_or(&nothing);
     let trusted = match old {
         Some(old) => policy::gained(Some(old.get("trust").unwrap_or(&nothing)), trust),

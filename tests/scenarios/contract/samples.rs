@@ -108,7 +108,7 @@ fn with(form: &Value, fields: Value) -> Option<Value> {
 /// The `number`th sample.
 pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample {
     let (name, spec, changed) = match kind.as_str() {
-        "iam_role" => role(number),
+        "iam_role" => role(ground, number),
         "lambda_function" => function(ground, number),
         "function_url" => url(ground, number),
         "lambda_layer" => layer(ground, number),
@@ -156,8 +156,8 @@ pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample 
 
 type Made = (String, Value, Option<Value>);
 
-fn role(number: usize) -> Made {
-    let spec = json!({
+fn role(ground: &Ours, number: usize) -> Made {
+    let mut spec = json!({
         "name": format!("contract-dev-role{number}"), "trust": trust("one"),
         "policies": {"a": policy("logs:CreateLogGroup"), "b": policy("logs:PutLogEvents")},
     });
@@ -165,6 +165,11 @@ fn role(number: usize) -> Made {
         &spec,
         json!({"trust": trust("two"), "policies": {"a": policy("s3:GetObject"), "c": policy("sqs:SendMessage")}}),
     );
+    if ground.face == "with a boundary" {
+        spec["boundary"] = "arn:aws:iam::aws:policy/PowerUserAccess".into();
+        let lower = json!({"boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"});
+        return (format!("role{number}"), spec.clone(), with(&spec, lower));
+    }
     (format!("role{number}"), spec, changed)
 }
 

@@ -333,6 +333,17 @@ pub(crate) fn role_policies(scene: &Scene) -> String {
     id
 }
 
+pub(crate) fn role_boundary(scene: &Scene) -> String {
+    let id = "iam_role.ledger_role".to_owned();
+    let iam = scene.account().iam();
+    let call = iam.put_role_permissions_boundary().role_name(scene.handle(&id));
+    done(
+        call.permissions_boundary("arn:aws:iam::aws:policy/AdministratorAccess")
+            .send(),
+    );
+    id
+}
+
 pub(crate) fn role_trust(scene: &Scene) -> String {
     let (id, role) = scene.one("iam_role", 0);
     let trust = json!({"Version": "2012-10-17", "Statement": [{

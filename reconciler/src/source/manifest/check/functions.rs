@@ -110,6 +110,7 @@ impl Check<'_> {
             self.error_with(&at("role"), "manifest::arn", "`role` is the ARN of a role", hint);
         }
         if let Some(Brief::Full(own)) = &function.role {
+            self.boundary(&["functions", name, "role", "boundary"], own.boundary.as_ref());
             self.statements(
                 &["functions", name, "role", "statements"],
                 own.statements.as_deref(),
@@ -172,6 +173,10 @@ impl Check<'_> {
             return self.error_with(&path, "manifest::missing", said, hint);
         };
         self.code(&["functions", name, "code"], code, function.runtime.as_deref());
+        // An image has its runtime, its handler and its layers in it; what `defaults` say of them is for the others.
+        if matches!(code, Brief::Full(code) if code.image.is_some()) {
+            return;
+        }
         let is_provided = function
             .runtime
             .as_deref()
