@@ -19,7 +19,7 @@ mod desk;
 mod hands;
 #[cfg(feature = "aws")]
 pub mod http;
-mod http_settings;
+mod http_table;
 mod seat;
 mod service;
 mod slots;
@@ -28,9 +28,9 @@ pub use board::{
     Board, Configuration, Control, History, LastPass, Missed, Next, Notice, NoticeKind, Refused, Running,
     StageKey, StageReport, Standing,
 };
-pub use counts::{BOUNDS, Counted, Counts, Durations, Tally, end_word};
+pub use counts::{BOUNDS, Counts, Durations, Tally, end_word};
 pub use desk::{Desk, Wall};
 pub use hands::{Hands, Threads, Work};
-pub use http_settings::{HttpSettings, PORT};
+pub use http_table::{HttpTable, PORT};
 pub use service::{Changes, Make, Means, Posting, Service, Witness};
 pub use slots::{Slot, Slots};

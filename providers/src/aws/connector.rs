@@ -46,12 +46,23 @@ const PER_MEGABYTE: Duration = Duration::from_secs(1);
 
 /// How many requests were sent, by operation. Each attempt counts.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<BTreeMap<Operation, u64>>);
+pub struct Calls {
+    sent: Mutex<BTreeMap<Operation, u64>>,
+    throttled: Mutex<BTreeMap<Operation, u64>>,
+}
 
 impl Calls {
     /// What was sent so far.
     pub fn sent(&self) -> BTreeMap<Operation, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many answers asked for fewer requests so far, by operation.
+    pub fn throttled(&self) -> BTreeMap<Operation, u64> {
+        self.throttled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How many requests of one kind of client were sent so far.
@@ -63,9 +74,9 @@ impl Calls {
             .sum()
     }
 
-    fn count(&self, operation: &Operation) {
-        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *sent.entry(operation.clone()).or_default() += 1;
+    fn count(counter: &Mutex<BTreeMap<Operation, u64>>, operation: &Operation) {
+        let mut counter = counter.lock().unwrap_or_else(PoisonError::into_inner);
+        *counter.entry(operation.clone()).or_default() += 1;
     }
 }
 
@@ -252,7 +263,7 @@ impl HttpConnector for Through {
                 let why = "the lock of the stage is no longer ours".to_owned();
                 return Err(traced::held_back(&span, NotSent::HeldBack(why)));
             }
-            inner.calls.count(&operation);
+            Calls::count(&inner.calls.sent, &operation);
             traced::waited(&span, asked.elapsed());
             let deadline = deadline(&operation, &request);
             let sent = Instant::now();
@@ -262,8 +273,12 @@ impl HttpConnector for Through {
                 .unwrap_or_else(|_| Err(ConnectorError::timeout(NoAnswer(deadline).into())));
             traced::tell(&span, &operation, sent.elapsed(), &answer);
             let answer = answer?;
+            let told = rate_told_by(&answer);
+            if matches!(told, Answered::Throttled { .. }) {
+                Calls::count(&inner.calls.throttled, &operation);
+            }
             if let Some(pace) = &inner.pace {
-                pace.answered(&operation, rate_told_by(&answer));
+                pace.answered(&operation, told);
             }
             Ok(answer)
         })

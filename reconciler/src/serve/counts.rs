@@ -5,11 +5,10 @@
 //! input from outside makes more of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use grail_providers::pace::{Access, Answered, NotSent, Operation, Pace};
+use grail_providers::pace::{Access, Operation};
 
 use super::board::StageKey;
 use crate::event::Event;
@@ -133,20 +132,20 @@ impl Counts {
         *which.entry(kind.to_owned()).or_default() += 1;
     }
 
-    /// A request to AWS is sent.
-    pub fn called(&self, operation: &Operation) {
+    /// So many requests to AWS were sent.
+    pub fn called(&self, operation: &Operation, times: u64) {
         let access = match operation.access {
             Access::Read => "read",
             Access::Write => "write",
         };
         let key = (operation.service.clone(), access);
-        *self.lock().calls.entry(key).or_default() += 1;
+        *self.lock().calls.entry(key).or_default() += times;
     }
 
-    /// An answer asked for fewer requests.
-    pub fn throttled(&self, operation: &Operation) {
+    /// So many answers asked for fewer requests.
+    pub fn throttled(&self, operation: &Operation, times: u64) {
         let service = operation.service.clone();
-        *self.lock().throttles.entry(service).or_default() += 1;
+        *self.lock().throttles.entry(service).or_default() += times;
     }
 
     /// So many stages wait for their turn now.
@@ -165,74 +164,26 @@ impl Counts {
     }
 }
 
-/// A pace that counts what it lets go and what it learns. To be put around the pace of an account:
-/// `seam.paced(Arc::new(Counted::new(pacer, board.counts())), in_flight)`.
-#[derive(Debug)]
-pub struct Counted {
-    pace: Arc<dyn Pace>,
-    counts: Arc<Counts>,
-}
-
-impl Counted {
-    /// Counts into `counts` what `pace` says.
-    pub fn new(pace: Arc<dyn Pace>, counts: Arc<Counts>) -> Self {
-        Self { pace, counts }
-    }
-}
-
-impl Pace for Counted {
-    fn permit(&self, operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>> {
-        let permit = self.pace.permit(operation);
-        let (counts, operation) = (Arc::clone(&self.counts), operation.clone());
-        Box::pin(async move {
-            permit.await?;
-            counts.called(&operation);
-            Ok(())
-        })
-    }
-
-    fn answered(&self, operation: &Operation, answer: Answered) {
-        if matches!(answer, Answered::Throttled { .. }) {
-            self.counts.throttled(operation);
-        }
-        self.pace.answered(operation, answer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::StepId;
 
-    #[derive(Debug)]
-    struct Willing(bool);
-
-    impl Pace for Willing {
-        fn permit(&self, _operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>> {
-            let may = self.0;
-            Box::pin(async move { may.then_some(()).ok_or(NotSent::HeldBack("no".into())) })
-        }
-
-        fn answered(&self, _operation: &Operation, _answer: Answered) {}
-    }
-
-    #[tokio::test]
-    async fn what_is_let_go_is_counted_and_what_is_held_back_is_not() {
-        let counts = Arc::new(Counts::default());
-        let operation = Operation {
-            service: "Lambda".into(),
+    #[test]
+    fn requests_are_counted_by_service_and_access() {
+        let counts = Counts::default();
+        let of = |service: &str, access| Operation {
+            service: service.into(),
             name: "GetFunction".into(),
-            access: Access::Read,
+            access,
         };
-        for may in [true, true, false] {
-            let pace = Counted::new(Arc::new(Willing(may)), Arc::clone(&counts));
-            assert_eq!(pace.permit(&operation).await.is_ok(), may);
-        }
-        let pace = Counted::new(Arc::new(Willing(true)), Arc::clone(&counts));
-        pace.answered(&operation, Answered::Served);
-        pace.answered(&operation, Answered::Throttled { pause: None });
+        counts.called(&of("Lambda", Access::Read), 2);
+        counts.called(&of("Lambda", Access::Read), 1);
+        counts.called(&of("Lambda", Access::Write), 5);
+        counts.throttled(&of("Lambda", Access::Read), 1);
         let tally = counts.tally();
-        assert_eq!(tally.calls, [(("Lambda".to_owned(), "read"), 2)].into());
+        let calls = [("read", 3), ("write", 5)].map(|(access, times)| (("Lambda".to_owned(), access), times));
+        assert_eq!(tally.calls, calls.into());
         assert_eq!(tally.throttles, [("Lambda".to_owned(), 1)].into());
     }
 

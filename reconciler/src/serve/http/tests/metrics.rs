@@ -17,8 +17,8 @@ async fn everything_is_counted_under_names_that_last() {
         name: "PutRestApi".into(),
         access: Access::Write,
     };
-    counts.called(&operation);
-    counts.throttled(&operation);
+    counts.called(&operation, 1);
+    counts.throttled(&operation, 1);
     let reply = world.get("/metrics").await;
     assert!(
         reply
