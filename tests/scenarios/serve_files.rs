@@ -8,6 +8,8 @@ use grail_tests::python::{self, repository};
 use grail_tests::sources;
 use serde_json::Value;
 
+mod served;
+
 /// The metrics of `grail serve`, as Prometheus stores them.
 const METRICS: [&str; 21] = [
     "grail_aws_calls_total",

@@ -203,7 +203,11 @@ impl Command {
 
     /// Whether it goes on until somebody ends it. Its passes are traces of their own then: no trace lasts for days.
     pub fn stays(&self) -> bool {
-        matches!(self, Self::Watch(args) if !args.until_converged)
+        match self {
+            Self::Watch(args) => !args.until_converged,
+            Self::Serve(args) => !args.check,
+            _ => false,
+        }
     }
 }
 
