@@ -72,17 +72,21 @@ impl Slots {
     /// Waits for a turn. Who gives up waiting gives up the place.
     pub async fn enter(&self, project: &str) -> Slot {
         loop {
-            let (sender, turn) = oneshot::channel();
-            let mut inner = self.lock();
-            let waiting = &mut inner.projects.entry(project.to_owned()).or_default().waiting;
-            waiting.retain(|waits| !waits.is_closed());
-            waiting.push_back(sender);
-            drop(inner);
+            let turn = self.queue(project);
             self.dispatch();
             if let Ok(slot) = turn.await {
                 return slot;
             }
         }
+    }
+
+    fn queue(&self, project: &str) -> oneshot::Receiver<Slot> {
+        let (sender, turn) = oneshot::channel();
+        let mut inner = self.lock();
+        let waiting = &mut inner.projects.entry(project.to_owned()).or_default().waiting;
+        waiting.retain(|waits| !waits.is_closed());
+        waiting.push_back(sender);
+        turn
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
