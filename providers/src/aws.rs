@@ -16,7 +16,7 @@ pub(crate) mod testing;
 pub mod transport;
 pub mod wait;
 
-pub use crate::pace::{Pacer, SharedDebts};
+pub use crate::pace::{Pacer, Pacers, SharedDebts};
 pub use clients::Clients;
 pub use connector::{Access, Calls, Operation, Pace, Seam};
 pub use context::{Context, ContextError, ForeignCode, LocalCloud, Rates, RoleToAssume, Settings};

@@ -6,6 +6,9 @@
 //! nevertheless makes the bucket slower, and success makes it faster again ([`bucket`]): limits differ between accounts, and
 //! others use them too.
 //!
+//! Where one process works with many stages, those of one account and region share one pacer ([`Pacers`]): together they keep the
+//! rates, and they take turns in each bucket, so that a stage of a thousand steps costs another one request's wait and no more.
+//!
 //! **Given up:** other processes on the same account are known only by what they write down ([`debt`], and [`shared`] where the
 //! state is) and by throttling.
 
@@ -39,9 +42,13 @@ pub use self::shared::{Meeting, SharedDebts};
 pub use self::table::buckets;
 use crate::port::urgency;
 
-/// The rates of one account in one region.
+/// The rates of one account in one region. Clones are the same.
 #[derive(Clone)]
-pub struct Pacer(Arc<Shared>);
+pub struct Pacer {
+    shared: Arc<Shared>,
+    /// In whose name requests wait.
+    tenant: Arc<str>,
+}
 
 struct Shared {
     state: Mutex<State>,
@@ -59,15 +66,54 @@ struct Carried {
 #[derive(Default)]
 struct State {
     buckets: BTreeMap<String, Bucket>,
-    /// Who waits for which bucket: the most urgent first, then the first that came.
-    waiting: BTreeMap<String, BTreeMap<Place, Arc<Notify>>>,
+    /// Who waits for which bucket.
+    waiting: BTreeMap<String, Queue>,
     arrivals: u64,
     /// Nothing waits any more, and why.
     stopped: Option<String>,
 }
 
+/// Who waits for a bucket. Tenants take turns, however many requests each has; of one tenant the most urgent goes first, then
+/// the first that came.
+#[derive(Default)]
+struct Queue {
+    tenants: BTreeMap<Arc<str>, Tenant>,
+    turns: u64,
+}
+
+#[derive(Default)]
+struct Tenant {
+    /// When it was let through last, counted in turns.
+    served: u64,
+    places: BTreeMap<Place, Arc<Notify>>,
+}
+
 /// A place in a queue.
 type Place = (Reverse<u64>, u64);
+
+impl Queue {
+    fn first(&self) -> Option<(&Arc<str>, &Place, &Arc<Notify>)> {
+        let waiting = self
+            .tenants
+            .iter()
+            .filter(|(_, tenant)| !tenant.places.is_empty());
+        let (name, tenant) = waiting.min_by_key(|(_, tenant)| tenant.served)?;
+        let (place, turn) = tenant.places.first_key_value()?;
+        Some((name, place, turn))
+    }
+
+    fn everybody(&self) -> impl Iterator<Item = &Arc<Notify>> {
+        self.tenants.values().flat_map(|tenant| tenant.places.values())
+    }
+
+    /// The tenant is let through.
+    fn serve(&mut self, tenant: &Arc<str>) {
+        self.turns += 1;
+        if let Some(tenant) = self.tenants.get_mut(tenant) {
+            tenant.served = self.turns;
+        }
+    }
+}
 
 impl fmt::Debug for Pacer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,15 +123,27 @@ impl fmt::Debug for Pacer {
 
 impl Default for Pacer {
     fn default() -> Self {
-        Self(Arc::new(Shared {
-            state: Mutex::default(),
-            since: Instant::now(),
-            debts: OnceLock::new(),
-        }))
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                since: Instant::now(),
+                debts: OnceLock::new(),
+            }),
+            tenant: Arc::from(""),
+        }
     }
 }
 
 impl Pacer {
+    /// The same rates, for requests in the name of `tenant`: each tenant has its turn.
+    #[must_use]
+    pub fn for_tenant(&self, tenant: &str) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            tenant: Arc::from(tenant),
+        }
+    }
+
     /// Takes over what earlier processes owe, as the file `path` says, and keeps it there from now on. `wall` is the time by
     /// the clock on the wall, now.
     pub fn carry_on(&self, path: PathBuf, wall: SystemTime) {
@@ -93,7 +151,7 @@ impl Pacer {
         let now = self.now();
         self.owe(debts.read(wall));
         // A second call would change the file under what is already counted; the first stays.
-        let _ = self.0.debts.set(Carried {
+        let _ = self.shared.debts.set(Carried {
             debts,
             wall: wall.checked_sub(now).unwrap_or(wall),
         });
@@ -104,7 +162,7 @@ impl Pacer {
     pub fn stop(&self, why: &str) {
         let mut state = self.state();
         state.stopped = Some(why.to_owned());
-        let all = state.waiting.values().flat_map(BTreeMap::values);
+        let all = state.waiting.values().flat_map(Queue::everybody);
         all.for_each(|turn| turn.notify_one());
     }
 
@@ -120,11 +178,11 @@ impl Pacer {
     }
 
     fn now(&self) -> Duration {
-        self.0.since.elapsed()
+        self.shared.since.elapsed()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for one bucket and takes from it.
@@ -148,9 +206,8 @@ impl Pacer {
         let mut state = self.state();
         let stopped = state.stopped.clone();
         let or_not_at_all = |turn| stopped.map_or(Ok(turn), |why| Err(NotSent::HeldBack(why)));
-        let waiting = state.waiting.get(&queued.name);
-        let first = waiting.and_then(BTreeMap::first_key_value);
-        if first.map(|(place, _)| place) != Some(&queued.place) {
+        let first = state.waiting.get(&queued.name).and_then(Queue::first);
+        if first.is_none_or(|(tenant, place, _)| *tenant != self.tenant || *place != queued.place) {
             return or_not_at_all(Turn::Behind);
         }
         let bucket = state.bucket(&queued.name, rate);
@@ -160,9 +217,12 @@ impl Pacer {
         }
         bucket.take(now);
         let debt = bucket.debt(now);
+        if let Some(queue) = state.waiting.get_mut(&queued.name) {
+            queue.serve(&self.tenant);
+        }
         drop(state);
         if rate.every >= debt::SLOW
-            && let Some(Carried { debts, wall }) = self.0.debts.get()
+            && let Some(Carried { debts, wall }) = self.shared.debts.get()
         {
             debts.write(&queued.name, debt, *wall + now);
         }
@@ -179,8 +239,48 @@ impl State {
 
     /// Lets who is first look again. Nobody else can go, so nobody else is woken.
     fn wake_first(&self, name: &str) {
-        if let Some((_, turn)) = self.waiting.get(name).and_then(BTreeMap::first_key_value) {
+        if let Some((_, _, turn)) = self.waiting.get(name).and_then(Queue::first) {
             turn.notify_one();
+        }
+    }
+}
+
+/// The pacers of a process, one for each account and region. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Pacers(Arc<Mutex<BTreeMap<String, Pacer>>>);
+
+impl Pacers {
+    /// The pacer of `home`, for requests in the name of `tenant`; and whether it is a new one.
+    pub fn of(&self, home: &str, tenant: &str) -> (Pacer, bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !all.contains_key(home);
+        let pacer = all.entry(home.to_owned()).or_default();
+        (pacer.for_tenant(tenant), is_new)
+    }
+}
+
+/// Lets everything go until it is known whose rates are to be kept: to find that out takes a request.
+#[derive(Debug, Default)]
+pub struct Undecided(OnceLock<Pacer>);
+
+impl Undecided {
+    /// Keeps the rates of this one from now on.
+    pub fn decide(&self, pacer: Pacer) {
+        let _once = self.0.set(pacer);
+    }
+}
+
+impl Pace for Undecided {
+    fn permit(&self, operation: &Operation) -> BoxFuture<'static, Result<(), NotSent>> {
+        match self.0.get() {
+            Some(pacer) => pacer.permit(operation),
+            None => Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+
+    fn answered(&self, operation: &Operation, answer: Answered) {
+        if let Some(pacer) = self.0.get() {
+            pacer.answered(operation, answer);
         }
     }
 }
@@ -208,8 +308,9 @@ impl Queued {
         state.arrivals += 1;
         let place = (Reverse(urgency), state.arrivals);
         let turn = Arc::new(Notify::new());
-        let waiting = state.waiting.entry(name.to_owned()).or_default();
-        waiting.insert(place, Arc::clone(&turn));
+        let queue = state.waiting.entry(name.to_owned()).or_default();
+        let tenant = queue.tenants.entry(Arc::clone(&pacer.tenant)).or_default();
+        tenant.places.insert(place, Arc::clone(&turn));
         drop(state);
         Self {
             pacer,
@@ -223,8 +324,9 @@ impl Queued {
 impl Drop for Queued {
     fn drop(&mut self) {
         let mut state = self.pacer.state();
-        if let Some(waiting) = state.waiting.get_mut(&self.name) {
-            waiting.remove(&self.place);
+        let queue = state.waiting.get_mut(&self.name);
+        if let Some(tenant) = queue.and_then(|queue| queue.tenants.get_mut(&self.pacer.tenant)) {
+            tenant.places.remove(&self.place);
         }
         state.wake_first(&self.name);
     }

@@ -2,5 +2,6 @@
 
 pub mod chalice;
 pub mod diagnostic;
+pub mod git;
 pub mod manifest;
 pub mod python;

@@ -116,6 +116,10 @@ pub struct PassOutcome {
 /// runs their loops beside each other on each thread.
 #[async_trait(?Send)]
 pub trait Pass {
+    /// Waits until one may be made, where not all that are due can be at once. What comes meanwhile becomes part of it; the future
+    /// may be dropped, and is then asked for anew.
+    async fn ready(&mut self) {}
+
     /// Makes it. A request to stop is answered soon, with [`End::Stopped`]; the future is never dropped before its end.
     async fn run(&mut self, turn: &Turn, stop: StopSignal) -> PassOutcome;
 }

@@ -6,8 +6,9 @@ use grail_tests::python::repository;
 use grail_tests::sources::{self, Source};
 
 /// Code that must not see the outside: it gives the same answer to the same question, always.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "reconciler/src/graph",
+    "reconciler/src/serve/crew/muster",
     "reconciler/src/plan",
     "reconciler/src/engine/machine",
     "reconciler/src/engine/frontier",
@@ -147,6 +148,20 @@ fn only_the_command_line_prints_and_reads_the_environment() {
 }
 
 #[test]
+fn who_exports_traces_is_known_in_one_place() {
+    let words = [
+        "opentelemetry",
+        "opentelemetry_sdk",
+        "tracing_opentelemetry",
+        "tracing_subscriber",
+    ];
+    assert_none(
+        "exporters are named elsewhere",
+        &uses_outside(&words, &["reconciler/src/cli/trace"]),
+    );
+}
+
+#[test]
 fn sdk_clients_are_built_in_one_file() {
     let builders = ["Client::from_conf", "Client::new", "aws_config::load_from_env"];
     let naming_aws = product()
@@ -204,7 +219,8 @@ fn modules_of_the_reconciler_look_one_way() {
             "reconciler/src/local",
             ["source", "plan", "engine", "watch", "cli"].as_slice(),
         ),
-        ("reconciler/src/watch", ["cli"].as_slice()),
+        ("reconciler/src/watch", ["serve", "cli"].as_slice()),
+        ("reconciler/src/serve", ["source", "local", "cli"].as_slice()),
     ]);
     let mut found = Vec::new();
     for source in product() {

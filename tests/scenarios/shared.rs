@@ -25,14 +25,14 @@ const CANARY: &str = "canary-7c1e0d";
 const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
 /// An account behind a proxy, and a bucket for the state on another server.
-struct Team {
-    proxy: Proxy,
+pub(crate) struct Team {
+    pub(crate) proxy: Proxy,
     bucket: MiniStack,
     moto: Moto,
 }
 
 impl Team {
-    fn start() -> Team {
+    pub(crate) fn start() -> Team {
         let moto = Moto::start();
         let bucket = MiniStack::start(&MiniStackSettings::default());
         let s3 = Account::at(&bucket.endpoint()).s3();
@@ -50,7 +50,7 @@ impl Team {
     }
 
     /// grail on the machine of `who`, who has this copy of the project.
-    fn machine(&self, project: &Project, who: &str) -> Grail {
+    pub(crate) fn machine(&self, project: &Project, who: &str) -> Grail {
         self.machine_behind(&self.proxy, project, who)
     }
 
@@ -64,12 +64,12 @@ impl Team {
             .env("USER", who)
     }
 
-    fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         World::read(&Account::at(&self.proxy.quiet_endpoint()))
     }
 
     /// Every object of the bucket.
-    fn objects(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn objects(&self) -> Vec<(String, Vec<u8>)> {
         let s3 = Account::at(&self.bucket.endpoint()).s3();
         block_on(async {
             let listed = s3.list_objects_v2().bucket(BUCKET).send().await.unwrap();

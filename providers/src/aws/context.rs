@@ -31,7 +31,7 @@ use super::clients::Clients;
 use super::connector::{Calls, Seam};
 use super::outcome::{Verdict, said, verdict};
 use super::transport::BundleError;
-use crate::pace::{Meeting, Pacer, SharedDebts};
+use crate::pace::{Meeting, Pacer, Pacers, SharedDebts, Undecided};
 
 /// How long a connection may take to come about where the settings do not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -69,7 +69,7 @@ pub struct Settings {
 
 /// A role that is assumed for the whole run. A code of a second factor cannot be given: a role that asks for one is assumed by
 /// the profile (`credential_process`) or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RoleToAssume {
     /// Its ARN.
     pub arn: String,
@@ -79,6 +79,18 @@ pub struct RoleToAssume {
     pub session_name: Option<String>,
     /// How long the credentials last before they are had anew; an hour if unset.
     pub duration: Option<Duration>,
+}
+
+impl fmt::Debug for RoleToAssume {
+    /// Does not show what two parties have agreed upon.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoleToAssume")
+            .field("arn", &self.arn)
+            .field("external_id", &self.external_id.as_ref().map(|_| "(hidden)"))
+            .field("session_name", &self.session_name)
+            .field("duration", &self.duration)
+            .finish()
+    }
 }
 
 /// How to keep to the rates that AWS allows.
@@ -92,6 +104,8 @@ pub struct Rates {
     pub in_flight: usize,
     /// Where other machines tell what they owe, if there is such a place.
     pub shared: Option<SharedDebts>,
+    /// The pacers that this process has for its other stages, if it has others.
+    pub pacers: Option<Pacers>,
 }
 
 /// The local cloud that grail runs itself.
@@ -239,9 +253,12 @@ impl Context {
         foreign_code: ForeignCode,
     ) -> Result<Self, ContextError> {
         let mut seam = Seam::over_sockets(settings.ca_bundle.as_deref(), settings.loopback_only)?;
-        let pacer = Pacer::default();
+        let (mut pacer, undecided) = (Pacer::default(), Arc::new(Undecided::default()));
         if let Some(rates) = &settings.rates {
-            seam = seam.paced(Arc::new(pacer.clone()), rates.in_flight);
+            seam = match rates.pacers {
+                Some(_) => seam.paced(undecided.clone(), rates.in_flight),
+                None => seam.paced(Arc::new(pacer.clone()), rates.in_flight),
+            };
         }
         let (config, region) = configured(&settings, &seam).await?;
         let clients = Clients::new(&config);
@@ -254,11 +271,22 @@ impl Context {
         };
         let mut meeting = None;
         if let Some(Rates {
-            folder, now, shared, ..
+            folder,
+            now,
+            shared,
+            pacers,
+            ..
         }) = settings.rates
         {
             let name = format!("{account}-{region}.json");
-            pacer.carry_on(folder.join(&name), now);
+            let mut is_new = true;
+            if let Some(pacers) = pacers {
+                (pacer, is_new) = pacers.of(&name, &stack.to_string());
+                undecided.decide(pacer.clone());
+            }
+            if is_new {
+                pacer.carry_on(folder.join(&name), now);
+            }
             if let Some(shared) = shared {
                 meeting = Some(Meeting::begin(shared.of(&name), pacer.clone()).await);
             }

@@ -245,8 +245,13 @@ impl Stand {
 
     /// Makes one.
     pub(crate) async fn create(&self, spec: &Value) -> Result<Remote, Failure> {
-        let (id, token) = (&self.id, &self.token);
-        self.provider.create(Create { id, spec, token }).await
+        let request = Create {
+            id: &self.id,
+            spec,
+            token: &self.token,
+            first: false,
+        };
+        self.provider.create(request).await
     }
 
     /// Changes what was made in the form `have` into `want`.

@@ -1,6 +1,7 @@
 //! One thing on trial: the calls that a rule makes, each with a sentence if it goes wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use grail_state::digest::canonical;
@@ -19,6 +20,8 @@ pub(super) struct Trial<'a> {
     pub(super) provider: &'a dyn Provider,
     pub(super) sample: Sample,
     pub(super) token: StepToken,
+    /// The attempts of which a birth was asked for.
+    tried: Mutex<BTreeSet<StepToken>>,
 }
 
 impl<'a> Trial<'a> {
@@ -28,6 +31,7 @@ impl<'a> Trial<'a> {
             ground,
             provider,
             sample,
+            tried: Mutex::default(),
         }
     }
 
@@ -43,13 +47,17 @@ impl<'a> Trial<'a> {
     }
 
     pub(super) async fn try_create(&self, spec: &Value, token: &StepToken) -> Result<Remote, Failure> {
-        let request = Create {
-            id: &self.sample.id,
-            spec,
-            token,
-        };
         let mut waited = Duration::ZERO;
         loop {
+            let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = tried.insert(token.clone());
+            drop(tried);
+            let request = Create {
+                id: &self.sample.id,
+                spec,
+                token,
+                first,
+            };
             match self.provider.create(request).await {
                 Err(failure) if self.waits(&failure, &mut waited).await => {}
                 other => return other,

@@ -91,10 +91,14 @@ impl Resource for ModelApi {
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let token = request.token.0.clone();
         let mut progress = Progress::default();
-        let there = self
-            .0
-            .read("GetRestApis", "", |world| marked(world, &token))
-            .await?;
+        let there = match request.first {
+            true => None,
+            false => {
+                self.0
+                    .read("GetRestApis", "", |world| marked(world, &token))
+                    .await?
+            }
+        };
         let id = match there {
             Some(id) => id,
             None => progress.step(self.import(request.spec, token).await)?,

@@ -77,7 +77,10 @@ impl Resource for ModelSocket {
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let mut progress = Progress::default();
         let token = request.token.0.clone();
-        let there = self.0.read("GetApis", "", |world| marked(world, &token)).await?;
+        let there = match request.first {
+            true => None,
+            false => self.0.read("GetApis", "", |world| marked(world, &token)).await?,
+        };
         let id = match there {
             Some(id) => id,
             None => {

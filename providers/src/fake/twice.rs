@@ -136,6 +136,11 @@ impl Provider for Doubled {
     async fn create(&self, request: Create<'_>) -> Result<Remote, Failure> {
         if self.twice.again() {
             self.inner.create(request).await?;
+            let again = Create {
+                first: false,
+                ..request
+            };
+            return self.inner.create(again).await;
         }
         self.inner.create(request).await
     }

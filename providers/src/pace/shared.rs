@@ -50,7 +50,7 @@ impl SharedDebts {
     }
 
     async fn meet(&self, pacer: &Pacer) -> Result<(), ObjectError> {
-        let Some(Carried { debts, wall }) = pacer.0.debts.get() else {
+        let Some(Carried { debts, wall }) = pacer.shared.debts.get() else {
             return Ok(());
         };
         let found = self.objects.get(&self.prefix).await?;

@@ -60,6 +60,33 @@ async fn the_most_urgent_goes_first() {
     assert_eq!(*order.lock().unwrap(), [7, 3, 1]);
 }
 
+/// A stage of many requests, all of them urgent, costs another stage one request's wait at a time.
+#[tokio::test(start_paused = true)]
+async fn stages_of_one_account_take_turns() {
+    let pacers = Pacers::default();
+    let (large, is_new) = pacers.of("123456789012-us-east-1", "large-dev");
+    let (small, is_second) = pacers.of("123456789012-us-east-1", "small-dev");
+    assert!(is_new && !is_second && pacers.of("123456789012-eu-west-1", "large-dev").1);
+    let delete = operation("API Gateway", "DeleteRestApi");
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let send = |pacer: &Pacer, name: &'static str, urgent: u64| {
+        let (order, pacer, delete) = (Arc::clone(&order), pacer.clone(), delete.clone());
+        urgency::with(urgent, async move {
+            pacer.permit(&delete).await.unwrap();
+            order.lock().unwrap().push(name);
+        })
+    };
+    let mut sent: Vec<_> = (0..20).map(|_| send(&large, "large", 99)).collect();
+    sent.extend((0..3).map(|_| send(&small, "small", 1)));
+    futures::future::join_all(sent).await;
+    let order = order.lock().unwrap();
+    assert_eq!(
+        order[..7],
+        ["large", "small", "large", "small", "large", "small", "large"]
+    );
+    assert_eq!(order.len(), 23);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_throttle_is_learnt_from_and_forgotten() {
     let pacer = Pacer::default();

@@ -163,13 +163,11 @@ impl Resource for ApiMapping {
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec;
         let place = Place::from(spec);
-        // Emulators let a second birth take the place of the first, whoever's it is.
-        let there = match self.target(&place).await? {
-            None if self.make(spec).await? => return Ok(Self::made(spec)),
-            None => self.target(&place).await?,
-            there => there,
-        };
-        let Some(target) = there else {
+        // API Gateway refuses a second mapping at one place, so that nobody's is lost without a look beforehand.
+        if self.make(spec).await? {
+            return Ok(Self::made(spec));
+        }
+        let Some(target) = self.target(&place).await? else {
             let text = format!("somebody else changes the mappings of {}", spec.domain);
             return Err(Failure::later(text, Duration::from_secs(1)));
         };

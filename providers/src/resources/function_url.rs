@@ -36,7 +36,8 @@ use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
 use crate::port::{
-    Birth, Change, Cost, Failure, Invalid, Lane, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
+    Access, Birth, Change, Cost, Failure, Invalid, Lane, Locator, Removal, Resource, Secured, Seen, Sight,
+    Undelete,
 };
 
 /// The resource type.
@@ -137,6 +138,7 @@ impl Resource for FunctionUrl {
     const KIND: Kind = Kind::new("function_url");
     const IMMUTABLE: &'static [&'static str] = &["function", "alias"];
     const UNDELETE: Undelete = Undelete::Never;
+    const ACCESS: Access = Access::Url;
     const ACTIONS: &'static [&'static str] = &[
         "lambda:AddPermission",
         "lambda:CreateFunctionUrlConfig",

@@ -30,8 +30,8 @@ use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::aws::{Context, Outcome};
 use crate::policy::{has_hidden_values, projected};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
-    Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
+    Sight, Undelete,
 };
 
 /// The tag that carries the attempt.
@@ -296,6 +296,7 @@ impl Resource for IamRole {
     const IMMUTABLE: &'static [&'static str] = &["name"];
     const UNDELETE: Undelete = Undelete::Close;
     const PRUNES: &'static [&'static str] = &[others::INLINE, others::ATTACHED];
+    const ACCESS: Access = Access::Role;
     const ACTIONS: &'static [&'static str] = &[
         "iam:CreateRole",
         "iam:DeleteRole",
@@ -363,6 +364,11 @@ impl Resource for IamRole {
             fields.insert("boundary".to_owned(), json!(arn));
         }
         form
+    }
+
+    fn defines(spec: &Spec, addition: &str) -> bool {
+        let name = addition.strip_prefix(others::INLINE);
+        name.is_some_and(|name| spec.policies.contains_key(name))
     }
 
     fn label(spec: &Value) -> Option<String> {

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
-use grail_state::{Kind, Lost, Proof, Wire};
+use grail_state::{Handle, Kind, Lost, Proof, Wire};
 use serde_json::Value;
 
 pub use form::{Architecture, Spec, Tracing, Vpc};
@@ -47,8 +47,8 @@ use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
-    Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
+    Sight, Undelete,
 };
 
 /// The resource type.
@@ -141,6 +141,7 @@ impl Resource for LambdaFunction {
         others::PROVISIONED,
         others::MAPPING,
     ];
+    const ACCESS: Access = Access::Runs;
     const ACTIONS: &'static [&'static str] = &[
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
@@ -192,6 +193,10 @@ impl Resource for LambdaFunction {
 
     fn project(spec: &Spec, digester: &Digester) -> Value {
         spec.projected(digester)
+    }
+
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        Self::child_of(&handle.0, addition)
     }
 
     fn label(spec: &Value) -> Option<String> {

@@ -40,9 +40,10 @@ pub(super) use self::sending::patiently;
 use crate::aws::Context;
 use crate::aws::outcome::{Verdict, verdict};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
-    Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
+    Sight, Undelete,
 };
+use crate::resources::api_stage::ApiStage;
 
 mod find;
 mod foreign;
@@ -299,6 +300,7 @@ impl Resource for RestApi {
         others::STAGE,
         others::RESOURCE,
     ];
+    const ACCESS: Access = Access::Routes;
     const ACTIONS: &'static [&'static str] = &[
         "apigateway:DELETE",
         "apigateway:GET",
@@ -368,6 +370,15 @@ impl Resource for RestApi {
         serde_json::to_value(projected).unwrap_or(Value::Null)
     }
 
+    fn defines(spec: &Spec, addition: &str) -> bool {
+        Self::defined(&spec.definition, addition)
+    }
+
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        let stage = addition.strip_prefix(others::STAGE)?;
+        Some((ApiStage::KIND, Handle(format!("{handle}/{stage}"))))
+    }
+
     fn label(spec: &Value) -> Option<String> {
         spec.get("name").and_then(Value::as_str).map(ToOwned::to_owned)
     }
@@ -394,7 +405,7 @@ impl Resource for RestApi {
         let letter = Letter::new(document, request.token, &digest);
         // An import cannot be told to happen once: an earlier try of this attempt is recognised by its mark. It may have
         // been cut off after the mark and before the last route, so the same is put again.
-        let head = match self.marked(request.token).await? {
+        let head = match self.made_before(&request).await? {
             Some(made) => self.put(&made.id, &letter).await?,
             None => self.import(spec, &letter).await?,
         };

@@ -124,11 +124,13 @@ impl WebsocketStage {
     }
 
     /// The deployment that `spec` wants: the one that it names, the newest of all if it is of the wanted definition, or a
-    /// new one; none for a stage that showed none. With it our deployments before it.
+    /// new one; none for a stage that showed none. With it our deployments before it. The `first` try of a birth makes a new
+    /// one without a look, which saves a call in the longest row of a first deploy.
     async fn deployed(
         &self,
         spec: &Spec,
         token: &StepToken,
+        first: bool,
         sequence: &mut Sequence,
     ) -> Result<(Option<String>, Vec<Marked>), Failure> {
         if spec.deployment.is_some() || spec.definition == NOT_DEPLOYED {
@@ -138,7 +140,10 @@ impl WebsocketStage {
             let text = format!("`{}` is no definition that can be deployed", spec.definition);
             return Err(Failure::refused(text));
         }
-        let all = self.deployments(&spec.api).await?;
+        let all = match first {
+            true => Vec::new(),
+            false => self.deployments(&spec.api).await?,
+        };
         // Of two of the same second that of others counts as the newer one.
         let newest = all.iter().max_by(|one, other| {
             let theirs = |one: &Deployment| marked(one).is_none();
@@ -343,7 +348,9 @@ impl Resource for WebsocketStage {
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec;
         let mut sequence = Sequence::default();
-        let (deployment, _) = self.deployed(spec, request.token, &mut sequence).await?;
+        let (deployment, _) = self
+            .deployed(spec, request.token, request.first, &mut sequence)
+            .await?;
         let sent = self.context.clients.apigatewayv2.write().create_stage();
         let answer = sent
             .api_id(&spec.api)
@@ -363,7 +370,7 @@ impl Resource for WebsocketStage {
         let want = request.want;
         let before = deployment_in(request.outputs);
         let mut sequence = Sequence::default();
-        let (deployment, known) = self.deployed(want, request.token, &mut sequence).await?;
+        let (deployment, known) = self.deployed(want, request.token, false, &mut sequence).await?;
         // Nothing takes a deployment away from a stage: one that showed none keeps what it has.
         let Some(deployment) = deployment else {
             return Ok(self.seen(want, before));
@@ -376,19 +383,11 @@ impl Resource for WebsocketStage {
 
     /// When it was last changed: one call.
     async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
-        let mut found = Examined::default();
         let (api, stage) = have.handle.0.split_once('/').unwrap_or_default();
         let client = self.context.clients.apigatewayv2.read();
         let asked = client.get_stage().api_id(api).stage_name(stage).send().await;
-        let asked = asked.found("apigateway:GET");
-        match asked {
-            Ok(there) => {
-                let changed = there.and_then(|there| there.last_updated_date);
-                found.changed = changed.and_then(|changed| changed.try_into().ok());
-            }
-            Err(failure) => found.unseen.push(failure.chain()),
-        }
-        found
+        let there = asked.found("apigateway:GET");
+        Examined::dated(there.map(|there| there?.last_updated_date))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -65,7 +65,7 @@ pub struct Global {
     /// More about each step.
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Log every call to standard error.
+    /// Log every call to standard error. The variable GRAIL_LOG says more closely what.
     #[arg(long, global = true)]
     pub debug: bool,
     /// No colours. The variable NO_COLOR does the same.
@@ -79,6 +79,15 @@ pub struct Global {
     /// (`problems.json`, of its type `codequality`) into this folder.
     #[arg(long, global = true, value_name = "DIR")]
     pub ci_reports: Option<PathBuf>,
+    /// Log as `text` or as `json`, an object a line. The variable GRAIL_LOG_FORMAT does the same.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        hide_possible_values = true
+    )]
+    pub log_format: Option<LogFormat>,
 }
 
 /// The form of what is printed.
@@ -87,6 +96,15 @@ pub enum Output {
     /// Words for people.
     Human,
     /// One JSON event a line.
+    Json,
+}
+
+/// The form of what is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
     Json,
 }
 
@@ -100,6 +118,9 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Make it so again and again: when a file changes, when somebody sends SIGHUP, and from time to time.
     Watch(WatchArgs),
+    /// Do that for many stages of many projects in one process, as a file says; more such processes with the same file and one
+    /// shared state share the stages.
+    Serve(ServeArgs),
     /// Delete everything that the stage's state records.
     #[command(visible_alias = "destroy")]
     Delete(DeleteArgs),
@@ -152,6 +173,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Deploy(_) => "deploy",
             Self::Watch(_) => "watch",
+            Self::Serve(_) => "serve",
             Self::Delete(_) => "delete",
             Self::Url => "url",
             Self::Status => "status",
@@ -169,6 +191,19 @@ impl Command {
             Self::Manual { .. } => "manual",
             Self::Chalice(_) => "chalice",
         }
+    }
+
+    /// Whether it does more than print something of grail's own: enough to be worth a trace.
+    pub fn is_traced(&self) -> bool {
+        !matches!(
+            self,
+            Self::Completions { .. } | Self::Manual { .. } | Self::Policy(_) | Self::Schema
+        )
+    }
+
+    /// Whether it goes on until somebody ends it. Its passes are traces of their own then: no trace lasts for days.
+    pub fn stays(&self) -> bool {
+        matches!(self, Self::Watch(args) if !args.until_converged)
     }
 }
 
@@ -537,6 +572,17 @@ pub struct WatchArgs {
     /// How long to try at most. Exits with 6 where it was not enough.
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "until_converged")]
     pub timeout: Option<Duration>,
+}
+
+/// `grail serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = super::serve_toml::FILE)]
+    pub config: PathBuf,
+    /// Read the configuration, say what is wrong with it, and end.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// How changes of files are noticed.

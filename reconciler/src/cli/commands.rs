@@ -14,6 +14,7 @@ pub mod plan;
 pub mod policy;
 pub mod rollback;
 pub mod schema;
+pub mod serve;
 pub mod state;
 pub mod status;
 pub mod url;

@@ -61,9 +61,42 @@ impl Environment {
         }
     }
 
+    /// An environment of these variables alone, without a terminal: for tests.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let (variables, seal_key) = parted(variables.collect());
+        Self {
+            variables,
+            seal_key,
+            draws: false,
+            shows: false,
+            asks: false,
+            cache: None,
+            config: None,
+        }
+    }
+
     /// True if colours may be used: on a terminal, unless `refused` by flag or `NO_COLOR` is set.
     pub fn colours(&self, refused: bool) -> bool {
         self.draws && !refused && self.get("NO_COLOR").is_none()
+    }
+
+    /// The same with another value of a variable, for what is done in this environment.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same where nobody looks: nothing is drawn, and nobody is asked.
+    #[must_use]
+    pub fn unattended(self) -> Self {
+        Self {
+            draws: false,
+            asks: false,
+            ..self
+        }
     }
 
     /// A variable; an empty one counts as unset.

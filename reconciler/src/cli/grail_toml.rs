@@ -4,18 +4,16 @@
 //! silence would be believed to hold.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use miette::NamedSource;
-use toml_edit::{Document, Item, TableLike};
+use toml_edit::TableLike;
 
 use super::args::{self, RequireApproval};
 use super::refusal::Refusal;
+use super::toml_reader::Reader;
 use crate::plan::guard::Pattern;
-use crate::source::chalice::diagnostic::{Place, Problem, Problems, closest, judge};
+use crate::source::chalice::diagnostic::Problems;
 
 /// The file's name, in the project's folder.
 pub const FILE: &str = "grail.toml";
@@ -105,31 +103,13 @@ impl GrailToml {
     }
 
     fn parse(text: String) -> Result<Self, Problems> {
-        let mut reader = Reader {
-            source: Arc::new(NamedSource::new(FILE, text.clone())),
-            text,
-            problems: Vec::new(),
-        };
         let mut toml = Self::default();
-        match Document::parse(reader.text.clone()) {
-            Ok(document) => reader.root(document.as_table(), &mut toml),
-            Err(error) => {
-                let message = error.message().trim().replace('\n', ", ");
-                reader.problem("toml::syntax", message, error.span(), None);
-            }
-        }
-        judge(reader.problems)?;
+        Reader::read(FILE, text, |reader, table| reader.root(table, &mut toml))?;
         Ok(toml)
     }
 }
 
 mod stages;
-
-struct Reader {
-    text: String,
-    source: Arc<NamedSource<String>>,
-    problems: Vec<Problem>,
-}
 
 impl Reader {
     fn root(&mut self, table: &dyn TableLike, toml: &mut GrailToml) {
@@ -194,47 +174,12 @@ impl Reader {
             }
         }
     }
-
-    fn unknown(&mut self, table: &dyn TableLike, key: &str, within: &str, known: &[&str]) {
-        let span = table.get_key_value(key).and_then(|(key, _)| key.span());
-        let hint = match closest(key, known.iter().copied()) {
-            Some(near) => format!("`{within}{near}` may be meant"),
-            None => format!("known here: {}", known.join(", ")),
-        };
-        let said = format!("there is no setting `{within}{key}`");
-        self.problem("toml::unknown-key", said, span, Some(hint));
-    }
-
-    fn wrong(&mut self, item: &Item, said: &str) {
-        self.problem("toml::value", said.to_owned(), item.span(), None);
-    }
-
-    fn problem(
-        &mut self,
-        code: &'static str,
-        said: String,
-        span: Option<Range<usize>>,
-        hint: Option<String>,
-    ) {
-        let mut problem = Problem::error(code, said).at(self.place(span));
-        problem.hint = hint;
-        self.problems.push(problem);
-    }
-
-    fn place(&self, span: Option<Range<usize>>) -> Place {
-        let Some(span) = span else {
-            return Place::file(FILE);
-        };
-        let before = self.text.get(..span.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place::span(Arc::clone(&self.source), line, column, span)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::diagnostic::Problem;
 
     pub(super) fn problems(text: &str) -> Vec<String> {
         let problems = GrailToml::parse(text.to_owned()).unwrap_err();

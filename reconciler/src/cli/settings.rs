@@ -51,6 +51,8 @@ pub struct Settings {
     pub toml: GrailToml,
     /// Where the state lies that a team shares; `None` for a state of this machine.
     pub shared: Option<SharedState>,
+    /// What keeps the rates of the accounts of all stages, where this process works with more than one.
+    pub pacers: Option<aws::Pacers>,
     profile: Option<String>,
     region: Option<String>,
     endpoint_url: Option<String>,
@@ -138,6 +140,7 @@ impl Settings {
             environment,
             toml,
             shared,
+            pacers: None,
         })
     }
 
@@ -282,6 +285,7 @@ impl Settings {
                 now: Timestamp::now().into(),
                 in_flight: Limits::default().parallelism,
                 shared: None,
+                pacers: self.pacers.clone(),
             }),
         }
     }

@@ -184,6 +184,11 @@ impl SharedObjects {
         SharedDebts::new(Arc::clone(&self.objects), self.key("rates"))
     }
 
+    /// Where replicas of the service `name` meet, beside the stages: no application's name begins with a dot.
+    pub fn meeting(&self, name: &str) -> (Arc<dyn Objects>, String) {
+        (Arc::clone(&self.objects), self.key(&format!(".serve/{name}")))
+    }
+
     fn key(&self, name: &str) -> String {
         match self.prefix.as_str() {
             "" => name.to_owned(),

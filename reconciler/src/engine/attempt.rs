@@ -134,7 +134,12 @@ pub(crate) struct Attempt {
     pending: Option<Pending>,
     next: Next,
     in_flight: Option<Call>,
+    /// Whether any call was made.
+    called: bool,
+    /// Since something came of one.
     failed_calls: u32,
+    /// What was there at the last look, and how often that was another thing than at the look before.
+    shown: (Option<Value>, u32),
     failed_looks: u32,
     refusals: u32,
     awaiting_since: Option<Time>,
@@ -163,7 +168,9 @@ impl Attempt {
             pending: None,
             next: Next::Look,
             in_flight: None,
+            called: false,
             failed_calls: 0,
+            shown: (None, 0),
             failed_looks: 0,
             refusals: 0,
             awaiting_since: None,
@@ -258,6 +265,7 @@ impl Attempt {
             }
             self.pending = None;
         }
+        self.note_progress(&observed);
         match (&self.target, observed) {
             (Target::NotBe | Target::Without(_), Observed::Absent) => Move::Settled(None),
             (Target::Without(children), Observed::Present(remote)) => {
@@ -287,6 +295,7 @@ impl Attempt {
                 let call = Call::Create {
                     spec: wish.form.clone(),
                     token: wish.token.clone(),
+                    first: false,
                 };
                 self.try_call(call, limits, now)
             }

@@ -16,6 +16,8 @@ pub enum Call {
         spec: Value,
         /// The attempt.
         token: StepToken,
+        /// As [`grail_providers::port::Create::first`].
+        first: bool,
     },
     /// Changes what differs.
     Update {

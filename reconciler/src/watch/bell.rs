@@ -44,6 +44,11 @@ impl Bell {
         self.ring(|rung| rung.asked = true);
     }
 
+    /// Forgets what it was rung for: somebody else has seen to it.
+    pub fn forget(&self) {
+        drop(self.take());
+    }
+
     fn ring(&self, with: impl FnOnce(&mut Rung)) {
         with(&mut self.0.rung.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.heard.notify_one();

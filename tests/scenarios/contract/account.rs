@@ -64,7 +64,13 @@ impl Ours {
         let id = ResourceId::new(Kind::named(kind), name);
         let provider = self.catalog.provider(&id.kind).unwrap();
         let token = &StepToken(format!("made-{name}"));
-        let made = provider.create(Create { id: &id, spec, token });
+        let request = Create {
+            id: &id,
+            spec,
+            token,
+            first: true,
+        };
+        let made = provider.create(request);
         made.await
             .unwrap_or_else(|failure| panic!("making {id}: {}", failure.chain()))
     }

@@ -50,6 +50,7 @@ async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {
         id: &id,
         spec,
         token: &token,
+        first: false,
     };
     provider(cloud).create(request).await
 }
@@ -124,6 +125,7 @@ async fn the_url_of_the_local_cloud_is_of_another_form() {
         id: &id(),
         spec: &spec,
         token: &token,
+        first: false,
     };
     let made = stage.create(birth).await.unwrap();
     assert_eq!(

@@ -91,6 +91,7 @@ async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {
         id: &id,
         spec,
         token: &token,
+        first: false,
     };
     provider(cloud).create(request).await
 }

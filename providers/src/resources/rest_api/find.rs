@@ -4,20 +4,23 @@ use aws_sdk_apigateway::types::Resource;
 use grail_state::StepToken;
 use serde_json::Value;
 
-use super::RestApi;
 use super::head::Head;
 use super::reading::resources;
+use super::{RestApi, Spec};
 use crate::aws::Outcome;
 use crate::aws::arn::Arn;
-use crate::port::{Failure, Locator};
+use crate::port::{Birth, Failure, Locator};
 
 const PAGE: i32 = 500;
 
 impl RestApi {
-    /// The API that an earlier try of the attempt `token` made.
-    pub(super) async fn marked(&self, token: &StepToken) -> Result<Option<Head>, Failure> {
+    /// The API that an earlier try of this birth made.
+    pub(super) async fn made_before(&self, birth: &Birth<'_, Spec>) -> Result<Option<Head>, Failure> {
+        if birth.first {
+            return Ok(None);
+        }
         let all = self.list().await?;
-        Ok(all.into_iter().find(|head| bears(head, token)))
+        Ok(all.into_iter().find(|head| bears(head, birth.token)))
     }
 
     /// The id of the API that `at` means. Where two could be meant, that is said, and none is taken.

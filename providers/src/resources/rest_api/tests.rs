@@ -115,11 +115,16 @@ const SURVEY: [&str; 6] = [
 ];
 
 async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {
+    born(cloud, spec, false).await
+}
+
+async fn born(cloud: &Canned, spec: &Value, first: bool) -> Result<Remote, Failure> {
     let (id, token) = (id(), token("t1"));
     let request = Create {
         id: &id,
         spec,
         token: &token,
+        first,
     };
     provider(cloud).create(request).await
 }
@@ -226,6 +231,7 @@ async fn the_way_back_is_the_document_that_was_sent() {
         id: &id,
         spec: &spec("/items"),
         token: &attempt,
+        first: false,
     };
     let remote = provider.create(request).await.unwrap();
     let secured = provider.secure(&remote).await.unwrap();

@@ -8,16 +8,19 @@ use grail_state::template::has_stand_in;
 use serde_json::Value;
 
 use super::reading::{Head, Reading};
-use super::{WebsocketApi, functions};
+use super::{Spec, WebsocketApi, functions};
 use crate::aws::Outcome;
-use crate::port::{Failure, Locator};
+use crate::port::{Birth, Failure, Locator};
 use crate::resources::rest_api::mark::Mark;
 
 impl WebsocketApi {
-    /// The API that an earlier try of the attempt `token` made.
-    pub(super) async fn marked(&self, token: &StepToken) -> Result<Option<Head>, Failure> {
+    /// The API that an earlier try of this birth made.
+    pub(super) async fn made_before(&self, birth: &Birth<'_, Spec>) -> Result<Option<Head>, Failure> {
+        if birth.first {
+            return Ok(None);
+        }
         let all = self.list().await?;
-        Ok(all.into_iter().find(|head| bears(head, token)))
+        Ok(all.into_iter().find(|head| bears(head, birth.token)))
     }
 
     /// The API that `at` means. Where two could be meant, that is said, and none is taken.

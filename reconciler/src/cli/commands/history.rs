@@ -72,7 +72,8 @@ fn told(report: &Report, all: bool) -> String {
     text
 }
 
-fn phrase(outcome: &str) -> &str {
+/// What an outcome is in words.
+pub(super) fn phrase(outcome: &str) -> &str {
     match outcome {
         "rolled_back" => "failed and rolled back",
         "refused" => "failed, nothing changed",
@@ -83,7 +84,8 @@ fn phrase(outcome: &str) -> &str {
     }
 }
 
-fn by_change(changes: &BTreeMap<ResourceId, Vec<String>>) -> BTreeMap<String, Vec<&ResourceId>> {
+/// What was done, and to what.
+pub(super) fn by_change(changes: &BTreeMap<ResourceId, Vec<String>>) -> BTreeMap<String, Vec<&ResourceId>> {
     let mut groups: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for (id, what) in changes {
         groups.entry(what.join(", then ")).or_default().push(id);

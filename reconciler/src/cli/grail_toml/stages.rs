@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use toml_edit::{Item, TableLike};
 
-use super::{ProtectTable, Reader, StageTable};
-use crate::cli::args::{self, RequireApproval};
+use super::{ProtectTable, StageTable};
+use crate::cli::args;
+use crate::cli::toml_reader::{Reader, any};
 use crate::plan::guard::Pattern;
 
 /// How long credentials of a role may last (API reference, `AssumeRole`).
@@ -103,55 +103,9 @@ impl Reader {
         }
     }
 
-    fn text(&mut self, item: &Item, path: &str, form: &str, fits: impl Fn(&str) -> bool) -> Option<String> {
-        match item.as_str().filter(|text| !text.is_empty() && fits(text)) {
-            Some(text) => Some(text.to_owned()),
-            None => {
-                self.wrong(item, &format!("`{path}`: {form}"));
-                None
-            }
-        }
-    }
-
-    fn names(&mut self, item: &Item, path: &str) -> Option<Vec<String>> {
-        let names = item.as_array().and_then(|array| {
-            let texts = array
-                .iter()
-                .map(|value| value.as_str().filter(|text| !text.trim().is_empty()));
-            texts
-                .map(|text| text.map(str::to_owned))
-                .collect::<Option<Vec<_>>>()
-        });
-        if names.is_none() {
-            self.wrong(item, &format!("`{path}` is a list of texts that are not empty"));
-        }
-        names
-    }
-
     fn patterns(&mut self, item: &Item, path: &str) -> Option<Vec<Pattern>> {
         let names = self.names(item, path)?;
         Some(names.iter().filter_map(|name| Pattern::written(name)).collect())
-    }
-
-    fn count(&mut self, item: &Item, path: &str) -> Option<usize> {
-        let count = item.as_integer().and_then(|count| usize::try_from(count).ok());
-        if count.is_none() {
-            self.wrong(item, &format!("`{path}` is a number, 0 or more"));
-        }
-        count
-    }
-
-    fn approval(&mut self, item: &Item, path: &str) -> Option<RequireApproval> {
-        let named = item
-            .as_str()
-            .and_then(|text| RequireApproval::from_str(text, false).ok());
-        if named.is_none() {
-            self.wrong(
-                item,
-                &format!("`{path}` is `\"broadening\"`, `\"any\"` or `\"never\"`"),
-            );
-        }
-        named
     }
 
     fn duration(&mut self, item: &Item, path: &str) -> Option<Duration> {
@@ -163,10 +117,6 @@ impl Reader {
         self.wrong(item, &format!("`{path}`: {wrong}"));
         None
     }
-}
-
-fn any(_: &str) -> bool {
-    true
 }
 
 fn is_account(text: &str) -> bool {
@@ -198,6 +148,7 @@ mod tests {
     use super::super::GrailToml;
     use super::super::tests::problems;
     use super::*;
+    use crate::cli::args::RequireApproval;
 
     #[test]
     fn every_setting_of_a_stage_is_read() {

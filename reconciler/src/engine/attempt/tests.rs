@@ -47,6 +47,7 @@ fn create() -> Call {
     Call::Create {
         spec: group(7),
         token: token(),
+        first: false,
     }
 }
 
@@ -110,6 +111,68 @@ async fn the_absence_of_what_was_sent_without_an_answer_is_believed_late() {
         Move::Call(create()),
         "the same call with the same token"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_first_call_of_a_birth_need_not_look_for_what_an_earlier_one_made() {
+    let is_first = |step: &Move| match step {
+        Move::Call(Call::Create { first, .. }) => *first,
+        other => panic!("{other:?}"),
+    };
+    let birth = || Call::Create {
+        spec: group(7),
+        token: token(),
+        first: true,
+    };
+    let (book, limits) = (book(), Limits::default());
+    // After a refusal that had no effect the same call is made again; after doubt a new one.
+    let refused = Failure::later("throttled", SOON);
+    for failure in [refused, Failure::maybe("500", SOON).answered()] {
+        let mut attempt = attempt(wish(), 0).calling(birth());
+        assert!(is_first(&attempt.woke()));
+        let mut step = attempt.answered(Err(failure), rules(&book), &limits, SOON);
+        while !matches!(step, Move::Call(_)) {
+            step = match step {
+                Move::Look(_) => attempt.seen(Ok(Observed::Absent), rules(&book), &limits, 2 * limits.grace),
+                _ => attempt.woke(),
+            };
+        }
+        assert!(!is_first(&step));
+    }
+    let mut looked = attempt(wish(), 0);
+    looked.woke();
+    let step = looked.seen(Ok(Observed::Absent), rules(&book), &limits, SOON);
+    assert!(!is_first(&step), "who looks first has a reason to");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_get_further_each_time_are_not_given_up_and_those_that_go_to_and_fro_are() {
+    let (book, limits) = (book(), Limits::default());
+    // Of three calls that may fail: how many are made while each look shows the next of these forms.
+    let calls_while = |shown: &mut dyn Iterator<Item = u32>| {
+        let mut attempt = attempt(wish(), 0).calling(create());
+        let mut step = attempt.woke();
+        for calls in 0_u32.. {
+            let Move::Call(_) = step else { return (calls, step) };
+            let mut now = SOON;
+            let failed = Failure::maybe("500", SOON).answered();
+            step = attempt.answered(Err(failed), rules(&book), &limits, now);
+            while !matches!(step, Move::Call(_) | Move::Refused(_)) {
+                step = match step {
+                    Move::Look(_) => {
+                        now += 2 * limits.grace;
+                        attempt.seen(there(shown.next().unwrap()), rules(&book), &limits, now)
+                    }
+                    _ => attempt.woke(),
+                };
+            }
+        }
+        unreachable!()
+    };
+    let (in_vain, _) = calls_while(&mut std::iter::repeat(99));
+    let (further, step) = calls_while(&mut (20..90).rev());
+    assert!(in_vain == 3 && further > 3, "{in_vain} {further}");
+    assert!(matches!(step, Move::Refused(_)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,6 +104,7 @@ impl Attempt {
                 let call = Call::Create {
                     spec: wish.form.clone(),
                     token: wish.token.clone(),
+                    first: false,
                 };
                 self.call(call)
             }
@@ -172,6 +173,18 @@ impl Attempt {
             effect,
             born,
         });
+    }
+
+    /// A call of many requests gets further each time, however often it is cut short: what brings something about is no call
+    /// that failed in vain. Somebody who changes the thing to and fro is borne as often as calls that fail.
+    pub(super) fn note_progress(&mut self, observed: &Observed) {
+        let shown = observed.remote().map(|remote| &remote.spec);
+        let (before, times) = &mut self.shown;
+        if self.failed_calls > 1 && before.as_ref() != shown && *times < self.patience.attempts {
+            *times += 1;
+            self.failed_calls = 1;
+        }
+        *before = shown.cloned();
     }
 
     pub(super) fn after_maybe(&mut self, retry: Retry, refusal: Refusal, limits: &Limits, now: Time) -> Move {
@@ -264,7 +277,11 @@ impl Attempt {
         )
     }
 
-    pub(super) fn call(&mut self, call: Call) -> Move {
+    pub(super) fn call(&mut self, mut call: Call) -> Move {
+        if let Call::Create { first, .. } = &mut call {
+            *first &= !self.called;
+        }
+        self.called = true;
         self.in_flight = Some(call.clone());
         Move::Call(call)
     }

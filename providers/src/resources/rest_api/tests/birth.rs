@@ -4,26 +4,20 @@ use super::*;
 
 #[tokio::test]
 async fn a_birth_is_one_import_of_the_marked_document() {
-    let mut replies = vec![
-        reply(200, json!({"item": []})),
-        reply(201, api(&mark("t1", "/items"))),
-    ];
+    let mut replies = vec![reply(201, api(&mark("t1", "/items")))];
     replies.extend(look(&mark("t1", "/items"), "/items", "x"));
     let cloud = Canned::new(replies);
-    let remote = created(&cloud, &spec("/items")).await.unwrap();
+    let remote = born(&cloud, &spec("/items"), true).await.unwrap();
 
-    assert_eq!(
-        cloud.operations(),
-        [&["GetRestApis", "ImportRestApi"][..], &LOOK].concat()
-    );
-    let asked = &cloud.asked()[1];
+    assert_eq!(cloud.operations(), [&["ImportRestApi"][..], &LOOK].concat());
+    let asked = &cloud.asked()[0];
     assert!(
         asked.line.contains("mode=import") && asked.line.contains("endpointConfigurationTypes=EDGE"),
         "{asked:?}"
     );
     let mut sent = definition("/items");
     sent["info"]["description"] = json!(mark("t1", "/items"));
-    assert_eq!(cloud.json(1), sent);
+    assert_eq!(cloud.json(0), sent);
     assert_eq!(remote.handle, Handle("a1".into()));
     assert_eq!(remote.proof, Proof::Ours);
     assert_eq!(remote.outputs["definition_digest"], json!(digest("/items")));

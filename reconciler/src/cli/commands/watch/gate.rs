@@ -13,20 +13,20 @@ use crate::engine::{Approval, EngineError};
 use crate::plan::{Action, Plan, Why};
 
 /// Has its say on one plan.
-pub(super) struct Gate {
+pub(in crate::cli::commands) struct Gate {
     spared: Option<Digest>,
     reports: bool,
     /// What of it a person has to agree to, of whom there is none.
     nobody: Nobody,
     resumed: Arc<AtomicBool>,
     /// The fingerprint of the plan, once there is one.
-    pub(super) plan: Option<Digest>,
+    pub(in crate::cli::commands) plan: Option<Digest>,
     /// Why it was held.
-    pub(super) verdict: Option<Verdict>,
+    pub(in crate::cli::commands) verdict: Option<Verdict>,
 }
 
 /// Why a plan is not carried out.
-pub(super) enum Verdict {
+pub(in crate::cli::commands) enum Verdict {
     /// It was taken back before.
     Spared,
     /// It would only repair what others have changed.
@@ -35,7 +35,11 @@ pub(super) enum Verdict {
 
 impl Gate {
     /// Holds the plan with the fingerprint `spared`, and with `reports` every plan that only repairs.
-    pub(super) fn new(spared: Option<Digest>, reports: bool, required: RequireApproval) -> Self {
+    pub(in crate::cli::commands) fn new(
+        spared: Option<Digest>,
+        reports: bool,
+        required: RequireApproval,
+    ) -> Self {
         Self {
             spared,
             reports,
@@ -47,7 +51,7 @@ impl Gate {
     }
 
     /// To be set when a transaction that was left open is taken up.
-    pub(super) fn resumed(&self) -> Arc<AtomicBool> {
+    pub(in crate::cli::commands) fn resumed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.resumed)
     }
 }

@@ -1,0 +1,342 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use grail_state::store::object::{Found, ObjectError};
+use proptest::prelude::*;
+
+use super::*;
+use crate::engine::StopSignal;
+
+/// Objects in memory that can be cut off, and whose answers can get lost.
+#[derive(Default)]
+struct Objective {
+    content: Mutex<BTreeMap<String, (Vec<u8>, u64)>>,
+    writes: Mutex<u64>,
+    /// Every so many writes the answer is lost after the effect.
+    loses: Mutex<u64>,
+    cut: Mutex<bool>,
+}
+
+impl Objective {
+    fn check(&self) -> Result<(), ObjectError> {
+        match *self.cut.lock().unwrap() {
+            true => Err(ObjectError::Unclear("cut off".into())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Objects for Objective {
+    async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
+        self.check()?;
+        let content = self.content.lock().unwrap();
+        Ok(content.get(key).map(|(bytes, tag)| Found {
+            bytes: bytes.clone(),
+            tag: Tag(tag.to_string()),
+        }))
+    }
+
+    async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
+        self.check()?;
+        let mut content = self.content.lock().unwrap();
+        let stands = content.get(key).map(|(_, tag)| tag.to_string());
+        match (condition, stands) {
+            (Condition::New, None) => {}
+            (Condition::Still(tag), Some(stands)) if tag.0 == stands => {}
+            _ => return Err(ObjectError::Changed),
+        }
+        let mut writes = self.writes.lock().unwrap();
+        *writes += 1;
+        content.insert(key.to_owned(), (bytes, *writes));
+        let loses = *self.loses.lock().unwrap();
+        if loses > 0 && *writes % loses == 0 {
+            return Err(ObjectError::Unclear("the answer was lost".into()));
+        }
+        Ok(Tag(writes.to_string()))
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
+        self.check()?;
+        let content = self.content.lock().unwrap();
+        Ok(content
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .cloned()
+            .collect())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
+        self.check()?;
+        self.content.lock().unwrap().remove(key);
+        Ok(())
+    }
+}
+
+fn key(number: usize) -> StageKey {
+    StageKey {
+        project: format!("p{}", number % 7),
+        stage: format!("s{number}"),
+    }
+}
+
+fn keys(count: usize) -> BTreeSet<StageKey> {
+    (0..count).map(key).collect()
+}
+
+/// A replica that runs until it is stopped, or dies when it is dropped.
+struct Running {
+    crew: Crew,
+    stop: watch::Sender<Option<String>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn begin(objects: &Arc<Objective>, me: &str, stages: usize) -> Running {
+    let (crew, attending) = Crew::new(objects.clone(), "x/.serve/t", me, Timing::default());
+    crew.carries(keys(stages));
+    let (stop, stopped) = StopSignal::new();
+    let task = tokio::spawn(attending.run(stopped));
+    Running { crew, stop, task }
+}
+
+fn carried(replicas: &[&Running], stages: usize) -> Vec<usize> {
+    let counts = |running: &&Running| {
+        let muster = running.crew.muster();
+        let muster = muster.borrow();
+        keys(stages).iter().filter(|key| muster.is_mine(key)).count()
+    };
+    replicas.iter().map(counts).collect()
+}
+
+async fn seconds(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn now() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_share_the_stages_and_take_over_those_of_the_dead() {
+    let objects = Arc::new(Objective::default());
+    let (a, b, c) = (
+        begin(&objects, "a", 90),
+        begin(&objects, "b", 90),
+        begin(&objects, "c", 90),
+    );
+    seconds(5).await;
+    let each = carried(&[&a, &b, &c], 90);
+    assert_eq!(each.iter().sum::<usize>(), 90);
+    assert!(each.iter().all(|count| *count > 15), "{each:?}");
+    // Dies: within ten seconds its stages are the others', and theirs have not moved.
+    let before: Vec<_> = keys(90)
+        .into_iter()
+        .filter(|key| a.crew.muster().borrow().is_mine(key))
+        .collect();
+    c.task.abort();
+    seconds(10).await;
+    assert_eq!(carried(&[&a, &b], 90).iter().sum::<usize>(), 90);
+    assert!(before.iter().all(|key| a.crew.muster().borrow().is_mine(key)));
+    // Leaves: at the next look.
+    b.stop.send(Some("over".to_owned())).unwrap();
+    b.task.await.unwrap();
+    seconds(3).await;
+    assert_eq!(carried(&[&a], 90), [90]);
+    // What is long gone is cleared away.
+    seconds(120).await;
+    let left: Vec<_> = objects.content.lock().unwrap().keys().cloned().collect();
+    assert_eq!(left, ["x/.serve/t/replicas/a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_is_carried_by_one_whose_configuration_names_it() {
+    let objects = Arc::new(Objective::default());
+    let (a, b) = (begin(&objects, "a", 40), begin(&objects, "b", 10));
+    seconds(5).await;
+    let muster = a.crew.muster();
+    assert!((10..40).all(|number| muster.borrow().is_mine(&key(number))));
+    assert!((0..10).any(|number| !muster.borrow().is_mine(&key(number))));
+    b.crew.carries(keys(40));
+    seconds(3).await;
+    assert!((10..40).any(|number| !muster.borrow().is_mine(&key(number))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_cut_off_carries_nothing_and_comes_back() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 10);
+    seconds(3).await;
+    assert_eq!(carried(&[&a], 10), [10]);
+    *objects.cut.lock().unwrap() = true;
+    seconds(20).await;
+    assert_eq!(carried(&[&a], 10), [0]);
+    assert!(matches!(
+        a.crew.claim(&key(1), now()).await,
+        Err(Unclaimed::Elsewhere(_))
+    ));
+    *objects.cut.lock().unwrap() = false;
+    seconds(5).await;
+    assert_eq!(carried(&[&a], 10), [10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_believe_the_same_one_makes_the_pass() {
+    let objects = Arc::new(Objective::default());
+    // Each knows of itself only: both have just come.
+    let (a, b) = (begin(&objects, "a", 1), begin(&objects, "b", 1));
+    tokio::task::yield_now().await;
+    for one in [&a, &b] {
+        one.crew.know(|muster| {
+            muster.there = [one.crew.me()]
+                .map(|id| (id.to_owned(), Arc::new([key(0).to_string()].into())))
+                .into();
+        });
+    }
+    let stage = key(0);
+    let (first, second) = tokio::join!(a.crew.claim(&stage, now()), b.crew.claim(&stage, now()));
+    let (other, claim, refused) = match (first, second) {
+        (Ok(claim), Err(refused)) => (&b, claim, refused),
+        (Err(refused), Ok(claim)) => (&a, claim, refused),
+        both => panic!("{both:?}"),
+    };
+    assert!(matches!(refused, Unclaimed::Elsewhere(_)), "{refused:?}");
+    // As long as neither knows of the other, it asks after it.
+    assert!(matches!(
+        other.crew.claim(&stage, now()).await,
+        Err(Unclaimed::Elsewhere(_))
+    ));
+    let who = if other.crew.me() == "a" { &b } else { &a };
+    who.crew.done(claim, true, now()).await.unwrap();
+    assert_eq!(other.crew.claim(&stage, now()).await.unwrap().number(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_answers_are_settled_and_numbers_have_no_gap() {
+    let objects = Arc::new(Objective::default());
+    *objects.loses.lock().unwrap() = 2;
+    let a = begin(&objects, "a", 1);
+    seconds(10).await;
+    for number in 1..20 {
+        let claim = a.crew.claim(&key(0), now()).await.unwrap();
+        assert_eq!(claim.number(), number);
+        a.crew.done(claim, true, now()).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_pass_of_a_stage_that_is_handed_over_is_when_it_would_have_been() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 1);
+    seconds(3).await;
+    let hour = Duration::from_secs(3600);
+    assert_eq!(
+        a.crew.first_pass(&key(0), hour, now()).await.unwrap(),
+        FirstPass::Now
+    );
+    let claim = a.crew.claim(&key(0), now()).await.unwrap();
+    let b = begin(&objects, "b", 1);
+    seconds(3).await;
+    let first = async |at: Timestamp| b.crew.first_pass(&key(0), hour, at).await.unwrap();
+    assert_eq!(first(now()).await, FirstPass::AfterThat("a".to_owned()));
+    a.crew.done(claim, true, now()).await.unwrap();
+    let later = now() + jiff::SignedDuration::from_secs(600);
+    assert_eq!(first(later).await, FirstPass::In(Duration::from_secs(3000)));
+    // A clock that is behind waits no longer than one interval.
+    assert_eq!(
+        first(now() - jiff::SignedDuration::from_hours(7)).await,
+        FirstPass::In(hour)
+    );
+    // The one that made it is gone: who knows what it saw last.
+    a.task.abort();
+    seconds(10).await;
+    assert_eq!(first(later).await, FirstPass::Now);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_of_one_holds_for_all_and_outlives_them() {
+    let objects = Arc::new(Objective::default());
+    let (a, b) = (begin(&objects, "a", 2), begin(&objects, "b", 2));
+    seconds(3).await;
+    *objects.cut.lock().unwrap() = true;
+    a.crew.wish_pause(&key(0), true);
+    a.crew.wish_pass(&key(1));
+    assert!(
+        a.crew.muster().borrow().is_paused(&key(0), false),
+        "at once, here"
+    );
+    seconds(4).await;
+    *objects.cut.lock().unwrap() = false;
+    seconds(6).await;
+    let muster = b.crew.muster();
+    assert!(muster.borrow().is_paused(&key(0), false));
+    assert!(!muster.borrow().is_paused(&key(1), false) && muster.borrow().is_paused(&key(1), true));
+    assert_eq!(muster.borrow().wishes.asked[&key(1).to_string()], 1);
+    drop((a.stop, b.stop));
+    a.task.abort();
+    b.task.abort();
+    let c = begin(&objects, "c", 2);
+    seconds(3).await;
+    assert!(c.crew.muster().borrow().is_paused(&key(0), false));
+    c.crew.wish_pause(&key(0), false);
+    seconds(3).await;
+    assert!(!c.crew.muster().borrow().is_paused(&key(0), true));
+}
+
+#[tokio::test]
+async fn files_are_objects_with_conditions_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = FolderObjects::new(folder.path());
+    let other = FolderObjects::new(folder.path());
+    assert_eq!(one.get("a/b").await.unwrap(), None);
+    let tag = one.put("a/b", b"1".to_vec(), Condition::New).await.unwrap();
+    let changed = |result: Result<Tag, ObjectError>| matches!(result, Err(ObjectError::Changed));
+    assert!(changed(other.put("a/b", b"2".to_vec(), Condition::New).await));
+    let second = other
+        .put("a/b", b"2".to_vec(), Condition::Still(tag.clone()))
+        .await
+        .unwrap();
+    assert!(changed(
+        one.put("a/b", b"3".to_vec(), Condition::Still(tag)).await
+    ));
+    assert_eq!(
+        one.get("a/b").await.unwrap().unwrap(),
+        Found {
+            bytes: b"2".to_vec(),
+            tag: second
+        }
+    );
+    one.put("a/c", b"1".to_vec(), Condition::New).await.unwrap();
+    assert_eq!(other.list("a/").await.unwrap(), ["a/b", "a/c"]);
+    other.delete("a/b").await.unwrap();
+    other.delete("a/b").await.unwrap();
+    assert_eq!(one.list("a/").await.unwrap(), ["a/c"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// All agree whose a stage is, one that goes moves its own stages alone, and shares are about equal.
+    #[test]
+    fn one_that_goes_moves_its_own_stages_and_no_others(
+        ids in proptest::collection::btree_set("[a-z0-9-]{1,20}", 2..6), gone in 0usize..6,
+    ) {
+        let stages: Arc<BTreeSet<String>> = Arc::new(keys(200).iter().map(StageKey::to_string).collect());
+        let mut muster = Muster::new("me");
+        muster.there = ids.iter().map(|id| (id.clone(), Arc::clone(&stages))).collect();
+        let before: BTreeMap<_, _> = keys(200).into_iter().map(|key| {
+            let carrier = muster.carrier(&key).map(ToOwned::to_owned);
+            (key, carrier)
+        }).collect();
+        let gone = ids.iter().nth(gone % ids.len()).cloned();
+        for id in &ids {
+            let count = before.values().filter(|carrier| carrier.as_ref() == Some(id)).count();
+            prop_assert!(count > 200 / ids.len() / 3, "{id} has {count}");
+        }
+        muster.there.remove(gone.as_deref().unwrap_or_default());
+        for (key, carrier) in before {
+            if carrier != gone {
+                prop_assert_eq!(muster.carrier(&key), carrier.as_deref());
+            }
+        }
+    }
+}
