@@ -46,17 +46,20 @@ impl<'a> Trial<'a> {
         made.map_err(|failure| format!("creating it failed: {}", failure.chain()))
     }
 
+    /// Whether no birth of this attempt was asked for before. From now on one was.
+    fn is_first(&self, token: &StepToken) -> bool {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.insert(token.clone())
+    }
+
     pub(super) async fn try_create(&self, spec: &Value, token: &StepToken) -> Result<Remote, Failure> {
         let mut waited = Duration::ZERO;
         loop {
-            let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-            let first = tried.insert(token.clone());
-            drop(tried);
             let request = Create {
                 id: &self.sample.id,
                 spec,
                 token,
-                first,
+                first: self.is_first(token),
             };
             match self.provider.create(request).await {
                 Err(failure) if self.waits(&failure, &mut waited).await => {}

@@ -14,10 +14,10 @@ use grail_state::store::{LockError, StoreError};
 use super::exit::Exit;
 use crate::local::LocalError;
 use crate::plan::PlanProblem;
+use crate::serve::http::HttpError;
 use crate::source::chalice::diagnostic::Problems;
 use crate::source::chalice::package::PackageError;
 use crate::source::chalice::probe::ProbeError;
-use crate::serve::http::HttpError;
 use crate::source::git::GitError;
 use crate::source::python::PythonError;
 

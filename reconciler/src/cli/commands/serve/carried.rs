@@ -356,7 +356,7 @@ fn unwell(outcome: &Outcome) -> Vec<String> {
 }
 
 /// A refusal as lines.
-fn lines(refusal: &Refusal) -> Vec<String> {
+pub(super) fn lines(refusal: &Refusal) -> Vec<String> {
     let mut lines = Vec::new();
     for problem in refusal.problems.iter().flat_map(|problems| &problems.0) {
         let place = problem

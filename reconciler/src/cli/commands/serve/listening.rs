@@ -92,7 +92,9 @@ impl HttpError {
             Self::EmptySecret(_) => "give the webhook the secret that the sender signs with",
             Self::NoCertificate => "give `[http]` a `tls_cert` and a `tls_key`",
             Self::Listen { .. } => "name another address with `listen` in `[http]`",
-            Self::File { .. } => "`[http]` names certificates and keys as PEM files, relative to the configuration",
+            Self::File { .. } => {
+                "`[http]` names certificates and keys as PEM files, relative to the configuration"
+            }
             Self::NoRandomness => return None,
         };
         Some(hint.to_owned())

@@ -11,7 +11,7 @@ use grail_providers::aws::Pacers;
 use grail_state::Digest;
 use jiff::Timestamp;
 
-use super::carried::{Carried, CarriedPass};
+use super::carried::{Carried, CarriedPass, lines};
 use super::polled::Polls;
 use super::told::Told;
 use crate::cli::args::Global;
@@ -211,7 +211,7 @@ impl Pass for Reload {
             }
             Err(refusal) => {
                 self.told.refused(&refusal);
-                self.read(Some(refusal.to_string()));
+                self.read(Some(lines(&refusal).join("\n")));
                 End::Refused { lasting: true }
             }
         };
