@@ -41,6 +41,7 @@ mod socket;
 mod stage;
 mod subscription;
 mod twice;
+mod url;
 mod world;
 
 pub use cloud::Cloud;
@@ -49,7 +50,7 @@ pub use quota::operation;
 pub use twice::{Twice, twice};
 pub use world::{
     Api, Bucket, Deployment, Domain, Entry, Function, Integration, Layer, Mapping, Notifications, Pointer,
-    Role, Rule, Socket, Stage, Stages, Subscription, Thing, World, function_arn,
+    Role, Rule, Socket, Stage, Stages, Subscription, Thing, Url, World, function_arn,
 };
 
 /// The tag by which a function names its application and stage, as Chalice writes it.
@@ -73,6 +74,7 @@ pub fn catalog(cloud: &Cloud, digester: &Arc<Digester>) -> Catalog {
         notification::ModelNotification(cloud.clone()),
         subscription::ModelSubscription(cloud.clone()),
         mapping::ModelMapping(cloud.clone()),
+        url::ModelUrl(cloud.clone()),
         rule::ModelRule(cloud.clone()),
         stage::ModelStage::<stage::Rest>::new(cloud),
         stage::ModelStage::<stage::WebSocket>::new(cloud),

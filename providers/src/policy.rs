@@ -78,40 +78,54 @@ pub fn shows(operator: &str, key: &str) -> bool {
 /// The [`canonical`] form with keyed digests in the place of values that do [not show](shows).
 pub fn projected(document: &Value, digester: &Digester) -> Value {
     let mut document = canonical(document);
-    let statements = document.get_mut("Statement").and_then(Value::as_array_mut);
-    for statement in statements.into_iter().flatten() {
-        let operators = statement.get_mut("Condition").and_then(Value::as_object_mut);
-        for (operator, keys) in operators.into_iter().flatten() {
-            let keys = keys.as_object_mut().into_iter().flatten();
-            for (_, values) in keys.filter(|(key, _)| !shows(operator, key)) {
-                hide(values, digester);
-            }
-        }
-    }
+    hidden_values(&mut document, &mut |value| match value {
+        Value::String(text) if !has_stand_in(text) => *text = digester.secret(text),
+        Value::Number(number) => *value = Value::String(digester.secret(&number.to_string())),
+        _ => {}
+    });
     document
 }
 
 /// Whether some value of the document does not show.
 pub fn has_hidden_values(document: &Value) -> bool {
+    let mut any = false;
+    hidden_values(&mut document.clone(), &mut |_| any = true);
+    any
+}
+
+/// Calls `each` with every single value that does not show, wherever in the document a condition stands: a policy may be part of
+/// a larger document, and one that is not shaped as IAM wants it may hold a secret all the same.
+pub fn hidden_values(document: &mut Value, each: &mut dyn FnMut(&mut Value)) {
     match document {
         Value::Object(fields) => {
-            let operators = fields.get("Condition").and_then(Value::as_object);
-            let hidden = |(operator, keys): (&String, &Value)| {
-                let mut keys = keys.as_object().into_iter().flatten();
-                keys.any(|(key, _)| !shows(operator, key))
-            };
-            operators.into_iter().flatten().any(hidden) || fields.values().any(has_hidden_values)
+            for (name, value) in fields {
+                match value {
+                    Value::Object(operators) if name == "Condition" => hidden_in(operators, each),
+                    value => hidden_values(value, each),
+                }
+            }
         }
-        Value::Array(items) => items.iter().any(has_hidden_values),
-        _ => false,
+        Value::Array(items) => items.iter_mut().for_each(|item| hidden_values(item, each)),
+        _ => {}
     }
 }
 
-fn hide(value: &mut Value, digester: &Digester) {
+fn hidden_in(operators: &mut Map<String, Value>, each: &mut dyn FnMut(&mut Value)) {
+    for (operator, keys) in operators {
+        let Value::Object(keys) = keys else {
+            single_values(keys, each);
+            continue;
+        };
+        let hidden = keys.iter_mut().filter(|(key, _)| !shows(operator, key));
+        hidden.for_each(|(_, values)| single_values(values, each));
+    }
+}
+
+fn single_values(value: &mut Value, each: &mut dyn FnMut(&mut Value)) {
     match value {
-        Value::String(text) if !has_stand_in(text) => *text = digester.secret(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, digester)),
-        _ => {}
+        Value::Object(fields) => fields.values_mut().for_each(|item| single_values(item, each)),
+        Value::Array(items) => items.iter_mut().for_each(|item| single_values(item, each)),
+        single => each(single),
     }
 }
 
@@ -463,6 +477,31 @@ mod tests {
         assert!(!shown.to_string().contains("hush"), "{shown}");
         assert_eq!(shown, projected(&of("hush-hush"), &digester));
         assert_ne!(shown, projected(&of("other"), &digester));
+    }
+
+    #[test]
+    fn a_secret_does_not_show_in_a_policy_of_another_shape_either() {
+        let digester = grail_state::seal::Keys::from_master(&[7; 32]).digester;
+        for condition in [
+            json!({"StringEquals": {"sts:ExternalId": "hush-hush", "aws:SourceVpc": "vpc-1"}}),
+            json!({"StringEquals": {"sts:ExternalId": [918_273, "x"], "aws:SourceVpc": "vpc-1"}}),
+            json!({"StringEquals": {"sts:ExternalId": {"is": "hush-hush"}, "aws:SourceVpc": "vpc-1"}}),
+            json!({"StringEquals": "hush-hush", "ArnLike": {"aws:SourceVpc": "vpc-1"}}),
+        ] {
+            // Both `Action` and `NotAction`: it has no canonical form.
+            let statement =
+                json!({"Effect": "Allow", "Action": "a", "NotAction": "b", "Condition": condition});
+            for document in [
+                json!({"Statement": statement}),
+                json!({"Statement": [statement]}),
+                json!({"Resources": {"Role": {"Policy": {"Statement": statement}}}}),
+            ] {
+                let shown = projected(&document, &digester).to_string();
+                assert!(!shown.contains("hush") && !shown.contains("918273"), "{shown}");
+                assert!(shown.contains("vpc-1"), "{shown}");
+                assert!(has_hidden_values(&document), "{document}");
+            }
+        }
     }
 
     #[test]

@@ -25,4 +25,4 @@ pub use erase::erase;
 pub use failure::{Effect, Failure, Retry};
 pub use provider::{Create, Delete, Examined, Kin, Locator, Provider, Secured, Update};
 pub use resource::{Birth, Change, Removal, Resource, Seen, Sight};
-pub use rules::{Cost, Diff, FieldChange, Invalid, Lane, Rules, Undelete};
+pub use rules::{Access, Cost, Diff, FieldChange, Invalid, Lane, Rules, Undelete};

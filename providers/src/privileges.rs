@@ -83,7 +83,7 @@ fn scope_of(action: &str) -> Option<Scope> {
         ("apigateway", _) => Scope::Gateway,
         ("events", _) => Scope::Rules,
         ("logs", _) => Scope::LogGroups,
-        ("s3", "GetObject" | "PutObject") => Scope::Objects,
+        ("s3", "GetObject" | "GetObjectVersion" | "PutObject") => Scope::Objects,
         ("s3", _) => Scope::Buckets,
         ("sns", _) => Scope::Topics,
         ("sqs", _) => Scope::Queues,

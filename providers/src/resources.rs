@@ -63,6 +63,7 @@ resources! {
     custom_domain::CustomDomain,
     event_rule::EventRule,
     event_source_mapping::EventSourceMapping,
+    function_url::FunctionUrl,
     iam_role::IamRole,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
@@ -82,10 +83,12 @@ pub fn actions() -> BTreeSet<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use grail_state::Digester;
+    use grail_state::{Digester, Handle, Template};
+    use serde_json::json;
 
     use super::*;
     use crate::aws::testing::Canned;
+    use crate::port::Access;
     use crate::port::Undelete::{Close, Exact, Never};
 
     /// Whether a deletion can be taken back decides on which side of the commit it stands: one in the wrong class would lose an
@@ -104,6 +107,7 @@ mod tests {
             ("custom_domain", (Never, false)),
             ("event_rule", (Exact, true)),
             ("event_source_mapping", (Never, false)),
+            ("function_url", (Never, true)),
             ("iam_role", (Close, true)),
             ("lambda_function", (Close, true)),
             ("lambda_layer", (Never, false)),
@@ -118,6 +122,126 @@ mod tests {
         assert_eq!(
             stands,
             expected.map(|(kind, stands)| (kind.to_owned(), stands)).into()
+        );
+    }
+
+    /// Which forms say who may do what: what is not told here broadens without a word.
+    #[test]
+    fn who_may_do_what_is_said_by_these_forms() {
+        let context = Canned::new([]).context();
+        let catalog = catalog(context, Arc::new(Digester::new([0; 32])));
+        let says: BTreeMap<_, _> = catalog
+            .iter()
+            .map(|one| (one.kind().to_string(), one.access()))
+            .filter(|(_, access)| *access != Access::None)
+            .collect();
+        let expected = [
+            ("function_url", Access::Url),
+            ("iam_role", Access::Role),
+            ("lambda_function", Access::Runs),
+            ("lambda_permission", Access::Invocation),
+            ("rest_api", Access::Routes),
+        ];
+        assert_eq!(
+            says,
+            expected.map(|(kind, access)| (kind.to_owned(), access)).into()
+        );
+    }
+
+    /// What may be removed of what others have added, in the words of a look, may be what a form defines, or a thing of a kind
+    /// of its own.
+    #[test]
+    fn what_was_an_addition_may_be_ours_by_now() {
+        let context = Canned::new([]).context();
+        let catalog = catalog(context, Arc::new(Digester::new([0; 32])));
+        let rules = |kind: &str| {
+            let mut all = catalog.iter();
+            Arc::clone(all.find(|one| one.kind().as_str() == kind).unwrap())
+        };
+        let role = json!({"name": "r", "trust": {}, "policies": {"main": {}}});
+        let definition = json!({
+            "paths": {"/items/{id}": {"get": {}, "x-amazon-apigateway-any-method": {}}},
+            "components": {"schemas": {"Item": {}}, "securitySchemes": {"gate": {}}},
+            "x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": {}},
+            "x-amazon-apigateway-request-validators": {"all": {}},
+        });
+        let api = json!({"name": "a", "endpoint_type": "EDGE", "definition": definition});
+        let socket = json!({"name": "w", "routes": {"$connect": {"function": "f"}}});
+        for (kind, form, ours, theirs) in [
+            (
+                "iam_role",
+                role,
+                &["inline policy main"][..],
+                &["inline policy other", "attached policy main"][..],
+            ),
+            (
+                "rest_api",
+                api,
+                &[
+                    "method GET /items/{id}",
+                    "method ANY /items/{id}",
+                    "resource without methods /items",
+                    "resource without methods /items/{id}",
+                    "model Item",
+                    "authorizer gate",
+                    "gateway response DEFAULT_4XX",
+                    "request validator all",
+                ],
+                &[
+                    "method POST /items/{id}",
+                    "method GET /items",
+                    "resource without methods /item",
+                    "model gate",
+                    "stage v1",
+                ],
+            ),
+            (
+                "websocket_api",
+                socket,
+                &["route $connect"],
+                &["route $default", "stage v1", "authorizer $connect (a1)"],
+            ),
+        ] {
+            let (rules, wanted) = (rules(kind), Template::from_value(form));
+            rules.check(&wanted).unwrap();
+            for child in ours {
+                assert!(
+                    rules.defines(&wanted, child) && rules.prunes(child),
+                    "{kind}: {child}"
+                );
+            }
+            for child in theirs {
+                assert!(
+                    !rules.defines(&wanted, child) && rules.prunes(child),
+                    "{kind}: {child}"
+                );
+            }
+        }
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:f";
+        for (kind, handle, child, thing) in [
+            ("rest_api", "a1", "stage v1", "api_stage a1/v1"),
+            ("websocket_api", "w1", "stage v1", "websocket_stage w1/v1"),
+            ("lambda_function", arn, "statement s", "lambda_permission f/s"),
+            (
+                "lambda_function",
+                arn,
+                "event source mapping u (arn:q)",
+                "event_source_mapping u",
+            ),
+            (
+                "custom_domain",
+                "d.example",
+                "mapping of /v1/x to a1/v1",
+                "api_mapping d.example/v1/x",
+            ),
+        ] {
+            let (of, named) = rules(kind).child(&Handle(handle.to_owned()), child).unwrap();
+            assert_eq!(format!("{of} {named}"), thing);
+            assert!(rules(kind).prunes(child), "{child}");
+        }
+        assert_eq!(
+            rules("lambda_function").child(&Handle(arn.to_owned()), "alias live"),
+            None
         );
     }
 }

@@ -215,6 +215,7 @@ fn planned(desired: &DesiredState, there: &Situation, rules: &Catalog) -> Plan {
         recorded: &there.recorded,
         observed: &there.observed,
         doomed: &[],
+        unpruned: &BTreeMap::new(),
         rules,
         consent: &Consent::default(),
         base: &Version::default(),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tracing::{Instrument as _, Span};
 
 pub mod args;
 pub mod ci;
@@ -36,6 +37,7 @@ use environment::Environment;
 use exit::Exit;
 use refusal::Refusal;
 use settings::Settings;
+use trace::Telemetry;
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
@@ -45,12 +47,19 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     defect::tell_without_payload();
-    trace::start(line.global.debug);
     let command = line.command.name();
     let (output, colour) = (
         line.global.output,
         environment.colours(line.global.no_color || line.global.ci),
     );
+    let traced = line.command.is_traced().then_some(command);
+    let telemetry = match Telemetry::start(&line.global, &environment, traced) {
+        Ok(telemetry) => telemetry,
+        Err(refusal) => {
+            words::refuse(&refusal, command, output, colour);
+            return refusal.exit.into();
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -63,7 +72,13 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let done = runtime.block_on(run(line, environment));
+    let span = telemetry.command();
+    let inside = match line.command.stays() {
+        true => Span::none(),
+        false => span.clone(),
+    };
+    let done = runtime.block_on(run(line, environment, span).instrument(inside));
+    telemetry.end();
     // What still runs (a look that nobody waits for any more) is not worth waiting for.
     runtime.shutdown_background();
     match done {
@@ -75,7 +90,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Refusal> {
+async fn run(line: CommandLine, environment: Environment, span: Span) -> Result<ExitCode, Refusal> {
     if let Command::Completions { shell } = line.command {
         return Ok(commands::completions::run(shell).into());
     }
@@ -89,7 +104,8 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
         return Ok(commands::policy::run(&line.global, args).into());
     }
     let debug = line.global.debug;
-    let settings = Settings::resolve(line.command.name(), &line.global, environment)?;
+    let settings = Settings::resolve(line.command.name(), &line.global, environment);
+    let settings = settings.inspect_err(|refusal| trace::ended(&span, Err(refusal)))?;
     let done = match line.command {
         Command::Plan(args) => signals::unless_stopped(commands::plan::run(&settings, &args)).await,
         Command::Deploy(args) => commands::deploy::run(&settings, &args).await,
@@ -114,6 +130,7 @@ async fn run(line: CommandLine, environment: Environment) -> Result<ExitCode, Re
     if let (Err(refusal), Some(ci)) = (&done, &settings.ci) {
         ci.refused(refusal);
     }
+    trace::ended(&span, done.as_ref().map(|exit| *exit));
     done.map(ExitCode::from)
 }
 

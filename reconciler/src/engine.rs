@@ -36,6 +36,7 @@ mod attempt;
 mod drive;
 mod own;
 mod settle;
+mod traced;
 #[cfg(test)]
 mod trials;
 

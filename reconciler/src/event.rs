@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use grail_state::{Handle, ResourceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, StepId};
@@ -13,7 +14,7 @@ use crate::plan::{Plan, StepId};
 pub const VERSION: u32 = 1;
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A message for people; `code` is stable for programs.
@@ -63,6 +64,7 @@ pub enum Event {
         why: String,
         /// When, from now.
         #[serde(with = "millis")]
+        #[schemars(with = "u64")]
         after: Duration,
     },
     /// A step is done.
@@ -75,6 +77,7 @@ pub enum Event {
         action: String,
         /// From its start.
         #[serde(with = "millis")]
+        #[schemars(with = "u64")]
         took: Duration,
     },
     /// A step failed for good.
@@ -129,7 +132,7 @@ pub enum Event {
 }
 
 /// How a pass ended. The command line maps it to an exit code.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing was to be done.

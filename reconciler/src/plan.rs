@@ -13,7 +13,8 @@ use std::fmt;
 
 use grail_providers::port::Diff;
 use grail_state::journal::Doomed;
-use grail_state::{Desired, Digest, Handle, Observed, Record, Remote, ResourceId, Template, Version};
+pub use grail_state::journal::Prune;
+use grail_state::{Desired, Digest, Observed, Record, Remote, ResourceId, Template, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,7 +31,7 @@ mod graph;
 pub mod guard;
 mod moves;
 mod outlook;
-mod prune;
+pub(crate) mod prune;
 mod reason;
 mod replace;
 mod retire;
@@ -167,15 +168,6 @@ impl fmt::Debug for Step {
     }
 }
 
-/// Additions of others that are to go from a thing of ours, which stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Prune {
-    /// Which thing.
-    pub handle: Handle,
-    /// What goes, in the words in which a look told it.
-    pub children: Vec<String>,
-}
-
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -196,7 +188,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broadenings: Vec<Broadening>,
     /// What the state is to record as protected; not there where that stays as it is. No part of the digest: nothing is done
-    /// about it outside.
+    /// about it outside. Said by whoever knows all that is wanted and recorded ([`guard`]), which a plan for a part does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected: Option<BTreeSet<ResourceId>>,
     /// Things that are recorded under another id from now on: the old id of each new one. No part of the digest: the notes say
@@ -272,6 +264,8 @@ pub struct Inputs<'a> {
     pub observed: &'a BTreeMap<ResourceId, Observed>,
     /// What an earlier commit wanted gone and is not.
     pub doomed: &'a [Doomed],
+    /// What was to go from things that stay at an earlier commit, and has not.
+    pub unpruned: &'a BTreeMap<ResourceId, Prune>,
     /// Rules by kind.
     pub rules: &'a dyn grail_providers::port::RuleBook,
     /// What the user allows.
@@ -311,7 +305,6 @@ pub struct Consent {
 pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
     let moves = Moves::found(inputs);
     let (recorded, observed) = (moves.recorded(inputs), moves.observed(inputs));
-    let moved = moves.protected(&inputs.consent.protected);
     let inputs = &Inputs {
         recorded: &recorded,
         observed: &observed,
@@ -360,8 +353,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         unchanged,
         notes,
         broadenings: Vec::new(),
-        protected: guard::to_record(inputs.consent, inputs.desired, inputs.recorded)
-            .or_else(|| moved.clone().filter(|_| inputs.consent.guard.is_some())),
+        protected: None,
         moves: moves.into_inner(),
         additions: prune::kept(inputs, &prune),
         prune,
@@ -369,11 +361,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
-    let refused = guard::refusals(
-        &plan,
-        inputs.consent,
-        moved.as_ref().unwrap_or(&inputs.consent.protected),
-    );
+    let refused = guard::refusals(&plan, inputs.consent);
     if !refused.is_empty() {
         return Err(refused);
     }

@@ -13,20 +13,24 @@
 //! The [`Board`] is the only thing that both sides know: loops write it, listeners read it, and neither waits for the other.
 
 mod board;
+mod counts;
 pub mod crew;
 mod desk;
 mod hands;
-mod http_settings;
+#[cfg(feature = "aws")]
+pub mod http;
+mod http_table;
 mod seat;
 mod service;
 mod slots;
 
 pub use board::{
-    Board, Control, History, LastPass, Next, Notice, NoticeKind, Refused, Running, StageKey, StageReport,
-    Standing,
+    Board, Configuration, Control, History, LastPass, Missed, Next, Notice, NoticeKind, Refused, Running,
+    StageKey, StageReport, Standing,
 };
+pub use counts::{BOUNDS, Counts, Durations, Tally, end_word};
 pub use desk::{Desk, Wall};
 pub use hands::{Hands, Threads, Work};
-pub use http_settings::{HttpSettings, PORT};
+pub use http_table::{HttpTable, PORT};
 pub use service::{Changes, Make, Means, Posting, Service, Witness};
 pub use slots::{Slot, Slots};

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -104,6 +105,9 @@ pub enum Entry {
     Commit {
         /// What is still to be deleted.
         sweep: Vec<Doomed>,
+        /// What others have added to things that stay, and is to go from them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        prune: BTreeMap<ResourceId, Prune>,
         /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         notes: BTreeMap<ResourceId, Option<Record>>,
@@ -123,6 +127,15 @@ pub enum Entry {
         /// When, by this machine's clock. Older journals have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
+    },
+    /// What was to go from a thing that stays is gone.
+    Pruned {
+        /// The resource.
+        id: ResourceId,
+        /// Which thing.
+        handle: Handle,
+        /// When, by this machine's clock.
+        at: Timestamp,
     },
     /// The way back begins.
     Abort {
@@ -163,6 +176,7 @@ impl Entry {
             | Self::Gone { id, .. }
             | Self::Failed { id, .. }
             | Self::Swept { id, .. }
+            | Self::Pruned { id, .. }
             | Self::Restored { id, .. }
             | Self::Stuck { id, .. } => Some(id),
         }
@@ -173,7 +187,10 @@ impl Entry {
     /// When it was written, as far as it says.
     pub fn at(&self) -> Option<Timestamp> {
         match self {
-            Self::Begin { at, .. } | Self::Intent { at, .. } | Self::Abort { at, .. } => Some(*at),
+            Self::Begin { at, .. }
+            | Self::Intent { at, .. }
+            | Self::Pruned { at, .. }
+            | Self::Abort { at, .. } => Some(*at),
             Self::Done { at, .. }
             | Self::Gone { at, .. }
             | Self::Failed { at, .. }
@@ -298,8 +315,13 @@ pub struct Doomed {
     /// another thing.
     #[serde(default = "Proof::none", skip_serializing_if = "Proof::is_none")]
     pub proof: Proof,
-    /// Where there are any, the thing itself stays, and these additions of others go from it, in the words in which a look
-    /// told them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+}
+
+/// Additions of others that are to go from a thing of ours, which stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prune {
+    /// Which thing.
+    pub handle: Handle,
+    /// What goes, in the words in which a look told it.
     pub children: Vec<String>,
 }

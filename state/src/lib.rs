@@ -14,6 +14,7 @@ mod disk;
 pub mod id;
 pub mod journal;
 pub mod observed;
+mod older;
 pub mod record;
 pub mod report;
 pub mod seal;

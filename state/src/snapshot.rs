@@ -18,7 +18,8 @@ use serde_json::Value;
 
 use crate::digest::{Digest, checksum};
 use crate::id::{ResourceId, StackId};
-use crate::journal::{Doomed, Seq};
+use crate::journal::{Doomed, Prune, Seq};
+use crate::older::set_prunings_apart;
 use crate::record::Record;
 use crate::store::StoreError;
 
@@ -31,14 +32,17 @@ pub use edit::{EditError, Forgotten};
 pub use succession::NoSuccessor;
 
 /// The schema version that this build writes. Older ones are upgraded when read, newer ones are refused.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Turns a document of one schema version into the next. Sees the document as it was written, not as today's types.
 type Upgrade = fn(Value) -> Result<Value, String>;
 
 /// The way from version 1 to [`SCHEMA`]: the function at index `n` upgrades version `n + 1`. A new version of the schema
 /// raises [`SCHEMA`] by one and appends one function here; nothing else changes.
-const UPGRADES: &[Upgrade] = &[];
+const UPGRADES: &[Upgrade] = &[|mut document| {
+    set_prunings_apart(&mut document, "doomed")?;
+    Ok(document)
+}];
 
 /// How the written form begins: before its checksum, and between that and all the rest.
 const OPENING: &[u8] = b"{\n  \"sum\": \"";
@@ -46,13 +50,15 @@ const CLOSING: &[u8] = b"\",\n";
 /// How JSON for people begins.
 const OPENED: &[u8] = b"{\n";
 
-/// The members that it had before it had a checksum. A checksum of which the name is damaged is none of them.
-const BEFORE_SUMS: &[&str] = &[
+/// The members that it has besides its checksum. A checksum of which the name is damaged is none of them.
+const MEMBERS: &[&str] = &[
     "schema",
     "stack",
     "home",
     "records",
     "doomed",
+    "prune",
+    "protected",
     "projections",
     "folded",
     "committed",
@@ -76,7 +82,10 @@ pub struct Snapshot {
     /// Things that should be gone and are not yet: the next `deploy` or `delete` goes on with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doomed: Vec<Doomed>,
-    /// Those of them that no deploy and no delete may end.
+    /// What is to go from things that stay, and has not yet: the next `deploy` goes on with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prune: BTreeMap<ResourceId, Prune>,
+    /// Those of the records that no deploy and no delete may end.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub protected: BTreeSet<ResourceId>,
     /// Hashes of the forms of Chalice's file that we wrote, newest last.
@@ -117,6 +126,7 @@ impl Snapshot {
             home: None,
             records: BTreeMap::new(),
             doomed: Vec::new(),
+            prune: BTreeMap::new(),
             protected: BTreeSet::new(),
             projections: Vec::new(),
             folded: Folded::default(),
@@ -140,7 +150,7 @@ impl Snapshot {
         let document = upgraded(document, what, UPGRADES)?;
         if let (false, Some(member)) = (summed, strange) {
             return Err(corrupt(format!(
-                "it does not begin with its checksum, and no grail wrote `{member}` without one"
+                "it does not begin with its checksum, and no grail writes `{member}`"
             )));
         }
         let snapshot: Self = serde_json::from_value(document).map_err(|error| corrupt(error.to_string()))?;
@@ -174,6 +184,16 @@ impl Snapshot {
         Ok([OPENING, checksum(rest).as_bytes(), CLOSING, rest].concat())
     }
 
+    /// Forgets what is said of things that are not recorded, or are others by now.
+    pub fn keep_to_records(&mut self) {
+        let records = &self.records;
+        self.protected.retain(|id| records.contains_key(id));
+        self.prune.retain(|id, prune| {
+            let record = records.get(id);
+            record.is_some_and(|record| record.handle == prune.handle)
+        });
+    }
+
     /// Remembers a form of Chalice's file that we wrote, as the newest, and forgets the oldest beyond [`KEPT_PROJECTIONS`].
     pub fn remember_projection(&mut self, projection: Digest) {
         self.projections.retain(|known| *known != projection);
@@ -196,11 +216,9 @@ fn check_sum(text: &[u8]) -> Result<bool, String> {
     }
 }
 
-/// A member that no grail wrote who wrote no checksum.
+/// A member that no grail writes.
 fn unknown(document: &serde_json::Map<String, Value>) -> Option<&String> {
-    document
-        .keys()
-        .find(|member| !BEFORE_SUMS.contains(&member.as_str()))
+    document.keys().find(|member| !MEMBERS.contains(&member.as_str()))
 }
 
 fn upgraded(mut document: Value, what: &str, upgrades: &[Upgrade]) -> Result<Value, StoreError> {
@@ -292,10 +310,120 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_stood_among_deletions_and_stays_is_read_as_what_stays() {
+        // As version 1 wrote it, checksum and all. Never change this text.
+        let text = r#"{
+  "sum": "SUM",
+  "schema": 1,
+  "stack": {
+    "app": "shop",
+    "stage": "dev"
+  },
+  "records": {
+    "iam_role.r": {
+      "handle": "r",
+      "spec": {},
+      "outputs": {},
+      "depends_on": [],
+      "rank": 0
+    }
+  },
+  "doomed": [
+    {
+      "id": "iam_role.old",
+      "handle": "old",
+      "spec": {},
+      "outputs": {},
+      "depends_on": [],
+      "rank": 0
+    },
+    {
+      "id": "iam_role.r",
+      "handle": "r",
+      "spec": {},
+      "outputs": {},
+      "depends_on": [],
+      "rank": 0,
+      "children": [
+        "policy theirs"
+      ]
+    }
+  ],
+  "folded": {
+    "epoch": 3,
+    "seq": 7
+  }
+}
+"#;
+        let rest = text.split_once(CLOSING_TEXT).unwrap().1;
+        let text = text.replace("SUM", &checksum(rest.as_bytes()));
+        let snapshot = Snapshot::read(text.as_bytes(), "state.json", &stack()).unwrap();
+        assert_eq!(snapshot.schema, SCHEMA);
+        let doomed: Vec<_> = snapshot.doomed.iter().map(|one| one.handle.0.as_str()).collect();
+        assert_eq!(doomed, ["old"]);
+        let (id, prune) = snapshot.prune.first_key_value().unwrap();
+        assert_eq!(
+            (id.to_string().as_str(), prune.handle.0.as_str()),
+            ("iam_role.r", "r")
+        );
+        assert_eq!(prune.children, ["policy theirs"]);
+        // Written in the form of now, it is the same, and a grail of before refuses it.
+        let text = snapshot.to_text("state.json").unwrap();
+        assert_eq!(Snapshot::read(&text, "state.json", &stack()).unwrap(), snapshot);
+        let document: Value = serde_json::from_slice(&text).unwrap();
+        let refused = upgraded(document, "state.json", &[]);
+        assert!(matches!(
+            refused,
+            Err(StoreError::TooNew {
+                found: 2,
+                known: 1,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn every_member_can_stand_without_a_checksum() {
+        let mut snapshot = summed().0;
+        let id: ResourceId = "iam_role.r".parse().unwrap();
+        snapshot.protected.insert(id.clone());
+        let prune = Prune {
+            handle: crate::Handle("r".into()),
+            children: vec!["policy theirs".into()],
+        };
+        snapshot.prune.insert(id, prune);
+        let text = String::from_utf8(snapshot.to_text("state.json").unwrap()).unwrap();
+        let lines = text
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("\"sum\""));
+        let without: String = lines.collect();
+        assert_eq!(
+            Snapshot::read(without.as_bytes(), "state.json", &stack()).unwrap(),
+            snapshot
+        );
+    }
+
+    /// As version 1 wrote it. Never change this text.
+    const SUMMED_BEFORE: &str = r#"{
+  "sum": "SUM",
+  "schema": 1,
+  "stack": {
+    "app": "shop",
+    "stage": "dev"
+  },
+  "records": {},
+  "folded": {
+    "epoch": 3,
+    "seq": 7
+  }
+}
+"#;
+
     /// As this build writes it. Never change this text.
     const SUMMED: &str = r#"{
   "sum": "SUM",
-  "schema": 1,
+  "schema": 2,
   "stack": {
     "app": "shop",
     "stage": "dev"
@@ -321,8 +449,12 @@ mod tests {
         let rest = SUMMED.split_once(CLOSING_TEXT).unwrap().1;
         let expected = SUMMED.replace("SUM", &checksum(rest.as_bytes()));
         assert_eq!(String::from_utf8(text).unwrap(), expected);
-        let read = Snapshot::read(expected.as_bytes(), "state.json", &stack()).unwrap();
-        assert_eq!(read, snapshot);
+        for text in [SUMMED, SUMMED_BEFORE] {
+            let rest = text.split_once(CLOSING_TEXT).unwrap().1;
+            let text = text.replace("SUM", &checksum(rest.as_bytes()));
+            let read = Snapshot::read(text.as_bytes(), "state.json", &stack()).unwrap();
+            assert_eq!(read, snapshot);
+        }
     }
 
     const CLOSING_TEXT: &str = "SUM\",\n";

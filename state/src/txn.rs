@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::id::{Handle, ResourceId, StepToken};
-use crate::journal::{Doomed, Entry, Keep, PreImage};
+use crate::journal::{Doomed, Entry, Keep, PreImage, Prune};
 use crate::observed::Proof;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
@@ -170,6 +170,7 @@ pub struct Txn {
     records: BTreeMap<ResourceId, Record>,
     /// Things go in about this order: taking one out near the front is cheap.
     doomed: VecDeque<Doomed>,
+    prune: BTreeMap<ResourceId, Prune>,
     touched: BTreeMap<ResourceId, Touched>,
     /// What the commit has protected, if it has said so.
     protected: Option<BTreeSet<ResourceId>>,
@@ -198,6 +199,7 @@ impl Txn {
             phase: Phase::Idle,
             records: base.records.clone(),
             doomed: base.doomed.iter().cloned().collect(),
+            prune: base.prune.clone(),
             snapshot: base,
             touched: BTreeMap::new(),
             protected: None,
@@ -227,6 +229,16 @@ impl Txn {
     /// still left of what it named.
     pub fn doomed(&self) -> &VecDeque<Doomed> {
         &self.doomed
+    }
+
+    /// What is to go from things that stay, once committed; after the commit, what is still left of it.
+    pub fn prune(&self) -> &BTreeMap<ResourceId, Prune> {
+        &self.prune
+    }
+
+    /// False if anything that was committed is still to be done.
+    pub fn is_swept(&self) -> bool {
+        self.doomed.is_empty() && self.prune.is_empty()
     }
 
     /// Every resource touched since the last commit.
@@ -310,13 +322,14 @@ impl Txn {
         let mut next = self.snapshot.clone();
         next.records = self.records.clone();
         next.doomed = self.doomed.iter().cloned().collect();
+        next.prune.clone_from(&self.prune);
         if self.phase == Phase::Sweeping {
             next.committed = Some(at);
             if let Some(protected) = &self.protected {
                 next.protected.clone_from(protected);
             }
         }
-        next.protected.retain(|id| next.records.contains_key(id));
+        next.keep_to_records();
         Some(next)
     }
 
@@ -345,7 +358,6 @@ impl Doomed {
             depends_on: record.depends_on.clone(),
             rank: record.rank,
             proof: Proof::recorded(record.token.as_ref()),
-            children: Vec::new(),
         }
     }
 

@@ -18,8 +18,10 @@
 )]
 
 pub mod account;
+pub mod browser;
 pub mod chalice;
 pub mod cli;
+pub mod collector;
 pub mod decorators;
 pub mod difference;
 pub mod documents;

@@ -148,6 +148,20 @@ fn only_the_command_line_prints_and_reads_the_environment() {
 }
 
 #[test]
+fn who_exports_traces_is_known_in_one_place() {
+    let words = [
+        "opentelemetry",
+        "opentelemetry_sdk",
+        "tracing_opentelemetry",
+        "tracing_subscriber",
+    ];
+    assert_none(
+        "exporters are named elsewhere",
+        &uses_outside(&words, &["reconciler/src/cli/trace"]),
+    );
+}
+
+#[test]
 fn sdk_clients_are_built_in_one_file() {
     let builders = ["Client::from_conf", "Client::new", "aws_config::load_from_env"];
     let naming_aws = product()

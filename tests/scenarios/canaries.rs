@@ -173,6 +173,20 @@ const FORMS: [&[&str]; 5] = [
     &["--format", "markdown"],
 ];
 
+/// All that tells of the stage, whether or not there is anything to tell.
+const TELLING: [&[&str]; 10] = [
+    &["status"],
+    &["history"],
+    &["url"],
+    &["validate"],
+    &["drift"],
+    &["graph"],
+    &["graph", "--plan"],
+    &["graph", "--desired"],
+    &["state", "list"],
+    &["state", "show", "lambda_function.api_handler"],
+];
+
 struct Watch {
     stand: Stand,
     grail: Grail,
@@ -206,11 +220,17 @@ impl Watch {
             self.run(&[&["plan", "--out", &plan][..], form].concat(), 0);
         }
         for form in &FORMS[..3] {
-            for command in ["status", "history", "url", "validate"] {
-                let run = self.grail.run(&[&[command][..], form].concat());
+            for command in TELLING {
+                let run = self.grail.run(&[command, form].concat());
                 self.look(&run);
             }
         }
+        let copy = self.stand.project.beside("plans").join("copy.json");
+        let _ = std::fs::remove_file(&copy);
+        let run = self
+            .grail
+            .run(&["state", "pull", "--out", &copy.display().to_string()]);
+        self.look(&run);
     }
 
     /// A deployment that dies at its `nth` write.

@@ -22,7 +22,7 @@ use self::gaps::{GAPS, SILENT};
 use crate::emulated::Emulator;
 
 /// Every kind in each of its faces: what the kind is called, and which of its forms is tried.
-const FACES: [(&str, &str); 25] = [
+const FACES: [(&str, &str); 27] = [
     ("api_mapping", "rest"),
     ("api_mapping", "several parts"),
     ("api_mapping", "websocket"),
@@ -35,7 +35,9 @@ const FACES: [(&str, &str); 25] = [
     ("event_source_mapping", "dynamodb"),
     ("event_source_mapping", "kinesis"),
     ("event_source_mapping", "sqs"),
+    ("function_url", ""),
     ("iam_role", ""),
+    ("iam_role", "with a boundary"),
     ("lambda_function", ""),
     ("lambda_function", "of a manifest"),
     ("lambda_function", "with dead letters"),

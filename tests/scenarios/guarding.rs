@@ -367,7 +367,17 @@ fn a_role_is_assumed_for_its_stage() {
     let (run, calls) = stand.run(&["deploy"]);
     run.expect_success();
     assert_eq!(calls.names()[..2], ["AssumeRole", "GetCallerIdentity"]);
-    assert_eq!(calls.named("AssumeRole").len(), 1, "the credentials are had once");
+    let asked = calls.named("AssumeRole");
+    assert_eq!(asked.len(), 1, "the credentials are had once");
+    let sent = &asked.iter().next().unwrap().body;
+    for (field, value) in [
+        ("RoleArn", "arn:aws:iam::111122223333:role/deployer"),
+        ("ExternalId", "between-us"),
+        ("RoleSessionName", "grail-ci"),
+        ("DurationSeconds", "1800"),
+    ] {
+        assert_eq!(sent[field], value, "{sent}");
+    }
     assert_eq!(state(&stand)["home"]["account"], THEIRS);
     let arn = &state(&stand)["records"]["lambda_function.api_handler"]["handle"];
     assert!(arn.as_str().unwrap().contains(THEIRS), "{arn}");

@@ -1,7 +1,9 @@
 //! Projects with a manifest: alone, beside a Chalice project, and with faults.
 
+use grail_tests::account::sdk::lambda::types::PackageType;
 use grail_tests::fixtures;
 use grail_tests::project::Project;
+use grail_tests::runtime::block_on;
 use grail_tests::web;
 use serde_json::Value;
 
@@ -140,6 +142,54 @@ fn a_build_that_fails_is_told_with_what_it_said() {
     );
     ground.run(&["deploy"]).expect_success();
     ground.assert_at_rest();
+}
+
+#[test]
+fn a_url_an_image_and_a_boundary_are_made_changed_and_taken_away() {
+    let ground = alone(
+        "\
+grail: 1
+app: shop
+functions:
+  greet:
+    runtime: python3.12
+    handler: greet.handler
+    code: {inline: \"def handler(event, context): return event\\n\"}
+    role: {boundary: 'arn:aws:iam::aws:policy/PowerUserAccess'}
+    url: {auth: none, cors: {origins: ['https://shop.example.com'], methods: [GET]}}
+  resize:
+    code: {image: {uri: '123456789012.dkr.ecr.us-east-1.amazonaws.com/shop@sha256:<digest>', command: [resize]}}
+    environment: {GREETER: '${functions.greet.url}'}
+"
+        .replace("<digest>", &"a".repeat(64))
+        .as_str(),
+    );
+    let before = ground.world();
+    ground.run(&["deploy"]).expect_success();
+    ground.assert_at_rest();
+    let lambda = ground.account.lambda();
+    let policy = || block_on(lambda.get_policy().function_name("shop-dev-greet").send());
+    let text = policy().unwrap().policy.unwrap_or_default();
+    assert!(text.contains("lambda:InvokeFunctionUrl"), "{text}");
+    let resize = block_on(lambda.get_function().function_name("shop-dev-resize").send()).unwrap();
+    let configuration = resize.configuration.unwrap();
+    let url = configuration.environment.unwrap().variables.unwrap()["GREETER"].clone();
+    assert!(url.starts_with("https://"), "{url}");
+    assert_eq!(configuration.package_type, Some(PackageType::Image));
+
+    ground
+        .project
+        .edit("grail.yaml", "url: {auth: none,", "url: {auth: aws_iam,");
+    ground
+        .project
+        .edit("grail.yaml", "policy/PowerUserAccess", "policy/ReadOnlyAccess");
+    ground.run(&["deploy"]).expect_success();
+    let text = policy().ok().and_then(|answer| answer.policy).unwrap_or_default();
+    assert!(!text.contains("lambda:InvokeFunctionUrl"), "{text}");
+    ground.assert_at_rest();
+
+    ground.run(&["delete"]).expect_success();
+    assert_eq!(ground.world().names(), before.names());
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use grail_tests::sources;
 
 /// The enumerations whose variants the runbook names, each with the file that declares it.
-const NAMED: [(&str, &str); 20] = [
+const NAMED: [(&str, &str); 21] = [
     ("Exit", "reconciler/src/cli/exit.rs"),
     ("Outcome", "reconciler/src/event.rs"),
+    ("Standing", "reconciler/src/serve/board.rs"),
     ("LockError", "state/src/store.rs"),
     ("StoreError", "state/src/store.rs"),
     ("ObjectError", "state/src/store/object/objects.rs"),

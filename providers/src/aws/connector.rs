@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod tests;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::transport::{BundleError, Transport};
@@ -44,12 +46,23 @@ const PER_MEGABYTE: Duration = Duration::from_secs(1);
 
 /// How many requests were sent, by operation. Each attempt counts.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<BTreeMap<Operation, u64>>);
+pub struct Calls {
+    sent: Mutex<BTreeMap<Operation, u64>>,
+    throttled: Mutex<BTreeMap<Operation, u64>>,
+}
 
 impl Calls {
     /// What was sent so far.
     pub fn sent(&self) -> BTreeMap<Operation, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many answers asked for fewer requests so far, by operation.
+    pub fn throttled(&self) -> BTreeMap<Operation, u64> {
+        self.throttled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How many requests of one kind of client were sent so far.
@@ -61,9 +74,9 @@ impl Calls {
             .sum()
     }
 
-    fn count(&self, operation: &Operation) {
-        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *sent.entry(operation.clone()).or_default() += 1;
+    fn count(counter: &Mutex<BTreeMap<Operation, u64>>, operation: &Operation) {
+        let mut counter = counter.lock().unwrap_or_else(PoisonError::into_inner);
+        *counter.entry(operation.clone()).or_default() += 1;
     }
 }
 
@@ -230,10 +243,11 @@ impl HttpConnector for Through {
             if inner.loopback_only && !local {
                 return Err(ConnectorError::user(NotSent::NotLoopback(host).into()));
             }
+            let span = traced::span_of(&operation);
+            let asked = Instant::now();
             if let Some(pace) = &inner.pace {
-                pace.permit(&operation)
-                    .await
-                    .map_err(|error| ConnectorError::user(error.into()))?;
+                let permit = pace.permit(&operation).await;
+                permit.map_err(|held| traced::held_back(&span, held))?;
             }
             // After the pace, so that what waits for a slow rate takes nobody's place.
             let _slot = match &inner.slots {
@@ -247,22 +261,24 @@ impl HttpConnector for Through {
             };
             if operation.access == Access::Write && !sending::may_be_sent().await {
                 let why = "the lock of the stage is no longer ours".to_owned();
-                return Err(ConnectorError::user(NotSent::HeldBack(why).into()));
+                return Err(traced::held_back(&span, NotSent::HeldBack(why)));
             }
-            inner.calls.count(&operation);
-            let span = tracing::debug_span!("aws", %operation, access = ?operation.access, status = tracing::field::Empty, request_id = tracing::field::Empty);
+            Calls::count(&inner.calls.sent, &operation);
+            traced::waited(&span, asked.elapsed());
             let deadline = deadline(&operation, &request);
+            let sent = Instant::now();
             let answer = tokio::time::timeout(deadline, transport.call(request))
                 .instrument(span.clone())
                 .await
-                .map_err(|_| ConnectorError::timeout(NoAnswer(deadline).into()))??;
-            span.record("status", answer.status().as_u16());
-            if let Some(id) = request_id(&answer) {
-                span.record("request_id", id);
+                .unwrap_or_else(|_| Err(ConnectorError::timeout(NoAnswer(deadline).into())));
+            traced::tell(&span, &operation, sent.elapsed(), &answer);
+            let answer = answer?;
+            let told = rate_told_by(&answer);
+            if matches!(told, Answered::Throttled { .. }) {
+                Calls::count(&inner.calls.throttled, &operation);
             }
-            span.in_scope(|| tracing::debug!("answered"));
             if let Some(pace) = &inner.pace {
-                pace.answered(&operation, rate_told_by(&answer));
+                pace.answered(&operation, told);
             }
             Ok(answer)
         })

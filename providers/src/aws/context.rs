@@ -69,7 +69,7 @@ pub struct Settings {
 
 /// A role that is assumed for the whole run. A code of a second factor cannot be given: a role that asks for one is assumed by
 /// the profile (`credential_process`) or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RoleToAssume {
     /// Its ARN.
     pub arn: String,
@@ -79,6 +79,18 @@ pub struct RoleToAssume {
     pub session_name: Option<String>,
     /// How long the credentials last before they are had anew; an hour if unset.
     pub duration: Option<Duration>,
+}
+
+impl fmt::Debug for RoleToAssume {
+    /// Does not show what two parties have agreed upon.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoleToAssume")
+            .field("arn", &self.arn)
+            .field("external_id", &self.external_id.as_ref().map(|_| "(hidden)"))
+            .field("session_name", &self.session_name)
+            .field("duration", &self.duration)
+            .finish()
+    }
 }
 
 /// How to keep to the rates that AWS allows.

@@ -350,7 +350,8 @@ impl Sequence {
     /// Takes the outcomes of rows of requests that were under way at once.
     ///
     /// # Errors
-    /// The first failure, as a maybe if anything was or may have been changed, in whichever row.
+    /// The first failure, as a maybe if anything was or may have been changed, and as unanswered if any request is, in
+    /// whichever row.
     pub fn together<T>(&mut self, rows: Vec<(Self, Result<T, Failure>)>) -> Result<Vec<T>, Failure> {
         for (row, outcome) in &rows {
             let doubtful = outcome
@@ -358,8 +359,11 @@ impl Sequence {
                 .is_err_and(|failed| failed.effect == Effect::Maybe);
             self.changed |= row.changed || doubtful;
         }
+        let failed = rows.iter().filter_map(|(_, outcome)| outcome.as_ref().err());
+        let unanswered = failed.fold(false, |any, failed| any | failed.unanswered);
         let outcomes = rows.into_iter().map(|(_, outcome)| outcome);
         self.look(outcomes.collect())
+            .map_err(|failed| Failure { unanswered, ..failed })
     }
 
     /// Takes the outcome of a request that changes nothing.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grail_state::digest::Digester;
-use grail_state::{Kind, Lost, Proof, Wire};
+use grail_state::{Handle, Kind, Lost, Proof, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -51,7 +51,14 @@ pub(super) struct Code {
     content: String,
 }
 
-const CONFIG: &[&str] = &["handler", "role", "memory", "environment", "layers", "description"];
+const CONFIG: &[&str] = &[
+    "handler",
+    "role",
+    "memory",
+    "environment",
+    "layers",
+    "description",
+];
 
 impl Resource for ModelFunction {
     const KIND: Kind = Kind::new("lambda_function");
@@ -71,6 +78,12 @@ impl Resource for ModelFunction {
         ..Wire::to("lambda_function")
     }];
     type Spec = Spec;
+
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        let sid = addition.strip_prefix(STATEMENT)?;
+        let handle = format!("{}/{sid}", function_name(&handle.0));
+        Some((Kind::new("lambda_permission"), Handle(handle)))
+    }
 
     fn project(spec: &Spec, digester: &Digester) -> Value {
         let hidden: BTreeMap<_, _> = spec
@@ -235,6 +248,7 @@ impl Resource for ModelFunction {
         let subject = name.clone();
         let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
             world.functions.remove(&name);
+            world.urls.remove(&name);
             Ok(())
         });
         Ok(gone.await?)

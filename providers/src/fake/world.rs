@@ -12,7 +12,7 @@ mod things;
 pub use events::{Bucket, Entry, Notifications, Rule, Subscription};
 pub use gateway::{Api, Deployment, Domain, Integration, Pointer, Socket, Stage, Stages};
 pub(super) use gateway::{DESCRIPTIONS, ROUTES};
-pub use lambda::{Function, Layer, Mapping, Role, function_arn};
+pub use lambda::{Function, Layer, Mapping, Role, Url, function_arn};
 pub(super) use lambda::{function_name, service_of};
 pub use things::Thing;
 
@@ -23,6 +23,8 @@ pub struct World {
     pub roles: BTreeMap<String, Role>,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
+    /// URLs of functions by the functions' names.
+    pub urls: BTreeMap<String, Url>,
     /// Versions of layers by ARN.
     pub layers: BTreeMap<String, Layer>,
     /// Log groups by name, with their retention in days.
@@ -66,6 +68,7 @@ impl World {
         let mut facts = json!({
             "roles": self.roles.iter().map(|(name, role)| (name, role.facts())).collect::<BTreeMap<_, _>>(),
             "functions": self.functions.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
+            "urls": self.urls.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
             "layers": listed(&self.layers, ids, Layer::facts),
             // A group without retention is what a deletion leaves: the logs are the user's.
             "groups": self.groups.iter().filter_map(|(name, days)| Some((name, (*days)?))).collect::<BTreeMap<_, _>>(),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grail_state::digest::Digester;
-use grail_state::{Kind, Observed, Record, Remote, Template, Wire};
+use grail_state::{Handle, Kind, Observed, Record, Remote, Template, Wire};
 use serde_json::Value;
 
 use super::failure::Failure;
 use super::hush::Secrets;
 use super::provider::{Create, Delete, Examined, Kin, Locator, Provider, Secured, Update};
 use super::resource::{Birth, Change, Removal, Resource, Seen, Sight};
-use super::rules::{Cost, Diff, Invalid, Lane, Rules, Undelete};
+use super::rules::{Access, Cost, Diff, Invalid, Lane, Rules, Undelete};
 
 /// Makes a provider of a resource type. `digester` hides the secrets of its forms.
 pub fn erase<R: Resource>(resource: R, digester: Arc<Digester>) -> Arc<dyn Provider> {
@@ -110,6 +110,18 @@ impl<R: Resource> Rules for Erased<R> {
 
     fn prunes(&self, addition: &str) -> bool {
         R::PRUNES.iter().any(|words| addition.starts_with(words))
+    }
+
+    fn defines(&self, wanted: &Template, addition: &str) -> bool {
+        Self::typed(wanted.with_stand_ins()).is_ok_and(|spec| R::defines(&spec, addition))
+    }
+
+    fn child(&self, handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        R::child(handle, addition)
+    }
+
+    fn access(&self) -> Access {
+        R::ACCESS
     }
 
     fn volatile_outputs(&self) -> &'static [&'static str] {
@@ -210,6 +222,10 @@ impl<R: Resource> Provider for Erased<R> {
     }
 
     async fn prune(&self, request: Delete<'_>, children: &[String]) -> Result<(), Failure> {
+        if let Some(unknown) = children.iter().find(|child| !self.prunes(child)) {
+            let said = format!("`{unknown}` cannot be removed from a {}", R::KIND);
+            return Err(Failure::refused(said));
+        }
         let living = Removal {
             id: request.id,
             handle: request.handle,

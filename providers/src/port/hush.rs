@@ -96,31 +96,13 @@ fn beside(form: &Value, projected: &Value, secrets: &mut BTreeSet<String>) {
 
 /// The values of conditions that do not show, wherever in the form a policy stands.
 fn conditions(form: &Value, secrets: &mut BTreeSet<String>) {
-    match form {
-        Value::Object(fields) => {
-            if let Some(Value::Object(operators)) = fields.get("Condition") {
-                for (operator, keys) in operators {
-                    let hidden = keys
-                        .as_object()
-                        .into_iter()
-                        .flatten()
-                        .filter(|(key, _)| !policy::shows(operator, key));
-                    hidden.for_each(|(_, values)| texts(values, secrets));
-                }
-            }
-            fields.values().for_each(|item| conditions(item, secrets));
-        }
-        Value::Array(items) => items.iter().for_each(|item| conditions(item, secrets)),
-        _ => {}
-    }
-}
-
-fn texts(value: &Value, secrets: &mut BTreeSet<String>) {
-    match value {
-        Value::String(text) => drop(secrets.insert(text.clone())),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, secrets)),
-        _ => {}
-    }
+    policy::hidden_values(&mut form.clone(), &mut |value| {
+        secrets.extend(match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+    });
 }
 
 /// A secret as it is, as JSON writes it (once and twice, as in a document inside a document), as URLs do, and in base64
@@ -229,6 +211,17 @@ mod tests {
                 assert!(!text.contains(part), "{said}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_number_that_two_parties_have_agreed_upon_is_hidden() {
+        let form =
+            json!({"trust": {"Statement": {"Condition": {"StringEquals": {"sts:ExternalId": [918_273]}}}}});
+        let secrets = Secrets::of(&form, &form);
+        let said = secrets
+            .hush(Failure::refused("external id 918273 is not the one"))
+            .chain();
+        assert_eq!(said, "external id (hidden) is not the one");
     }
 
     #[test]

@@ -160,6 +160,21 @@ impl Examined {
             Err(failure) => self.unseen.push(failure.chain()),
         }
     }
+
+    /// Adds when the thing was last changed, or that this was not found out.
+    pub fn date(&mut self, changed: Result<Option<impl TryInto<SystemTime>>, Failure>) {
+        match changed {
+            Ok(changed) => self.changed = changed.and_then(|changed| changed.try_into().ok()),
+            Err(failure) => self.unseen.push(failure.chain()),
+        }
+    }
+
+    /// Of a thing of which a thorough look shows that alone.
+    pub fn dated(changed: Result<Option<impl TryInto<SystemTime>>, Failure>) -> Self {
+        let mut found = Self::default();
+        found.date(changed);
+        found
+    }
 }
 
 /// The IO half of a type of resource.

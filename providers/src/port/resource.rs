@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::provider::{Examined, Kin, Locator, Secured};
-use super::rules::{Cost, Diff, Invalid, Lane, Undelete};
+use super::rules::{Access, Cost, Diff, Invalid, Lane, Undelete};
 
 /// A thing outside as its type reads it: the whole form, secrets in clear.
 #[derive(Clone, Debug)]
@@ -91,6 +91,8 @@ pub trait Resource: Send + Sync + 'static {
     const SPARED_IN_USE: bool = false;
     /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
     const VOLATILE: &'static [&'static str] = &[];
+    /// Where its form says who may do what.
+    const ACCESS: Access = Access::None;
     /// How the words of those additions begin that can be removed (`target `).
     const PRUNES: &'static [&'static str] = &[];
     /// The IAM actions that the type needs. `deploy/policy.json` is the union.
@@ -112,6 +114,16 @@ pub trait Resource: Send + Sync + 'static {
     fn project(spec: &Self::Spec, digester: &Digester) -> Value {
         let _ = digester;
         serde_json::to_value(spec).unwrap_or(Value::Null)
+    }
+
+    /// Whether a thing of this form has itself what an addition is ([`super::Rules::defines`]).
+    fn defines(_spec: &Self::Spec, _addition: &str) -> bool {
+        false
+    }
+
+    /// The thing of a kind of its own that an addition is, if it is one of ours ([`super::Rules::child`]).
+    fn child(_handle: &Handle, _addition: &str) -> Option<(Kind, Handle)> {
+        None
     }
 
     /// The lane of a resource of this form (projected).

@@ -4,7 +4,7 @@ use std::fmt;
 
 use grail_state::digest::canonical;
 use grail_state::template::has_stand_in;
-use grail_state::{Kind, Remote, Template, Wire};
+use grail_state::{Handle, Kind, Remote, Template, Wire};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,6 +57,22 @@ pub trait Rules: Send + Sync {
         false
     }
 
+    /// Whether a thing of the wanted form has itself what an addition is, in the words in which a look tells it. What was somebody
+    /// else's when it was told may be ours by now.
+    fn defines(&self, _wanted: &Template, _addition: &str) -> bool {
+        false
+    }
+
+    /// The thing of a kind of its own that such an addition to `handle` is, if it is one of ours by now.
+    fn child(&self, _handle: &Handle, _addition: &str) -> Option<(Kind, Handle)> {
+        None
+    }
+
+    /// Where a form of this kind says who may do what.
+    fn access(&self) -> Access {
+        Access::None
+    }
+
     /// The outputs that an update may change (a digest of the contents, an id of the current version). The others stay as
     /// long as the thing lives, so that who refers to them need not be looked at again when it is updated.
     fn volatile_outputs(&self) -> &'static [&'static str];
@@ -85,6 +101,24 @@ pub struct Invalid {
     pub field: String,
     /// What is wrong with it.
     pub why: String,
+}
+
+/// Where the form of a kind says who may do what, so that a plan can tell whom a change lets do more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Nowhere.
+    #[default]
+    None,
+    /// A role: in `policies` what it allows, in `trust` who may assume it. Its output `arn` names it.
+    Role,
+    /// Code that runs as the role whose ARN is `role`.
+    Runs,
+    /// A statement by which `principal` may call a function for `source_arn` (of `source_account`).
+    Invocation,
+    /// An API: in `definition` its routes, or the digest of them, and in `endpoint_type` from where it is reached.
+    Routes,
+    /// An address of its own, which everybody may call where `auth` is `none`.
+    Url,
 }
 
 /// A resource that steps share (`function:shop-dev`): steps that name the same lane run one after the other.

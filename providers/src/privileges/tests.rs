@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 /// Actions that no request of ours is called after: AWS asks for them beside the action of the request.
-const BESIDES: [(&str, &str); 12] = [
+const BESIDES: [(&str, &str); 13] = [
     ("cloudfront:UpdateDistribution", "a domain that is edge-optimised"),
     ("ec2:DescribeSecurityGroups", "a function in a network"),
     ("ec2:DescribeSubnets", "a function in a network"),
@@ -15,6 +15,10 @@ const BESIDES: [(&str, &str); 12] = [
     ("lambda:GetLayerVersion", "a function with layers"),
     ("lambda:ListTags", "the tags in what GetFunction answers"),
     ("s3:GetObject", "code that Lambda takes out of a bucket"),
+    (
+        "s3:GetObjectVersion",
+        "a zip in a bucket that is named with its version",
+    ),
     (
         "apigateway:UpdateRestApiPolicy",
         "a definition with a resource policy",

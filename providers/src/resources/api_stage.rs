@@ -358,17 +358,9 @@ impl Resource for ApiStage {
 
     /// When it was last changed: one call.
     async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
-        let mut found = Examined::default();
         let (api, stage) = have.handle.0.split_once('/').unwrap_or_default();
-        let asked = self.stage(api, stage).await;
-        match asked {
-            Ok(there) => {
-                let changed = there.and_then(|there| there.last_updated_date);
-                found.changed = changed.and_then(|changed| changed.try_into().ok());
-            }
-            Err(failure) => found.unseen.push(failure.chain()),
-        }
-        found
+        let there = self.stage(api, stage).await;
+        Examined::dated(there.map(|there| there?.last_updated_date))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -42,6 +42,7 @@ use crate::port::{
     Birth, Change, Cost, Diff, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Seen, Sight,
     Undelete,
 };
+use crate::resources::api_mapping::ApiMapping;
 
 mod certificate;
 mod domain;
@@ -284,6 +285,11 @@ impl Resource for CustomDomain {
         form::problems(spec)
     }
 
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        let prefix = addition.strip_prefix(others::MAPPING)?.split_once(" to ")?.0;
+        Some((ApiMapping::KIND, Handle(format!("{handle}/{prefix}"))))
+    }
+
     fn label(spec: &Value) -> Option<String> {
         spec.get("name").and_then(Value::as_str).map(ToOwned::to_owned)
     }
@@ -351,12 +357,12 @@ impl Resource for CustomDomain {
     }
 
     async fn examine(&self, have: Removal<'_>, kin: &Kin) -> Examined {
-        let protocol = Protocol::of(Some(have.spec), &have.handle.0);
+        let protocol = Protocol::of(Some(have.spec), &have.id.name);
         self.others(have, protocol, kin).await
     }
 
     async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
-        let protocol = Protocol::of(Some(have.spec), &have.handle.0);
+        let protocol = Protocol::of(Some(have.spec), &have.id.name);
         self.prune_others(&have.handle.0, protocol, children).await
     }
 

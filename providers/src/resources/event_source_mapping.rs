@@ -184,21 +184,14 @@ impl Resource for EventSourceMapping {
 
     /// When it was last changed: one call.
     async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
-        let mut found = Examined::default();
         let client = self.context.clients.lambda.read();
         let asked = client
             .get_event_source_mapping()
             .uuid(&have.handle.0)
             .send()
             .await;
-        match asked.found("lambda:GetEventSourceMapping") {
-            Ok(there) => {
-                let changed = there.and_then(|there| there.last_modified);
-                found.changed = changed.and_then(|changed| changed.try_into().ok());
-            }
-            Err(failure) => found.unseen.push(failure.chain()),
-        }
-        found
+        let there = asked.found("lambda:GetEventSourceMapping");
+        Examined::dated(there.map(|there| there?.last_modified))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

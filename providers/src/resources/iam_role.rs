@@ -30,8 +30,8 @@ use crate::aws::outcome::{Sequence, Verdict, failure, verdict};
 use crate::aws::{Context, Outcome};
 use crate::policy::{has_hidden_values, projected};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
-    Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
+    Sight, Undelete,
 };
 
 /// The tag that carries the attempt.
@@ -48,6 +48,10 @@ pub struct Spec {
     /// Its inline policies: documents by name.
     #[serde(default)]
     pub policies: BTreeMap<String, Value>,
+    /// The ARN of the policy beyond which nothing is allowed whatever the others say; empty for none. A role of Chalice has
+    /// no word on it, and it is then left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
 }
 
 /// The resource type.
@@ -84,6 +88,7 @@ impl IamRole {
             name: role.role_name.clone(),
             trust,
             policies: documents.into_iter().flatten().collect(),
+            boundary: Some(boundary_of(&role)),
         };
         Ok(Some(Seen {
             handle: Handle(role.role_name.clone()),
@@ -180,6 +185,17 @@ impl IamRole {
         }
     }
 
+    /// Sets the boundary, or takes it away.
+    async fn bound(&self, role: &str, arn: &str) -> Result<(), Failure> {
+        if arn.is_empty() {
+            let call = self.write().delete_role_permissions_boundary().role_name(role);
+            return call.send().await.gone("iam:DeleteRolePermissionsBoundary");
+        }
+        let call = self.write().put_role_permissions_boundary().role_name(role);
+        let answer = call.permissions_boundary(arn).send().await;
+        answer.wrote("iam:PutRolePermissionsBoundary").map(|_| ())
+    }
+
     async fn remove(&self, role: &str, policy: &str) -> Result<(), Failure> {
         self.write()
             .delete_role_policy()
@@ -231,6 +247,12 @@ fn tell_foreign(role: &str, spec: &Value, inline: &BTreeSet<String>, attached: &
     }
 }
 
+fn boundary_of(role: &Role) -> String {
+    let boundary = role.permissions_boundary();
+    let arn = boundary.and_then(|boundary| boundary.permissions_boundary_arn());
+    arn.unwrap_or_default().to_owned()
+}
+
 /// IAM gives documents URL-encoded.
 fn document(action: &'static str, encoded: &str) -> Result<Value, Failure> {
     let text = percent_decode_str(encoded).decode_utf8_lossy();
@@ -274,15 +296,18 @@ impl Resource for IamRole {
     const IMMUTABLE: &'static [&'static str] = &["name"];
     const UNDELETE: Undelete = Undelete::Close;
     const PRUNES: &'static [&'static str] = &[others::INLINE, others::ATTACHED];
+    const ACCESS: Access = Access::Role;
     const ACTIONS: &'static [&'static str] = &[
         "iam:CreateRole",
         "iam:DeleteRole",
+        "iam:DeleteRolePermissionsBoundary",
         "iam:DeleteRolePolicy",
         "iam:DetachRolePolicy",
         "iam:GetRole",
         "iam:GetRolePolicy",
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
+        "iam:PutRolePermissionsBoundary",
         "iam:PutRolePolicy",
         "iam:TagRole",
         "iam:UpdateAssumeRolePolicy",
@@ -332,7 +357,18 @@ impl Resource for IamRole {
             .iter()
             .map(|(name, policy)| (name, projected(policy, digester)))
             .collect();
-        json!({"name": spec.name, "trust": projected(&spec.trust, digester), "policies": policies})
+        let mut form =
+            json!({"name": spec.name, "trust": projected(&spec.trust, digester), "policies": policies});
+        let stated = spec.boundary.as_ref().filter(|arn| !arn.is_empty());
+        if let (Some(fields), Some(arn)) = (form.as_object_mut(), stated) {
+            fields.insert("boundary".to_owned(), json!(arn));
+        }
+        form
+    }
+
+    fn defines(spec: &Spec, addition: &str) -> bool {
+        let name = addition.strip_prefix(others::INLINE);
+        name.is_some_and(|name| spec.policies.contains_key(name))
     }
 
     fn label(spec: &Value) -> Option<String> {
@@ -346,7 +382,12 @@ impl Resource for IamRole {
             .into_iter()
             .chain(natural.filter(|name| Some(*name) != handle))
         {
-            if let Some(seen) = self.look(name, ours(&at)).await? {
+            if let Some(mut seen) = self.look(name, ours(&at)).await? {
+                let stated = at.spec.and_then(|spec| spec.get("boundary"));
+                seen.spec.boundary = seen
+                    .spec
+                    .boundary
+                    .filter(|_| stated.is_some_and(Value::is_string));
                 return Ok(Some(seen));
             }
         }
@@ -358,6 +399,7 @@ impl Resource for IamRole {
             name,
             trust,
             policies,
+            boundary,
         } = request.spec;
         let mark = Tag::builder().key(MARK).value(&request.token.0).build();
         let mark = mark.map_err(|error| Failure::refused(error.to_string()))?;
@@ -367,6 +409,7 @@ impl Resource for IamRole {
             .role_name(name)
             .assume_role_policy_document(text(trust))
             .tags(mark)
+            .set_permissions_boundary(boundary.clone().filter(|arn| !arn.is_empty()))
             .send()
             .await
             .made("iam:CreateRole")?;
@@ -395,6 +438,12 @@ impl Resource for IamRole {
             let call = self.write().update_assume_role_policy().role_name(name);
             let answer = call.policy_document(text(&want.trust)).send().await;
             requests.step(answer.wrote("iam:UpdateAssumeRolePolicy"))?;
+        }
+        if request.diff.touches("boundary") {
+            requests.step(
+                self.bound(name, want.boundary.as_deref().unwrap_or_default())
+                    .await,
+            )?;
         }
         let differs = |policy: &str| request.diff.concerns(&format!("policies.{policy}"));
         for (policy, document) in want.policies.iter().filter(|(policy, _)| differs(policy)) {

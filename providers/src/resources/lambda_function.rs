@@ -15,10 +15,14 @@
 //! are compared where the wish states them, as one of a manifest does; where it is silent on them, as one of Chalice is, and
 //! for what no wish can name (logging), they are left alone and are no drift.
 //!
+//! A function runs from a zip or from a container image, and cannot change from the one to the other: it is made anew then.
+//! Images are compared by their addresses.
+//!
 //! `RevisionId` is not used as a precondition: Lambda changes it when an update ends, not when it begins, and no request
 //! here writes back what it has read, except that the environment is set as one.
 
 mod form;
+mod image;
 mod others;
 mod reading;
 #[cfg(test)]
@@ -29,10 +33,11 @@ use std::sync::Arc;
 
 use grail_state::digest::Digester;
 use grail_state::template::has_stand_in;
-use grail_state::{Kind, Lost, Proof, Wire};
+use grail_state::{Handle, Kind, Lost, Proof, Wire};
 use serde_json::Value;
 
 pub use form::{Architecture, Spec, Tracing, Vpc};
+pub use image::ImageConfig;
 
 pub(super) use self::reading::proof;
 use self::reading::{Reading, Standing, outputs, standing, usable};
@@ -42,8 +47,8 @@ use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
-    Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
+    Sight, Undelete,
 };
 
 /// The resource type.
@@ -125,7 +130,7 @@ fn ours_to_the_byte(reading: &Reading, want: &Spec) -> bool {
 
 impl Resource for LambdaFunction {
     const KIND: Kind = Kind::new("lambda_function");
-    const IMMUTABLE: &'static [&'static str] = &["name"];
+    const IMMUTABLE: &'static [&'static str] = &["name", "package"];
     const UNDELETE: Undelete = Undelete::Close;
     const VOLATILE: &'static [&'static str] = &["code_sha256"];
     const PRUNES: &'static [&'static str] = &[
@@ -136,6 +141,7 @@ impl Resource for LambdaFunction {
         others::PROVISIONED,
         others::MAPPING,
     ];
+    const ACCESS: Access = Access::Runs;
     const ACTIONS: &'static [&'static str] = &[
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
@@ -166,6 +172,7 @@ impl Resource for LambdaFunction {
         "lambda:UpdateFunctionCode",
         "lambda:UpdateFunctionConfiguration",
         "s3:GetObject",
+        "s3:GetObjectVersion",
         "s3:PutObject",
     ];
     const READS: Cost = Cost {
@@ -186,6 +193,10 @@ impl Resource for LambdaFunction {
 
     fn project(spec: &Spec, digester: &Digester) -> Value {
         spec.projected(digester)
+    }
+
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        Self::child_of(&handle.0, addition)
     }
 
     fn label(spec: &Value) -> Option<String> {
@@ -299,7 +310,9 @@ impl Resource for LambdaFunction {
         let (mut artifacts, mut lost) = (Vec::new(), Vec::new());
         match self.keep(&seen.handle.0, sha, &spec.code).await? {
             Some(code) => {
-                artifacts.push(grail_state::Digest(code.artifact.clone()));
+                if code.image.is_none() {
+                    artifacts.push(grail_state::Digest(code.artifact.clone()));
+                }
                 spec.code = code;
             }
             None => lost = lost_code(),

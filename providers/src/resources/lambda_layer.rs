@@ -169,6 +169,7 @@ impl LambdaLayer {
 
     async fn publish(&self, spec: &Spec, token: &StepToken) -> Result<Reading, Failure> {
         let content = match self.packages.payload(&spec.code).await? {
+            Payload::Image(_) => return Err(Failure::refused("a layer is a zip and no container image")),
             Payload::Zip(zip) => LayerVersionContentInput::builder().zip_file(zip),
             Payload::Object { bucket, key, version } => LayerVersionContentInput::builder()
                 .s3_bucket(bucket)

@@ -17,6 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_lambda::Client;
 use futures::future::join_all;
 use grail_state::digest::{Digest, Digester};
 use grail_state::template::has_stand_in;
@@ -28,7 +29,9 @@ use serde_json::{Value, json};
 use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
-use crate::port::{Birth, Change, Cost, Failure, Lane, Locator, Removal, Resource, Seen, Sight, Undelete};
+use crate::port::{
+    Access, Birth, Change, Cost, Failure, Lane, Locator, Removal, Resource, Seen, Sight, Undelete,
+};
 
 /// The one action that such a statement allows.
 const ACTION: &str = "lambda:InvokeFunction";
@@ -55,6 +58,21 @@ struct Statement {
     spec: Spec,
 }
 
+/// All statements of a function's policy; none if there is no policy or no function.
+pub(super) async fn policy_of(lambda: &Client, function: &str) -> Result<Vec<Value>, Failure> {
+    let answer = lambda.get_policy().function_name(function).send().await;
+    let Some(text) = answer.found("lambda:GetPolicy")?.and_then(|answer| answer.policy) else {
+        return Ok(Vec::new());
+    };
+    let mut policy: Value = serde_json::from_str(&text)
+        .map_err(|error| Failure::refused(format!("the policy of {function} is no JSON: {error}")))?;
+    Ok(match policy.get_mut("Statement").map(Value::take) {
+        Some(Value::Array(statements)) => statements,
+        Some(one) => vec![one],
+        None => Vec::new(),
+    })
+}
+
 /// The resource type.
 #[derive(Debug)]
 pub struct LambdaPermission {
@@ -69,18 +87,7 @@ impl LambdaPermission {
 
     /// The statements of a function's policy that have our form; none if there is no policy or no function.
     async fn statements(&self, function: &str) -> Result<Vec<Statement>, Failure> {
-        let lambda = self.context.clients.lambda.read();
-        let answer = lambda.get_policy().function_name(function).send().await;
-        let Some(text) = answer.found("lambda:GetPolicy")?.and_then(|answer| answer.policy) else {
-            return Ok(Vec::new());
-        };
-        let policy: Value = serde_json::from_str(&text)
-            .map_err(|error| Failure::refused(format!("the policy of {function} is no JSON: {error}")))?;
-        let statements = match policy.get("Statement") {
-            Some(Value::Array(statements)) => statements.as_slice(),
-            Some(one) => std::slice::from_ref(one),
-            None => &[],
-        };
+        let statements = policy_of(self.context.clients.lambda.read(), function).await?;
         Ok(statements.iter().filter_map(|one| read(function, one)).collect())
     }
 
@@ -330,6 +337,7 @@ impl Resource for LambdaPermission {
     const IMMUTABLE: &'static [&'static str] = &["function"];
     const UNDELETE: Undelete = Undelete::Exact;
     const VOLATILE: &'static [&'static str] = &["sid"];
+    const ACCESS: Access = Access::Invocation;
     const ACTIONS: &'static [&'static str] = &[
         "lambda:AddPermission",
         "lambda:GetPolicy",

@@ -45,6 +45,10 @@ pub struct Code {
     /// `content`: nobody here looks into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Object>,
+    /// A container image, by its address in a registry of ECR. It is compared by that address, which is its `content`: a tag
+    /// that was moved to another image is not seen, a digest cannot be moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 /// A zip in a bucket.
@@ -67,6 +71,18 @@ impl Code {
             artifact: String::new(),
             size: u64::try_from(size).unwrap_or_default(),
             object: None,
+            image: None,
+        }
+    }
+
+    /// A container image.
+    pub(super) fn image(address: &str) -> Self {
+        Self {
+            content: format!("image:{address}"),
+            artifact: String::new(),
+            size: 0,
+            object: None,
+            image: Some(address.to_owned()),
         }
     }
 }
@@ -91,6 +107,8 @@ pub(super) enum Payload {
         key: String,
         version: Option<String>,
     },
+    /// A container image.
+    Image(String),
 }
 
 /// Why a package cannot be sent or kept.
@@ -128,6 +146,9 @@ impl Packages {
         location: Option<&str>,
         at: &Locator<'_>,
     ) {
+        if code.image.is_some() {
+            return;
+        }
         let hex = hex_of(sha).unwrap_or_default();
         let content = match recorded(at, sha).or_else(|| wanted(at, &hex)) {
             Some(content) => Some(content),
@@ -188,6 +209,9 @@ impl Packages {
         code: &Code,
         location: Option<&str>,
     ) -> Result<Option<Code>, Failure> {
+        if code.image.is_some() {
+            return Ok(Some(code.clone()));
+        }
         let _room = self.room.acquire().await.map_err(Failure::refused)?;
         let Some(bytes) = self.bytes(sha, location).await else {
             return Ok(None);
@@ -200,11 +224,15 @@ impl Packages {
             artifact: kept.0,
             size,
             object: None,
+            image: None,
         }))
     }
 
     /// The code in the form in which it is sent. What no request can carry goes through the bucket first.
     pub(super) async fn payload(&self, code: &Code) -> Result<Payload, Failure> {
+        if let Some(image) = code.image.clone() {
+            return Ok(Payload::Image(image));
+        }
         if let Some(object) = code.object.clone() {
             return Ok(Payload::Object {
                 bucket: object.bucket,

@@ -40,9 +40,10 @@ pub(super) use self::sending::patiently;
 use crate::aws::Context;
 use crate::aws::outcome::{Verdict, verdict};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
-    Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
+    Sight, Undelete,
 };
+use crate::resources::api_stage::ApiStage;
 
 mod find;
 mod foreign;
@@ -299,6 +300,7 @@ impl Resource for RestApi {
         others::STAGE,
         others::RESOURCE,
     ];
+    const ACCESS: Access = Access::Routes;
     const ACTIONS: &'static [&'static str] = &[
         "apigateway:DELETE",
         "apigateway:GET",
@@ -366,6 +368,15 @@ impl Resource for RestApi {
             ..spec.clone()
         };
         serde_json::to_value(projected).unwrap_or(Value::Null)
+    }
+
+    fn defines(spec: &Spec, addition: &str) -> bool {
+        Self::defined(&spec.definition, addition)
+    }
+
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        let stage = addition.strip_prefix(others::STAGE)?;
+        Some((ApiStage::KIND, Handle(format!("{handle}/{stage}"))))
     }
 
     fn label(spec: &Value) -> Option<String> {

@@ -40,6 +40,7 @@ use crate::port::{
     Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen, Sight,
     Undelete,
 };
+use crate::resources::websocket_stage::WebsocketStage;
 
 mod find;
 mod others;
@@ -249,6 +250,16 @@ impl Resource for WebsocketApi {
 
     fn project(spec: &Spec, _digester: &Digester) -> Value {
         serde_json::to_value(spec.plain()).unwrap_or(Value::Null)
+    }
+
+    fn defines(spec: &Spec, addition: &str) -> bool {
+        let key = addition.strip_prefix(others::ROUTE);
+        key.is_some_and(|key| spec.routes.contains_key(key))
+    }
+
+    fn child(handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        let stage = addition.strip_prefix(others::STAGE)?;
+        Some((WebsocketStage::KIND, Handle(format!("{handle}/{stage}"))))
     }
 
     fn label(spec: &Value) -> Option<String> {

@@ -383,19 +383,11 @@ impl Resource for WebsocketStage {
 
     /// When it was last changed: one call.
     async fn examine(&self, have: Removal<'_>, _kin: &Kin) -> Examined {
-        let mut found = Examined::default();
         let (api, stage) = have.handle.0.split_once('/').unwrap_or_default();
         let client = self.context.clients.apigatewayv2.read();
         let asked = client.get_stage().api_id(api).stage_name(stage).send().await;
-        let asked = asked.found("apigateway:GET");
-        match asked {
-            Ok(there) => {
-                let changed = there.and_then(|there| there.last_updated_date);
-                found.changed = changed.and_then(|changed| changed.try_into().ok());
-            }
-            Err(failure) => found.unseen.push(failure.chain()),
-        }
-        found
+        let there = asked.found("apigateway:GET");
+        Examined::dated(there.map(|there| there?.last_updated_date))
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {

@@ -65,7 +65,7 @@ pub struct Global {
     /// More about each step.
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Log every call to standard error.
+    /// Log every call to standard error. The variable GRAIL_LOG says more closely what.
     #[arg(long, global = true)]
     pub debug: bool,
     /// No colours. The variable NO_COLOR does the same.
@@ -79,6 +79,15 @@ pub struct Global {
     /// (`problems.json`, of its type `codequality`) into this folder.
     #[arg(long, global = true, value_name = "DIR")]
     pub ci_reports: Option<PathBuf>,
+    /// Log as `text` or as `json`, an object a line. The variable GRAIL_LOG_FORMAT does the same.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        hide_possible_values = true
+    )]
+    pub log_format: Option<LogFormat>,
 }
 
 /// The form of what is printed.
@@ -87,6 +96,15 @@ pub enum Output {
     /// Words for people.
     Human,
     /// One JSON event a line.
+    Json,
+}
+
+/// The form of what is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
     Json,
 }
 
@@ -172,6 +190,23 @@ impl Command {
             Self::Completions { .. } => "completions",
             Self::Manual { .. } => "manual",
             Self::Chalice(_) => "chalice",
+        }
+    }
+
+    /// Whether it does more than print something of grail's own: enough to be worth a trace.
+    pub fn is_traced(&self) -> bool {
+        !matches!(
+            self,
+            Self::Completions { .. } | Self::Manual { .. } | Self::Policy(_) | Self::Schema
+        )
+    }
+
+    /// Whether it goes on until somebody ends it. Its passes are traces of their own then: no trace lasts for days.
+    pub fn stays(&self) -> bool {
+        match self {
+            Self::Watch(args) => !args.until_converged,
+            Self::Serve(args) => !args.check,
+            _ => false,
         }
     }
 }

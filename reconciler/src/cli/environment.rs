@@ -61,6 +61,22 @@ impl Environment {
         }
     }
 
+    /// An environment of these variables alone, without a terminal: for tests.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let (variables, seal_key) = parted(variables.collect());
+        Self {
+            variables,
+            seal_key,
+            draws: false,
+            shows: false,
+            asks: false,
+            cache: None,
+            config: None,
+        }
+    }
+
     /// True if colours may be used: on a terminal, unless `refused` by flag or `NO_COLOR` is set.
     pub fn colours(&self, refused: bool) -> bool {
         self.draws && !refused && self.get("NO_COLOR").is_none()

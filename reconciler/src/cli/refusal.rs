@@ -17,6 +17,7 @@ use crate::plan::PlanProblem;
 use crate::source::chalice::diagnostic::Problems;
 use crate::source::chalice::package::PackageError;
 use crate::source::chalice::probe::ProbeError;
+use crate::serve::http::HttpError;
 use crate::source::git::GitError;
 use crate::source::python::PythonError;
 
@@ -149,6 +150,7 @@ macro_rules! refuses {
 refuses! {
     ContextError => |error| Some(error.hint().to_owned()),
     GitError => |error| Some(error.hint().to_owned()),
+    HttpError => HttpError::hint,
     KeyError => |_| Some("set GRAIL_SEAL_KEY to 64 hexadecimal digits, or mend or remove the file".to_owned()),
     LocalError => LocalError::hint,
     PackageError => PackageError::hint,

@@ -14,7 +14,7 @@ use toml_edit::{Item, TableLike};
 use super::args::{Follow, OnDrift, OnFailure, RequireApproval};
 use super::refusal::Refusal;
 use super::toml_reader::{Reader, any};
-use crate::serve::HttpSettings;
+use crate::serve::HttpTable;
 use crate::source::diagnostic::Problems;
 
 mod projects;
@@ -40,7 +40,7 @@ pub struct ServeToml {
     /// One endpoint for every AWS service.
     pub endpoint_url: Option<String>,
     /// How the service is reached.
-    pub http: HttpSettings,
+    pub http: HttpTable,
     /// The projects by their names.
     pub projects: BTreeMap<String, Project>,
 }
@@ -176,7 +176,7 @@ impl Default for ServeToml {
             state: None,
             local_cloud: false,
             endpoint_url: None,
-            http: HttpSettings::default(),
+            http: HttpTable::default(),
             projects: BTreeMap::new(),
         }
     }
@@ -271,7 +271,7 @@ impl Reader {
         Some(count.max(1))
     }
 
-    fn http(&mut self, table: &dyn TableLike, http: &mut HttpSettings) {
+    fn http(&mut self, table: &dyn TableLike, http: &mut HttpTable) {
         const KNOWN: [&str; 6] = [
             "client_ca",
             "listen",

@@ -249,8 +249,9 @@ impl Stage {
 async fn may_move(here: &Loaded, shared: &dyn StateStore, place: &SharedState) -> Result<(), Refusal> {
     let has = match here {
         _ if !here.journal.is_empty() => "has an open transaction",
-        _ if here.snapshot.doomed.is_empty() => return Ok(()),
+        _ if here.snapshot.doomed.is_empty() && here.snapshot.prune.is_empty() => return Ok(()),
         _ if shared.load().await?.snapshot.committed.is_some() => return Ok(()),
+        _ if here.snapshot.doomed.is_empty() => "knows of additions of others that are still to be removed",
         _ => "knows of resources that are still to be deleted",
     };
     let said = format!("the state is to lie in {place}, and the state on this machine {has}");

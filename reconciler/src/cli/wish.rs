@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use grail_state::artifacts::{Artifacts, DirArtifacts, Unwritten};
 use grail_state::{DesiredState, Digester};
+use tracing::Instrument as _;
 
 use super::refusal::Refusal;
 use super::settings::Settings;
@@ -263,7 +264,8 @@ pub async fn read(
             None => Ok(None),
         }
     };
-    let (chalice, manifest) = tokio::join!(chalice, manifest);
+    let both = async { tokio::join!(chalice, manifest) };
+    let (chalice, manifest) = both.instrument(tracing::info_span!("read project")).await;
     Ok(Wish {
         chalice: chalice?,
         manifest: manifest?,

@@ -18,12 +18,14 @@ use grail_state::{Entry, Keep, Observed, Remote, ResourceId, Seq};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
+use tracing::Instrument as _;
 
 use super::call::{Call, Look};
 use super::clock::Clock;
 use super::limits::Limits;
 use super::machine::{Input, Machine, Output, Ticket, Unseal};
 use super::ports::{Ports, StopSignal};
+use super::traced::{self, Steps};
 use crate::event::Outcome;
 
 /// What the loop works with.
@@ -50,11 +52,13 @@ pub(crate) async fn run(
     let mut stop = Stop::new(ports.stop.clone());
     let mut input = Input::Start;
     let mut unshown = false;
+    let mut steps = Steps::default();
     loop {
         let mut outputs = Vec::new();
         machine.feed(outside.clock.elapsed(), input, &mut outputs);
         let mut broken = None;
         let mut finished = None;
+        let phase = machine.txn().phase();
         for output in outputs {
             match output {
                 Output::Note(entries) => {
@@ -68,8 +72,9 @@ pub(crate) async fn run(
                     have,
                     urgency,
                 } => {
+                    let span = traced::keep(&id);
                     let secured = secure(outside, Arc::clone(&readers), ticket, id, have);
-                    inbox.push(Box::pin(urgency::with(urgency, secured)));
+                    inbox.push(Box::pin(urgency::with(urgency, secured.instrument(span))));
                 }
                 Output::Call {
                     ticket,
@@ -77,7 +82,9 @@ pub(crate) async fn run(
                     call,
                     urgency,
                 } => {
-                    inbox.push(Box::pin(urgency::with(urgency, make(outside, ticket, id, call))));
+                    let span = steps.calling(phase, ticket, &id, &call);
+                    let made = make(outside, ticket, id, call).instrument(span);
+                    inbox.push(Box::pin(urgency::with(urgency, made)));
                 }
                 Output::Look {
                     ticket,
@@ -85,13 +92,15 @@ pub(crate) async fn run(
                     look,
                     urgency,
                 } => {
-                    inbox.push(Box::pin(urgency::with(
-                        urgency,
-                        look_at(outside, ticket, id, look),
-                    )));
+                    let span = steps.looking(phase, ticket, &id, look.handle.as_ref());
+                    let seen = look_at(outside, ticket, id, look).instrument(span);
+                    inbox.push(Box::pin(urgency::with(urgency, seen)));
                 }
                 Output::Project => unshown = true,
-                Output::Emit(event) => ports.events.emit(&event),
+                Output::Emit(event) => {
+                    steps.hear(phase, &event);
+                    ports.events.emit(&event);
+                }
                 Output::Finish(outcome) => finished = Some(outcome),
             }
         }

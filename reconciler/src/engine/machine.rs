@@ -440,6 +440,7 @@ impl Machine {
                     | Entry::Gone { .. }
                     | Entry::Restored { .. }
                     | Entry::Swept { .. }
+                    | Entry::Pruned { .. }
                     | Entry::Commit { .. }
             );
         }

@@ -3,20 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::OptionFuture;
+use grail_providers::port::{Access, RuleBook as _};
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
 use grail_state::txn::{Phase, Txn, replay};
 use grail_state::{DesiredState, Digest, Entry, Handle, Observed, Record, Remote, ResourceId, Seq, Version};
 use grail_state::{Proof, Snapshot};
+use tracing::Instrument as _;
 
 use super::limits::Time;
 use super::look::{LookFailure, Observations};
 use super::settle::settle;
 use super::status::Status;
-use super::{Approval, Engine, EngineError, Ports};
+use super::{Approval, Engine, EngineError, Ports, traced};
 use crate::event::{Event, Outcome};
 use crate::plan::broadening::{Background, broadenings};
+use crate::plan::guard::to_record;
 use crate::plan::{Broadening, Consent, Inputs, Plan, PlanProblem, Scope, check_plan, plan};
 
 mod drift;
@@ -354,6 +357,10 @@ impl<'e> Session<'e> {
             recorded,
             definition: &kept,
             account: self.engine.home.as_ref().map(|home| home.account.as_str()),
+            access: &|kind| {
+                let rules = self.engine.catalog.rules(kind);
+                rules.map_or(Access::None, |rules| rules.access())
+            },
         };
         broadenings(plan, &background)
     }
@@ -379,6 +386,7 @@ impl<'e> Session<'e> {
             recorded: scope.as_ref().map_or(&recorded, |scope| &scope.recorded),
             observed,
             doomed: &doomed,
+            unpruned: self.txn.prune(),
             rules: &*self.engine.catalog,
             consent: &consent,
             base: &self.version,
@@ -386,6 +394,7 @@ impl<'e> Session<'e> {
         let mut plan = plan(&inputs).map_err(placed)?;
         check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
         plan.broadenings = self.broadened_by(&plan, &recorded);
+        plan.protected = to_record(&consent, &plan, desired, &recorded);
         if let Some(scope) = &scope {
             let wrong = scope.left_wrong(&plan, desired, &recorded, &*self.engine.catalog);
             if !wrong.is_empty() {
@@ -421,6 +430,21 @@ impl Session<'_> {
     /// # Errors
     /// Where nothing was changed by this pass. Everything else is an [`Outcome`].
     pub async fn deploy(
+        &mut self,
+        desired: &DesiredState,
+        consent: &Consent,
+        on_failure: OnFailure,
+        approval: Option<&mut dyn Approval>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Outcome, EngineError> {
+        let span = traced::pass("deploy", &self.snapshot().stack);
+        let deployed = self.deploy_to(desired, consent, on_failure, approval, ports);
+        let ended = deployed.instrument(span.clone()).await;
+        traced::passed(&span, &ended);
+        ended
+    }
+
+    async fn deploy_to(
         &mut self,
         desired: &DesiredState,
         consent: &Consent,
@@ -470,6 +494,13 @@ impl Session<'_> {
     /// # Errors
     /// As [`Session::deploy`].
     pub async fn delete(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
+        let span = traced::pass("delete", &self.snapshot().stack);
+        let ended = self.delete_all(consent, ports).instrument(span.clone()).await;
+        traced::passed(&span, &ended);
+        ended
+    }
+
+    async fn delete_all(&mut self, consent: &Consent, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
         if let Some(outcome) = self.take_up(ports).await? {
             return Ok(ended(outcome, ports));
         }

@@ -1,6 +1,9 @@
 //! What `status` shows: where the transaction stands and what it touched. Needs no lock and no provider.
 
+use std::collections::BTreeMap;
+
 use grail_state::ResourceId;
+use grail_state::journal::Prune;
 use grail_state::store::Holder;
 use grail_state::txn::{Back, Phase, Touched, Txn};
 use jiff::Timestamp;
@@ -26,6 +29,8 @@ pub struct Status {
     pub touched: Vec<(ResourceId, String)>,
     /// What is still to be deleted.
     pub left: Vec<ResourceId>,
+    /// What others have added to things that stay, and is still to go.
+    pub unpruned: BTreeMap<ResourceId, Prune>,
     /// How many resources are recorded.
     pub recorded: usize,
 }
@@ -45,6 +50,7 @@ impl Status {
                 .map(|(id, touched)| (id.clone(), standing(touched, txn.phase())))
                 .collect(),
             left: txn.doomed().iter().map(|doomed| doomed.id.clone()).collect(),
+            unpruned: txn.prune().clone(),
             recorded: txn.records().len(),
         }
     }

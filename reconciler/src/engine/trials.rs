@@ -19,6 +19,7 @@ mod journals;
 mod keeping;
 mod lifecycle;
 mod makespan;
+mod moving;
 mod oracle;
 mod parts;
 mod refusals;

@@ -34,9 +34,10 @@ const MOST_LINES: usize = 8;
 
 const FUNCTION: &str = "lambda_function";
 /// The kinds that serve a function.
-const SERVING: [&str; 6] = [
+const SERVING: [&str; 7] = [
     "event_rule",
     "event_source_mapping",
+    "function_url",
     "lambda_permission",
     "log_group",
     "s3_notification",

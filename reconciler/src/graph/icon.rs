@@ -31,6 +31,10 @@ pub(super) fn icon(kind: &str) -> Icon {
         "event_source_mapping" => ("M2 5.5c2-2 4 2 6 0s4 2 6 0M2 10.5c2-2 4 2 6 0s4 2 6 0", EVENTS),
         "sns_subscription" => ("M4 11h8l-1-1.5V7a3 3 0 0 0-6 0v2.5zM7 13.4h2", EVENTS),
         "s3_notification" => ("M3 4.5h10L11.7 13H4.3zM3 4.5c0-2 10-2 10 0", EVENTS),
+        "function_url" => (
+            "M6.5 9.5l3-3M7.5 4.5l1-1a2.8 2.8 0 0 1 4 4l-1 1M8.5 11.5l-1 1a2.8 2.8 0 0 1-4-4l1-1",
+            DOORS,
+        ),
         "rest_api" => (
             "M6.5 3C4.5 3 5.5 7 3.5 8c2 1 1 5 3 5M9.5 3c2 0 1 4 3 5c-2 1-1 5-3 5",
             DOORS,

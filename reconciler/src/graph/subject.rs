@@ -8,7 +8,7 @@ use grail_state::{Desired, DesiredState, Kind, Record, ResourceId};
 use serde_json::Value;
 
 use super::{Condition, Graph, Node};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Prune, Step};
 
 /// Says the short physical name of a resource by its kind and form.
 pub type Labels<'a> = dyn Fn(&Kind, &Value) -> Option<String> + 'a;
@@ -46,12 +46,10 @@ impl Graph {
             };
             let node = nodes.entry(doomed.id.clone()).or_insert_with(gone);
             if node.condition == Condition::Unchanged {
-                (node.condition, node.why) = match doomed.children.len() {
-                    0 => (Condition::Delete, Some("still to be deleted".to_owned())),
-                    count => (Condition::Update, Some(additions_go(count))),
-                };
+                (node.condition, node.why) = (Condition::Delete, Some("still to be deleted".to_owned()));
             }
         }
+        lose(&mut nodes, txn.prune());
         Self {
             title: txn.snapshot().stack.to_string(),
             nodes,
@@ -97,16 +95,21 @@ impl Graph {
                 _ => _ = nodes.insert(step.resource.clone(), node),
             }
         }
-        for (id, prune) in &plan.prune {
-            let node = nodes.entry(id.clone()).or_default();
-            if node.condition == Condition::Unchanged {
-                node.condition = Condition::Update;
-                node.why = Some(additions_go(prune.children.len()));
-            }
-        }
+        lose(&mut nodes, &plan.prune);
         Self {
             title: title.into(),
             nodes,
+        }
+    }
+}
+
+/// Shows the things that stay and lose what others have added to them.
+fn lose(nodes: &mut BTreeMap<ResourceId, Node>, prune: &BTreeMap<ResourceId, Prune>) {
+    for (id, prune) in prune {
+        let node = nodes.entry(id.clone()).or_default();
+        if node.condition == Condition::Unchanged {
+            node.condition = Condition::Update;
+            node.why = Some(additions_go(prune.children.len()));
         }
     }
 }

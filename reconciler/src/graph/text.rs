@@ -87,7 +87,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// The text as XML holds it, in content and in attributes.
-pub(super) fn xml(text: &str) -> String {
+pub(crate) fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in clean(text).chars() {
         match c {

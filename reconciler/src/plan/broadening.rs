@@ -1,6 +1,6 @@
 //! Which steps of a plan let somebody do what they could not do before, by name: what a reviewer must not overlook.
 //!
-//! Documents are compared by meaning ([`policy`]), definitions of APIs route by route ([`routes`]). What cannot be compared
+//! A kind says itself where its forms tell who may do what ([`Access`]). Documents are compared by meaning ([`policy`]), definitions of APIs route by route ([`routes`]). What cannot be compared
 //! counts, and says so: a list that leaves something out is worse than none. What was there before is what was seen; where
 //! the thing is gone, what was recorded.
 //!
@@ -11,8 +11,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use grail_providers::port::Access;
 use grail_state::template::stand_in;
-use grail_state::{Digest, OutputRef, Record, ResourceId};
+use grail_state::{Digest, Kind, OutputRef, Record, ResourceId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -71,13 +72,15 @@ pub struct Background<'a> {
     pub definition: &'a dyn Fn(&Digest) -> Option<Value>,
     /// The account, where it is known.
     pub account: Option<&'a str>,
+    /// Where the forms of a kind say who may do what.
+    pub access: &'a dyn Fn(&Kind) -> Access,
 }
 
 /// All that `plan` broadens, in the order of its resources.
 pub fn broadenings(plan: &Plan, background: &Background<'_>) -> Vec<Broadening> {
     let judge = Judge {
         steps: plan.steps().map(|step| (step.id, step)).collect(),
-        roles: roles(plan, background.recorded),
+        roles: roles(plan, background),
         background,
     };
     let mut found: Vec<_> = plan.steps().flat_map(|step| judge.step(step)).collect();
@@ -106,12 +109,13 @@ impl Judge<'_> {
             return Vec::new();
         };
         let old = self.before(step);
-        let found = match step.resource.kind.as_str() {
-            "iam_role" => role(old, new),
-            "lambda_function" => self.function(old, new),
-            "lambda_permission" => self.permission(new),
-            "rest_api" => self.api(step, old, new),
-            _ => Vec::new(),
+        let found = match (self.background.access)(&step.resource.kind) {
+            Access::None => Vec::new(),
+            Access::Role => role(old, new),
+            Access::Runs => self.function(old, new),
+            Access::Invocation => self.permission(new),
+            Access::Routes => self.api(step, old, new),
+            Access::Url => url(old, new),
         };
         found
             .into_iter()
@@ -210,11 +214,32 @@ impl Judge<'_> {
     }
 }
 
+/// A URL that asks nobody who he is, and did not do so before.
+fn url(old: Option<&Value>, new: &Value) -> Vec<(Way, String)> {
+    let open = |form: &Value| text(form, "auth") == Some("none");
+    match open(new) && !old.is_some_and(open) {
+        true => vec![(
+            Way::Invocation,
+            "lets everybody on the internet call the function".to_owned(),
+        )],
+        false => Vec::new(),
+    }
+}
+
 fn role(old: Option<&Value>, new: &Value) -> Vec<(Way, String)> {
     let nothing = json!({});
     let mut found = Vec::new();
     let more = policy::gained(old.map(merged).as_ref(), &merged(new));
     found.extend(more.into_iter().map(|what| (Way::Policy, what)));
+    let bound = |form: &Value| text(form, "boundary").unwrap_or_default().to_owned();
+    let was = old.map(bound).unwrap_or_default();
+    if !was.is_empty() && bound(new) != was {
+        let what = match bound(new).as_str() {
+            "" => format!("is bounded by {was} no more"),
+            is => format!("is bounded by {is} instead of {was}: what they allow cannot be compared"),
+        };
+        found.push((Way::Policy, what));
+    }
     let trust = new.get("trust").unwrap_or(&nothing);
     let trusted = match old {
         Some(old) => policy::gained(Some(old.get("trust").unwrap_or(&nothing)), trust),
@@ -257,18 +282,16 @@ fn merged(form: &Value) -> Value {
 }
 
 /// The forms of the application's roles by ARN; of one that is still to be made, by what stands for its ARN.
-fn roles<'a>(plan: &'a Plan, recorded: &'a BTreeMap<ResourceId, Record>) -> Roles<'a> {
+fn roles<'a>(plan: &'a Plan, background: &Background<'a>) -> Roles<'a> {
     let mut roles = Roles::default();
-    for (_, record) in recorded.iter().filter(|(id, _)| id.kind.as_str() == "iam_role") {
+    let is_role = |id: &ResourceId| (background.access)(&id.kind) == Access::Role;
+    for (_, record) in background.recorded.iter().filter(|(id, _)| is_role(id)) {
         if let Some(arn) = record.outputs.get("arn").and_then(Value::as_str) {
             roles.before.insert(arn.to_owned(), &record.spec);
             roles.after.insert(arn.to_owned(), &record.spec);
         }
     }
-    for step in plan
-        .steps()
-        .filter(|step| step.resource.kind.as_str() == "iam_role")
-    {
+    for step in plan.steps().filter(|step| is_role(&step.resource)) {
         let arn = step.have.as_ref().and_then(|have| have.outputs.get("arn"));
         let arn = arn.and_then(Value::as_str).map(str::to_owned);
         if let (Some(arn), Some(have)) = (&arn, &step.have) {

@@ -362,12 +362,13 @@ impl<'a> Judge<'a> {
     fn pruning(&mut self) {
         let inputs = self.inputs;
         for (id, prune) in &self.plan.prune {
-            let seen = inputs.observed.get(id).and_then(grail_state::Observed::remote);
+            // What moves was looked at under its old id.
+            let then = self.plan.moves.get(id).unwrap_or(id);
+            let seen = inputs.observed.get(then).and_then(grail_state::Observed::remote);
             let added = seen.filter(|remote| remote.handle == prune.handle);
-            let left = |child: &String| {
-                let mut doomed = inputs.doomed.iter();
-                doomed.any(|thing| thing.id == *id && thing.children.contains(child))
-            };
+            let mut left = inputs.unpruned.iter().filter(|(then, _)| then.kind == id.kind);
+            let left = left.find(|(_, left)| left.handle == prune.handle);
+            let left = |child: &String| left.is_some_and(|(_, left)| left.children.contains(child));
             let rules = inputs.rules.rules(&id.kind);
             for child in &prune.children {
                 let told = added.is_some_and(|remote| remote.additions.contains(child));

@@ -6,7 +6,7 @@
 //! While the configuration says what is protected, that counts. Where it says nothing, be it that it is gone, what the state
 //! recorded at the last commit counts: nobody takes a protection away by taking a file away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use grail_state::{DesiredState, Record, ResourceId};
@@ -20,7 +20,7 @@ pub struct Guard {
     pub protects: Option<Vec<Pattern>>,
     /// What the user has given up the protection of, for this command.
     pub lifts: Vec<Pattern>,
-    /// How many things may be deleted or made anew; `None` for any number.
+    /// How many things may be deleted or made anew, what others have added among them; `None` for any number.
     pub max_deletes: Option<usize>,
 }
 
@@ -34,16 +34,6 @@ impl Guard {
             Some(patterns) => patterns.iter().any(|pattern| pattern.names(id)),
             None => recorded.contains(id),
         }
-    }
-
-    /// What the state is to record as protected; `None` to leave it as it is.
-    pub(super) fn to_record<'a>(
-        &self,
-        known: impl Iterator<Item = &'a ResourceId>,
-    ) -> Option<BTreeSet<ResourceId>> {
-        let patterns = self.protects.as_ref()?;
-        let named = |id: &&ResourceId| patterns.iter().any(|pattern| pattern.names(id));
-        Some(known.filter(named).cloned().collect())
     }
 
     /// The patterns of the configuration and of the user that name none of these: most likely they are misspelt.
@@ -123,11 +113,12 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// What of `plan` goes beyond what `consent` allows. Without a guard nothing does.
-/// `protected` is what the state has recorded, under the ids of now.
-pub(super) fn refusals(plan: &Plan, consent: &Consent, protected: &BTreeSet<ResourceId>) -> Vec<PlanError> {
+pub(super) fn refusals(plan: &Plan, consent: &Consent) -> Vec<PlanError> {
     let Some(guard) = &consent.guard else {
         return Vec::new();
     };
+    let moved = moved(&consent.protected, &plan.moves);
+    let protected = moved.as_ref().unwrap_or(&consent.protected);
     let mut problems = Vec::new();
     let (mut deleted, mut replaced, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
     for step in plan.steps() {
@@ -145,6 +136,11 @@ pub(super) fn refusals(plan: &Plan, consent: &Consent, protected: &BTreeSet<Reso
         };
         ended.insert(step.resource.clone());
     }
+    count += plan
+        .prune
+        .values()
+        .map(|prune| prune.children.len())
+        .sum::<usize>();
     if !deleted.is_empty() || !replaced.is_empty() {
         problems.push(PlanError::Protected { deleted, replaced });
     }
@@ -154,12 +150,36 @@ pub(super) fn refusals(plan: &Plan, consent: &Consent, protected: &BTreeSet<Reso
     problems
 }
 
-/// What is to be recorded as protected once `desired` is there.
-pub(super) fn to_record(
+/// What the state is to record as protected once `plan` is carried out; `None` to leave that as it is.
+///
+/// `desired` and `recorded` are all that is wanted and known, also where the plan is for a part of it: what is outside that part
+/// stays protected.
+pub(crate) fn to_record(
     consent: &Consent,
+    plan: &Plan,
     desired: &DesiredState,
-    recorded: &std::collections::BTreeMap<ResourceId, Record>,
+    recorded: &BTreeMap<ResourceId, Record>,
 ) -> Option<BTreeSet<ResourceId>> {
+    let guard = consent.guard.as_ref()?;
+    let Some(patterns) = &guard.protects else {
+        return moved(&consent.protected, &plan.moves);
+    };
     let known = desired.resources.keys().chain(recorded.keys());
-    consent.guard.as_ref()?.to_record(known)
+    let known = known.filter(|id| !plan.moves.values().any(|old| old == *id));
+    let named = known.filter(|id| patterns.iter().any(|pattern| pattern.names(id)));
+    Some(named.cloned().collect())
+}
+
+/// What is `protected`, under the new ids of `moves`; `None` if that is as it was.
+pub(super) fn moved(
+    protected: &BTreeSet<ResourceId>,
+    moves: &BTreeMap<ResourceId, ResourceId>,
+) -> Option<BTreeSet<ResourceId>> {
+    let mut now = protected.clone();
+    for (new, old) in moves {
+        if now.remove(old) {
+            now.insert(new.clone());
+        }
+    }
+    (now != *protected).then_some(now)
 }

@@ -10,7 +10,7 @@
 //! What it does not know: whether a person would call the new one the same thing. The plan says what it takes for one.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use grail_state::{Desired, Observed, Proof, Record, Remote, ResourceId};
 use serde_json::Value;
@@ -66,17 +66,6 @@ impl Moves {
             }
         }
         known
-    }
-
-    /// What is protected, under the new ids; `None` if that is as it was.
-    pub(super) fn protected(&self, recorded: &BTreeSet<ResourceId>) -> Option<BTreeSet<ResourceId>> {
-        let mut protected = recorded.clone();
-        for (new, old) in &self.0 {
-            if protected.remove(old) {
-                protected.insert(new.clone());
-            }
-        }
-        (protected != *recorded).then_some(protected)
     }
 
     /// What moved things stood on, as it is `recorded` under the new ids. It has to stay until the commit: on a way back they

@@ -1,12 +1,13 @@
 //! What others have added to things of ours: what of it goes, and what stays.
 //!
 //! Nothing goes without the user's consent, and of what a kind cannot remove nothing goes at all. What an earlier sweep could
-//! not remove was consented to then, and is tried again. Only a thing that stays as the one that it is loses anything: one that
+//! not remove was consented to then, and is tried again, but for what is ours by now. Only a thing that stays as the one that it is loses anything: one that
 //! is made anew has nothing of others any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grail_state::{Observed, Remote, ResourceId};
+use grail_providers::port::Rules;
+use grail_state::{Handle, Kind, Observed, Remote, ResourceId};
 
 use super::decide::{Decided, Fate};
 use super::{Inputs, Prune};
@@ -19,10 +20,15 @@ pub(super) fn prune(
     let staying = decided
         .iter()
         .filter(|(_, one)| matches!(one.fate, Fate::Keep(_) | Fate::Update(..)));
+    let ours = wanted_things(inputs);
     let pruned = staying.filter_map(|(id, _)| {
         let remote = seen(inputs, id)?;
+        let rules = inputs.rules.rules(&id.kind)?;
+        let wanted = inputs.desired.resources.get(*id).map(|wish| &wish.spec);
+        let defined = |child: &&String| wanted.is_some_and(|wanted| rules.defines(wanted, child));
         let children: BTreeSet<_> = consented(inputs, id, remote)
             .chain(left_over(inputs, id, remote))
+            .filter(|child| !defined(child) && !is_one_of(&ours, rules, &remote.handle, child))
             .collect();
         let prune = Prune {
             handle: remote.handle.clone(),
@@ -31,6 +37,29 @@ pub(super) fn prune(
         (!prune.children.is_empty()).then(|| ((*id).clone(), prune))
     });
     pruned.collect()
+}
+
+/// Things, by their physical names.
+pub(crate) type Things<'a> = BTreeSet<(&'a Kind, &'a Handle)>;
+
+/// Whether an addition to `handle` is one of `things`: then it is somebody else's no more.
+pub(crate) fn is_one_of(things: &Things<'_>, rules: &dyn Rules, handle: &Handle, addition: &str) -> bool {
+    let child = rules.child(handle, addition);
+    child.is_some_and(|(kind, handle)| things.contains(&(&kind, &handle)))
+}
+
+/// What of the wanted things is there already, or was.
+fn wanted_things<'a>(inputs: &Inputs<'a>) -> Things<'a> {
+    let wanted = inputs.desired.resources.keys();
+    let handles = wanted.flat_map(|id| {
+        let recorded = inputs.recorded.get(id).map(|record| &record.handle);
+        let seen = seen(inputs, id).map(|remote| &remote.handle);
+        recorded
+            .into_iter()
+            .chain(seen)
+            .map(move |handle| (&id.kind, handle))
+    });
+    handles.collect()
 }
 
 /// What stays of what was seen at the things that are wanted.
@@ -62,8 +91,9 @@ fn consented<'a>(
     all.filter(move |child| rules.is_some_and(|rules| rules.prunes(child)))
 }
 
+/// What an earlier sweep has left at this thing, under whatever id it was known then.
 fn left_over<'a>(inputs: &Inputs<'a>, id: &ResourceId, remote: &Remote) -> impl Iterator<Item = &'a String> {
-    let same = |thing: &&grail_state::journal::Doomed| thing.id == *id && thing.handle == remote.handle;
-    let left: Vec<_> = inputs.doomed.iter().filter(same).collect();
-    left.into_iter().flat_map(|thing| &thing.children)
+    let same = |(then, prune): &(&ResourceId, &Prune)| then.kind == id.kind && prune.handle == remote.handle;
+    let left: Vec<_> = inputs.unpruned.iter().filter(same).collect();
+    left.into_iter().flat_map(|(_, prune)| &prune.children)
 }

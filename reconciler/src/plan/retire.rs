@@ -168,7 +168,7 @@ fn left_over(
     retired: &mut Retired,
     unknown: &mut BTreeSet<ResourceId>,
 ) {
-    for doomed in inputs.doomed.iter().filter(|doomed| doomed.children.is_empty()) {
+    for doomed in inputs.doomed {
         if ownership.is_wanted(&doomed.id.kind, &doomed.handle) {
             continue;
         }

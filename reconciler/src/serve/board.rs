@@ -10,17 +10,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use grail_state::Digest;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use super::counts::Counts;
 use crate::event::Event;
 use crate::graph::Graph;
 use crate::plan::Plan;
 use crate::watch::{End, Wake};
 
-/// How many notices a listener may be behind before it loses some.
+/// How many notices a listener may be behind before it loses some, and how many are kept for one that comes back.
 const BEHIND: usize = 1024;
 /// How many events of a stage are kept for who comes later.
 const KEPT: usize = 256;
@@ -186,8 +188,15 @@ pub struct Notice {
 pub enum NoticeKind {
     /// The report is another: the whole of it.
     Report(Arc<StageReport>),
-    /// An event of the pass that is being made.
+    /// An event of the pass that is being made; of a new plan tells [`Self::Planned`].
     Event(Arc<Event>),
+    /// There is a new plan, which the board has. It is not carried here: a plan is large, and notices are kept.
+    Planned {
+        /// How many steps it has; none where everything is as it should be.
+        steps: usize,
+        /// Its digest.
+        digest: Digest,
+    },
     /// A pass has ended.
     Passed {
         /// How.
@@ -212,6 +221,34 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// There is no such stage.
     fn pause(&self, key: &StageKey, paused: bool) -> Result<(), Refused>;
+
+    /// A project's source may have changed, as a webhook says: it is looked at soon. It carries nothing, and is no wish of a
+    /// person: what was rolled back is not tried again for it alone.
+    ///
+    /// # Errors
+    /// There is no such project.
+    fn wake(&self, project: &str) -> Result<(), Refused>;
+}
+
+/// How the reading of the configuration went last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Configuration {
+    /// When it was read.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Why it was refused, and the one before goes on; `None` where it is the one in force.
+    pub refused: Option<String>,
+}
+
+/// What a listener that comes, or comes back, has to know before it listens.
+#[derive(Debug)]
+pub struct Missed {
+    /// What it has not heard and is still kept, the oldest first.
+    pub notices: Vec<Notice>,
+    /// Some that it has not heard are not kept.
+    pub lost: bool,
+    /// The number of the newest notice.
+    pub latest: u64,
 }
 
 /// Why something that was asked for is not done.
@@ -230,12 +267,15 @@ pub enum Refused {
 pub struct Board {
     inner: Mutex<Inner>,
     notices: broadcast::Sender<Notice>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     stages: BTreeMap<StageKey, Entry>,
     noticed: u64,
+    recent: VecDeque<Notice>,
+    configuration: Option<Configuration>,
 }
 
 #[derive(Debug)]
@@ -252,6 +292,7 @@ impl Default for Board {
         Self {
             inner: Mutex::default(),
             notices: broadcast::channel(BEHIND).0,
+            counts: Arc::default(),
         }
     }
 }
@@ -289,17 +330,25 @@ impl Board {
         let Some(entry) = inner.stages.get_mut(key) else {
             return;
         };
-        if let Event::Planned { plan } = event {
-            entry.plan = Some(Arc::new((**plan).clone()));
+        let kind = if let Event::Planned { plan } = event {
+            entry.plan = Some(Arc::new(plan.without_secrets()));
             entry.events.clear();
-        }
-        self.tell(inner, key.clone(), at, NoticeKind::Event(Arc::new(event.clone())));
+            NoticeKind::Planned {
+                steps: plan.steps().count(),
+                digest: plan.digest.clone(),
+            }
+        } else {
+            self.counts.happened(event);
+            NoticeKind::Event(Arc::new(event.clone()))
+        };
+        self.tell(inner, key.clone(), at, kind);
     }
 
     /// A pass has ended.
     pub fn passed(&self, key: &StageKey, end: End, took: Duration, at: Timestamp) {
         let inner = self.lock();
         if inner.stages.contains_key(key) {
+            self.counts.passed(key, end, took);
             self.tell(inner, key.clone(), at, NoticeKind::Passed { end, took });
         }
     }
@@ -322,6 +371,7 @@ impl Board {
     pub fn remove(&self, key: &StageKey, at: Timestamp) {
         let mut inner = self.lock();
         if inner.stages.remove(key).is_some() {
+            self.counts.forget(key);
             self.tell(inner, key.clone(), at, NoticeKind::Gone);
         }
     }
@@ -335,12 +385,17 @@ impl Board {
             at,
             kind,
         };
-        if let (NoticeKind::Event(_), Some(entry)) = (&notice.kind, inner.stages.get_mut(&notice.key)) {
+        let of_pass = matches!(notice.kind, NoticeKind::Event(_) | NoticeKind::Planned { .. });
+        if let (true, Some(entry)) = (of_pass, inner.stages.get_mut(&notice.key)) {
             if entry.events.len() == KEPT {
                 entry.events.pop_front();
             }
             entry.events.push_back(notice.clone());
         }
+        if inner.recent.len() == BEHIND {
+            inner.recent.pop_front();
+        }
+        inner.recent.push_back(notice.clone());
         // Sent under the lock, so that listeners hear in the order of the numbers. It never waits.
         let _nobody = self.notices.send(notice);
     }
@@ -391,5 +446,92 @@ impl Board {
     /// Hears every notice from now on.
     pub fn listen(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
+    }
+
+    /// Hears every notice from now on, and first those since the one of this number. None comes twice, and none between.
+    pub fn listen_after(&self, number: u64) -> (Missed, broadcast::Receiver<Notice>) {
+        let inner = self.lock();
+        let latest = inner.noticed;
+        let newer = inner.recent.iter().filter(|notice| notice.number > number);
+        let notices: Vec<Notice> = newer.cloned().collect();
+        let missed = Missed {
+            lost: number > latest || (notices.len() as u64) < latest - number,
+            notices,
+            latest,
+        };
+        (missed, self.notices.subscribe())
+    }
+
+    /// The number of the newest notice; 0 where there was none.
+    pub fn latest(&self) -> u64 {
+        self.lock().noticed
+    }
+
+    /// The configuration was read, or refused.
+    pub fn configured(&self, configuration: Configuration) {
+        self.lock().configuration = Some(configuration);
+    }
+
+    /// How the reading of the configuration went last; `None` before the first.
+    pub fn configuration(&self) -> Option<Configuration> {
+        self.lock().configuration.clone()
+    }
+
+    /// What has happened, in numbers.
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> StageKey {
+        StageKey {
+            project: "shop".into(),
+            stage: "dev".into(),
+        }
+    }
+
+    fn filled(notices: u64) -> Board {
+        let board = Board::default();
+        board.report(StageReport::new(key(), "."), Timestamp::UNIX_EPOCH);
+        for _ in 1..notices {
+            board.event(&key(), &Event::Committed, Timestamp::UNIX_EPOCH);
+        }
+        board
+    }
+
+    #[test]
+    fn who_comes_back_hears_what_it_missed_and_whether_some_is_lost() {
+        let board = filled(5);
+        let after = |number| {
+            let (missed, _) = board.listen_after(number);
+            let numbers: Vec<u64> = missed.notices.iter().map(|notice| notice.number).collect();
+            (numbers, missed.lost)
+        };
+        assert_eq!(after(3), (vec![4, 5], false));
+        assert_eq!(after(5), (vec![], false));
+        assert_eq!(after(0), (vec![1, 2, 3, 4, 5], false));
+        // A number that was never given out: of another process.
+        assert_eq!(after(6), (vec![], true));
+
+        let long = BEHIND as u64 + 10;
+        let (missed, _) = filled(long).listen_after(9);
+        assert!(missed.lost && missed.notices.len() == BEHIND, "{}", missed.lost);
+        let (missed, _) = filled(long).listen_after(10);
+        assert!(!missed.lost && missed.notices[0].number == 11);
+    }
+
+    #[test]
+    fn what_is_gone_is_told_and_its_numbers_go() {
+        let board = filled(1);
+        board.passed(&key(), End::Stuck, Duration::from_secs(2), Timestamp::UNIX_EPOCH);
+        assert_eq!(board.counts().tally().passes.len(), 1);
+        let mut heard = board.listen();
+        board.remove(&key(), Timestamp::UNIX_EPOCH);
+        assert!(matches!(heard.try_recv().unwrap().kind, NoticeKind::Gone));
+        assert!(board.counts().tally().passes.is_empty() && board.stage(&key()).is_none());
     }
 }

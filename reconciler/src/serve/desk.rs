@@ -1,7 +1,9 @@
 //! What the pass of a stage is given to speak with: it writes the stage's report, and is rung for.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use grail_providers::pace::Operation;
 use jiff::Timestamp;
 
 use super::board::{Board, History, StageKey, StageReport};
@@ -92,6 +94,17 @@ impl Desk {
     /// The transactions of the past, the newest first.
     pub fn remember(&self, history: Vec<History>) {
         self.board.remember(&self.key(), history);
+    }
+
+    /// What the pass has sent to AWS, and which answers asked for less, by operation.
+    pub fn called(&self, sent: &BTreeMap<Operation, u64>, throttled: &BTreeMap<Operation, u64>) {
+        let counts = self.board.counts();
+        for (operation, times) in sent {
+            counts.called(operation, *times);
+        }
+        for (operation, times) in throttled {
+            counts.throttled(operation, *times);
+        }
     }
 
     /// An event of the pass that is being made.

@@ -276,7 +276,11 @@ impl Seated {
 #[async_trait(?Send)]
 impl Pass for Seated {
     async fn ready(&mut self) {
+        let counts = self.desk.board().counts();
+        // This one is not among those that wait yet.
+        counts.queued(self.slots.depth() + 1);
         self.slot = Some(self.slots.enter(&self.posting.key.project).await);
+        counts.queued(self.slots.depth());
     }
 
     async fn run(&mut self, turn: &Turn, _park: StopSignal) -> PassOutcome {

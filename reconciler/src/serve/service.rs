@@ -328,4 +328,21 @@ impl Control for Service {
         self.0.means.crew.wish_pause(key, paused);
         Ok(())
     }
+
+    /// A stage that another replica carries can be reached by a wish alone, which counts as a person's.
+    fn wake(&self, project: &str) -> Result<(), Refused> {
+        let seats = self.seats();
+        let of_it: Vec<_> = seats.iter().filter(|(key, _)| key.project == project).collect();
+        if of_it.is_empty() {
+            return Err(Refused::Unknown);
+        }
+        let crew = &self.0.means.crew;
+        for (key, taken) in of_it {
+            match crew.muster().borrow().is_mine(key) {
+                true => taken.bell.changed(None),
+                false => crew.wish_pass(key),
+            }
+        }
+        Ok(())
+    }
 }

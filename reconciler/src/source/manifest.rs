@@ -21,6 +21,7 @@ pub mod functions;
 pub mod init;
 pub mod lower;
 pub mod roles;
+pub mod urls;
 pub mod variables;
 
 mod check;
@@ -246,7 +247,8 @@ fn documents(
         }
         variables::substitute(&mut document, scope, problems);
         problems.extend(check::document(&document, form));
-        if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none() {
+        if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none()
+        {
             let endpoint = manifest.tree.place(&["rest_apis", name, "endpoint"]);
             problems.push(Problem::error("manifest::missing", check::CLOSED).at(endpoint));
         }

@@ -4,6 +4,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use serde::Serialize;
+use serde_json::Value;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::{Agenda, Bell, End, Pass, PassOutcome, Turn, Wake};
 use crate::engine::{Clock, StopSignal};
@@ -106,14 +110,17 @@ impl StageLoop {
     /// The pass, while the bell is heard: when a file changed counts from the change, not from the end of the pass.
     async fn beside_the_bell(&mut self, pass: &mut dyn Pass, turn: &Turn, stop: StopSignal) -> PassOutcome {
         let bell = self.bell.clone();
-        let mut run = pass.run(turn, stop);
-        loop {
+        let span = span_of(turn);
+        let mut run = std::pin::pin!(pass.run(turn, stop).instrument(span.clone()));
+        let outcome = loop {
             tokio::select! {
                 biased;
-                outcome = &mut run => return outcome,
+                outcome = &mut run => break outcome,
                 () = bell.rings() => self.hear(),
             }
-        }
+        };
+        tell(&span, outcome.end);
+        outcome
     }
 
     fn hear(&mut self) {
@@ -134,5 +141,38 @@ impl StageLoop {
             wake: self.agenda.awaited(),
             failures: self.agenda.failures(),
         }
+    }
+}
+
+/// What a pass of a loop shows of itself to whoever traces. All that it does lies inside, the reading of the project too.
+fn span_of(turn: &Turn) -> Span {
+    let because: Vec<_> = turn.because.iter().map(written).collect();
+    tracing::info_span!(
+        "turn",
+        number = turn.number,
+        because = because.join(", "),
+        end = Empty,
+        otel.status_description = Empty,
+    )
+}
+
+/// Writes down how it ended.
+fn tell(span: &Span, end: End) {
+    let word = written(&end);
+    span.record("end", word.as_str());
+    if !matches!(
+        end,
+        End::Converged { .. } | End::Reported | End::Stopped { open: false }
+    ) {
+        span.record("otel.status_description", word.as_str());
+    }
+}
+
+/// The word for it in the written forms: `timer`, `rolled_back`.
+fn written(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        Ok(value) => value["end"].as_str().unwrap_or_default().to_owned(),
+        Err(_) => String::new(),
     }
 }

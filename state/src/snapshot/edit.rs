@@ -64,6 +64,7 @@ impl Snapshot {
         }
         let record = self.records.remove(id);
         self.protected.remove(id);
+        self.prune.remove(id);
         let mut handles: Vec<_> = record.iter().map(|record| record.handle.clone()).collect();
         let mut needs = record.map(|record| record.depends_on).unwrap_or_default();
         self.doomed.retain(|doomed| {
@@ -103,6 +104,9 @@ impl Snapshot {
         self.records.insert(new.clone(), record);
         if self.protected.remove(old) {
             self.protected.insert(new.clone());
+        }
+        if let Some(prune) = self.prune.remove(old) {
+            self.prune.insert(new.clone(), prune);
         }
         for (_, edges) in self.edges() {
             if edges.remove(old) {
@@ -155,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::id::StackId;
-    use crate::journal::Doomed;
+    use crate::journal::{Doomed, Prune};
 
     fn id(text: &str) -> ResourceId {
         text.parse().unwrap()
@@ -213,6 +217,21 @@ mod tests {
         assert!(forgotten.dependents.is_empty() && snapshot.doomed.is_empty());
         let gone = snapshot.forget(&id("mapping.m")).unwrap_err();
         assert_eq!(gone.to_string(), "`mapping.m` is not recorded");
+    }
+
+    #[test]
+    fn what_is_to_go_from_a_thing_goes_with_its_name_and_is_no_second_thing() {
+        let prune = |handle: &str| Prune {
+            handle: Handle(handle.into()),
+            children: vec!["policy theirs".into()],
+        };
+        let mut snapshot = snapshot();
+        snapshot.prune.insert(id("role.r"), prune("r"));
+        snapshot.rename(&id("role.r"), &id("role.s")).unwrap();
+        assert_eq!(snapshot.prune, [(id("role.s"), prune("r"))].into());
+        let forgotten = snapshot.forget(&id("role.s")).unwrap();
+        assert_eq!(forgotten.handles, [Handle("r".into())]);
+        assert!(snapshot.prune.is_empty());
     }
 
     #[test]

@@ -87,7 +87,11 @@ impl Snapshot {
 
     /// Whether the same is known in `other`, however it came to be known.
     pub fn knows_the_same_as(&self, other: &Snapshot) -> bool {
-        self.records == other.records && self.doomed == other.doomed && self.home == other.home
+        self.records == other.records
+            && self.doomed == other.doomed
+            && self.prune == other.prune
+            && self.protected == other.protected
+            && self.home == other.home
     }
 }
 
@@ -127,6 +131,24 @@ mod tests {
         assert_eq!(snapshot("1", 0, None).may_follow(&blank), Ok(()));
         let never = snapshot("1", 9, None);
         assert_eq!(old.may_follow(&never), Ok(()), "nothing was ever there");
+    }
+
+    #[test]
+    fn what_is_protected_and_what_is_still_to_be_done_is_known_too() {
+        let old = snapshot("1", 7, MAY);
+        let id: crate::ResourceId = "iam_role.r".parse().unwrap();
+        assert!(snapshot("1", 9, JUNE).knows_the_same_as(&old));
+        let mut protected = old.clone();
+        protected.protected.insert(id.clone());
+        let mut pruned = old.clone();
+        let prune = crate::journal::Prune {
+            handle: crate::Handle("r".into()),
+            children: vec!["policy theirs".into()],
+        };
+        pruned.prune.insert(id, prune);
+        for other in [protected, pruned] {
+            assert!(!other.knows_the_same_as(&old) && !old.knows_the_same_as(&other));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | Member | Meaning |
 //! |---|---|
 //! | `sum` | the first sixteen digits of the SHA-256 of all that follows its comma |
-//! | `v` | the schema version of the line |
+//! | `v` | the schema version of the line: 2; of version 1, all can be read |
 //! | `stack` | whose it is; earlier grails did not say, and of an object its key does |
 //! | `after` | up to where all before it reaches: the entry that would have come next in the epoch before, or where the snapshot folds; earlier grails did not say, and objects need not |
 //! | `epoch`, `seq` | the number of its first entry |
@@ -14,15 +14,17 @@
 //! | `closed` | of an object, in place of entries: the epoch that has closed this one |
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::StoreError;
 use crate::digest::checksum;
 use crate::id::StackId;
 use crate::journal::{Entry, Seq};
+use crate::older::set_prunings_apart;
 use crate::snapshot::Folded;
 
 /// The schema version of a line. A line of a newer one is refused, not taken for damage.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const OPENING: &[u8] = b"{\"sum\":\"";
 
 /// What a line says of the place where it belongs.
@@ -143,7 +145,21 @@ pub(super) fn parse(line: &[u8]) -> Result<Read, Unreadable> {
     if versioned.v > SCHEMA {
         return Err(Unreadable::TooNew(versioned.v));
     }
+    if versioned.v == 1 {
+        return of_the_first_version(&object).ok_or(Unreadable::Damaged);
+    }
     serde_json::from_slice(&object).map_err(|_| Unreadable::Damaged)
+}
+
+fn of_the_first_version(object: &[u8]) -> Option<Read> {
+    let mut read: Value = serde_json::from_slice(object).ok()?;
+    let entries = read.get_mut("entries").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten() {
+        if entry.get("entry").and_then(Value::as_str) == Some("commit") {
+            set_prunings_apart(entry, "sweep").ok()?;
+        }
+    }
+    serde_json::from_value(read).ok()
 }
 
 /// What follows the checksum, if it fits.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Back, Begun, Open, Phase, Touched, Txn};
 use crate::id::{Handle, ResourceId};
-use crate::journal::{Doomed, Entry, PreImage};
+use crate::journal::{Doomed, Entry, Keep, PreImage};
 use crate::record::Record;
 
 impl Txn {
@@ -28,11 +28,15 @@ impl Txn {
             Entry::Failed { id, why, .. } => self.failed(id, why),
             Entry::Commit {
                 sweep,
+                prune,
                 notes,
                 protected,
                 ..
-            } => self.commit(sweep, notes, protected.as_ref()),
+            } => self
+                .commit(sweep, notes, protected.as_ref())
+                .map(|()| self.prune.clone_from(prune)),
             Entry::Swept { id, handle, .. } => self.swept(id, handle),
+            Entry::Pruned { id, handle, .. } => self.pruned(id, handle),
             Entry::Abort { why, .. } => self.abort(why),
             Entry::Restored { id, record, .. } => self.restored(id, record.as_ref()),
             Entry::Stuck { id, why, .. } => self.stuck(id, why),
@@ -70,9 +74,11 @@ impl Txn {
             return Err("not an intent".to_owned());
         };
         self.expect(Phase::Building, "a write is announced")?;
+        let (pre, keep) = self.first_pre_image(id, pre).unwrap_or((pre, keep));
+        let (pre, keep) = (pre.clone(), keep.clone());
         let touched = self.touched.entry(id.clone()).or_insert_with(|| Touched {
-            pre: pre.clone(),
-            keep: keep.clone(),
+            pre,
+            keep,
             wants: Vec::new(),
             made: Vec::new(),
             tokens: Vec::new(),
@@ -106,6 +112,19 @@ impl Txn {
         Ok(())
     }
 
+    /// The first pre-image of a thing that was touched under another id: it was to move, and then was not.
+    fn first_pre_image(&self, id: &ResourceId, pre: &PreImage) -> Option<(&PreImage, &Keep)> {
+        let PreImage::Present { remote, .. } = pre else {
+            return None;
+        };
+        let mut others = self
+            .touched
+            .iter()
+            .filter(|(other, _)| other.kind == id.kind && *other != id);
+        let (_, same) = others.find(|(_, touched)| touched.pre_handle() == Some(&remote.handle))?;
+        Some((&same.pre, &same.keep))
+    }
+
     fn done(&mut self, id: &ResourceId, record: &Record) -> Result<(), String> {
         self.expect(Phase::Building, "a step is done")?;
         let touched = announced(&mut self.touched, id)?;
@@ -136,15 +155,13 @@ impl Txn {
                     depends_on: touched.depends_on.clone(),
                     rank: touched.rank,
                     proof: remote.proof.clone(),
-                    children: Vec::new(),
                 }),
                 (None, PreImage::Absent) => None,
             };
             self.doomed.extend(doomed);
         }
-        self.doomed.retain(|doomed| {
-            doomed.id != *id || doomed.handle != record.handle || !doomed.children.is_empty()
-        });
+        self.doomed
+            .retain(|doomed| doomed.id != *id || doomed.handle != record.handle);
         self.records.insert(id.clone(), record.clone());
         Ok(())
     }
@@ -176,6 +193,7 @@ impl Txn {
                 Ok(())
             }
             Phase::Sweeping if self.doomed.iter().any(|doomed| doomed.id == *id) => Ok(()),
+            Phase::Sweeping if self.prune.contains_key(id) => Ok(()),
             Phase::Sweeping => Err(format!("{id} is not to be swept")),
             other => Err(format!("no step can fail while {}", other.as_str())),
         }
@@ -194,7 +212,7 @@ impl Txn {
         for (id, note) in notes {
             remember(&mut self.records, id, note.as_ref());
         }
-        for doomed in sweep.iter().filter(|doomed| doomed.children.is_empty()) {
+        for doomed in sweep {
             if self
                 .records
                 .get(&doomed.id)
@@ -218,6 +236,17 @@ impl Txn {
             .ok_or_else(|| format!("{id} ({handle}) is not to be swept"))
     }
 
+    fn pruned(&mut self, id: &ResourceId, handle: &Handle) -> Result<(), String> {
+        self.expect(Phase::Sweeping, "what others have added is removed")?;
+        match self.prune.get(id) {
+            Some(prune) if prune.handle == *handle => {
+                self.prune.remove(id);
+                Ok(())
+            }
+            _ => Err(format!("nothing is to go from {id} ({handle})")),
+        }
+    }
+
     fn abort(&mut self, why: &str) -> Result<(), String> {
         self.expect(Phase::Building, "the way back begins")?;
         self.phase = Phase::Aborting;
@@ -231,8 +260,24 @@ impl Txn {
         touched.back = Back::Restored;
         touched.open = None;
         touched.made.clear();
-        remember(&mut self.records, id, record);
+        match self.known_as(id).cloned() {
+            Some(before) => {
+                self.records.remove(id);
+                remember(&mut self.records, &before, record);
+            }
+            None => remember(&mut self.records, id, record),
+        }
         Ok(())
+    }
+
+    /// The other id under which the last commit has the thing that `id` was before it was touched: it was to move.
+    fn known_as(&self, id: &ResourceId) -> Option<&ResourceId> {
+        let before = self.touched.get(id)?.pre_record()?;
+        let records = &self.snapshot.records;
+        let mut same = records
+            .iter()
+            .filter(|(other, record)| other.kind == id.kind && record.handle == before.handle);
+        same.find(|_| !records.contains_key(id)).map(|(other, _)| other)
     }
 
     fn stuck(&mut self, id: &ResourceId, why: &str) -> Result<(), String> {

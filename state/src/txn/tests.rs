@@ -73,9 +73,25 @@ fn abort() -> Entry {
 fn commit(sweep: &[Doomed]) -> Entry {
     Entry::Commit {
         sweep: sweep.to_vec(),
+        prune: [(id("p"), pruning())].into(),
         notes: BTreeMap::new(),
         protected: None,
         at: None,
+    }
+}
+
+fn pruning() -> Prune {
+    Prune {
+        handle: Handle("kept".into()),
+        children: vec!["policy theirs".into()],
+    }
+}
+
+fn pruned(handle: &str) -> Entry {
+    Entry::Pruned {
+        id: id("p"),
+        handle: Handle(handle.into()),
+        at: Timestamp::UNIX_EPOCH,
     }
 }
 
@@ -153,7 +169,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
         (
             "committed",
             vec![begin(), commit(std::slice::from_ref(&doomed))],
-            &["swept", "failed sweep"],
+            &["swept", "failed sweep", "pruned", "failed pruning"],
         ),
         (
             "swept",
@@ -165,6 +181,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
                     handle: doomed.handle.clone(),
                     at: None,
                 },
+                pruned("kept"),
             ],
             &[],
         ),
@@ -231,6 +248,17 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
                 at: None,
             },
         ),
+        ("pruned", pruned("kept")),
+        ("pruned another", pruned("other")),
+        (
+            "failed pruning",
+            Entry::Failed {
+                id: id("p"),
+                maybe: true,
+                why: "cut".into(),
+                at: None,
+            },
+        ),
         ("abort", abort()),
         ("restored", restored("a", None)),
         (
@@ -261,7 +289,7 @@ fn every_pair_of_state_and_entry_that_cannot_be_is_refused_by_number() {
             }
         }
     }
-    assert_eq!(refused, 9 * 12 - 22);
+    assert_eq!(refused, 9 * 15 - 24);
 }
 
 #[test]
@@ -433,6 +461,7 @@ fn every_entry_is_a_sign_of_life() {
     let mut entries = vec![begin()];
     entries.push(Entry::Commit {
         sweep: vec![doomed.clone()],
+        prune: BTreeMap::new(),
         notes: BTreeMap::new(),
         protected: None,
         at: Some(at(5000)),
@@ -452,4 +481,58 @@ fn every_entry_is_a_sign_of_life() {
     older.as_object_mut().unwrap().remove("at");
     let read: Entry = serde_json::from_value(older).unwrap();
     assert!(written.get("at").is_some() && read.at().is_none());
+}
+
+#[test]
+fn what_is_to_go_from_a_thing_is_left_as_long_as_that_is_the_same() {
+    let kept = record("kept", &[]);
+    let other = record("other", &[]);
+    let ended = |of: &Record, entries: &[Entry]| {
+        let txn = fold(
+            base(&[("p", of.clone())]),
+            &[&[begin(), commit(&[])], entries].concat(),
+        );
+        assert_eq!(txn.records()[&id("p")], *of, "the thing itself stays");
+        assert_eq!(txn.is_swept(), !entries.is_empty());
+        txn.finished(Timestamp::UNIX_EPOCH).unwrap().prune
+    };
+    assert_eq!(ended(&kept, &[]), [(id("p"), pruning())].into());
+    assert!(ended(&kept, &[pruned("kept")]).is_empty());
+    assert!(ended(&other, &[]).is_empty());
+}
+
+#[test]
+fn what_was_to_move_is_remembered_where_it_was() {
+    let old = record("h", &["f"]);
+    let journal = [
+        begin(),
+        intent("new", present(&old), Some("x"), &["g"]),
+        done("new", "h"),
+        abort(),
+    ];
+    let mut txn = fold(base(&[("old", old.clone())]), &journal);
+    assert_eq!(txn.records().len(), 2, "until the commit it is known under both");
+    let again = Record {
+        handle: Handle("h2".into()),
+        ..old
+    };
+    txn.apply(&restored("new", Some(again.clone()))).unwrap();
+    assert_eq!(*txn.records(), [(id("old"), again)].into());
+}
+
+#[test]
+fn of_what_was_to_move_and_moves_back_the_first_pre_image_counts_too() {
+    let old = record("h", &["f"]);
+    let mut journal = vec![
+        begin(),
+        intent("new", present(&old), Some("x"), &["g"]),
+        done("new", "h"),
+    ];
+    let now = Record {
+        spec: json!("x"),
+        ..old.clone()
+    };
+    journal.extend([begin(), intent("old", present(&now), Some("y"), &["f"])]);
+    let txn = fold(base(&[("old", old.clone())]), &journal);
+    assert_eq!(txn.touched()[&id("old")].pre, present(&old));
 }

@@ -97,4 +97,6 @@ pub(super) const SILENT: &[(&str, &[Rule], &str)] = &[
         &[Rule::Wires],
         "Chalice's file does not know of it",
     ),
+    ("function_url", NOBODY_ELSE, "it is part of a function of ours"),
+    ("function_url", &[Rule::Wires], "Chalice has none"),
 ];

@@ -108,8 +108,9 @@ fn with(form: &Value, fields: Value) -> Option<Value> {
 /// The `number`th sample.
 pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample {
     let (name, spec, changed) = match kind.as_str() {
-        "iam_role" => role(number),
+        "iam_role" => role(ground, number),
         "lambda_function" => function(ground, number),
+        "function_url" => url(ground, number),
         "lambda_layer" => layer(ground, number),
         "lambda_permission" => permission(number),
         "log_group" => log_group(number),
@@ -155,8 +156,8 @@ pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample 
 
 type Made = (String, Value, Option<Value>);
 
-fn role(number: usize) -> Made {
-    let spec = json!({
+fn role(ground: &Ours, number: usize) -> Made {
+    let mut spec = json!({
         "name": format!("contract-dev-role{number}"), "trust": trust("one"),
         "policies": {"a": policy("logs:CreateLogGroup"), "b": policy("logs:PutLogEvents")},
     });
@@ -164,6 +165,11 @@ fn role(number: usize) -> Made {
         &spec,
         json!({"trust": trust("two"), "policies": {"a": policy("s3:GetObject"), "c": policy("sqs:SendMessage")}}),
     );
+    if ground.face == "with a boundary" {
+        spec["boundary"] = "arn:aws:iam::aws:policy/PowerUserAccess".into();
+        let lower = json!({"boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"});
+        return (format!("role{number}"), spec.clone(), with(&spec, lower));
+    }
     (format!("role{number}"), spec, changed)
 }
 
@@ -183,13 +189,12 @@ fn function(ground: &Ours, number: usize) -> Made {
             "reserved_concurrency": null,
         }),
     );
-    (format!("fn{number}"), spec, changed)
     let (before, after) = stated(ground, number);
     let spec = with(&spec, before).unwrap_or_default();
     let changed = changed.and_then(|changed| with(&changed, after));
+    (format!("fn{number}"), spec, changed)
 }
 
-/// The role under which the functions around the samples run.
 /// What only a manifest can state, before a change and after it.
 fn stated(ground: &Ours, number: usize) -> (Value, Value) {
     let queue = |name: &str| ground.account().make_queue(&format!("contract-{name}{number}"));
@@ -206,6 +211,7 @@ fn stated(ground: &Ours, number: usize) -> (Value, Value) {
     }
 }
 
+/// The role under which the functions around the samples run.
 fn arn_of_role() -> String {
     format!("arn:aws:iam::{}:role/{STACK}-role", grail_tests::ACCOUNT)
 }
@@ -225,6 +231,16 @@ fn permission(number: usize) -> Made {
     });
     let changed = with(&spec, json!({"source_arn": format!("arn:aws:s3:::b{number}")}));
     (format!("api_handler/s3-{number}"), spec, changed)
+}
+
+fn url(ground: &Ours, number: usize) -> Made {
+    let function = format!("contract-dev-url{number}");
+    ground.account().make_function(&function);
+    let cors =
+        |age: u32| json!({"origins": ["https://shop.example.com"], "methods": ["GET"], "max_age": age});
+    let spec = json!({"function": function_arn(&function), "auth": "aws_iam", "cors": cors(60)});
+    let changed = with(&spec, json!({"auth": "none", "cors": cors(90)}));
+    (format!("url{number}"), spec, changed)
 }
 
 fn log_group(number: usize) -> Made {

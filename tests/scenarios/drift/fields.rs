@@ -5,7 +5,7 @@ use grail_tests::account::sdk::apigatewayv2::types::{DomainNameConfiguration, En
 use grail_tests::account::sdk::events::types::{RuleState, Target};
 use grail_tests::account::sdk::lambda::primitives::Blob;
 use grail_tests::account::sdk::lambda::types::{
-    Architecture, Environment, Runtime, ScalingConfig, TracingConfig, TracingMode, VpcConfig,
+    Architecture, Cors, Environment, Runtime, ScalingConfig, TracingConfig, TracingMode, VpcConfig,
 };
 use grail_tests::account::sdk::s3::types::{Event, NotificationConfiguration};
 use grail_tests::fixtures;
@@ -333,6 +333,17 @@ pub(crate) fn role_policies(scene: &Scene) -> String {
     id
 }
 
+pub(crate) fn role_boundary(scene: &Scene) -> String {
+    let id = "iam_role.ledger_role".to_owned();
+    let iam = scene.account().iam();
+    let call = iam.put_role_permissions_boundary().role_name(scene.handle(&id));
+    done(
+        call.permissions_boundary("arn:aws:iam::aws:policy/AdministratorAccess")
+            .send(),
+    );
+    id
+}
+
 pub(crate) fn role_trust(scene: &Scene) -> String {
     let (id, role) = scene.one("iam_role", 0);
     let trust = json!({"Version": "2012-10-17", "Statement": [{
@@ -387,8 +398,40 @@ configured!(function_vpc, 8, |call| call.vpc_config(
 pub(crate) fn function_description(scene: &Scene) -> String {
     let id = "lambda_function.ledger".to_owned();
     let lambda = scene.account().lambda();
-    let call = lambda.update_function_configuration().function_name(scene.handle(&id));
+    let call = lambda
+        .update_function_configuration()
+        .function_name(scene.handle(&id));
     done(call.description("by hand").send());
+    id
+}
+
+pub(crate) fn url_cors(scene: &Scene) -> String {
+    let (id, function) = scene.one("function_url", 0);
+    let call = scene
+        .account()
+        .lambda()
+        .update_function_url_config()
+        .function_name(function);
+    done(
+        call.cors(
+            Cors::builder()
+                .allow_origins("https://intruder.example.com")
+                .build(),
+        )
+        .send(),
+    );
+    id
+}
+
+/// The door that everybody may use is shut.
+pub(crate) fn url_statement(scene: &Scene) -> String {
+    let (id, function) = scene.one("function_url", 0);
+    let call = scene
+        .account()
+        .lambda()
+        .remove_permission()
+        .function_name(function);
+    done(call.statement_id("FunctionURLAllowPublicAccess").send());
     id
 }
 

@@ -27,6 +27,8 @@ functions:
     handler: ledger.handler
     description: keeps the books
     ephemeral_storage: 1024
+    role: {boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}
+    url: {auth: none, cors: {origins: [\"https://bazaar.example.com\"]}}
     code: {inline: \"def handler(event, context): return event\\n\"}
 ";
 

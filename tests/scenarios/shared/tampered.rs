@@ -9,7 +9,28 @@ use serde_json::Value;
 use super::{BUCKET, Team, shop};
 use crate::stand::Stand;
 
-const COMMANDS: [&str; 4] = ["plan", "deploy", "delete", "rollback"];
+/// Every command that reads the state, or would write it.
+const COMMANDS: [&[&str]; 14] = [
+    &["plan"],
+    &["deploy"],
+    &["delete"],
+    &["rollback"],
+    &["status"],
+    &["url"],
+    &["drift"],
+    &["graph"],
+    &["watch", "--until-converged", "--follow", "off", "--timeout", "1m"],
+    &["state", "list"],
+    &["state", "show", "lambda_function.api_handler"],
+    &["state", "forget", "lambda_function.api_handler"],
+    &[
+        "state",
+        "move",
+        "lambda_function.api_handler",
+        "lambda_function.other",
+    ],
+    &["state", "pull"],
+];
 const STATE: &str = ".chalice/grail/dev/state.json";
 
 struct Case {
@@ -88,8 +109,8 @@ fn edited(text: &[u8], pointer: &str, value: Value) -> Vec<u8> {
 }
 
 #[track_caller]
-fn refused(grail: &Grail, command: &str, case: &Case, besides: &str) {
-    let run = grail.run(&[command]);
+fn refused(grail: &Grail, command: &[&str], case: &Case, besides: &str) {
+    let run = grail.run(command);
     assert_eq!(run.code, Some(1), "{}: {run}", case.name);
     for part in case.says.iter().chain([&besides]) {
         assert!(

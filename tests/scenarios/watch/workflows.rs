@@ -53,9 +53,14 @@ fn every_command_line_is_one_that_grail_takes() {
         let lines = scripts.iter().flat_map(|script| script.lines());
         let commands: Vec<_> = lines
             .map(str::trim)
-            .filter(|line| line.starts_with("grail "))
+            .filter(|line| line.trim_start_matches("exec ").starts_with("grail "))
             .collect();
         assert_eq!(commands.len(), 1, "{}: {commands:?}", path.display());
+        // A shell that stays above it keeps the signals of the service to itself.
+        let replaces_the_shell = commands[0].starts_with("exec ");
+        let on_github = path.parent().is_some_and(|it| it.ends_with("github"));
+        assert_eq!(replaces_the_shell, on_github, "{}", path.display());
+        let commands = commands.iter().map(|command| command.trim_start_matches("exec "));
         for command in commands {
             let words = command.split_whitespace().map(|word| word.trim_matches('"'));
             let line = CommandLine::try_parse_from(words);

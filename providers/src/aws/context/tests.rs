@@ -174,3 +174,15 @@ async fn an_endpoint_that_does_not_listen_is_named() {
         "{error:?}"
     );
 }
+
+#[test]
+fn what_two_parties_have_agreed_upon_is_in_no_debug_form() {
+    let role = RoleToAssume {
+        arn: "arn:aws:iam::123456789012:role/ci".into(),
+        external_id: Some("hush-hush".into()),
+        session_name: Some("nightly".into()),
+        duration: None,
+    };
+    let shown = format!("{role:?}");
+    assert!(!shown.contains("hush") && shown.contains("nightly"), "{shown}");
+}

@@ -402,6 +402,16 @@ fn a_failure_beside_a_change_is_a_maybe() {
         effect(vec![row(false, refused()), row(false, lost)]),
         Err(Effect::Maybe)
     );
+    let unanswered = |rows| {
+        let failed = Sequence::default().together::<u8>(rows).unwrap_err();
+        failed.unanswered
+    };
+    let lost = || Err(Failure::maybe("no answer", Duration::from_secs(1)));
+    assert!(
+        unanswered(vec![row(false, refused()), row(false, lost())]),
+        "what comes first was answered, and something may still arrive"
+    );
+    assert!(!unanswered(vec![row(false, refused()), row(true, Ok(1))]));
     let mut after = Sequence::default();
     assert_eq!(
         after.together(vec![row(true, Ok(1)), row(false, Ok(2))]).unwrap(),

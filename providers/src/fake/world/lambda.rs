@@ -40,6 +40,17 @@ pub struct Function {
     pub busy: Option<Instant>,
 }
 
+/// The URL of a function.
+#[derive(Clone, Debug)]
+pub struct Url {
+    /// The first part of its host name.
+    pub id: String,
+    /// Who may call it.
+    pub auth: String,
+    /// Whether the function's policy lets everybody call it.
+    pub open: bool,
+}
+
 /// A version of a layer.
 #[derive(Clone, Debug)]
 pub struct Layer {
@@ -112,6 +123,12 @@ impl Function {
     }
 }
 
+impl Url {
+    pub(super) fn facts(&self) -> Value {
+        json!({"auth": self.auth, "open": self.open})
+    }
+}
+
 impl Layer {
     pub(super) fn facts(&self) -> Value {
         json!({
@@ -138,6 +155,8 @@ impl World {
                 owned.insert(format!("{name}/{sid}"));
             }
         }
+        let urls = self.urls.keys().filter(|function| is_of(function, owner));
+        owned.extend(urls.cloned());
         let layers = self.layers.iter().filter(|(_, layer)| layer.mark.is_some());
         owned.extend(layers.map(|(arn, _)| arn.clone()));
         let mappings = self.living_mappings().into_iter();

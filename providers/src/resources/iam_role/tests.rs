@@ -275,3 +275,49 @@ async fn the_way_back_has_the_documents_to_the_letter() {
     assert_eq!(secured.spec["policies"][NAME], logs("6f1e", "*"));
     assert!(!secured.secret);
 }
+
+fn bounded(arn: &str) -> Value {
+    let mut form = spec(json!({}));
+    form["boundary"] = json!(arn);
+    form
+}
+
+#[tokio::test]
+async fn a_boundary_is_set_changed_and_taken_away() {
+    let arn = "arn:aws:iam::123456789012:policy/limits";
+    let stand = stand(vec![role("CreateRole", Some("token-1")), done(), done()]);
+    stand.create(&bounded(arn)).await.unwrap();
+    let other = bounded("arn:aws:iam::aws:policy/ReadOnlyAccess");
+    stand.update(NAME, &bounded(arn), &other).await.unwrap();
+    stand.update(NAME, &other, &bounded("")).await.unwrap();
+    assert_eq!(
+        stand.aws.operations(),
+        [
+            "CreateRole",
+            "PutRolePermissionsBoundary",
+            "DeleteRolePermissionsBoundary"
+        ]
+    );
+    let sent = form_field(&stand.aws.asked()[0].body, "PermissionsBoundary");
+    assert_eq!(sent.as_deref(), Some(arn));
+}
+
+#[tokio::test]
+async fn a_boundary_on_which_the_wish_is_silent_is_no_difference() {
+    let boundary = "<PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType>\
+                    <PermissionsBoundaryArn>arn:aws:iam::123456789012:policy/limits</PermissionsBoundaryArn></PermissionsBoundary></Role>";
+    let bounded_role = || match role("GetRole", None) {
+        Reply::Answer(status, headers, body) => {
+            Reply::Answer(status, headers, body.replace("</Role>", boundary))
+        }
+        Reply::Broken => Reply::Broken,
+    };
+    for (wish, differs) in [(spec(json!({})), false), (bounded(""), true)] {
+        let stand = stand(vec![bounded_role()]);
+        let have = stand.present(None, Some(&wish)).await;
+        assert_eq!(
+            stand.provider.diff(&wish.into(), &have).unwrap().is_empty(),
+            !differs
+        );
+    }
+}

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::image::ImageConfig;
 use crate::port::Invalid;
 use crate::resources::packages::Code;
 
@@ -61,6 +62,12 @@ pub struct Spec {
     /// The ARN of the queue or topic that gets the events on which it failed; empty for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<String>,
+    /// How its container is started. For an image alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_config: Option<ImageConfig>,
+    /// Whether its published versions start from a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snap_start: Option<bool>,
     /// Why Lambda could not make or change it, as it says: no wish has that, and the next update sends all of it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -180,6 +187,17 @@ impl Spec {
             "description",
             format!("{length} characters are more than the 256 that Lambda takes"),
         );
+        let image = self.code.image.is_some();
+        demand(
+            !image || self.layers.is_empty(),
+            "layers",
+            "a container image has its layers in it".to_owned(),
+        );
+        demand(
+            image || self.started().is_none(),
+            "image_config",
+            "only a container image is started so".to_owned(),
+        );
         if let Some(vpc) = &self.vpc {
             demand(
                 vpc.subnet_ids.is_empty() == vpc.security_group_ids.is_empty(),
@@ -243,6 +261,9 @@ impl Spec {
                     .map(Value::from),
             ),
             ("dead_letter", text(&self.dead_letter)),
+            ("image_config", self.started().map(|started| json!(started))),
+            ("package", self.code.image.as_ref().map(|_| json!("image"))),
+            ("snap_start", self.snap_start.filter(|on| *on).map(Value::from)),
         ];
         if let Some(fields) = form.as_object_mut() {
             let stated = more
@@ -262,7 +283,15 @@ impl Spec {
         self.description = self.description.filter(|_| says("description"));
         self.ephemeral_storage = self.ephemeral_storage.filter(|_| says("ephemeral_storage"));
         self.dead_letter = self.dead_letter.filter(|_| says("dead_letter"));
+        self.image_config = self.image_config.filter(|_| says("image_config"));
+        self.snap_start = self.snap_start.filter(|_| says("snap_start"));
         self
+    }
+
+    /// What is said of the start of its container, if anything.
+    fn started(&self) -> Option<&ImageConfig> {
+        let said = self.image_config.as_ref();
+        said.filter(|said| **said != ImageConfig::default())
     }
 
     /// The network, if there is anything in it.

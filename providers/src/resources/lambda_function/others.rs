@@ -1,5 +1,5 @@
 //! What others have hung on a function of ours: statements of its policy, aliases, a URL, settings for asynchronous calls,
-//! provisioned concurrency, event source mappings. Looked for on request only: seven calls for a function.
+//! provisioned concurrency, event source mappings. Looked for on request only: seven calls for a function, and one for each alias.
 //!
 //! A statement is ours if its permission is one of the stack's, or what a permission of the stack has left behind; statements
 //! of Chalice's form under a random id are those of its own that it never takes away. Anything else is told.
@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use grail_state::{Handle, Kind};
 use serde_json::Value;
 
 use super::LambdaFunction;
@@ -17,6 +18,7 @@ use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::port::{Examined, Failure, Kin, Resource};
 use crate::resources::event_source_mapping::EventSourceMapping;
+use crate::resources::function_url::{self, FunctionUrl};
 use crate::resources::lambda_permission::{self, LambdaPermission};
 
 pub(super) const STATEMENT: &str = "statement ";
@@ -47,6 +49,12 @@ impl LambdaFunction {
         qualifiers.extend(aliases.iter().flatten().cloned().map(Some));
         let mut urls = BTreeSet::new();
         for qualifier in qualifiers {
+            if kin.has(
+                &FunctionUrl::KIND,
+                &function_url::handle(name, qualifier.as_deref()).0,
+            ) {
+                continue;
+            }
             match self.url(name, qualifier).await {
                 Ok(url) => urls.extend(url),
                 Err(failure) => found.unseen.push(failure.chain()),
@@ -57,10 +65,7 @@ impl LambdaFunction {
         found.add(invoked.map(|invoked| told(INVOKED, invoked)));
         found.add(provisioned.map(|provisioned| told(PROVISIONED, provisioned)));
         found.add(mappings);
-        match changed {
-            Ok(changed) => found.changed = changed,
-            Err(failure) => found.unseen.push(failure.chain()),
-        }
+        found.date(changed);
         found
     }
 
@@ -100,9 +105,7 @@ impl LambdaFunction {
                 let call = self.write().delete_event_source_mapping().uuid(uuid);
                 call.send().await.gone("lambda:DeleteEventSourceMapping")
             } else {
-                Err(Failure::refused(format!(
-                    "`{child}` cannot be removed from a function"
-                )))
+                Ok(())
             };
             requests.step(removed)?;
         }
@@ -110,17 +113,7 @@ impl LambdaFunction {
     }
 
     async fn statements(&self, name: &str, kin: &Kin) -> Result<Vec<String>, Failure> {
-        let answer = self.read().get_policy().function_name(name).send().await;
-        let Some(text) = answer.found("lambda:GetPolicy")?.and_then(|answer| answer.policy) else {
-            return Ok(Vec::new());
-        };
-        let policy: Value = serde_json::from_str(&text)
-            .map_err(|error| Failure::refused(format!("the policy of {name} is no JSON: {error}")))?;
-        let statements = match policy.get("Statement") {
-            Some(Value::Array(statements)) => statements.as_slice(),
-            Some(one) => std::slice::from_ref(one),
-            None => &[],
-        };
+        let statements = lambda_permission::policy_of(self.read(), name).await?;
         let permissions = LambdaPermission::KIND;
         let ours: BTreeSet<&str> = kin
             .of(&permissions)
@@ -128,8 +121,12 @@ impl LambdaFunction {
             .filter(|(function, _)| *function == name)
             .map(|(_, sid)| sid)
             .collect();
+        let answers = kin.has(&FunctionUrl::KIND, &function_url::handle(name, None).0);
         let others = statements.iter().filter_map(|one| {
             let sid = one.get("Sid").and_then(Value::as_str).unwrap_or_default();
+            if answers && function_url::is_statement(sid) {
+                return None;
+            }
             let left = ours
                 .iter()
                 .any(|sid_of_ours| lambda_permission::is_left_of(sid_of_ours, sid));
@@ -137,6 +134,16 @@ impl LambdaFunction {
             (!known).then(|| format!("{STATEMENT}{sid}"))
         });
         Ok(others.collect())
+    }
+
+    /// The thing of ours that such an addition would be.
+    pub(super) fn child_of(arn: &str, addition: &str) -> Option<(Kind, Handle)> {
+        if let Some(sid) = addition.strip_prefix(STATEMENT) {
+            let handle = format!("{}/{sid}", function_name(arn));
+            return Some((LambdaPermission::KIND, Handle(handle)));
+        }
+        let mapping = addition.strip_prefix(MAPPING)?.split_whitespace().next()?;
+        Some((EventSourceMapping::KIND, Handle(mapping.to_owned())))
     }
 
     async fn aliases(&self, name: &str) -> Result<Vec<String>, Failure> {
@@ -264,7 +271,7 @@ fn time(text: &str) -> Option<SystemTime> {
 mod tests {
     use std::sync::Arc;
 
-    use grail_state::{Digester, Handle, Proof, Remote, ResourceId};
+    use grail_state::{Digester, Proof, Remote, ResourceId};
     use serde_json::json;
 
     use super::*;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
-use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State, TracingMode};
+use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, SnapStartApplyOn, State, TracingMode};
 use grail_state::{Handle, Proof, StackId};
 use serde_json::{Value, json};
 
 use super::form::{Architecture, Spec, Tracing, Vpc};
+use super::image::ImageConfig;
 use crate::OWNER_TAG;
 use crate::aws::arn::function_name;
 use crate::aws::outcome::lacking;
@@ -58,6 +59,10 @@ impl Reading {
             .into_iter()
             .filter(|(key, _)| !key.starts_with("aws:"));
         let mut spec = form(&configuration, &arn)?;
+        let image = answer.code.as_ref().and_then(|code| code.image_uri.as_deref());
+        if let Some(address) = image.filter(|address| !address.is_empty()) {
+            spec.code = Code::image(address);
+        }
         spec.tags = tags.collect();
         spec.reserved_concurrency = reserved.and_then(|reserved| u32::try_from(reserved).ok());
         Ok(Self {
@@ -225,6 +230,15 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
                 .dead_letter_config()
                 .and_then(|dead_letter| dead_letter.target_arn()),
         )),
+        image_config: Some(ImageConfig::told(
+            configuration
+                .image_config_response()
+                .and_then(|response| response.image_config()),
+        )),
+        snap_start: Some(
+            configuration.snap_start().and_then(|snap| snap.apply_on())
+                == Some(&SnapStartApplyOn::PublishedVersions),
+        ),
         failed: match standing(configuration) {
             Standing::Failed(why) => Some(why),
             Standing::Ready | Standing::Busy => None,

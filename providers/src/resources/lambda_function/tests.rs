@@ -909,3 +909,78 @@ async fn a_zip_in_a_bucket_is_named_with_its_version_and_known_by_it() {
     let content = content_with(&stand, &want, Some(&record)).await;
     assert_eq!(content, "s3://builds/worker.zip#v2");
 }
+
+fn from_image(address: &str, command: &str) -> Value {
+    with(json!({
+        "handler": "", "runtime": "", "image_config": {"command": [command]},
+        "code": {"content": format!("image:{address}"), "artifact": "", "size": 0, "image": address},
+    }))
+}
+
+#[tokio::test]
+async fn a_container_image_is_named_by_its_address_and_has_no_runtime() {
+    let address = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:one";
+    let want = from_image(address, "serve");
+    let stand = stand(vec![
+        reply(201, configuration("Active", "Successful")),
+        there(json!({
+            "Code": {"ImageUri": address},
+            "Configuration": {"ImageConfigResponse": {"ImageConfig": {"Command": ["serve"]}}, "Handler": null, "Runtime": null},
+        })),
+        taken("Successful"),
+        taken("Successful"),
+    ]);
+    stand.create(&want).await.unwrap();
+    let sent = stand.aws.json(0);
+    assert_eq!(sent["Code"], json!({"ImageUri": address}));
+    assert_eq!(sent["PackageType"], "Image");
+    assert_eq!(sent["ImageConfig"]["Command"], json!(["serve"]));
+    for field in ["Runtime", "Handler", "Layers"] {
+        assert!(sent.get(field).is_none(), "{field}: {sent}");
+    }
+    let have = stand.present(None, Some(&want)).await;
+    assert_eq!(have.spec["code"], format!("image:{address}"));
+    assert_eq!(have.spec["image_config"]["command"], json!(["serve"]));
+    let other = from_image("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:two", "listen");
+    stand.update(ARN, &want, &other).await.unwrap();
+    let (code, started) = (stand.aws.json(2), stand.aws.json(3));
+    assert_eq!(
+        code["ImageUri"],
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:two"
+    );
+    assert_eq!(started["ImageConfig"]["Command"], json!(["listen"]));
+    assert!(started.get("Runtime").is_none(), "{started}");
+}
+
+#[tokio::test]
+async fn a_function_from_a_zip_cannot_become_one_from_an_image() {
+    let stand = stand(vec![]);
+    let have = stand.remote(ARN, &spec());
+    let diff = stand
+        .provider
+        .diff(&from_image("x.dkr.ecr.y/z:1", "a").into(), &have)
+        .unwrap();
+    let replaced: Vec<_> = diff
+        .fields
+        .iter()
+        .filter(|field| field.replaces)
+        .map(|field| field.path.as_str())
+        .collect();
+    assert_eq!(replaced, ["package"]);
+}
+
+#[tokio::test]
+async fn snapshots_are_turned_on_and_off() {
+    let (on, off) = (
+        with(json!({"snap_start": true})),
+        with(json!({"snap_start": false})),
+    );
+    let stand = stand(vec![taken("Successful"), taken("Successful")]);
+    stand.update(ARN, &off, &on).await.unwrap();
+    stand.update(ARN, &on, &off).await.unwrap();
+    assert_eq!(
+        stand.aws.json(0),
+        json!({"SnapStart": {"ApplyOn": "PublishedVersions"}})
+    );
+    assert_eq!(stand.aws.json(1), json!({"SnapStart": {"ApplyOn": "None"}}));
+}

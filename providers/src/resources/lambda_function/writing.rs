@@ -7,13 +7,14 @@ use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
-    DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, Runtime, TracingConfig, TracingMode,
-    VpcConfig,
+    DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, PackageType, Runtime, TracingConfig,
+    TracingMode, VpcConfig,
 };
 use serde_json::Value;
 
 use super::LambdaFunction;
 use super::form::{Spec, Tracing, Vpc};
+use super::image::{ImageConfig, snap_start};
 use super::reading::{Standing, standing, usable};
 use crate::aws::{Outcome, wait};
 use crate::port::{Change, Diff, Failure};
@@ -26,10 +27,12 @@ const CONFIGURATION: &[&str] = &[
     "environment",
     "ephemeral_storage",
     "handler",
+    "image_config",
     "layers",
     "memory",
     "role",
     "runtime",
+    "snap_start",
     "timeout",
     "tracing",
     "vpc",
@@ -82,15 +85,18 @@ impl LambdaFunction {
                 .s3_bucket(bucket)
                 .s3_key(key)
                 .set_s3_object_version(version),
+            Payload::Image(image) => FunctionCode::builder().image_uri(image),
         };
+        let zipped = spec.code.image.is_none();
         let tags: HashMap<_, _> = spec.tags.clone().into_iter().collect();
         let traced = (spec.tracing == Tracing::Active).then(|| tracing(spec.tracing));
         self.write()
             .create_function()
             .function_name(&spec.name)
-            .runtime(Runtime::from(spec.runtime.as_str()))
+            .set_package_type((!zipped).then_some(PackageType::Image))
+            .set_runtime(zipped.then(|| Runtime::from(spec.runtime.as_str())))
             .role(&spec.role)
-            .handler(&spec.handler)
+            .set_handler(zipped.then(|| spec.handler.clone()))
             .code(code.build())
             .timeout(number(spec.timeout))
             .memory_size(number(spec.memory))
@@ -98,10 +104,12 @@ impl LambdaFunction {
             .set_tags((!tags.is_empty()).then_some(tags))
             .set_tracing_config(traced)
             .vpc_config(vpc(spec.network()))
-            .set_layers(Some(spec.layers.clone()))
+            .set_layers(zipped.then(|| spec.layers.clone()))
             .architectures(spec.architecture.into())
             .set_description(spec.description.clone().filter(|text| !text.is_empty()))
             .set_ephemeral_storage(spec.ephemeral_storage.and_then(storage))
+            .set_image_config(started(spec))
+            .set_snap_start(spec.snap_start.filter(|on| *on).map(snap_start))
             .set_dead_letter_config(
                 spec.dead_letter
                     .clone()
@@ -122,6 +130,7 @@ impl LambdaFunction {
                 .s3_bucket(bucket)
                 .s3_key(key)
                 .set_s3_object_version(version),
+            Payload::Image(image) => request.image_uri(image),
         };
         let request = request.architectures(spec.architecture.into());
         let answer = request.send().await.wrote("lambda:UpdateFunctionCode")?;
@@ -248,9 +257,11 @@ fn set(
         "ephemeral_storage" => request.set_ephemeral_storage(storage(spec.ephemeral_storage.unwrap_or(512))),
         "environment" => request.environment(environment(spec)),
         "handler" => request.handler(&spec.handler),
+        "image_config" => request.image_config(spec.image_config.clone().unwrap_or_default().sent()),
         "layers" => request.set_layers(Some(spec.layers.clone())),
         "memory" => request.memory_size(number(spec.memory)),
         "role" => request.role(&spec.role),
+        "snap_start" => request.snap_start(snap_start(spec.snap_start == Some(true))),
         "runtime" => request.runtime(Runtime::from(spec.runtime.as_str())),
         "timeout" => request.timeout(number(spec.timeout)),
         "tracing" => request.tracing_config(tracing(spec.tracing)),
@@ -287,8 +298,20 @@ fn is_stated(field: &str, spec: &Spec) -> bool {
         "dead_letter" => spec.dead_letter.is_some(),
         "description" => spec.description.is_some(),
         "ephemeral_storage" => spec.ephemeral_storage.is_some(),
+        "image_config" => spec.image_config.is_some() && spec.code.image.is_some(),
+        "snap_start" => spec.snap_start.is_some(),
+        "handler" | "layers" | "runtime" => spec.code.image.is_none(),
         _ => true,
     }
+}
+
+/// What is said of the start of a container; a zip has none.
+fn started(spec: &Spec) -> Option<aws_sdk_lambda::types::ImageConfig> {
+    let said = spec
+        .image_config
+        .as_ref()
+        .filter(|said| **said != ImageConfig::default());
+    said.filter(|_| spec.code.image.is_some()).map(ImageConfig::sent)
 }
 
 /// An empty target takes the dead letters away.

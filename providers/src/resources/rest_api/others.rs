@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use super::RestApi;
 use super::foreign::{drop_defaults, told};
-use super::reading::{Depth, extras, resources};
+use super::reading::{Depth, authorizers, extras, resources};
+use super::whole::routes_defined;
 use crate::aws::Outcome;
 use crate::aws::outcome::Sequence;
 use crate::port::{Examined, Failure, Kin, Removal, Resource};
@@ -85,23 +86,59 @@ impl RestApi {
         children.sort_by_key(after);
         let paths = self.ids_by_path(api).await?;
         let mut requests = Sequence::default();
-        let methods = children.iter().filter_map(|child| child.strip_prefix(METHOD));
-        let emptied: BTreeSet<_> = methods.filter_map(|rest| Some(rest.split_once(' ')?.1)).collect();
-        for child in &children {
+        let resource = |child: &&&String| child.starts_with(RESOURCE);
+        for child in children.iter().filter(|child| !resource(child)) {
             requests.step(self.prune_one(api, child, &paths).await)?;
         }
         // A method that was the only one of its resource takes it along: it was made for it.
-        if !emptied.is_empty() {
-            let bare = requests.look(self.bare(api).await)?;
-            let left = bare.iter().filter(|child| {
-                let path = child.strip_prefix(RESOURCE);
-                path.is_some_and(|path| emptied.contains(path))
-            });
-            for child in left {
-                requests.step(self.prune_one(api, child, &paths).await)?;
-            }
+        let methods = children.iter().filter_map(|child| child.strip_prefix(METHOD));
+        let emptied = methods.filter_map(|rest| Some(rest.split_once(' ')?.1));
+        let told = children.iter().filter_map(|child| child.strip_prefix(RESOURCE));
+        let may_go: BTreeSet<_> = told.chain(emptied).collect();
+        if may_go.is_empty() {
+            return Ok(());
+        }
+        // Somebody may have given a method to one of them since.
+        let bare = requests.look(self.bare(api).await)?;
+        for child in bare.iter().filter(|child| {
+            let path = child.strip_prefix(RESOURCE);
+            path.is_some_and(|path| may_go.contains(path))
+        }) {
+            requests.step(self.prune_one(api, child, &paths).await)?;
         }
         Ok(())
+    }
+
+    /// Whether `document` defines what an addition of this name would be.
+    pub(super) fn defined(document: &Value, addition: &str) -> bool {
+        let has = |place: &str, name: &str| {
+            let there = document.pointer(place).and_then(Value::as_object);
+            there.is_some_and(|there| there.contains_key(name))
+        };
+        if let Some((verb, path)) = addition
+            .strip_prefix(METHOD)
+            .and_then(|rest| rest.split_once(' '))
+        {
+            let path = path.trim_end_matches('/');
+            return routes_defined(document).any(|(at, method)| at == path && method == verb);
+        }
+        if let Some(path) = addition.strip_prefix(RESOURCE) {
+            let below = |at: &str| {
+                at.strip_prefix(path)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            return routes_defined(document).any(|(at, _)| below(&at));
+        }
+        let parts = [
+            (RESPONSE, "/x-amazon-apigateway-gateway-responses"),
+            (VALIDATOR, "/x-amazon-apigateway-request-validators"),
+            (MODEL, "/components/schemas"),
+            (AUTHORIZER, "/components/securitySchemes"),
+        ];
+        let mut parts = parts
+            .iter()
+            .filter_map(|(words, place)| Some((addition.strip_prefix(words)?, place)));
+        parts.any(|(name, place)| has(place, name))
     }
 
     async fn prune_one(
@@ -143,11 +180,7 @@ impl RestApi {
         }
         let read = self.context.clients.apigateway.read();
         if let Some(name) = child.strip_prefix(AUTHORIZER) {
-            let all = read.get_authorizers().rest_api_id(api).limit(500).send().await;
-            let all = all
-                .found("apigateway:GET")?
-                .and_then(|all| all.items)
-                .unwrap_or_default();
+            let all = authorizers(&self.context, api).await?.unwrap_or_default();
             let mut named = all.iter().filter(|one| one.name() == Some(name));
             let Some(id) = named.find_map(|one| one.id()) else {
                 return Ok(());
@@ -176,9 +209,7 @@ impl RestApi {
                 .request_validator_id(id);
             return call.send().await.gone("apigateway:DELETE");
         }
-        Err(Failure::refused(format!(
-            "`{child}` cannot be removed from a REST API"
-        )))
+        Ok(())
     }
 
     async fn ids_by_path(&self, api: &str) -> Result<BTreeMap<String, String>, Failure> {

@@ -142,7 +142,8 @@ pub(super) async fn resources(context: &Context, id: &str) -> Result<Option<Vec<
     }
 }
 
-async fn authorizers(context: &Context, id: &str) -> Result<Option<Vec<Authorizer>>, Failure> {
+/// The authorizers of an API; `None` if there is no such API.
+pub(super) async fn authorizers(context: &Context, id: &str) -> Result<Option<Vec<Authorizer>>, Failure> {
     let client = context.clients.apigateway.read();
     let (mut all, mut position) = (Vec::new(), None);
     loop {

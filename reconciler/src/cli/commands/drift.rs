@@ -91,7 +91,7 @@ fn asides(txn: &Txn, holder: Option<&Holder>, found: &Drift, current: bool, even
             open => format!("; {open} resource(s) that it has touched are left out here"),
         };
         say("drift.open", format!("a transaction is open: {next}{left}"));
-    } else if !txn.doomed().is_empty() {
+    } else if !txn.is_swept() {
         let text = "an earlier command has left deletions: `grail deploy` goes on with them".to_owned();
         say("drift.left", text);
     }

@@ -23,15 +23,17 @@ use crate::cli::systemd::Systemd;
 use crate::cli::{signals, words};
 use crate::engine::{Clock, StopSignal};
 use crate::serve::crew::{Crew, FolderObjects, Timing};
-use crate::serve::{Board, Control, HttpSettings, Means, Service, Standing, Threads, Wall};
+use crate::serve::{Board, Means, Service, Standing, Threads, Wall};
 use crate::watch::follow::{self, Follower};
 use crate::watch::{Agenda, Bell, End, Rhythm, StageLoop};
 
 mod carried;
+mod listening;
 mod polled;
 mod reload;
 mod told;
 
+use listening::Opening;
 use reload::{Quiet, Reload};
 use told::Told;
 
@@ -53,7 +55,8 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
     let environment = surroundings(&settings.environment, &toml);
     let global = cloud(global, &toml);
     let (objects, prefix) = meeting(settings, &global, &environment, &toml).await?;
-    let (crew, attending) = Crew::new(objects, &prefix, &replica(&environment), Timing::default());
+    let replica = replica(&environment);
+    let (crew, attending) = Crew::new(objects, &prefix, &replica, Timing::default());
     let (slots, threads) = (reload::slots(&toml), threads(&toml)?);
     let board = Arc::new(Board::default());
     let wall: Wall = Arc::new(Timestamp::now);
@@ -69,17 +72,22 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
         stop: stop.clone(),
     });
     let systemd = Systemd::of(&settings.environment);
-    listen(
-        Arc::clone(&board),
-        Arc::new(service.clone()),
-        &toml.http,
-        stop.clone(),
-    );
+    let opening = Opening {
+        table: &toml.http,
+        folder: config.parent().unwrap_or(Path::new("/")),
+        environment: &environment,
+        replica: &replica,
+    };
+    let listening = opening
+        .listen(Arc::clone(&board), Arc::new(service.clone()), stop.clone())
+        .await?;
+    witness.listens(listening.address, toml.http.tls_cert.is_some());
     let mut reload = Reload::new(
         config,
         global,
         environment,
         service.clone(),
+        Arc::clone(&board),
         witness,
         systemd.clone(),
     );
@@ -98,17 +106,12 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
     }
     let _attends = leaves.send(Some("the service ends".to_owned()));
     let _left = attends.await;
+    let _answered = listening.task.await;
     let is_open = board.stages().iter().any(|stage| {
         let stopped = |end| matches!(end, End::Stopped { open: true });
         stage.standing == Standing::Open && stage.last.as_ref().is_some_and(|last| stopped(last.end))
     });
     Ok(if is_open { Exit::Open } else { Exit::Done })
-}
-
-/// Where HTTP begins to listen.
-fn listen(board: Arc<Board>, control: Arc<dyn Control>, http: &HttpSettings, stop: StopSignal) {
-    tracing::debug!(address = %http.listen, stages = board.stages().len(), "no HTTP in this build");
-    drop((control, stop));
 }
 
 /// Reads the configuration again whenever there is a reason to, until it is asked to stop.

@@ -48,7 +48,7 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
 /// How a command ends that finds the stage as it stands.
 pub fn exit(txn: &grail_state::txn::Txn) -> Exit {
     match txn.phase() {
-        Phase::Idle if txn.doomed().is_empty() => Exit::Done,
+        Phase::Idle if txn.is_swept() => Exit::Done,
         Phase::Idle => Exit::Stuck,
         _ if txn
             .touched()
@@ -127,6 +127,14 @@ fn text(settings: &Settings, stage: &Stage, txn: &grail_state::txn::Txn, status:
             .left
             .iter()
             .for_each(|id| text.push_str(&format!("    {id}\n")));
+    }
+    if !status.unpruned.is_empty() {
+        text.push_str(
+            "  additions of others, still to be removed (the next `grail deploy` goes on with it)\n",
+        );
+        for (id, prune) in &status.unpruned {
+            text.push_str(&format!("    {id}  {}\n", prune.children.join(", ")));
+        }
     }
     text
 }

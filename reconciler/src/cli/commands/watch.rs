@@ -69,11 +69,14 @@ pub async fn run(settings: &Settings, global: &Global, args: &WatchArgs) -> Resu
     let mut stage = StageLoop::new(agenda, bell, Clock::starting_at(Timestamp::now()));
     let last = stage.run(&mut pass, &mut view, stop).await;
     let end = last.map(|last| last.end);
-    view.ends(
-        end,
-        too_late.load(Ordering::Acquire).then_some(args.timeout).flatten(),
-    );
+    view.ends(end, missed(args, end, too_late.load(Ordering::Acquire)));
     Ok(exit(args.until_converged, end))
+}
+
+/// The time within which what was waited for has not come. A last pass that was under way when it was over may have come there.
+fn missed(args: &WatchArgs, last: Option<End>, too_late: bool) -> Option<Duration> {
+    let rested = last.is_some_and(enough(args));
+    args.timeout.filter(|_| too_late && !rested)
 }
 
 /// Which ends of a pass end the watch.
@@ -283,6 +286,23 @@ mod tests {
                 "{end:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_last_pass_that_came_to_rest_after_its_time_has_missed_nothing() {
+        use clap::Parser as _;
+
+        use crate::cli::args::{Command, CommandLine};
+
+        let words = ["grail", "watch", "--until-converged", "--timeout", "3s"];
+        let Command::Watch(args) = CommandLine::try_parse_from(words).unwrap().command else {
+            panic!("another command");
+        };
+        let converged = Some(End::Converged { changed: true });
+        assert_eq!(missed(&args, converged, true), None);
+        assert_eq!(missed(&args, Some(End::Locked), true), args.timeout);
+        assert_eq!(missed(&args, None, true), Some(Duration::from_secs(3)));
+        assert_eq!(missed(&args, None, false), None);
     }
 
     #[test]

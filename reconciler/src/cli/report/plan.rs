@@ -16,7 +16,7 @@ use crate::plan::{Action, Plan, Step, StepId, Why};
 
 mod markdown;
 #[cfg(test)]
-pub(in crate::cli) mod tests;
+pub(crate) mod tests;
 mod text;
 
 pub use markdown::markdown;
@@ -34,7 +34,7 @@ pub const VERSION: u32 = 1;
 /// A plan as programs read it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "A plan of grail", transform = without_names_of_ours)]
-struct Document<'a> {
+pub(crate) struct Document<'a> {
     /// The version of this form.
     version: u32,
     /// How many resources it creates, changes, makes anew, deletes and leaves alone.
@@ -156,18 +156,18 @@ impl fmt::Display for Counts {
 }
 
 /// What becomes of one resource.
-struct Change<'a> {
-    sign: Sign,
-    id: &'a ResourceId,
-    label: Option<&'a str>,
-    why: Why,
-    fields: Vec<Field>,
+pub(crate) struct Change<'a> {
+    pub(crate) sign: Sign,
+    pub(crate) id: &'a ResourceId,
+    pub(crate) label: Option<&'a str>,
+    pub(crate) why: Why,
+    pub(crate) fields: Vec<Field>,
     /// After the commit, where nothing can be taken back.
-    last: bool,
+    pub(crate) last: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sign {
+pub(crate) enum Sign {
     Create,
     Update,
     Replace,
@@ -175,7 +175,7 @@ enum Sign {
 }
 
 impl Sign {
-    fn mark(self) -> &'static str {
+    pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Create => "+",
             Self::Update => "~",
@@ -184,7 +184,7 @@ impl Sign {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Update => "update",
@@ -195,12 +195,12 @@ impl Sign {
 }
 
 /// One field of a change.
-struct Field {
-    path: String,
-    detail: Detail,
+pub(crate) struct Field {
+    pub(crate) path: String,
+    pub(crate) detail: Detail,
 }
 
-enum Detail {
+pub(crate) enum Detail {
     /// It appears.
     New(String),
     /// It goes.
@@ -212,7 +212,7 @@ enum Detail {
 }
 
 /// The changes of a plan in its order. The two steps of a replacement are one change, at the place of the creation.
-fn changes(plan: &Plan) -> Vec<Change<'_>> {
+pub(crate) fn changes(plan: &Plan) -> Vec<Change<'_>> {
     let steps: BTreeMap<StepId, &Step> = plan.steps().map(|step| (step.id, step)).collect();
     let build = plan.build.len();
     plan.steps()

@@ -142,7 +142,6 @@ async fn what_this_machine_alone_knows_is_not_left_behind() {
         depends_on: record.depends_on,
         rank: record.rank,
         proof: Proof::Ours,
-        children: Vec::new(),
     });
     for (here, shared, refused) in [
         (store(&committed(&["one"]), &[]).await, &new, None),

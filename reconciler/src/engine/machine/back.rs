@@ -10,7 +10,7 @@ use grail_state::txn::{Back, Touched};
 use grail_state::{Entry, Keep, Lost, PreImage, Proof, Record, Remote, ResourceId, StepToken};
 use serde_json::Value;
 
-use super::job::{Job, Lanes, Pools, Stage};
+use super::job::{Job, Lanes, Pools, Stage, Sweeping};
 use super::prepare::token_of;
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target, Wish};
@@ -247,12 +247,14 @@ impl Machine {
         };
         match entry {
             Entry::Commit { .. } => out.push(Output::Emit(Event::Committed)),
-            Entry::Swept { .. } if job.is_some_and(|job| job.left) => {}
-            Entry::Swept { id, .. } if job.is_some_and(|job| !job.children().is_empty()) => {
-                out.push(Output::Emit(Event::Pruned {
-                    id: id.clone(),
-                    children: job.map_or_else(Vec::new, |job| job.children().to_vec()),
-                }));
+            Entry::Swept { .. } | Entry::Pruned { .. } if job.is_some_and(|job| job.left) => {}
+            Entry::Pruned { id, .. } => {
+                if let Some(Sweeping::Additions(prune)) = job.and_then(|job| job.sweeping.as_ref()) {
+                    out.push(Output::Emit(Event::Pruned {
+                        id: id.clone(),
+                        children: prune.children.clone(),
+                    }));
+                }
             }
             Entry::Swept { id, handle, .. } => out.push(Output::Emit(Event::Swept {
                 id: id.clone(),

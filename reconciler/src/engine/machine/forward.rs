@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use grail_state::journal::Doomed;
+use grail_state::journal::{Doomed, Prune};
 use grail_state::{Entry, Handle, Keep, Kind, Record, ResourceId};
 
 use super::job::{Job, Lanes, Pools, Stage};
@@ -11,6 +11,7 @@ use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::Refusal;
 use crate::engine::frontier::{Frontier, Node};
 use crate::event::{Event, Outcome};
+use crate::plan::prune::is_one_of;
 use crate::plan::{Action, Plan, Step, StepId};
 
 impl Machine {
@@ -153,12 +154,12 @@ impl Machine {
         let (Some(step), Some(entry)) = (self.step(job), self.jobs.get_mut(job)) else {
             return;
         };
-        let id = entry.id.clone();
-        let entry = match entry.last.take() {
+        let (id, last) = (entry.id.clone(), entry.last.take());
+        let entry = match last {
             None => Entry::Gone { id, at },
             Some(remote) => {
                 let beside = self.beside(&step).is_some();
-                let old = self.txn.records().get(&id).filter(|_| !beside);
+                let old = self.known(&id).filter(|_| !beside);
                 let token = match (&step.action, old) {
                     (Action::Update { .. }, Some(old)) if old.handle == remote.handle => old.token.clone(),
                     (Action::Update { .. }, _) => None,
@@ -235,13 +236,13 @@ impl Machine {
             }
         }
         let later = |step: &Step| later.get(&step.id).into_iter().flatten().copied();
-        let sweep = steps
+        let sweep: Vec<_> = steps
             .iter()
             .filter_map(|step| doomed_by(step, later(step)))
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
-            .chain(self.pruned(plan, &notes))
             .collect();
         let commit = Entry::Commit {
+            prune: self.pruned(plan, &notes, &sweep),
             sweep,
             notes,
             protected: plan.protected.clone(),
@@ -251,21 +252,44 @@ impl Machine {
         self.note(commit, Then::Sweep);
     }
 
-    /// What others have added to things that stay.
-    fn pruned(&self, plan: &Plan, notes: &BTreeMap<ResourceId, Option<Record>>) -> Vec<Doomed> {
+    /// What others have added to things that stay: what the plan names, and of what an earlier commit has left, what is at
+    /// things that no plan for a part has looked at.
+    fn pruned(
+        &self,
+        plan: &Plan,
+        notes: &BTreeMap<ResourceId, Option<Record>>,
+        sweep: &[Doomed],
+    ) -> BTreeMap<ResourceId, Prune> {
         let known = |id: &ResourceId| match notes.get(id) {
             Some(note) => note.as_ref(),
             None => self.txn.records().get(id),
         };
-        let pruned = plan.prune.iter().filter_map(|(id, prune)| {
-            let record = known(id).filter(|record| record.handle == prune.handle)?;
-            Some(Doomed {
-                depends_on: BTreeSet::new(),
-                children: prune.children.clone(),
-                ..Doomed::of(id.clone(), record)
-            })
-        });
-        pruned.collect()
+        let stays = |id: &ResourceId, prune: &Prune| {
+            let goes = sweep
+                .iter()
+                .any(|thing| thing.id.kind == id.kind && thing.handle == prune.handle);
+            !goes && known(id).is_some_and(|record| record.handle == prune.handle)
+        };
+        let touched: BTreeSet<_> = plan.steps().map(|step| &step.resource).collect();
+        let looked_at = |id: &ResourceId| touched.contains(id) || plan.unchanged.contains(id);
+        let left = self.txn.prune().iter().filter(|(id, _)| !looked_at(id));
+        let records = self.txn.records().iter();
+        let ours = records.map(|(id, record)| (&id.kind, &record.handle)).collect();
+        let mut all = BTreeMap::new();
+        for (id, prune) in left.chain(&plan.prune).filter(|(id, prune)| stays(id, prune)) {
+            let Some(rules) = self.rules.rules(&id.kind) else {
+                continue;
+            };
+            let mut prune = prune.clone();
+            // What was made meanwhile may stand where an addition stood.
+            prune
+                .children
+                .retain(|child| !is_one_of(&ours, rules, &prune.handle, child));
+            if !prune.children.is_empty() {
+                all.insert(id.clone(), prune);
+            }
+        }
+        all
     }
 
     /// Things that this plan has made or changed, by their physical names. One of them may stand where a thing stood that was
@@ -327,7 +351,6 @@ fn doomed_by<'a>(step: &'a Step, later: impl Iterator<Item = &'a ResourceId>) ->
         depends_on: step.depends_on.iter().chain(later).cloned().collect(),
         rank: step.rank,
         proof: have.proof.clone(),
-        children: Vec::new(),
     })
 }
 

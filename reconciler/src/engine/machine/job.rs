@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use grail_providers::port::{Lane, RuleBook};
-use grail_state::journal::Doomed;
+use grail_state::journal::{Doomed, Prune};
 use grail_state::{Keep, Kind, Lost, Remote, ResourceId};
 use serde_json::Value;
 
@@ -70,8 +70,8 @@ pub(super) struct Job {
     pub(super) step: Option<StepId>,
     /// Its place in the plan's build.
     pub(super) index: usize,
-    /// In a sweep, the thing.
-    pub(super) doomed: Option<Doomed>,
+    /// In a sweep, what is done to which thing.
+    pub(super) sweeping: Option<Sweeping>,
     /// What is to be reached, one after the other.
     pub(super) attempts: VecDeque<Attempt>,
     /// True once its first write is being announced.
@@ -105,7 +105,7 @@ impl Job {
             id,
             step: None,
             index: 0,
-            doomed: None,
+            sweeping: None,
             attempts: VecDeque::new(),
             announced: false,
             securing: false,
@@ -120,9 +120,13 @@ impl Job {
             asking: None,
         }
     }
+}
 
-    /// In a sweep, the additions of others that are to go from a thing that stays.
-    pub(super) fn children(&self) -> &[String] {
-        self.doomed.as_ref().map_or(&[], |thing| &thing.children)
-    }
+/// What a sweep does to one thing.
+#[derive(Clone)]
+pub(super) enum Sweeping {
+    /// It goes.
+    Thing(Doomed),
+    /// It stays, and what others have added to it goes.
+    Additions(Prune),
 }

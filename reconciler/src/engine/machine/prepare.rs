@@ -24,7 +24,7 @@ impl Machine {
     pub(super) fn prepare(&self, step: &Step) -> Result<Prepared, Refusal> {
         let rules = self.rules_of(&step.resource)?;
         let token = self.token(&step.resource);
-        let known = self.txn.records().get(&step.resource);
+        let known = self.known(&step.resource);
         let patience = Patience {
             attempts: self.limits.attempts,
             refusals: 0,
@@ -33,6 +33,7 @@ impl Machine {
             tokens: self.txn.tokens_of(&step.resource),
             ..Claim::default()
         };
+        claim.tokens.extend(known.and_then(|record| record.token.clone()));
         if let Action::Delete { .. } = step.action {
             let have = step.have.as_ref().ok_or_else(|| unplanned("what is there"))?;
             claim.handles.insert(have.handle.clone());
@@ -106,7 +107,7 @@ impl Machine {
             }
         };
         let beside = self.beside(step);
-        let record = self.txn.records().get(&step.resource).cloned();
+        let record = self.known(&step.resource).cloned();
         let pre = match (&beside, &step.action) {
             (Some(old), _) => PreImage::Present {
                 remote: old.clone(),
@@ -136,6 +137,13 @@ impl Machine {
         self.rules
             .rules(&id.kind)
             .ok_or_else(|| unplanned("a kind that this build has"))
+    }
+
+    /// What is recorded of a resource. Until the commit, what moves is recorded under its old id.
+    pub(super) fn known(&self, id: &ResourceId) -> Option<&Record> {
+        let records = self.txn.records();
+        let old = || self.plan.as_ref()?.moves.get(id);
+        records.get(id).or_else(|| records.get(old()?))
     }
 
     /// The living thing that a birth takes the place of at the commit: its removal stands in the sweep.
@@ -183,11 +191,7 @@ impl Machine {
             .touched()
             .get(id)
             .and_then(|touched| touched.tokens.last());
-        let borne = self
-            .txn
-            .records()
-            .get(id)
-            .and_then(|record| record.token.as_ref());
+        let borne = self.known(id).and_then(|record| record.token.as_ref());
         match last {
             Some(last) if borne != Some(last) => last.clone(),
             _ => token_of(&format!("{}/{id}/{}", self.txn.snapshot().stack, self.nonce)),

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use grail_state::journal::Doomed;
-use grail_state::{Entry, Handle, ResourceId};
+use grail_state::journal::{Doomed, Prune};
+use grail_state::{Entry, Handle, Proof, Record, ResourceId};
 
-use super::job::{Job, Lanes, Pools, Stage};
+use super::job::{Job, Lanes, Pools, Stage, Sweeping};
 use super::{Machine, Output, Then};
 use crate::engine::attempt::{Attempt, Claim, Patience, Refusal, Target};
 use crate::engine::call::{Call, Look};
@@ -26,11 +26,14 @@ impl Machine {
             places.entry(&thing.id).or_default().push(place);
         }
         let (mut lanes, mut pools) = (Lanes::default(), Pools::default());
-        let mut nodes: Vec<Node> = doomed
-            .iter()
-            .map(|thing| Node {
-                lane: lanes.number(&*self.rules, &thing.id.kind, Some(&thing.spec)),
-                pool: pools.number(&self.limits, &thing.id.kind),
+        let prunes = self.prunes();
+        let losing = prunes.iter().map(|(id, _, record)| (id, &record.spec));
+        let going = doomed.iter().map(|thing| (&thing.id, &thing.spec));
+        let mut nodes: Vec<Node> = going
+            .chain(losing)
+            .map(|(id, spec)| Node {
+                lane: lanes.number(&*self.rules, &id.kind, Some(spec)),
+                pool: pools.number(&self.limits, &id.kind),
                 ..Node::costing(1)
             })
             .collect();
@@ -52,40 +55,26 @@ impl Machine {
             .iter()
             .map(|thing| planned.contains(&(&thing.id, &thing.handle)))
             .collect();
-        let jobs = doomed
-            .into_iter()
-            .zip(calling)
-            .map(|(thing, was_planned)| self.sweep_job(thing, was_planned))
-            .collect();
-        self.enter(Stage::Sweep, jobs, frontier);
+        let things = doomed.into_iter().zip(calling);
+        let jobs = things.map(|(thing, was_planned)| self.sweep_job(thing, was_planned));
+        let additions = prunes.into_iter();
+        let jobs = jobs.chain(additions.map(|(id, prune, record)| self.prune_job(id, prune, record)));
+        self.enter(Stage::Sweep, jobs.collect(), frontier);
+    }
+
+    /// What is to go from things that are recorded still.
+    fn prunes(&self) -> Vec<(ResourceId, Prune, Record)> {
+        let prunes = self.txn.prune().iter().filter_map(|(id, prune)| {
+            let record = self.txn.records().get(id)?;
+            (record.handle == prune.handle).then(|| (id.clone(), prune.clone(), record.clone()))
+        });
+        prunes.collect()
     }
 
     fn sweep_job(&self, thing: Doomed, was_planned: bool) -> Job {
-        let patience = Patience {
-            attempts: self.limits.attempts,
-            refusals: 0,
-        };
-        let rules = self.rules.rules(&thing.id.kind);
-        let nameable = rules.is_none_or(|rules| rules.name_bound());
-        let claim = Claim {
-            handles: BTreeSet::from([thing.handle.clone()]),
-            proof: nameable.then(|| thing.proof.clone()),
-            whole: Some(thing.spec.clone()),
-            ..Claim::default()
-        };
-        let look = Look {
-            handle: Some(thing.handle.clone()),
-            spec: Some(thing.spec.clone()),
-            token: None,
-            record: Some(thing.to_record()),
-        };
-        // What others have added goes only from a thing that is seen to be ours still.
-        let target = match thing.children.as_slice() {
-            [] => Target::NotBe,
-            children => Target::Without(children.to_vec()),
-        };
-        let mut attempt = Attempt::looking(target, look, claim, patience);
-        if was_planned && thing.children.is_empty() {
+        let proof = thing.proof.clone();
+        let mut attempt = self.sweeping(&thing.id, Target::NotBe, thing.to_record(), proof);
+        if was_planned {
             attempt = attempt.calling(Call::Delete {
                 handle: thing.handle.clone(),
                 spec: thing.spec.clone(),
@@ -94,8 +83,41 @@ impl Machine {
         }
         let mut job = Job::new(thing.id.clone());
         job.attempts = VecDeque::from([attempt]);
-        job.doomed = Some(thing);
+        job.sweeping = Some(Sweeping::Thing(thing));
         job
+    }
+
+    /// What others have added goes only from a thing that is seen to be ours still.
+    fn prune_job(&self, id: ResourceId, prune: Prune, record: Record) -> Job {
+        let proof = Proof::recorded(record.token.as_ref());
+        let target = Target::Without(prune.children.clone());
+        let attempt = self.sweeping(&id, target, record, proof);
+        let mut job = Job::new(id);
+        job.attempts = VecDeque::from([attempt]);
+        job.sweeping = Some(Sweeping::Additions(prune));
+        job
+    }
+
+    fn sweeping(&self, id: &ResourceId, target: Target, thing: Record, proof: Proof) -> Attempt {
+        let patience = Patience {
+            attempts: self.limits.attempts,
+            refusals: 0,
+        };
+        let rules = self.rules.rules(&id.kind);
+        let nameable = rules.is_none_or(|rules| rules.name_bound());
+        let claim = Claim {
+            handles: BTreeSet::from([thing.handle.clone()]),
+            proof: nameable.then_some(proof),
+            whole: Some(thing.spec.clone()),
+            ..Claim::default()
+        };
+        let look = Look {
+            handle: Some(thing.handle.clone()),
+            spec: Some(thing.spec.clone()),
+            token: None,
+            record: Some(thing),
+        };
+        Attempt::looking(target, look, claim, patience)
     }
 
     /// The deletions that this pass has planned from what it saw, or from what the record says where it could see nothing.
@@ -125,7 +147,9 @@ impl Machine {
 
     /// What of ours still stands on a thing that would outlive its deletion for that.
     fn still_used(&self, job: usize) -> Option<ResourceId> {
-        let thing = self.jobs.get(job)?.doomed.as_ref()?;
+        let Sweeping::Thing(thing) = self.jobs.get(job)?.sweeping.as_ref()? else {
+            return None;
+        };
         let rules = self.rules.rules(&thing.id.kind)?;
         let mut left = self.unswept.iter().map(|(id, _)| id);
         let stands_on_it = |id: &&ResourceId| {
@@ -136,14 +160,23 @@ impl Machine {
     }
 
     pub(super) fn conclude_sweep(&mut self, job: usize) {
-        if let Some(thing) = self.jobs.get(job).and_then(|job| job.doomed.clone()) {
-            let swept = Entry::Swept {
+        let Some(entry) = self.jobs.get(job) else {
+            return;
+        };
+        let swept = match entry.sweeping.clone() {
+            None => return,
+            Some(Sweeping::Thing(thing)) => Entry::Swept {
                 id: thing.id,
                 handle: thing.handle,
                 at: Some(self.wall()),
-            };
-            self.note(swept, Then::Finish(job));
-        }
+            },
+            Some(Sweeping::Additions(prune)) => Entry::Pruned {
+                id: entry.id.clone(),
+                handle: prune.handle,
+                at: self.wall(),
+            },
+        };
+        self.note(swept, Then::Finish(job));
     }
 
     pub(super) fn refuse_sweep(&mut self, job: usize, refusal: &Refusal, out: &mut Vec<Output>) {

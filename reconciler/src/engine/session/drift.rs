@@ -102,19 +102,15 @@ impl Session<'_> {
     /// Adds to what was seen what others have added beyond it. What cannot be seen is told as [`Session::unverified`] is.
     pub(super) async fn look_for_additions(&mut self) {
         let kin = self.kin(&self.recorded());
+        self.unexamined.clear();
         let living = self.observed.iter();
         let living = living.filter_map(|(id, seen)| Some((id.clone(), seen.remote()?.clone())));
         for (id, examined) in self.examined(living.collect(), &kin).await {
-            let Some(Observed::Present(remote)) = self.observed.get_mut(&id) else {
-                continue;
-            };
-            for addition in examined.additions {
-                if !remote.additions.contains(&addition) {
-                    remote.additions.push(addition);
-                }
+            if let Some(Observed::Present(remote)) = self.observed.get_mut(&id) {
+                add(&mut remote.additions, examined.additions);
+                let unseen = examined.unseen.into_iter();
+                self.unexamined.extend(unseen.map(|why| (id.clone(), why)));
             }
-            self.unexamined
-                .extend(examined.unseen.into_iter().map(|why| (id.clone(), why)));
         }
     }
 
@@ -129,7 +125,7 @@ impl Session<'_> {
             found.changed.extend(changed.map(|at| (id.clone(), at)));
             let unseen = examined.unseen.into_iter().map(|why| (id.clone(), why));
             found.unexamined.extend(unseen);
-            found.additions.entry(id).or_default().extend(examined.additions);
+            add(found.additions.entry(id).or_default(), examined.additions);
         }
         found.additions.retain(|_, additions| !additions.is_empty());
     }
@@ -153,5 +149,14 @@ impl Session<'_> {
             .buffered(engine.limits.parallelism.max(1))
             .collect()
             .await
+    }
+}
+
+/// Adds what a thorough look has found to what an ordinary one had.
+fn add(additions: &mut Vec<String>, found: Vec<String>) {
+    for addition in found {
+        if !additions.contains(&addition) {
+            additions.push(addition);
+        }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use grail_providers::port::RuleBook;
 use grail_state::txn::{Phase, Txn};
 use grail_state::{Entry, Snapshot};
+use tracing::Instrument as _;
 
 use super::report::Chronicle;
 use super::{OnFailure, Session};
 use crate::engine::drive::{Opener, Outside, chain, run};
 use crate::engine::machine::{Course, Machine, Setup};
-use crate::engine::{EngineError, Ports};
+use crate::engine::{EngineError, Ports, traced};
 use crate::event::{Event, Outcome};
 use crate::plan::Plan;
 
@@ -127,6 +128,13 @@ impl Session<'_> {
     /// # Errors
     /// As [`Session::deploy`].
     pub async fn rollback(&mut self, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
+        let span = traced::pass("rollback", &self.snapshot().stack);
+        let ended = self.go_back(ports).instrument(span.clone()).await;
+        traced::passed(&span, &ended);
+        ended
+    }
+
+    async fn go_back(&mut self, ports: &mut Ports<'_>) -> Result<Outcome, EngineError> {
         let course = match self.txn.phase() {
             Phase::Idle => return Ok(Outcome::Unchanged),
             Phase::Building => {
@@ -236,7 +244,7 @@ impl Session<'_> {
         if let Some(protected) = &plan.protected {
             next.protected.clone_from(protected);
         }
-        next.protected.retain(|id| next.records.contains_key(id));
+        next.keep_to_records();
         self.close(next, ports).await
     }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use grail_providers::port::{RuleBook, Undelete};
 use grail_state::journal::Doomed;
 use grail_state::{DesiredState, Handle, Observed, Proof, Record, ResourceId};
+use tracing::Instrument as _;
 
 use super::Session;
 use crate::engine::EngineError;
 use crate::engine::look::{Observations, Seen, Subject, observe};
+use crate::engine::traced;
 
 impl Session<'_> {
     /// Looks at what the state records. Needs no wish, so that it can run while the wish is still being found. What another
@@ -53,11 +55,13 @@ impl Session<'_> {
 
     async fn look(&mut self, subjects: Vec<Subject>) {
         let engine = self.engine;
-        if !subjects.is_empty() {
-            self.until_fresh().await;
+        if subjects.is_empty() {
+            return;
         }
-        let Seen { observed, failures } =
-            observe(&engine.catalog, &engine.limits, subjects, &self.observed).await;
+        let span = traced::look(subjects.len());
+        self.until_fresh().await;
+        let looked = observe(&engine.catalog, &engine.limits, subjects, &self.observed);
+        let Seen { observed, failures } = looked.instrument(span).await;
         self.observed.extend(observed);
         self.failures.extend(failures);
     }
@@ -132,7 +136,6 @@ impl Session<'_> {
             depends_on: BTreeSet::new(),
             rank: theirs.rank,
             proof: remote.proof.clone(),
-            children: Vec::new(),
         })
     }
 

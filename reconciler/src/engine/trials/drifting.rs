@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use grail_providers::fake::{Physics, World};
 use serde_json::json;
 
-use super::app::App;
+use super::app::{App, Source};
 use super::corpus::{everything, full, small};
-use super::ground::{Command, Ground, holder};
-use crate::engine::{NoEvents, NoProjection, OnFailure, Ports, StopSignal};
+use super::ground::{Command, Ground};
+use crate::engine::OnFailure;
 use crate::event::Outcome;
 use crate::plan::{Consent, DriftReason};
-use grail_state::store::Wait;
 
 /// How many passes there are in all.
 const PASSES: usize = 1_000;
@@ -110,23 +109,13 @@ async fn a_change_and_a_deletion_are_reported_and_repaired() {
 
 /// Deploys with the consent to remove what others have added.
 async fn prune(ground: &Ground, app: &App) -> Outcome {
-    let engine = ground.engine();
-    let mut session = engine.open(holder(), Wait::No).await.unwrap();
-    let mut ports = Ports {
-        records: &mut NoProjection,
-        events: &mut NoEvents,
-        stop: StopSignal::never(),
-    };
     let consent = Consent {
         prune: true,
         ..Consent::default()
     };
-    let back = OnFailure::Rollback;
-    let desired = app.desired();
-    session
-        .deploy(&desired, &consent, back, None, &mut ports)
-        .await
-        .unwrap()
+    let wanted = app.desired();
+    let pruned = ground.deploy_with(&wanted, &consent, OnFailure::Rollback, None);
+    pruned.await.unwrap()
 }
 
 fn statements(ground: &Ground, function: &str) -> Vec<String> {
@@ -206,4 +195,56 @@ async fn a_removal_that_is_refused_is_told_and_tried_again() {
     assert!(statements(&ground, "app-dev-one").is_empty());
     // A deletion of everything takes the function and forgets what was to go from it.
     assert_eq!(ground.run(&Command::Delete).await.unwrap(), Outcome::Done);
+}
+
+/// A statement that was to go, and is by now what a decorator asks for.
+#[tokio::test(start_paused = true)]
+async fn what_was_to_go_and_is_ours_by_now_stays() {
+    let ground = Ground::new();
+    ground.deploy(&small()).await;
+    let statement = json!({"principal": "s3.amazonaws.com", "source_arn": "arn:aws:s3:::photos"});
+    let policy = |ground: &Ground| ground.cloud.world().functions["app-dev-one"].policy.clone();
+    ground.cloud.meddle(|world| {
+        let function = world.functions.get_mut("app-dev-one").unwrap();
+        function
+            .policy
+            .insert("grail-one-s3".to_owned(), statement.clone());
+    });
+    ground
+        .cloud
+        .fail(ground.cloud.writes(), grail_providers::fake::Fault::Refuse);
+    let outcome = prune(&ground, &small()).await;
+    assert!(matches!(outcome, Outcome::Unswept { .. }), "{outcome:?}");
+    let wanted = small().change(|app| app.tell("one", Source::bucket("photos", "raw/")));
+    assert_eq!(ground.deploy(&wanted).await, Outcome::Done);
+    assert_eq!(policy(&ground).get("grail-one-s3"), Some(&statement));
+    let left = ground.store.content().snapshot.unwrap().prune;
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// What is left at a thing that is no part of a plan for a part is tried again, as a deletion would be.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_outside_a_part_is_not_forgotten() {
+    let ground = Ground::new();
+    ground.deploy(&full()).await;
+    ground.cloud.meddle(crowd);
+    for write in 0..2 {
+        ground.cloud.fail(
+            ground.cloud.writes() + write,
+            grail_providers::fake::Fault::Refuse,
+        );
+    }
+    let outcome = prune(&ground, &full()).await;
+    assert!(matches!(outcome, Outcome::Unswept { .. }), "{outcome:?}");
+    ground.cloud.calm();
+    let wanted = full().change(|app| app.policy = 2);
+    let consent = Consent {
+        only: ["iam_role.default-role".to_owned()].into(),
+        ..Consent::default()
+    };
+    let wishes = wanted.desired();
+    let done = ground.deploy_with(&wishes, &consent, OnFailure::Rollback, None);
+    assert_eq!(done.await.unwrap(), Outcome::Done);
+    assert!(statements(&ground, "app-dev-one").is_empty() && statements(&ground, "app-dev-two").is_empty());
+    assert!(ground.store.content().snapshot.unwrap().prune.is_empty());
 }

@@ -21,7 +21,8 @@ use super::beside::ChaliceFile;
 use super::disk::Disk;
 use super::tally::count_command;
 use crate::engine::{
-    Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, Session, StopSignal,
+    Approval, Clock, Engine, EngineError, Limits, NoEvents, NoProjection, OnFailure, Ports, Session,
+    StopSignal,
 };
 use crate::event::{Event, Outcome};
 use crate::plan::Consent;
@@ -126,23 +127,29 @@ impl Ground {
     }
 
     pub(super) async fn deploy_desired(&self, desired: &DesiredState) -> Outcome {
+        let consent = Consent::default();
+        let deployed = self.deploy_with(desired, &consent, OnFailure::Rollback, None);
+        deployed.await.unwrap()
+    }
+
+    /// The whole of what a deployment can be told.
+    pub(super) async fn deploy_with(
+        &self,
+        desired: &DesiredState,
+        consent: &Consent,
+        on_failure: OnFailure,
+        approval: Option<&mut dyn Approval>,
+    ) -> Result<Outcome, EngineError> {
         let engine = self.engine();
-        let mut session = engine.open(holder(), Wait::No).await.unwrap();
+        let mut session = engine.open(holder(), Wait::No).await?;
         let mut ports = Ports {
             records: &mut NoProjection,
             events: &mut NoEvents,
             stop: StopSignal::never(),
         };
         session
-            .deploy(
-                desired,
-                &Consent::default(),
-                OnFailure::Rollback,
-                None,
-                &mut ports,
-            )
+            .deploy(desired, consent, on_failure, approval, &mut ports)
             .await
-            .unwrap()
     }
 
     pub(super) async fn deploy(&self, app: &App) -> Outcome {

@@ -11,7 +11,8 @@ use super::ground::{Command, Ground, holder};
 use super::oracle::check_recorded;
 use crate::engine::{Approval, EngineError, NoEvents, NoProjection, OnFailure, Ports, StopSignal};
 use crate::event::Outcome;
-use crate::plan::{Consent, Plan, PlanError};
+use crate::plan::guard::Pattern;
+use crate::plan::{Consent, Guard, Plan, PlanError};
 
 async fn deploy(
     ground: &Ground,
@@ -19,21 +20,9 @@ async fn deploy(
     targets: &[&str],
     approval: Option<&mut dyn Approval>,
 ) -> Result<Outcome, EngineError> {
-    let engine = ground.engine();
-    let mut session = engine.open(holder(), Wait::No).await.unwrap();
-    let mut ports = Ports {
-        records: &mut NoProjection,
-        events: &mut NoEvents,
-        stop: StopSignal::never(),
-    };
-    session
-        .deploy(
-            &app.desired(),
-            &only(targets),
-            OnFailure::Rollback,
-            approval,
-            &mut ports,
-        )
+    let (wanted, consent) = (app.desired(), only(targets));
+    ground
+        .deploy_with(&wanted, &consent, OnFailure::Rollback, approval)
         .await
 }
 
@@ -86,6 +75,45 @@ async fn a_target_is_done_with_what_it_needs_and_nothing_else() {
         panic!("{unknown:?}");
     };
     assert_eq!(problems[0].error, PlanError::NoSuchTarget("four".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_is_done_and_what_is_outside_it_stays_protected() {
+    let ground = Ground::new();
+    let guarding = |protects: Option<&[&str]>, targets| Consent {
+        guard: Some(Guard {
+            protects: protects.map(|texts| texts.iter().filter_map(|text| Pattern::written(text)).collect()),
+            ..Guard::default()
+        }),
+        ..only(targets)
+    };
+    let protected = || ground.store.content().snapshot.unwrap().protected;
+    let both: &[&str] = &["lambda_function.one", "lambda_function.two"];
+    let expected: std::collections::BTreeSet<_> = both.iter().map(|name| name.parse().unwrap()).collect();
+    let deploy = async |app: &App, consent: Consent| {
+        let wanted = app.desired();
+        ground
+            .deploy_with(&wanted, &consent, OnFailure::Rollback, None)
+            .await
+    };
+    deploy(&full(), guarding(Some(both), &[])).await.unwrap();
+    assert_eq!(protected(), expected);
+    // Where something is written, where nothing is, and where the configuration no longer says anything.
+    let wanted = full().change(|app| app.fun("one").memory = 512);
+    for (app, protects) in [(&wanted, Some(both)), (&wanted, Some(both)), (&full(), None)] {
+        let consent = guarding(protects, &["lambda_function.one"]);
+        deploy(app, consent).await.unwrap();
+        assert_eq!(protected(), expected);
+    }
+    let gone = full().change(|app| {
+        app.functions.remove("two");
+    });
+    let refused = deploy(&gone, guarding(None, &[])).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("`lambda_function.two` is protected"),
+        "{refused}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

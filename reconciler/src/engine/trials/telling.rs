@@ -1,34 +1,20 @@
 //! What is told of a pass while it is open (status), and when it is over (history).
 
 use grail_state::Report;
-use grail_state::store::{StateStore as _, Wait};
+use grail_state::store::StateStore as _;
 
 use super::app::App;
 use super::corpus::full;
-use super::ground::{Command, Ground, holder};
-use crate::engine::{NoEvents, NoProjection, OnFailure, Ports, Status, StopSignal};
+use super::ground::{Command, Ground};
+use crate::engine::{OnFailure, Status};
 use crate::event::Outcome;
 use crate::plan::Consent;
 use grail_providers::fake::Fault;
 
 async fn keep(ground: &Ground, app: &App) -> Outcome {
-    let engine = ground.engine();
-    let mut session = engine.open(holder(), Wait::No).await.unwrap();
-    let mut ports = Ports {
-        records: &mut NoProjection,
-        events: &mut NoEvents,
-        stop: StopSignal::never(),
-    };
-    session
-        .deploy(
-            &app.desired(),
-            &Consent::default(),
-            OnFailure::Keep,
-            None,
-            &mut ports,
-        )
-        .await
-        .unwrap()
+    let (wanted, consent) = (app.desired(), Consent::default());
+    let kept = ground.deploy_with(&wanted, &consent, OnFailure::Keep, None);
+    kept.await.unwrap()
 }
 
 async fn status(ground: &Ground) -> Status {

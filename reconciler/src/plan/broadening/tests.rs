@@ -60,6 +60,13 @@ fn told_of(build: Vec<Step>, recorded: &BTreeMap<ResourceId, Record>, kept: &[Va
         recorded,
         definition: &|digest| kept.iter().find(|one| Digest::of_value(one) == *digest).cloned(),
         account: Some(ACCOUNT),
+        access: &|kind| match kind.as_str() {
+            "iam_role" => Access::Role,
+            "lambda_function" => Access::Runs,
+            "lambda_permission" => Access::Invocation,
+            "rest_api" => Access::Routes,
+            _ => Access::None,
+        },
     };
     let all = broadenings(&plan(build), &background);
     all.iter().map(ToString::to_string).collect()

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::world::{World, id};
 use crate::plan::Guard;
-use crate::plan::guard::{Pattern, matches};
+use crate::plan::guard::{Pattern, matches, to_record};
 
 fn patterns(texts: &[&str]) -> Vec<Pattern> {
     texts.iter().map(|text| Pattern::written(text).unwrap()).collect()
@@ -101,6 +101,22 @@ fn more_than_may_go_at_once_is_refused() {
     };
     assert_snapshot!(at_most(1), @"! 2 things would be deleted, those that are made anew among them, and at most 1 may be");
     assert!(!at_most(2).contains('!'));
+    let mut world = World::with(json!({"role.r": {"name": "r"}}));
+    if let Some(grail_state::Observed::Present(remote)) = world.observed.get_mut(&id("role.r")) {
+        remote.additions = vec!["policy a".to_owned(), "policy b".to_owned()];
+    }
+    world.consent.prune = true;
+    for (count, refused) in [(1, true), (2, false)] {
+        world.consent.guard = Some(Guard {
+            max_deletes: Some(count),
+            ..Guard::default()
+        });
+        assert_eq!(
+            world.check().contains("2 things would be deleted"),
+            refused,
+            "{count}"
+        );
+    }
     let mut world = World::with(json!({"layer.l": {"content": "1"}}));
     world.want(json!({"layer.l": {"content": "2"}}));
     world.consent.guard = Some(Guard {
@@ -112,10 +128,11 @@ fn more_than_may_go_at_once_is_refused() {
 
 #[test]
 fn what_is_to_be_recorded_is_what_the_configuration_names() {
-    let (world, plan) = (world(protecting(&["role"])), |world: &World| {
-        world.plan().unwrap().protected
-    });
-    let mut world = world;
+    let plan = |world: &World| {
+        let plan = world.plan().unwrap();
+        to_record(&world.consent, &plan, &world.desired, &world.recorded)
+    };
+    let mut world = world(protecting(&["role"]));
     world.want(json!({"role.r": {"name": "r"}, "role.s": {"name": "s"}, "role.t": {"name": "t"}}));
     assert_eq!(
         plan(&world),
@@ -125,6 +142,22 @@ fn what_is_to_be_recorded_is_what_the_configuration_names() {
     assert_eq!(plan(&world), None);
     world.consent.guard = Some(protecting(&[]));
     assert_eq!(plan(&world), Some([].into()));
+}
+
+#[test]
+fn what_moves_is_recorded_under_its_new_id() {
+    let mut world = World::with(json!({"mapping.old": {"source": "jobs", "batch": 1}}));
+    world.want(json!({"mapping.new": {"source": "jobs", "batch": 1}}));
+    world.consent.protected = [id("mapping.old"), id("role.elsewhere")].into();
+    for (guard, expected) in [
+        (Guard::default(), vec!["mapping.new", "role.elsewhere"]),
+        (protecting(&["mapping"]), vec!["mapping.new"]),
+    ] {
+        world.consent.guard = Some(guard);
+        let plan = world.plan().unwrap();
+        let recorded = to_record(&world.consent, &plan, &world.desired, &world.recorded);
+        assert_eq!(recorded, Some(expected.into_iter().map(id).collect()));
+    }
 }
 
 #[test]

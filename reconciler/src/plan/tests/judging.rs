@@ -36,6 +36,7 @@ fn broken(world: &World, damage: impl FnOnce(&mut Plan)) -> String {
         recorded: &world.recorded,
         observed: &world.observed,
         doomed: &world.doomed,
+        unpruned: &world.unpruned,
         rules: &rules,
         consent: &world.consent,
         base: &plan.base,

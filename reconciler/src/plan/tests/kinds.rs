@@ -1,7 +1,7 @@
 //! A rule book of model kinds, one for each combination of traits that planning distinguishes.
 
 use grail_providers::port::{Cost, Diff, Invalid, Lane, RuleBook, Rules, Undelete};
-use grail_state::{Digester, Kind, Remote, Template, Wire};
+use grail_state::{Digester, Handle, Kind, Remote, Template, Wire};
 use serde_json::{Value, json};
 
 pub(super) struct ModelKind {
@@ -122,6 +122,16 @@ impl Rules for ModelKind {
 
     fn prunes(&self, addition: &str) -> bool {
         addition.starts_with("policy ")
+    }
+
+    fn defines(&self, wanted: &Template, addition: &str) -> bool {
+        let own = wanted.with_stand_ins();
+        addition.strip_prefix("policy ") == own["policy"].as_str() && own["policy"].is_string()
+    }
+
+    fn child(&self, handle: &Handle, addition: &str) -> Option<(Kind, Handle)> {
+        let name = addition.strip_prefix("policy part ")?;
+        Some((Kind::new("part"), Handle(format!("{handle}/{name}"))))
     }
 
     fn volatile_outputs(&self) -> &'static [&'static str] {

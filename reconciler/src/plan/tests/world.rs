@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use super::kinds::Book;
 use super::text::{errors_text, plan_text};
-use crate::plan::{Action, Consent, Inputs, Plan, PlanError, Step, check_plan, plan};
+use crate::plan::{Action, Consent, Inputs, Plan, PlanError, Prune, Step, check_plan, plan};
 
 pub(super) struct World {
     pub(super) desired: DesiredState,
     pub(super) recorded: BTreeMap<ResourceId, Record>,
     pub(super) observed: BTreeMap<ResourceId, Observed>,
     pub(super) doomed: Vec<Doomed>,
+    pub(super) unpruned: BTreeMap<ResourceId, Prune>,
     pub(super) consent: Consent,
     pub(super) key: u8,
     /// Things that are there besides, under ids whose living one is another.
@@ -42,6 +43,7 @@ impl World {
             recorded: BTreeMap::new(),
             observed: BTreeMap::new(),
             doomed: Vec::new(),
+            unpruned: BTreeMap::new(),
             consent: Consent::default(),
             key: 1,
             besides: BTreeSet::new(),
@@ -141,7 +143,6 @@ impl World {
             depends_on,
             rank,
             proof: Proof::recorded(token.as_ref()),
-            children: Vec::new(),
         });
         self
     }
@@ -159,6 +160,7 @@ impl World {
             recorded: &self.recorded,
             observed: &self.observed,
             doomed: &self.doomed,
+            unpruned: &self.unpruned,
             rules: &rules,
             consent: &self.consent,
             base: &base,
@@ -200,6 +202,7 @@ impl World {
             }
         }
         self.doomed.clear();
+        self.unpruned.clear();
         for wanted in self.desired.resources.keys() {
             self.observed.entry(wanted.clone()).or_insert(Observed::Absent);
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::form::{Brief, Document, Form};
+use super::form::{Brief, Document, Form, Phrase};
 use super::node::{Content, Node};
 use super::variables::{END, MARK, OF_ACCOUNT};
 use super::{Manifest, references};
@@ -109,6 +109,7 @@ impl Check<'_> {
                     "give it `statements` or `policies`",
                 );
             }
+            self.boundary(&["roles", name, "boundary"], role.boundary.as_ref());
             if let Some(trust) = &role.trust {
                 self.policy(&["roles", name, "trust"], trust);
             }
@@ -116,6 +117,15 @@ impl Check<'_> {
                 self.policy(&["roles", name, "policies", policy], document);
             }
             self.statements(&["roles", name, "statements"], role.statements.as_deref());
+        }
+    }
+
+    fn boundary(&mut self, path: &[&str], boundary: Option<&Phrase>) {
+        if boundary
+            .and_then(|arn| known(&arn.0))
+            .is_some_and(|arn| !functions::is_arn(arn, "iam") || !arn.contains(":policy/"))
+        {
+            self.error(path, "manifest::arn", "`boundary` is the ARN of a managed policy");
         }
     }
 

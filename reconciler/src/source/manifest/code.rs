@@ -7,6 +7,7 @@
 //! once for all functions that name it. What it needs of the environment it has.
 
 mod files;
+mod lock;
 mod python;
 
 use std::collections::BTreeMap;
@@ -96,7 +97,7 @@ pub async fn build(manifest: &Manifest, workshop: &Workshop<'_>) -> Result<Built
 
 fn order_of(manifest: &Manifest, function: &Function) -> Option<Order> {
     let code = in_full(manifest.project(), function.code.as_ref()?);
-    code.s3.is_none().then(|| Order {
+    (code.s3.is_none() && code.image.is_none()).then(|| Order {
         code,
         runtime: function.runtime.clone().unwrap_or_default(),
         handler: function.handler.clone(),

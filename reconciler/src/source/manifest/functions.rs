@@ -11,6 +11,8 @@
 //! | `tracing` | only what a caller asks for |
 //! | `reserved_concurrency` | the account's pool |
 //! | `log_retention` | the log group is not ours |
+//! | `snap_start` | false |
+//! | `url` | it has none |
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,7 @@ use super::events::Event;
 use super::form::{Brief, Phrase};
 use super::roles::OwnRole;
 use super::shape::{NAME, RUNTIME, VARIABLE};
+use super::urls::Url;
 
 /// The time limit of a function that says none, in seconds: Chalice's.
 pub const DEFAULT_TIMEOUT: u32 = 60;
@@ -97,6 +100,12 @@ pub struct Function {
     #[serde(default)]
     #[schemars(range(min = 1, max = 3653))]
     pub log_retention: Option<u32>,
+    /// Whether its published versions start from a snapshot of what they have set up.
+    #[serde(default)]
+    pub snap_start: Option<bool>,
+    /// An address of its own on the internet.
+    #[serde(default)]
+    pub url: Option<Url>,
     /// Its code: in a word, a folder, a zip or a single file.
     #[serde(default)]
     pub code: Option<Brief<Code>>,
@@ -144,7 +153,7 @@ pub struct Vpc {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = json!([
     {"required": ["dir"]}, {"required": ["zip"]}, {"required": ["inline"]}, {"required": ["build"]},
-    {"required": ["python"]}, {"required": ["chalice"]}, {"required": ["s3"]}
+    {"required": ["python"]}, {"required": ["chalice"]}, {"required": ["s3"]}, {"required": ["image"]}
 ])))]
 pub struct Code {
     /// A folder of the project.
@@ -178,6 +187,27 @@ pub struct Code {
     /// A zip in a bucket.
     #[serde(default)]
     pub s3: Option<Object>,
+    /// A container image. It has its runtime, its handler and its layers in it: what is said of them here does not count.
+    #[serde(default)]
+    pub image: Option<Image>,
+}
+
+/// A container image in a registry of ECR, and how it is started.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Its address with its digest (`<repository>@sha256:...`) or a tag. A tag that is moved to another image is not noticed.
+    #[schemars(length(min = 1, max = 1024))]
+    pub uri: String,
+    /// The program with its first arguments, instead of the image's `ENTRYPOINT`.
+    #[serde(default)]
+    pub entry_point: Option<Vec<String>>,
+    /// The arguments, instead of the image's `CMD`.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// The folder in which it starts, instead of the image's `WORKDIR`.
+    #[serde(default)]
+    pub working_directory: Option<String>,
 }
 
 /// Python files with what they require.
@@ -190,7 +220,7 @@ pub struct PythonCode {
     /// Single files, packed under their own names.
     #[serde(default)]
     pub files: Option<Vec<String>>,
-    /// A file of requirements, or the requirements themselves.
+    /// A file of requirements, a `uv.lock`, or the requirements themselves.
     #[serde(default)]
     pub requirements: Option<super::form::OneOrMore>,
 }

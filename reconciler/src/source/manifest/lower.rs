@@ -9,6 +9,7 @@ mod domains;
 mod functions;
 mod rest;
 mod roles;
+mod urls;
 mod websocket;
 
 pub mod apis;
@@ -63,6 +64,7 @@ pub fn lower(manifest: &Manifest, account: &Account, packages: &Packages) -> Res
         lowering.function(name, function);
     }
     for (name, function) in form.functions() {
+        lowering.url(name, function);
         lowering.events(name, function);
     }
     lowering.rest_apis();

@@ -20,7 +20,12 @@ pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
     (
         "functions",
         "lambda_function",
-        &[("arn", "arn"), ("name", "name"), ("invocation_uri", "arn")],
+        &[
+            ("arn", "arn"),
+            ("name", "name"),
+            ("invocation_uri", "arn"),
+            ("url", "url"),
+        ],
     ),
     ("roles", "iam_role", &[("arn", "arn"), ("name", "name")]),
     ("layers", "lambda_layer", &[("arn", "arn")]),
@@ -68,12 +73,21 @@ pub(super) fn fault(variable: &str, form: &Form) -> Option<(String, Option<Strin
         let hint = closest(name, names).map(|meant| format!("did you mean `{meant}`?"));
         return Some((said, hint));
     }
+    if (section, attribute) == ("functions", "url") && !has_url(form, name) {
+        let said = format!("the function `{name}` has no URL");
+        return Some((said, Some("give it one: `url: {auth: aws_iam}`".to_owned())));
+    }
     if !attributes.iter().any(|(known, _)| *known == attribute) {
         let known: Vec<_> = attributes.iter().map(|(known, _)| format!("`{known}`")).collect();
         let said = format!("what stands under `{section}` has no `{attribute}`");
         return Some((said, Some(format!("it has {}", known.join(", ")))));
     }
     None
+}
+
+fn has_url(form: &Form, name: &str) -> bool {
+    let function = form.functions.get(name).and_then(Option::as_ref);
+    function.is_some_and(|function| function.url.is_some())
 }
 
 /// The marks in a text: what is known of the account, and references.
@@ -135,8 +149,9 @@ fn referred(mark: &str, account: &Account) -> Vec<Template> {
     };
     let output = attributes.iter().find(|(known, _)| *known == attribute);
     let output = output.map_or("arn", |(_, output)| output);
-    // The address of an API is that of its stage.
+    // The address of an API is that of its stage; a function has one beside it.
     let kind = match (*kind, output) {
+        ("lambda_function", "url") => "function_url",
         ("rest_api", "url") => "api_stage",
         ("websocket_api", "url") => "websocket_stage",
         (kind, _) => kind,

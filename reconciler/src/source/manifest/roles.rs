@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::form::{Brief, Document};
+use super::form::{Brief, Document, Phrase};
 use super::shape::NAME;
 
 /// A role that functions share. It has what is said here and nothing else.
@@ -25,6 +25,9 @@ pub struct Role {
     /// Statements of one more inline policy, which has the role's name.
     #[serde(default)]
     pub statements: Option<Vec<Document>>,
+    /// The ARN of the policy beyond which the role is allowed nothing.
+    #[serde(default)]
+    pub boundary: Option<Phrase>,
 }
 
 /// What a function's own role allows beside what its logs, events, network and dead letters need.
@@ -37,4 +40,7 @@ pub struct OwnRole {
     /// Inline policies by their names: documents, or files of them.
     #[serde(default)]
     pub policies: Option<BTreeMap<String, Brief<Document>>>,
+    /// The ARN of the policy beyond which the role is allowed nothing.
+    #[serde(default)]
+    pub boundary: Option<Phrase>,
 }

@@ -1,8 +1,10 @@
 //! Reading of manifests as a whole.
 
+mod corpus;
 mod golden;
 mod lowering;
 mod merging;
+mod rows;
 mod schema;
 
 use std::path::Path;

@@ -241,7 +241,7 @@ async fn lines_of_earlier_grails_are_read_and_gone_on_with() {
     let expected: Vec<_> = [2, 5, 8, 9].map(|at| entries(at..at + 1)).concat();
     assert_eq!(loaded.journal, expected);
     // As this build writes it. Never change this text.
-    let third = "\"v\":1,\"stack\":{\"app\":\"shop\",\"stage\":\"dev\"},\"after\":{\"epoch\":2,\"seq\":1},\"epoch\":3,\"seq\":0,\
+    let third = "\"v\":2,\"stack\":{\"app\":\"shop\",\"stage\":\"dev\"},\"after\":{\"epoch\":2,\"seq\":1},\"epoch\":3,\"seq\":0,\
                  \"entries\":[{\"entry\":\"gone\",\"id\":\"lambda_function.f8\"}]}";
     let lines = journal(&store);
     let lines: Vec<_> = lines.split_inclusive(|byte| *byte == b'\n').collect();
@@ -314,16 +314,38 @@ async fn a_full_device_takes_nothing_and_is_gone_on_from() {
 }
 
 #[tokio::test]
+async fn what_stood_among_deletions_and_stays_is_read_as_what_stays() {
+    let (store, _folder) = written().await;
+    // As version 1 wrote it. Never change this text.
+    let line = "\"v\":1,\"stack\":{\"app\":\"shop\",\"stage\":\"dev\"},\"epoch\":1,\"seq\":0,\"entries\":[{\"entry\":\"commit\",\"sweep\":[\
+                {\"id\":\"iam_role.r\",\"handle\":\"r\",\"spec\":{},\"outputs\":{},\"depends_on\":[],\"rank\":0,\"children\":[\"policy theirs\"]},\
+                {\"id\":\"iam_role.s\",\"handle\":\"s\",\"spec\":{},\"outputs\":{},\"depends_on\":[],\"rank\":0}]}]}";
+    fs::write(store.inner.journal_path(), summed(line)).unwrap();
+    let journal = store.load().await.unwrap().journal;
+    let [Entry::Commit { sweep, prune, .. }] = journal.as_slice() else {
+        panic!("{journal:?}");
+    };
+    assert_eq!(sweep.len(), 1);
+    assert_eq!(sweep[0].handle.0, "s");
+    let (id, prune) = prune.first_key_value().unwrap();
+    assert_eq!(
+        (id.to_string().as_str(), prune.handle.0.as_str()),
+        ("iam_role.r", "r")
+    );
+    assert_eq!(prune.children, ["policy theirs"]);
+}
+
+#[tokio::test]
 async fn a_line_of_a_newer_grail_is_refused_as_such() {
     let (store, _folder) = written().await;
-    let rest = "\"v\":2,\"epoch\":2,\"seq\":0,\"entries\":[{\"entry\":\"of the future\"}]}";
+    let rest = "\"v\":3,\"epoch\":2,\"seq\":0,\"entries\":[{\"entry\":\"of the future\"}]}";
     let mut text = journal(&store);
     text.extend(summed(rest));
     fs::write(store.inner.journal_path(), text).unwrap();
     let error = store.load().await.unwrap_err().to_string();
     assert!(error.starts_with("line 4 of "), "{error}");
     assert!(
-        error.ends_with("journal.ndjson has schema version 2; this grail reads versions up to 1"),
+        error.ends_with("journal.ndjson has schema version 3; this grail reads versions up to 2"),
         "{error}"
     );
 }

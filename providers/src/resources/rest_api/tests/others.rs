@@ -242,3 +242,49 @@ async fn what_others_made_by_hand_goes_into_the_document_that_is_put() {
         .unwrap();
     assert_eq!(after.outputs["baseline"], json!(reading.baseline(&reading.form)));
 }
+
+#[tokio::test]
+async fn a_resource_that_has_a_method_by_now_stays() {
+    let child = |path: &str| format!("resource without methods {path}");
+    let resource = |id: &str, path: &str, methods: Value| json!({"id": id, "parentId": "r", "path": path, "resourceMethods": methods});
+    let used = json!({"GET": {"httpMethod": "GET"}});
+    let all = json!({"item": [
+        {"id": "r", "path": "/"}, resource("h1", "/bare", Value::Null), resource("h2", "/used", used),
+    ]});
+    let cloud = Canned::new([reply(200, all.clone()), reply(200, all), reply(202, "")]);
+    let (id, handle) = (id(), Handle("a1".into()));
+    let request = crate::port::Delete {
+        id: &id,
+        handle: &handle,
+        spec: &Value::Null,
+        outputs: &BTreeMap::new(),
+    };
+    let children = [child("/bare"), child("/used")];
+    provider(&cloud).prune(request, &children).await.unwrap();
+    assert_eq!(
+        cloud.operations(),
+        ["GetResources", "GetResources", "DeleteResource"]
+    );
+    assert!(cloud.asked()[2].line.ends_with("/resources/h1"));
+}
+
+#[tokio::test]
+async fn an_authorizer_is_found_on_any_page() {
+    let page = |id: &str, position: Option<&str>| json!({"item": [{"id": id, "name": id, "type": "TOKEN"}], "position": position});
+    let cloud = Canned::new([
+        reply(200, json!({"item": []})),
+        reply(200, page("one", Some("p"))),
+        reply(200, page("two", None)),
+        reply(202, ""),
+    ]);
+    let (id, handle) = (id(), Handle("a1".into()));
+    let request = crate::port::Delete {
+        id: &id,
+        handle: &handle,
+        spec: &Value::Null,
+        outputs: &BTreeMap::new(),
+    };
+    let children = ["authorizer two".to_owned()];
+    provider(&cloud).prune(request, &children).await.unwrap();
+    assert!(cloud.asked()[3].line.ends_with("/authorizers/two"));
+}

@@ -192,6 +192,8 @@ impl CarriedPass {
             wanted: &mut |desired| *goal = Some(goal_of(desired)),
         };
         let done = deployment.carry_out(oversight).await;
+        let calls = deployment.goal.connected.cloud.context.calls();
+        self.desk.called(&calls.sent(), &calls.throttled());
         let unchanged = matches!(
             &done,
             Ok(Deployed {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grail_providers::aws::Pacers;
 use grail_state::Digest;
+use jiff::Timestamp;
 
 use super::carried::{Carried, CarriedPass};
 use super::polled::Polls;
@@ -18,7 +19,7 @@ use crate::cli::environment::Environment;
 use crate::cli::serve_toml::{ServeToml, Source, StageOptions};
 use crate::cli::systemd::Systemd;
 use crate::engine::StopSignal;
-use crate::serve::{Posting, Service, Slots, StageKey};
+use crate::serve::{Board, Configuration, Posting, Service, Slots, StageKey};
 use crate::watch::follow::{Followed, Follower};
 use crate::watch::{End, Onlooker, Pass, PassOutcome, Pause, Rhythm, Turn};
 
@@ -43,6 +44,7 @@ pub(super) struct Reload {
     global: Global,
     environment: Environment,
     service: Service,
+    board: Arc<Board>,
     told: Arc<Told>,
     systemd: Systemd,
     pacers: Pacers,
@@ -57,10 +59,12 @@ impl Reload {
         global: Global,
         environment: Environment,
         service: Service,
+        board: Arc<Board>,
         told: Arc<Told>,
         systemd: Systemd,
     ) -> Self {
         Self {
+            board,
             config,
             global,
             polls: Polls::new(service.clone(), &environment),
@@ -85,6 +89,7 @@ impl Reload {
     }
 
     fn put(&mut self, toml: ServeToml) {
+        self.read(None);
         let (all, each) = share(&toml);
         self.service.slots().resize(all, each);
         let postings = self.postings(&toml);
@@ -99,6 +104,14 @@ impl Reload {
         self.told.reloaded(&changes, stages, &restart);
         self.current = Some(toml);
         self.systemd.ready(&format!("{stages} stages"));
+    }
+
+    /// How the reading went, for who asks whether all is well.
+    fn read(&self, refused: Option<String>) {
+        self.board.configured(Configuration {
+            at: Timestamp::now(),
+            refused,
+        });
     }
 
     fn postings(&self, toml: &ServeToml) -> Vec<Posting> {
@@ -186,7 +199,11 @@ impl Pass for Reload {
             tracing::warn!("{trouble}");
         }
         let end = match ServeToml::read(&self.config) {
-            Ok(toml) if self.current.as_ref() == Some(&toml) => End::Converged { changed: false },
+            Ok(toml) if self.current.as_ref() == Some(&toml) => {
+                // A mistake was taken back.
+                self.read(None);
+                End::Converged { changed: false }
+            }
             Ok(toml) => {
                 self.systemd.reloading();
                 self.put(toml);
@@ -194,6 +211,7 @@ impl Pass for Reload {
             }
             Err(refusal) => {
                 self.told.refused(&refusal);
+                self.read(Some(refusal.to_string()));
                 End::Refused { lasting: true }
             }
         };

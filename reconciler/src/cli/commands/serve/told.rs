@@ -2,6 +2,7 @@
 //! not said before. For programs every line is a JSON object with the project and the stage.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,13 @@ impl Told {
             }
             (Output::Human, _) => {}
         }
+    }
+
+    /// Where the page and the interface are.
+    pub(super) fn listens(&self, address: SocketAddr, secure: bool) {
+        let scheme = if secure { "https" } else { "http" };
+        let url = format!("{scheme}://{address}/");
+        self.say("listening", json!({"url": url}), &format!("Listening on {url}"));
     }
 
     /// The configuration is refused, and the old one goes on.

@@ -35,7 +35,7 @@ pub(super) async fn run(settings: &Settings, stage: &Stage) -> Result<Exit, Refu
         .collect();
     let fields = json!({
         "stack": txn.snapshot().stack, "phase": txn.phase().as_str(), "committed": txn.snapshot().committed,
-        "resources": resources, "doomed": doomed,
+        "resources": resources, "doomed": doomed, "prune": txn.prune(),
     });
     words::json_line(settings.command, "resources", fields);
     Ok(Exit::Done)

@@ -40,6 +40,11 @@ pub(super) async fn run(settings: &Settings, stage: &Stage, given: &str) -> Resu
             .collect(),
         chalice: entries(stage, &existing, &id, &file),
         to_be_deleted: to_be_deleted(&txn, &id),
+        to_be_removed: txn
+            .prune()
+            .get(&id)
+            .map(|prune| prune.children.clone())
+            .unwrap_or_default(),
     };
     if is_human(settings) {
         note_open(&txn);
@@ -58,6 +63,8 @@ struct Shown<'a> {
     /// The entries of Chalice's file that it is part of, and what the file says there; `None` where it says nothing.
     chalice: BTreeMap<String, Option<DeployedEntry>>,
     to_be_deleted: Vec<String>,
+    /// What others have added to it, and is still to go.
+    to_be_removed: Vec<String>,
 }
 
 /// The entries that the resource is part of: those that would be others without it.
@@ -94,6 +101,7 @@ impl Shown<'_> {
         };
         line("handle", self.record.handle.to_string());
         line("to be deleted", self.to_be_deleted.join(", "));
+        line("to be removed", self.to_be_removed.join(", "));
         line("needs", listed(&self.record.depends_on));
         line("needed by", listed(&self.needed_by));
         let mark = self.record.token.as_ref();
@@ -136,7 +144,7 @@ impl Shown<'_> {
         json!({
             "id": self.id, "kind": self.id.kind, "name": self.id.name, "handle": handle, "form": spec, "outputs": outputs,
             "depends_on": depends_on, "needed_by": self.needed_by, "rank": rank, "mark": token, "chalice": chalice,
-            "to_be_deleted": self.to_be_deleted,
+            "to_be_deleted": self.to_be_deleted, "to_be_removed": self.to_be_removed,
         })
     }
 }
@@ -210,10 +218,12 @@ mod tests {
             needed_by: [&mapping].into(),
             chalice: [("work".to_owned(), Some(entry)), ("other".to_owned(), None)].into(),
             to_be_deleted: Vec::new(),
+            to_be_removed: vec!["statement visitor".into()],
         };
         insta::assert_snapshot!(shown.text(), @r#"
         lambda_function.work
           handle        arn:work
+          to be removed statement visitor
           needs         iam_role.default-role
           needed by     event_source_mapping.work
           form

@@ -187,9 +187,11 @@ fn reason(turn: &Turn, project: &std::path::Path) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
 
-/// A path as people name it.
+/// A path as people name it. What a name may tell a terminal to do is left out: whoever can make a file here need not be who
+/// watches.
 fn shown(file: &std::path::Path, project: &std::path::Path) -> String {
-    file.strip_prefix(project).unwrap_or(file).display().to_string()
+    let name = file.strip_prefix(project).unwrap_or(file).display().to_string();
+    name.replace(char::is_control, "?")
 }
 
 fn state(end: End) -> &'static str {
@@ -242,6 +244,10 @@ mod tests {
             Some("a, b/c, e and 2 more changed, asked for")
         );
         assert_eq!(of(&[Wake::Retry], &[]).as_deref(), Some("another try"));
+        assert_eq!(
+            of(&[Wake::Changed], &["/p/a\u{1b}[2J\nb"]).as_deref(),
+            Some("a?[2J?b changed")
+        );
         assert_eq!(
             of(&[Wake::Changed, Wake::Retry], &["/p/a"]).as_deref(),
             Some("a changed")

@@ -39,7 +39,7 @@ fn label(spec: &Value) -> Option<String> {
 }
 
 /// A creation of `wanted`.
-pub(in crate::cli) fn created(id: u32, resource: &str, wanted: Value) -> Step {
+pub(crate) fn created(id: u32, resource: &str, wanted: Value) -> Step {
     let label = label(&wanted);
     let action = Action::Create { replaces: None };
     Step {
@@ -50,7 +50,7 @@ pub(in crate::cli) fn created(id: u32, resource: &str, wanted: Value) -> Step {
 }
 
 /// An update of `have` to `wanted`.
-pub(in crate::cli::report) fn updated(id: u32, resource: &str, wanted: Value, have: Value) -> Step {
+pub(crate) fn updated(id: u32, resource: &str, wanted: Value, have: Value) -> Step {
     let action = Action::Update {
         diff: Diff::between(&wanted, &have, &[]),
     };
@@ -65,7 +65,7 @@ pub(in crate::cli::report) fn updated(id: u32, resource: &str, wanted: Value, ha
 }
 
 /// A deletion.
-pub(in crate::cli) fn deleted(id: u32, resource: &str, handle: &str) -> Step {
+pub(crate) fn deleted(id: u32, resource: &str, handle: &str) -> Step {
     let action = Action::Delete { replaced_by: None };
     Step {
         have: Some(remote(handle, Value::Null)),
@@ -74,7 +74,7 @@ pub(in crate::cli) fn deleted(id: u32, resource: &str, handle: &str) -> Step {
 }
 
 /// A plan of these steps, and of four resources that stay.
-pub(in crate::cli) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
+pub(crate) fn planned(build: Vec<Step>, sweep: Vec<Step>) -> Plan {
     let unchanged = ["a", "b", "c", "d"]
         .map(|name| format!("log_group.{name}").parse().unwrap())
         .to_vec();
@@ -103,7 +103,7 @@ fn policy(action: &str) -> Value {
 }
 
 /// A plan with every sort of change.
-pub(in crate::cli::report) fn rich() -> Plan {
+pub(crate) fn rich() -> Plan {
     let role = |action: &str| json!({"name": "shop-dev", "policies": {"shop-dev": policy(action)}});
     let function = json!({
         "name": "shop-dev-worker", "memory": 256, "role": "(known after deploy: iam_role.worker/arn)",

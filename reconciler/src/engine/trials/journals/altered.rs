@@ -190,7 +190,7 @@ fn replaced(path: &Path, text: &[u8]) -> Vec<Altered> {
         .filter(|line| !line.contains("\"sum\""));
     let newer: String = without
         .collect::<String>()
-        .replacen("\"schema\": 1", "\"schema\": 7", 1);
+        .replacen("\"schema\": 2", "\"schema\": 7", 1);
     all.push(altered(
         "newer",
         Some(newer.into_bytes()),

@@ -1,6 +1,6 @@
 //! Where code comes from is there, as far as files go.
 
-use super::Check;
+use super::{Check, known};
 use crate::source::manifest::form::Brief;
 use crate::source::manifest::functions::Code;
 
@@ -17,6 +17,19 @@ impl Check<'_> {
             }
             Brief::Full(code) => code,
         };
+        if let Some(image) = &code.image
+            && let Some(uri) = known(&image.uri)
+            && !is_image(uri)
+        {
+            let at: Vec<&str> = path.iter().copied().chain(["image", "uri"]).collect();
+            let hint = "such as `123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop@sha256:...`";
+            self.error_with(
+                &at,
+                "manifest::image",
+                "this is no image of a registry of ECR",
+                hint,
+            );
+        }
         let below = |key: &'static str| -> Vec<&str> { path.iter().copied().chain([key]).collect() };
         if let Some(dir) = &code.dir
             && !self.manifest.project.join(dir).is_dir()
@@ -79,6 +92,23 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// Whether a text is the address of an image in ECR, private or public, by tag or digest.
+fn is_image(uri: &str) -> bool {
+    let Some((registry, rest)) = uri.split_once('/') else {
+        return false;
+    };
+    let ecr = registry.contains(".dkr.ecr.") || registry == "public.ecr.aws";
+    let named = match rest.split_once('@') {
+        Some((_, digest)) => digest
+            .strip_prefix("sha256:")
+            .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit())),
+        None => rest
+            .rsplit_once(':')
+            .is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty()),
+    };
+    ecr && named
 }
 
 /// The ending of a file of the runtime.

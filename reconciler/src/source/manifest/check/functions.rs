@@ -110,6 +110,7 @@ impl Check<'_> {
             self.error_with(&at("role"), "manifest::arn", "`role` is the ARN of a role", hint);
         }
         if let Some(Brief::Full(own)) = &function.role {
+            self.boundary(&["functions", name, "role", "boundary"], own.boundary.as_ref());
             self.statements(
                 &["functions", name, "role", "statements"],
                 own.statements.as_deref(),
@@ -143,6 +144,22 @@ impl Check<'_> {
             let hint = format!("the nearest that it can is {}", near.unwrap_or(&30));
             self.error_with(&at("log_retention"), "manifest::limit", said, hint);
         }
+        if let Some(cors) = function.url.as_ref().and_then(|url| url.cors.as_ref())
+            && cors.credentials == Some(true)
+            && cors
+                .origins
+                .as_ref()
+                .is_some_and(|origins| origins.iter().any(|origin| origin == "*"))
+        {
+            let said = "browsers send no credentials where every origin is allowed";
+            let hint = "name the origins whose pages may send them";
+            self.error_with(
+                &["functions", name, "url", "cors", "credentials"],
+                "manifest::value",
+                said,
+                hint,
+            );
+        }
         self.environment(name, function);
         self.tags(name, function);
     }
@@ -156,6 +173,10 @@ impl Check<'_> {
             return self.error_with(&path, "manifest::missing", said, hint);
         };
         self.code(&["functions", name, "code"], code, function.runtime.as_deref());
+        // An image has its runtime, its handler and its layers in it; what `defaults` say of them is for the others.
+        if matches!(code, Brief::Full(code) if code.image.is_some()) {
+            return;
+        }
         let is_provided = function
             .runtime
             .as_deref()

@@ -3,7 +3,7 @@
 use grail_providers::package::Bundle;
 
 use super::files::{Ignore, pack_dir, pack_file, write_requirements};
-use super::{Bench, CodeError, Order};
+use super::{Bench, CodeError, Order, lock};
 use crate::source::chalice::package::{self, PackageError, Request, Target};
 use crate::source::diagnostic::Problem;
 use crate::source::manifest::form::{Brief, OneOrMore};
@@ -44,7 +44,7 @@ impl Bench<'_> {
         let Some(requirements) = &code.requirements else {
             return Ok(Bundle::new());
         };
-        let (project, workshop) = (self.manifest.project().to_owned(), self.workshop);
+        let project = self.manifest.project().to_owned();
         // What pip is given lies in a folder of its own; a file of the project is included by its path there.
         let folder = tempfile::tempdir()
             .map_err(|error| CodeError::Words(format!("no temporary folder could be made: {error}")))?;
@@ -55,6 +55,14 @@ impl Bench<'_> {
                 if !file.is_file() {
                     return Err(CodeError::Words(format!("there is no file {}", file.display())));
                 }
+                if file.file_name().is_some_and(|name| name == "uv.lock") {
+                    let text = std::fs::read_to_string(&file).map_err(|source| PackageError::Read {
+                        path: file.clone(),
+                        source,
+                    })?;
+                    write_requirements(&place, &lock::requirements(&text)?)?;
+                    return self.fetched(order, &place, path).await;
+                }
                 match file.parent().filter(|_| file.ends_with("requirements.txt")) {
                     Some(parent) => place = parent.to_owned(),
                     None => write_requirements(&place, &format!("-r {}\n", file.display()))?,
@@ -62,10 +70,21 @@ impl Bench<'_> {
             }
             OneOrMore::More(lines) => write_requirements(&place, &(lines.join("\n") + "\n"))?,
         }
+        self.fetched(order, &place, path).await
+    }
+
+    /// What the `requirements.txt` of a folder requires.
+    async fn fetched(
+        &mut self,
+        order: &Order,
+        place: &std::path::Path,
+        path: &[&str],
+    ) -> Result<Bundle, CodeError> {
+        let workshop = self.workshop;
         let python = self.interpreter().await?;
         let runtime = runtime_of(&order.runtime, &python);
         let request = Request {
-            project_dir: &place,
+            project_dir: place,
             python: &python,
             surroundings: workshop.surroundings,
             target: self.target(order.architecture),

@@ -9,7 +9,7 @@ use super::{Lowering, function_id, list, map, object};
 use crate::source::chalice::names;
 use crate::source::manifest::form::Brief;
 use crate::source::manifest::functions::{
-    Code, DEFAULT_MEMORY, DEFAULT_STORAGE, DEFAULT_TIMEOUT, Function, Layer,
+    Code, DEFAULT_MEMORY, DEFAULT_STORAGE, DEFAULT_TIMEOUT, Function, Image, Layer,
 };
 
 const LAYER: Kind = Kind::new("lambda_layer");
@@ -51,14 +51,17 @@ impl Lowering<'_> {
     }
 
     fn function_spec(&self, name: &str, function: &Function, role: Template) -> Template {
+        let image = match &function.code {
+            Some(Brief::Full(code)) => code.image.as_ref(),
+            _ => None,
+        };
         let environment = function.environment.iter().flatten();
         let environment: BTreeMap<_, _> = environment
             .map(|(key, value)| (key.clone(), self.phrase(&value.0)))
             .collect();
-        let layers = function
-            .layers
-            .iter()
-            .flatten()
+        let layers = function.layers.iter().flatten();
+        let layers = layers
+            .filter(|_| image.is_none())
             .map(|layer| self.phrase(&layer.0));
         let phrases = |all: &[crate::source::manifest::form::Phrase]| {
             list(all.iter().map(|one| self.phrase(&one.0)).collect())
@@ -71,12 +74,17 @@ impl Lowering<'_> {
         });
         let dead_letter = function.dead_letter.as_ref();
         // A provided runtime asks for a handler all the same, and makes nothing of it.
-        let handler = function.handler.as_deref().unwrap_or("bootstrap");
+        let handler = match image {
+            Some(_) => "",
+            None => function.handler.as_deref().unwrap_or("bootstrap"),
+        };
+        let runtime = function.runtime.as_deref().filter(|_| image.is_none());
         let plain = json!({
             "name": self.physical(function.name.as_deref(), name),
             "description": function.description.as_deref().unwrap_or_default(),
             "handler": handler,
-            "runtime": function.runtime,
+            "runtime": runtime.unwrap_or_default(),
+            "snap_start": function.snap_start.unwrap_or(false),
             "memory": function.memory.unwrap_or(DEFAULT_MEMORY),
             "timeout": function.timeout.unwrap_or(DEFAULT_TIMEOUT),
             "ephemeral_storage": function.ephemeral_storage.unwrap_or(DEFAULT_STORAGE),
@@ -86,7 +94,7 @@ impl Lowering<'_> {
             "reserved_concurrency": function.reserved_concurrency,
         });
         object(
-            plain,
+            started(plain, image),
             [
                 ("role", role),
                 ("environment", map(environment)),
@@ -109,6 +117,15 @@ impl Lowering<'_> {
                 "artifact": "",
                 "size": 0,
                 "object": {"bucket": bucket, "key": key, "version": version},
+            }));
+        }
+        if let Some(Brief::Full(Code {
+            image: Some(image), ..
+        })) = &function.code
+        {
+            let address = super::super::references::at_home(&image.uri, self.account);
+            return Template::Lit(json!({
+                "content": format!("image:{address}"), "artifact": "", "size": 0, "image": address,
             }));
         }
         Template::Lit(
@@ -143,4 +160,17 @@ impl Lowering<'_> {
         let path = ["functions", name, "log_retention"];
         self.add(id, Template::Lit(spec), BTreeSet::new(), &path);
     }
+}
+
+/// The form with how a container is started.
+fn started(mut plain: Value, image: Option<&Image>) -> Value {
+    if let (Some(fields), Some(image)) = (plain.as_object_mut(), image) {
+        let started = json!({
+            "entry_point": image.entry_point.clone().unwrap_or_default(),
+            "command": image.command.clone().unwrap_or_default(),
+            "working_directory": image.working_directory.clone().unwrap_or_default(),
+        });
+        fields.insert("image_config".to_owned(), started);
+    }
+    plain
 }

@@ -13,7 +13,7 @@ use super::{Lowering, list, map, object};
 use crate::source::chalice::{names, policy};
 use crate::source::diagnostic::Problem;
 use crate::source::manifest::events::Event;
-use crate::source::manifest::form::{Brief, Document};
+use crate::source::manifest::form::{Brief, Document, Phrase};
 use crate::source::manifest::functions::Function;
 use crate::source::manifest::roles::OwnRole;
 
@@ -36,7 +36,11 @@ impl Lowering<'_> {
             }
             let spec = object(
                 json!({"name": physical}),
-                [("trust", trust), ("policies", map(policies))],
+                [
+                    ("trust", trust),
+                    ("policies", map(policies)),
+                    ("boundary", self.boundary(role.boundary.as_ref())),
+                ],
             );
             self.add(
                 ResourceId::new(ROLE, name.as_str()),
@@ -66,10 +70,16 @@ impl Lowering<'_> {
             [
                 ("trust", Template::Lit(policy::trust())),
                 ("policies", map(policies)),
+                ("boundary", self.boundary(own.boundary.as_ref())),
             ],
         );
         self.add(id.clone(), spec, BTreeSet::new(), &path);
         Template::reference(id, "arn")
+    }
+
+    /// None is a statement too: one that stands on the role is taken away.
+    fn boundary(&self, arn: Option<&Phrase>) -> Template {
+        arn.map_or(Template::Lit(json!("")), |arn| self.phrase(&arn.0))
     }
 
     /// What the function needs that is known of it.

@@ -9,7 +9,7 @@ pub const PORT: u16 = 7465;
 
 /// The table `[http]`. Names of variables and files alone: what is in them is read by who listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpSettings {
+pub struct HttpTable {
     /// The address to listen on.
     pub listen: SocketAddr,
     /// The file that holds the bearer token.
@@ -26,7 +26,7 @@ pub struct HttpSettings {
     pub webhooks: BTreeMap<String, String>,
 }
 
-impl Default for HttpSettings {
+impl Default for HttpTable {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
@@ -40,7 +40,7 @@ impl Default for HttpSettings {
     }
 }
 
-impl HttpSettings {
+impl HttpTable {
     /// What of it does not go together: the key that is wrong, and why.
     pub fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
         let mut found = Vec::new();
