@@ -20,14 +20,12 @@
 //!
 //! # Who takes over, and when
 //! A replica that dies is missed after [`Timing::lapse`] and a beat, and its lease of a stage after 15 s more: both together are
-//! below half a minute. Its stages get a pass at once, since it may have died in one, or after a change that nobody else saw. A
-//! stage that comes from a replica that is still there gets its next pass when that would have made it.
+//! below half a minute. A stage that moves, from a dead one or to one that has come, gets a pass at once: nobody knows what the
+//! one before has seen last.
 //!
 //! # What was given up
 //! - While replicas come and go, two can believe a stage to be theirs for a beat: then one change may bring two passes, one after
-//!   the other. A change of a folder that only the replica saw which gives the stage away is seen at the next interval.
-//! - No clock is compared with another's but to find when the next pass is due, which a clock that is wrong makes earlier or
-//!   later within one interval.
+//!   the other; and each stage that moves costs a pass.
 //! - Whoever cannot reach the state store makes no passes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,8 +113,6 @@ pub enum Unclaimed {
 pub enum FirstPass {
     /// At once.
     Now,
-    /// When it would have got it from the replica that gave it away.
-    In(Duration),
     /// Not before that replica is done with the pass that it makes.
     AfterThat(String),
 }
@@ -292,10 +288,10 @@ impl Crew {
         }
     }
 
-    /// The pass is over. `well` means that the next one is not before the interval.
+    /// The pass is over; `well` where the stage is as it can be, for whoever reads the object.
     ///
     /// # Errors
-    /// Where that could not be written down: whoever carries the stage next makes a pass at once.
+    /// Where that could not be written down.
     pub async fn done(&self, claim: Claim, well: bool, now: Timestamp) -> Result<(), CrewError> {
         let note = PassNote {
             ended: Some(EndNote { at: now, well }),
@@ -315,16 +311,12 @@ impl Crew {
         Ok(())
     }
 
-    /// When a stage that has become ours gets its first pass, where it gets one each `interval`.
+    /// When a stage that has become ours gets its first pass: at once, since a change that the one before has not seen would
+    /// wait for an interval otherwise, and nobody follows the files of a stage that it has not read.
     ///
     /// # Errors
     /// Where that cannot be found out.
-    pub async fn first_pass(
-        &self,
-        key: &StageKey,
-        interval: Duration,
-        now: Timestamp,
-    ) -> Result<FirstPass, CrewError> {
+    pub async fn first_pass(&self, key: &StageKey) -> Result<FirstPass, CrewError> {
         let found = self
             .inner
             .written
@@ -334,16 +326,10 @@ impl Crew {
             return Ok(FirstPass::Now);
         };
         let muster = Arc::clone(&self.inner.muster.borrow());
-        if last.by == self.me() || !self.lives(&muster, &last.by).await? {
-            return Ok(FirstPass::Now);
-        }
-        Ok(match last.ended {
-            None => FirstPass::AfterThat(last.by),
-            Some(end) if !end.well => FirstPass::Now,
-            Some(end) => {
-                let since = Duration::try_from(now.duration_since(end.at)).unwrap_or_default();
-                FirstPass::In(interval.saturating_sub(since))
-            }
+        let is_over = last.ended.is_some() || last.by == self.me();
+        Ok(match is_over || !self.lives(&muster, &last.by).await? {
+            true => FirstPass::Now,
+            false => FirstPass::AfterThat(last.by),
         })
     }
 

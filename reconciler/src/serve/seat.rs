@@ -111,7 +111,7 @@ impl Seat {
         });
     }
 
-    /// A loop whose first pass is due when it should be. `None` where the stage is no longer ours.
+    /// A loop whose first pass is due now, when nobody else is at one any more. `None` where the stage is no longer ours.
     async fn begin(
         &mut self,
         muster: &mut watch::Receiver<Arc<Muster>>,
@@ -119,15 +119,9 @@ impl Seat {
     ) -> Option<StageLoop> {
         // What rang while another carried the stage is what that one has seen to.
         self.desk.bell().forget();
-        let interval = self.posting.rhythm.interval.unwrap_or(Duration::MAX);
         loop {
-            let first = self
-                .crew
-                .first_pass(&self.posting.key, interval, self.desk.now())
-                .await;
-            let first = match first {
-                Ok(FirstPass::Now) => Duration::ZERO,
-                Ok(FirstPass::In(time)) => time,
+            match self.crew.first_pass(&self.posting.key).await {
+                Ok(FirstPass::Now) => break,
                 Ok(FirstPass::AfterThat(_)) | Err(_) => {
                     let again = tokio::time::sleep(self.crew.beat());
                     tokio::select! {
@@ -141,15 +135,11 @@ impl Seat {
                     }
                     continue;
                 }
-            };
-            let clock = Clock::starting_at(self.desk.now());
-            let agenda = Agenda::new(self.posting.rhythm, self.seed, clock.elapsed());
-            let agenda = match first.is_zero() {
-                true => agenda,
-                false => agenda.first_at(clock.elapsed().saturating_add(first)),
-            };
-            return Some(StageLoop::new(agenda, self.desk.bell().clone(), clock));
+            }
         }
+        let clock = Clock::starting_at(self.desk.now());
+        let agenda = Agenda::new(self.posting.rhythm, self.seed, clock.elapsed());
+        Some(StageLoop::new(agenda, self.desk.bell().clone(), clock))
     }
 
     /// Lets the loop run for as long as it may. True where that was the last time.

@@ -91,13 +91,6 @@ impl Agenda {
         }
     }
 
-    /// The same with a first pass that is due `then`, as by the timer: somebody else has made the one before it.
-    #[must_use]
-    pub fn first_at(mut self, then: Time) -> Self {
-        (self.asked, self.timer) = (None, Some(then));
-        self
-    }
-
     /// These files have changed.
     pub fn changed(&mut self, now: Time, files: impl IntoIterator<Item = PathBuf>) {
         let first = self.changed.map_or(now, |(first, _)| first);

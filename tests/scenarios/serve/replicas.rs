@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use grail_tests::cli::Grail;
 use grail_tests::patience::until;
@@ -82,6 +82,8 @@ fn three_processes_share_the_stages_and_the_dead_ones_are_taken_over() {
             .all(|stage| converged(&all, stage) >= 1)
             .then_some(())
     });
+    // A stage that moves while the replicas find each other gets one more.
+    std::thread::sleep(Duration::from_secs(10));
     // All see a change, and one of them deploys it.
     until("each pass to be over", || {
         let over =
