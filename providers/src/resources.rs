@@ -160,6 +160,7 @@ mod tests {
         };
         let role = json!({"name": "r", "trust": {}, "policies": {"main": {}}});
         let definition = json!({
+            "info": {"title": "a"},
             "paths": {"/items/{id}": {"get": {}, "x-amazon-apigateway-any-method": {}}},
             "components": {"schemas": {"Item": {}}, "securitySchemes": {"gate": {}}},
             "x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": {}},

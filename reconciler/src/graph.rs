@@ -35,6 +35,7 @@ pub use dot::dot;
 pub use mermaid::mermaid;
 pub use subject::Labels;
 pub use svg::{element_id, svg};
+#[cfg(feature = "aws")]
 pub(crate) use text::xml;
 
 /// What is drawn.

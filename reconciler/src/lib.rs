@@ -7,6 +7,8 @@ pub mod engine;
 pub mod event;
 pub mod graph;
 pub mod plan;
+#[cfg(feature = "aws")]
+pub mod report;
 pub mod serve;
 pub mod source;
 pub mod watch;

@@ -212,6 +212,10 @@ fn modules_of_the_reconciler_look_one_way() {
             ["source", "engine", "watch", "local", "cli"].as_slice(),
         ),
         (
+            "reconciler/src/report",
+            ["source", "engine", "watch", "serve", "local", "cli"].as_slice(),
+        ),
+        (
             "reconciler/src/source",
             ["plan", "engine", "watch", "local", "cli"].as_slice(),
         ),

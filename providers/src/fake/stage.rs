@@ -104,11 +104,11 @@ impl<P: Protocol> Resource for ModelStage<P> {
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
-        self.point("CreateStage", request.spec, request.first).await
+        self.point("CreateStage", request.spec).await
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
-        self.point("UpdateStage", request.want, false).await
+        self.point("UpdateStage", request.want).await
     }
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
@@ -125,17 +125,16 @@ impl<P: Protocol> Resource for ModelStage<P> {
 }
 
 impl<P: Protocol> ModelStage<P> {
-    async fn point(&self, operation: &'static str, spec: &Spec, first: bool) -> Result<Seen<Spec>, Failure> {
+    async fn point(&self, operation: &'static str, spec: &Spec) -> Result<Seen<Spec>, Failure> {
         let mut progress = Progress::default();
-        let made = |world: &World| {
-            let mut deployments = world.stages_of(&spec.api)?.deployments.iter();
-            let made = deployments.find(|(_, deployment)| deployment.digest == spec.definition);
-            made.map(|(id, _)| id.clone())
-        };
-        let found = match first {
-            true => None,
-            false => self.0.read("GetDeployments", &spec.api, made).await?,
-        };
+        let found = self
+            .0
+            .read("GetDeployments", &spec.api, |world| {
+                let mut deployments = world.stages_of(&spec.api)?.deployments.iter();
+                let made = deployments.find(|(_, deployment)| deployment.digest == spec.definition);
+                made.map(|(id, _)| id.clone())
+            })
+            .await?;
         let deployment = match found {
             Some(id) => id,
             None => {

@@ -3,7 +3,11 @@ use std::path::{Path, PathBuf};
 use super::*;
 
 /// Actions that no request of ours is called after: AWS asks for them beside the action of the request.
-const BESIDES: [(&str, &str); 13] = [
+const BESIDES: [(&str, &str); 14] = [
+    (
+        "lambda:GetPolicy",
+        "a function's statements are read by the type of a permission",
+    ),
     ("cloudfront:UpdateDistribution", "a domain that is edge-optimised"),
     ("ec2:DescribeSecurityGroups", "a function in a network"),
     ("ec2:DescribeSubnets", "a function in a network"),

@@ -124,13 +124,11 @@ impl WebsocketStage {
     }
 
     /// The deployment that `spec` wants: the one that it names, the newest of all if it is of the wanted definition, or a
-    /// new one; none for a stage that showed none. With it our deployments before it. The `first` try of a birth makes a new
-    /// one without a look, which saves a call in the longest row of a first deploy.
+    /// new one; none for a stage that showed none. With it our deployments before it.
     async fn deployed(
         &self,
         spec: &Spec,
         token: &StepToken,
-        first: bool,
         sequence: &mut Sequence,
     ) -> Result<(Option<String>, Vec<Marked>), Failure> {
         if spec.deployment.is_some() || spec.definition == NOT_DEPLOYED {
@@ -140,10 +138,7 @@ impl WebsocketStage {
             let text = format!("`{}` is no definition that can be deployed", spec.definition);
             return Err(Failure::refused(text));
         }
-        let all = match first {
-            true => Vec::new(),
-            false => self.deployments(&spec.api).await?,
-        };
+        let all = self.deployments(&spec.api).await?;
         // Of two of the same second that of others counts as the newer one.
         let newest = all.iter().max_by(|one, other| {
             let theirs = |one: &Deployment| marked(one).is_none();
@@ -348,9 +343,7 @@ impl Resource for WebsocketStage {
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
         let spec = request.spec;
         let mut sequence = Sequence::default();
-        let (deployment, _) = self
-            .deployed(spec, request.token, request.first, &mut sequence)
-            .await?;
+        let (deployment, _) = self.deployed(spec, request.token, &mut sequence).await?;
         let sent = self.context.clients.apigatewayv2.write().create_stage();
         let answer = sent
             .api_id(&spec.api)
@@ -370,7 +363,7 @@ impl Resource for WebsocketStage {
         let want = request.want;
         let before = deployment_in(request.outputs);
         let mut sequence = Sequence::default();
-        let (deployment, known) = self.deployed(want, request.token, false, &mut sequence).await?;
+        let (deployment, known) = self.deployed(want, request.token, &mut sequence).await?;
         // Nothing takes a deployment away from a stage: one that showed none keeps what it has.
         let Some(deployment) = deployment else {
             return Ok(self.seen(want, before));

@@ -18,8 +18,6 @@ pub mod human;
 pub mod json;
 mod paint;
 pub mod plan;
-mod policy;
-pub mod value;
 
 /// Shows the command's events on this process's streams, in the form that the settings ask for. Times count from this call.
 pub fn sink(settings: &Settings) -> Box<dyn EventSink> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use grail_tests::cli::Grail;
 use grail_tests::patience::until;
@@ -121,8 +121,8 @@ fn three_processes_share_the_stages_and_the_dead_ones_are_taken_over() {
     }
     assert!(team.proxy.wait_for(name, || false));
     until("the other stages to be deployed a third time", || {
-        let again = |stage: &&str| converged(&all, stage) >= before[*stage] + 2;
-        STAGES[1..].iter().all(|stage| again(&stage)).then_some(())
+        let again = |stage: &str| converged(&all, stage) >= before[stage] + 2;
+        STAGES[1..].iter().all(|stage| again(stage)).then_some(())
     });
     let in_the_middle = |one: &&Service| {
         let of = |kind| one.count(kind, Some(("shop", "a")), None);
@@ -135,7 +135,7 @@ fn three_processes_share_the_stages_and_the_dead_ones_are_taken_over() {
         .iter()
         .map(|stage| (*stage, begun(&[&dying], stage)))
         .collect();
-    let died = Instant::now();
+    let died = tokio::time::Instant::now();
     let dead = dying.running.kill();
     team.proxy.heal();
     let rest: Vec<_> = living.iter().collect();
@@ -150,10 +150,10 @@ fn three_processes_share_the_stages_and_the_dead_ones_are_taken_over() {
     // What else the dead one carried is looked at once more, as after any death. Then each pass was one replica's.
     until("each pass to be written down by one replica", || {
         let notes = numbered(&team);
-        let one = |stage: &&str| notes[*stage] == begun(&rest, stage) + dead_begun[*stage];
+        let one = |stage: &str| notes[stage] == begun(&rest, stage) + dead_begun[stage];
         let over =
             |one: &&Service| one.count("pass_started", None, None) == one.count("pass_ended", None, None);
-        (STAGES.iter().all(|stage| one(&stage)) && rest.iter().all(over)).then_some(())
+        (STAGES.iter().all(|stage| one(stage)) && rest.iter().all(over)).then_some(())
     });
     let histories: usize = STAGES
         .iter()

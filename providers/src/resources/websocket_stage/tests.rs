@@ -59,16 +59,12 @@ fn remote(deployment: &str, definition: &str) -> Remote {
 }
 
 async fn created(cloud: &Canned, spec: &Value) -> Result<Remote, Failure> {
-    born(cloud, spec, false).await
-}
-
-async fn born(cloud: &Canned, spec: &Value, first: bool) -> Result<Remote, Failure> {
     let (id, token) = (id(), StepToken("t1".into()));
     let request = Create {
         id: &id,
         spec,
         token: &token,
-        first,
+        first: false,
     };
     provider(cloud).create(request).await
 }
@@ -114,14 +110,17 @@ fn record(remote: Remote) -> Record {
 
 #[tokio::test]
 async fn a_stage_is_born_on_a_deployment_that_bears_the_digest() {
-    let cloud = Canned::new([deployed("d1"), reply(201, json!({"stageName": "api"}))]);
-    let made = born(&cloud, &spec('a'), true).await.unwrap();
-    assert_eq!(cloud.operations(), ["CreateDeployment", "CreateStage"]);
+    let cloud = Canned::new([list(&[]), deployed("d1"), reply(201, json!({"stageName": "api"}))]);
+    let made = created(&cloud, &spec('a')).await.unwrap();
     assert_eq!(
-        cloud.json(0),
+        cloud.operations(),
+        ["GetDeployments", "CreateDeployment", "CreateStage"]
+    );
+    assert_eq!(
+        cloud.json(1),
         json!({"description": format!("grail:t1:{}", digest('a'))})
     );
-    assert_eq!(cloud.json(1), json!({"stageName": "api", "deploymentId": "d1"}));
+    assert_eq!(cloud.json(2), json!({"stageName": "api", "deploymentId": "d1"}));
     assert_eq!(made.handle.0, "w1/api");
     assert_eq!(
         made.outputs["url"],

@@ -38,7 +38,10 @@ const INTERVAL: Duration = Duration::from_secs(300);
 
 /// Objects in memory.
 #[derive(Default)]
-struct Shelf(Mutex<(BTreeMap<String, (Vec<u8>, u64)>, u64)>);
+struct Shelf(Mutex<Content>);
+
+/// Objects with the number of the write that put them there, and how many writes there were.
+type Content = (BTreeMap<String, (Vec<u8>, u64)>, u64);
 
 #[async_trait]
 impl Objects for Shelf {

@@ -50,7 +50,7 @@ impl Objects for Objective {
         *writes += 1;
         content.insert(key.to_owned(), (bytes, *writes));
         let loses = *self.loses.lock().unwrap();
-        if loses > 0 && *writes % loses == 0 {
+        if loses > 0 && writes.is_multiple_of(loses) {
             return Err(ObjectError::Unclear("the answer was lost".into()));
         }
         Ok(Tag(writes.to_string()))

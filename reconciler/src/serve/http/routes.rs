@@ -12,7 +12,7 @@ use super::gate::gate;
 use super::problem::Problem;
 use super::site::Site;
 use super::{metrics, openapi, page, probes, stages, stream, webhook};
-use crate::cli::report::plan::Document;
+use crate::report::plan::Document;
 use crate::serve::board::StageReport;
 
 /// The largest body that is taken, but for webhooks.

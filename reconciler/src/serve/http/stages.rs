@@ -14,8 +14,8 @@ use super::conditions::current;
 use super::forms::{Accepted, GraphForm, HistoryList, StageList};
 use super::problem::Problem;
 use super::site::Site;
-use crate::cli::report::plan::document;
 use crate::graph::{Detail, Graph, svg};
+use crate::report::plan::document;
 use crate::serve::board::{StageKey, StageReport};
 
 /// The stage that the path names, whether there is one or not.

@@ -13,10 +13,10 @@ use super::list::note_open;
 use super::names::resolve;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
-use crate::cli::report::value::shown;
 use crate::cli::settings::Settings;
 use crate::cli::stage::Stage;
 use crate::cli::{is_human, words};
+use crate::report::value::shown;
 
 /// Shows the record that `given` names. Values that are secret are recorded as digests, and shown so.
 ///

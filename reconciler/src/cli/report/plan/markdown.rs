@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Change, Counts, Detail, Sign, changes, noted};
 use crate::plan::{Broadening, Plan};
+use crate::report::plan::{Change, Counts, Detail, Sign, changes, noted};
 
 mod text;
 

@@ -313,7 +313,7 @@ fn markdown_cannot_be_broken_out_of() {
 #[test]
 fn the_json_form_is_the_plan_with_its_version_and_counts() {
     let written: Value = serde_json::from_str(&as_json(&rich())).unwrap();
-    assert_eq!(written["version"], json!(super::VERSION));
+    assert_eq!(written["version"], json!(crate::report::plan::VERSION));
     assert_eq!(
         written["counts"],
         json!({"create": 1, "update": 2, "replace": 1, "delete": 2, "unchanged": 4})

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use console::StyledObject;
 use grail_providers::port::Diff;
 
-use super::{Change, Counts, Detail, Field, Sign, changed, changes, noted};
 use crate::cli::report::paint::Paint;
 use crate::plan::Plan;
+use crate::report::plan::{Change, Counts, Detail, Field, Sign, changed, changes, noted};
 
 /// Field names are lined up, up to this width.
 const WIDEST: usize = 36;

@@ -2,9 +2,9 @@
 
 use super::html::Html;
 use super::parts::{interface, many};
-use crate::cli::report::plan::{Change, Counts, Detail, Field, changes};
 use crate::graph::element_id;
 use crate::plan::Plan;
+use crate::report::plan::{Change, Counts, Detail, Field, changes};
 use crate::serve::board::StageReport;
 
 /// So many changes, and fields of each, are shown; the interface for programs has all.

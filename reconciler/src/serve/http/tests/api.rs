@@ -48,7 +48,7 @@ async fn the_plan_is_the_one_of_the_command_line_and_holds_no_secret() {
     );
     let world = World::over(settings("127.0.0.1:0"), board);
     let told = world.get("/api/v1/stages/shop/dev/plan").await;
-    assert_eq!(told.json(), crate::cli::report::plan::document(&plan));
+    assert_eq!(told.json(), crate::report::plan::document(&plan));
     assert!(!told.text.contains("canary-7") && !format!("{:?}", world.board).contains("canary-7"));
     world
         .get("/api/v1/stages/shop/calm/plan")
