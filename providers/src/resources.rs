@@ -167,7 +167,8 @@ mod tests {
             "x-amazon-apigateway-request-validators": {"all": {}},
         });
         let api = json!({"name": "a", "endpoint_type": "EDGE", "definition": definition});
-        let socket = json!({"name": "w", "routes": {"$connect": {"function": "f"}}});
+        let socket =
+            json!({"name": "w", "routes": {"$connect": {"function": "f", "description": "connect"}}});
         for (kind, form, ours, theirs) in [
             (
                 "iam_role",
