@@ -7,6 +7,7 @@ use std::process::Command;
 use grail_tests::cli::{Grail, Running};
 use grail_tests::patience::until;
 use grail_tests::project::Project;
+use grail_tests::web;
 use serde_json::Value;
 
 use crate::stand::Stand;
@@ -114,8 +115,10 @@ fn push(project: &Project) -> String {
     git(project.root(), &["rev-parse", "HEAD"])
 }
 
+/// Many services run beside each other here, each at an address of its own.
 fn save(config: &Path, text: &str) {
     let beside = config.with_extension("saving");
+    let text = format!("{text}\n[http]\nlisten = '127.0.0.1:0'\n");
     std::fs::write(&beside, text).expect("writing the configuration");
     std::fs::rename(&beside, config).expect("putting the configuration in its place");
 }
@@ -149,10 +152,30 @@ fn a_folder_and_a_remote_are_served_and_the_configuration_is_read_anew() {
     let uploads = stand.proxy.calls().named("UpdateFunctionCode").len();
     assert_eq!(uploads, 4, "two functions of each: {}", service.said());
 
+    // The page, its numbers and a wish of a person.
+    let events = service.events();
+    let listening = events.iter().find(|event| event["event"] == "listening");
+    let at = listening
+        .and_then(|event| event["url"].as_str())
+        .expect("an address");
+    assert_eq!(web::get(&format!("{at}readyz")).status, 200);
+    assert!(web::get(at).text.contains("blog/dev"));
+    let numbers = web::get(&format!("{at}metrics")).text;
+    assert!(
+        numbers.contains("grail_aws_calls_total{service=\"Lambda\",access=\"write\"}")
+            && numbers.contains("grail_configuration_valid 1"),
+        "{numbers}"
+    );
+    let wish = format!("{at}api/v1/stages/blog/dev/reconcile");
+    assert_eq!(web::visit("POST", &wish, &[], "").status, 202);
+    service.until_converged("blog", "dev", 3);
+
     // What is wrong is told, and nothing else changes.
     let passes = service.count("pass_started", None, None);
     save(&config, &both("'dev', 7"));
     service.until_said("configuration_refused", 1);
+    let numbers = web::get(&format!("{at}metrics")).text;
+    assert!(numbers.contains("grail_configuration_valid 0"), "{numbers}");
     let error = service
         .events()
         .into_iter()
