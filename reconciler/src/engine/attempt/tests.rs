@@ -173,6 +173,9 @@ async fn calls_that_get_further_each_time_are_not_given_up_and_those_that_go_to_
     let (further, step) = calls_while(&mut (20..90).rev());
     assert!(in_vain == 3 && further > 3, "{in_vain} {further}");
     assert!(matches!(step, Move::Refused(_)));
+    let (to_and_fro, step) = calls_while(&mut [20, 30].into_iter().cycle());
+    assert_eq!(to_and_fro, further, "as often, and no more");
+    assert!(matches!(step, Move::Refused(_)));
 }
 
 #[tokio::test(start_paused = true)]
