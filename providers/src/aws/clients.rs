@@ -91,6 +91,10 @@ services! {
     apigatewayv2: aws_sdk_apigatewayv2,
     /// CloudWatch Events, now EventBridge: rules and their targets.
     events: aws_sdk_cloudwatchevents,
+    /// CloudWatch: the alarms that a canary asks.
+    cloudwatch: aws_sdk_cloudwatch,
+    /// DynamoDB: tables.
+    dynamodb: aws_sdk_dynamodb,
     /// The streams of DynamoDB tables.
     dynamodbstreams: aws_sdk_dynamodbstreams,
     /// Kinesis streams.
