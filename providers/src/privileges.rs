@@ -60,6 +60,7 @@ enum Scope {
     Certificates,
     /// Distributions of edge-optimised domains lie in an account of API Gateway's.
     Distributions,
+    Alarms,
 }
 
 /// Where `action` is used; `None` for an action that stands in no list.
@@ -91,6 +92,7 @@ fn scope_of(action: &str) -> Option<Scope> {
         ("dynamodb", _) => Scope::TableStreams,
         ("acm", _) => Scope::Certificates,
         ("cloudfront", _) => Scope::Distributions,
+        ("cloudwatch", "DescribeAlarms") => Scope::Alarms,
         _ => return None,
     })
 }
@@ -164,6 +166,8 @@ impl Reach {
             Scope::Streams => vec![here("kinesis", "stream/*")],
             Scope::TableStreams => vec![here("dynamodb", "table/*/stream/*")],
             Scope::Certificates => vec![anywhere("acm", "certificate/*")],
+            // The alarms of a canary are whose they like.
+            Scope::Alarms => vec![here("cloudwatch", "alarm:*")],
         }
     }
 

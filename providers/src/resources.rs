@@ -65,10 +65,13 @@ resources! {
     event_source_mapping::EventSourceMapping,
     function_url::FunctionUrl,
     iam_role::IamRole,
+    lambda_alias::LambdaAlias,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
+    lambda_version::LambdaVersion,
     log_group::LogGroup,
+    provisioned_concurrency::ProvisionedConcurrency,
     rest_api::RestApi,
     s3_notification::S3Notification,
     sns_subscription::SnsSubscription,
@@ -109,10 +112,13 @@ mod tests {
             ("event_source_mapping", (Never, false)),
             ("function_url", (Never, true)),
             ("iam_role", (Close, true)),
+            ("lambda_alias", (Close, true)),
             ("lambda_function", (Close, true)),
             ("lambda_layer", (Never, false)),
             ("lambda_permission", (Exact, true)),
+            ("lambda_version", (Never, false)),
             ("log_group", (Exact, true)),
+            ("provisioned_concurrency", (Exact, false)),
             ("rest_api", (Never, false)),
             ("s3_notification", (Exact, true)),
             ("sns_subscription", (Exact, false)),
@@ -231,6 +237,18 @@ mod tests {
                 "event_source_mapping u",
             ),
             (
+                "lambda_function",
+                arn,
+                "alias live",
+                "lambda_alias arn:aws:lambda:eu-west-1:123456789012:function:f:live",
+            ),
+            (
+                "lambda_function",
+                arn,
+                "provisioned concurrency of live",
+                "provisioned_concurrency f:live",
+            ),
+            (
                 "custom_domain",
                 "d.example",
                 "mapping of /v1/x to a1/v1",
@@ -242,7 +260,7 @@ mod tests {
             assert!(rules(kind).prunes(child), "{child}");
         }
         assert_eq!(
-            rules("lambda_function").child(&Handle(arn.to_owned()), "alias live"),
+            rules("lambda_function").child(&Handle(arn.to_owned()), "URL of live"),
             None
         );
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::digest::Digester;
@@ -94,6 +95,10 @@ impl<R: Resource> Rules for Erased<R> {
 
     fn lane(&self, spec: &Value) -> Option<Lane> {
         R::lane(spec)
+    }
+
+    fn lasts(&self, spec: &Value) -> Duration {
+        Self::resolved(spec).map_or(Duration::ZERO, |spec| R::lasts(&spec))
     }
 
     fn undelete(&self) -> Undelete {

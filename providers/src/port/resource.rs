@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use grail_state::digest::Digester;
 use grail_state::{Handle, Kind, Proof, ResourceId, StepToken, Wire};
@@ -129,6 +130,11 @@ pub trait Resource: Send + Sync + 'static {
     /// The lane of a resource of this form (projected).
     fn lane(_spec: &Value) -> Option<Lane> {
         None
+    }
+
+    /// How much longer a call takes that leads to this form, because the form asks for it ([`super::Rules::lasts`]).
+    fn lasts(_spec: &Self::Spec) -> Duration {
+        Duration::ZERO
     }
 
     /// A short physical name for messages, from a projected form.
