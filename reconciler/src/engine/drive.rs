@@ -298,7 +298,7 @@ pub(crate) async fn see(
     let provider = provider(catalog, id)?;
     timeout(limits.call, provider.observe(look.locator(id)))
         .await
-        .unwrap_or_else(|_| Err(too_slow(limits)))
+        .unwrap_or_else(|_| Err(too_slow(limits, limits.call)))
 }
 
 /// Keeps what restoring `have` will need. A failure that passes is waited out; one that stays is written down as such.
@@ -315,7 +315,7 @@ async fn secure(
         let secured = match provider(outside.catalog, &id) {
             Ok(provider) => timeout(outside.limits.call, provider.secure(&have))
                 .await
-                .unwrap_or_else(|_| Err(too_slow(outside.limits))),
+                .unwrap_or_else(|_| Err(too_slow(outside.limits, outside.limits.call))),
             Err(failure) => Err(failure),
         };
         match secured {

@@ -23,6 +23,7 @@ pub mod lower;
 pub mod roles;
 pub mod urls;
 pub mod variables;
+pub mod versions;
 
 mod check;
 mod merge;

@@ -7,6 +7,7 @@ mod apis;
 mod code;
 mod events;
 mod functions;
+mod versions;
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ mod functions;
 mod rest;
 mod roles;
 mod urls;
+mod versions;
 mod websocket;
 
 pub mod apis;
@@ -64,6 +65,7 @@ pub fn lower(manifest: &Manifest, account: &Account, packages: &Packages) -> Res
         lowering.function(name, function);
     }
     for (name, function) in form.functions() {
+        lowering.versions(name, function);
         lowering.url(name, function);
         lowering.events(name, function);
     }
