@@ -61,15 +61,15 @@ impl Publish {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alias {
-    /// The number of the version that it leads to; without it the one that is published.
+    /// The number of the version that it leads to, or `latest`, which is the one that is published; without it that one. With
+    /// `${env:LIVE, latest}` the alias goes back in one command: `LIVE=7 grail deploy`.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 1000000000))]
-    pub version: Option<u64>,
+    pub version: Option<VersionNumber>,
     /// The share of a second version, in percent: `{latest: 10}` or `{"12": 10}`.
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({"pattern": VERSION})))]
     pub weights: Option<BTreeMap<String, Percent>>,
-    /// How it is led to another version.
+    /// How it is led to the version that is published. To one that is named by its number it is led at once.
     #[serde(default)]
     pub canary: Option<Canary>,
     /// How many instances are kept ready of the version that it leads to.
@@ -79,6 +79,28 @@ pub struct Alias {
     /// An address of its own on the internet.
     #[serde(default)]
     pub url: Option<Url>,
+}
+
+/// A version.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum VersionNumber {
+    // What a variable gives is text, and is taken for the first that fits.
+    /// By its number as text, or `latest`.
+    Text(#[schemars(length(max = 10), extend("pattern" = VERSION))] String),
+    /// By its number.
+    Number(#[schemars(range(min = 1, max = 1000000000))] u64),
+}
+
+impl Alias {
+    /// The version that it leads to, if that is not the one that is published.
+    pub fn pinned(&self) -> Option<String> {
+        let version = match self.version.as_ref()? {
+            VersionNumber::Number(number) => number.to_string(),
+            VersionNumber::Text(text) => text.clone(),
+        };
+        Some(version).filter(|version| version != LATEST)
+    }
 }
 
 /// A share in percent.

@@ -55,9 +55,7 @@ impl Check<'_> {
             let hint = "the version of the alias has what is left of the share that is said here";
             self.error_with(&at, "manifest::limit", text, hint);
         }
-        let own = said
-            .version
-            .map_or_else(|| LATEST.to_owned(), |version| version.to_string());
+        let own = said.pinned().unwrap_or_else(|| LATEST.to_owned());
         if let Some(version) = weights.iter().find(|version| ***version == own) {
             let text = format!("`{version}` is the version of the alias itself");
             let hint = "name the version that keeps the rest of the calls: `version: 3`";

@@ -58,8 +58,9 @@ impl Lowering<'_> {
     fn alias(&mut self, function: &str, alias: &str, said: &Alias, after: BTreeSet<ResourceId>) {
         let id = alias_id(function, alias);
         let published = || Template::reference(version_id(function), "version");
-        let version = match said.version {
-            Some(number) => json!(number.to_string()).into(),
+        let pinned = said.pinned();
+        let version = match &pinned {
+            Some(number) => json!(number).into(),
             None => published(),
         };
         let of = Template::reference(function_id(function), "name");
@@ -76,7 +77,8 @@ impl Lowering<'_> {
             let other = object(json!({"weight": share.0}), [("version", version)]);
             fields.insert("other".to_owned(), other);
         }
-        if let Some(canary) = &said.canary {
+        // Who names a version wants it now: that is how an alias goes back.
+        if let Some(canary) = said.canary.as_ref().filter(|_| pinned.is_none()) {
             fields.insert("canary".to_owned(), self.canary(canary));
         }
         let spec = Template::Map(fields);

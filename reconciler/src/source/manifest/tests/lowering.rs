@@ -137,6 +137,8 @@ functions:
         url: {auth: none}
       trial: {version: 3, weights: {latest: 12.5}}
       old: {version: 2, provisioned_concurrency: 1}
+      back: {version: '2', canary: {steps: [{weight: 1, for: 1s}], alarms: [errors]}}
+      new: {version: latest}
   other:
     environment: {WORK: '${functions.work.aliases.live.arn}', VERSION: '${functions.work.version}', WHOLE: '${functions.work.version_arn}'}
 ");
