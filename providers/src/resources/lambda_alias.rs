@@ -5,7 +5,7 @@
 //! Identity: the function and the alias' name. It is part of a function of ours, so that one that is found there is ours; what
 //! others hang on it (statements, a URL, event sources) is lost with it.
 //!
-//! Where it leads is one field (`versions`): `3`, or `90 % 3, 10 % 4`. A share that somebody has moved by hand is a difference,
+//! Where it leads is compared as one field (`version`): `3`, or `90 % 3, 10 % 4`. A share that somebody has moved by hand is a difference,
 //! and so is what a canary left that was cut off.
 //!
 //! # A canary

@@ -220,7 +220,7 @@ impl Spec {
                 false => function_name(&self.function),
             },
             "name": self.name,
-            "versions": self.shares().words(),
+            "version": self.shares().words(),
         })
     }
 }

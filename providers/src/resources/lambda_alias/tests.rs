@@ -81,7 +81,7 @@ async fn an_alias_leads_to_a_version_or_to_two() {
     let mut shared = spec("3");
     shared["other"] = json!({"version": "4", "weight": 29.0});
     let made = two.create(&shared).await.unwrap();
-    assert_eq!(made.spec["versions"], "71 % 3, 29 % 4");
+    assert_eq!(made.spec["version"], "71 % 3, 29 % 4");
     assert_eq!(
         two.aws.json(0)["RoutingConfig"],
         json!({"AdditionalVersionWeights": {"4": 0.29}})
@@ -108,7 +108,7 @@ async fn a_share_that_was_moved_by_hand_is_a_difference_and_is_taken_away() {
     ] {
         let stand = stand(vec![alias("3", other)]);
         let seen = stand.present(None, Some(&spec("3"))).await;
-        assert_eq!(seen.spec["versions"], words);
+        assert_eq!(seen.spec["version"], words);
         let diff = stand.provider.diff(&spec("3").into(), &seen).unwrap();
         assert_eq!((diff.is_empty(), diff.replaces()), (other.is_none(), false));
         assert_eq!(stand.aws.operations(), ["GetAlias"]);
@@ -140,7 +140,7 @@ async fn a_canary_goes_step_by_step_while_its_alarms_are_quiet() {
     let begun = Instant::now();
     let done = stand.update(ARN, &spec("3"), &by_canary("4")).await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(120));
-    assert_eq!(done.spec["versions"], "4");
+    assert_eq!(done.spec["version"], "4");
     let expected = [
         ("3", json!({"4": 0.1})),
         ("3", json!({"4": 0.5})),

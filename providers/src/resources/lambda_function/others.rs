@@ -50,6 +50,10 @@ impl LambdaFunction {
         let mut qualifiers = vec![None];
         qualifiers.extend(aliases.iter().flatten().cloned().map(Some));
         let mut urls = BTreeSet::new();
+        let is_ours = |url: &String| {
+            let of = url.strip_prefix(URL).and_then(qualified);
+            kin.has(&FunctionUrl::KIND, &function_url::handle(name, of.as_deref()).0)
+        };
         for qualifier in qualifiers {
             if kin.has(
                 &FunctionUrl::KIND,
@@ -58,7 +62,8 @@ impl LambdaFunction {
                 continue;
             }
             match self.url(name, qualifier).await {
-                Ok(url) => urls.extend(url),
+                // Some servers answer for an alias with the URL of the function.
+                Ok(url) => urls.extend(url.filter(|url| !is_ours(url))),
                 Err(failure) => found.unseen.push(failure.chain()),
             }
         }
