@@ -45,6 +45,8 @@ struct Sample {
     tally: Tally,
     configuration: Option<Configuration>,
     listeners: usize,
+    /// Stages whose pass is due.
+    waiting: usize,
     replica: String,
 }
 
@@ -58,6 +60,7 @@ impl Sample {
                 .limits
                 .listeners
                 .saturating_sub(site.listeners.available_permits()),
+            waiting: site.control.waiting(),
             replica: site.replica.clone(),
         }
     }
@@ -87,7 +90,7 @@ impl Sample {
         out.gauge(
             "queue_depth",
             "Stages whose pass is due and waits for its turn.",
-            [(vec![], i64::try_from(self.tally.queued).unwrap_or(i64::MAX))],
+            [(vec![], count(self.waiting))],
         )?;
         let standings = self.stages.iter().map(|report| {
             let mut labels = stage(&report.key);
@@ -140,7 +143,6 @@ impl Sample {
             retries,
             calls,
             throttles,
-            queued: _,
             lost,
         } = &self.tally;
         let ended = passes.iter().map(|((key, end), count)| {

@@ -10,7 +10,6 @@ use grail_providers::pace::{Access, Operation};
 async fn everything_is_counted_under_names_that_last() {
     let world = World::local();
     let counts = world.board.counts();
-    counts.queued(3);
     counts.lost(2);
     let operation = Operation {
         service: "API Gateway".into(),
