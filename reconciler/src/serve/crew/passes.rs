@@ -135,12 +135,7 @@ impl Crew {
     ///
     /// # Errors
     /// Where that could not be written down. It is written with a later beat then.
-    pub async fn done(
-        &self,
-        claim: Claim,
-        spared: Option<Digest>,
-        now: Timestamp,
-    ) -> Result<(), CrewError> {
+    pub async fn done(&self, claim: Claim, spared: Option<Digest>, now: Timestamp) -> Result<(), CrewError> {
         let Claim { name, note, tag } = claim;
         let note = PassNote {
             ended: Some(EndNote { at: now }),

@@ -301,7 +301,13 @@ async fn many_wishes_keep_no_replica_from_beating_and_are_written_together() {
     }
     let wishes = &b.crew.mustered().wishes;
     assert_eq!((wishes.asked.len(), wishes.woken.len()), (100, 100));
-    assert!(wishes.asked.values().chain(wishes.woken.values()).all(|times| *times == 1));
+    assert!(
+        wishes
+            .asked
+            .values()
+            .chain(wishes.woken.values())
+            .all(|times| *times == 1)
+    );
     assert_eq!(objects.puts("wishes"), before + 1);
 }
 
@@ -324,7 +330,10 @@ async fn wishes_of_an_outage_are_no_more_than_there_are_stages() {
     seconds(3).await;
     let wishes = &a.crew.mustered().wishes;
     assert_eq!(wishes.asked.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
-    assert_eq!(wishes.paused.values().copied().collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(
+        wishes.paused.values().copied().collect::<Vec<_>>(),
+        [false, true, false]
+    );
     assert!(a.crew.pending().is_empty());
 }
 
@@ -352,7 +361,9 @@ fn of_pauses_at_one_moment_none_is_lost() {
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let crew = crew.clone();
-            scope.spawn(move || (0..100).for_each(|number| crew.wish_pause(&key(100 * thread + number), true)));
+            scope.spawn(move || {
+                (0..100).for_each(|number| crew.wish_pause(&key(100 * thread + number), true))
+            });
         }
     });
     assert_eq!(crew.mustered().wishes.paused.len(), 400);
@@ -386,6 +397,22 @@ async fn files_are_objects_with_conditions_too() {
     other.delete("a/b").await.unwrap();
     other.delete("a/b").await.unwrap();
     assert_eq!(one.list("a/").await.unwrap(), ["a/c"]);
+}
+
+#[tokio::test]
+async fn who_is_halted_with_the_lock_of_the_files_keeps_nobody_from_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = FolderObjects::new(folder.path());
+    one.put("a", b"1".to_vec(), Condition::New).await.unwrap();
+    let lock = std::fs::File::create(folder.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut writing = Box::pin(one.put("b", b"1".to_vec(), Condition::New));
+    // One thread does all of this: it is not the one that waits.
+    assert!(futures::poll!(&mut writing).is_pending());
+    assert!(one.get("a").await.unwrap().is_some());
+    assert!(matches!(writing.await, Err(ObjectError::Unclear(_))));
+    drop(lock);
+    one.put("b", b"1".to_vec(), Condition::New).await.unwrap();
 }
 
 proptest! {

@@ -66,10 +66,7 @@ impl Pending {
     pub(super) fn put_into(&self, wishes: &mut Wishes) {
         let paused = self.paused.iter().map(|(key, paused)| (key.clone(), *paused));
         wishes.paused.extend(paused);
-        for (wished, counts) in [
-            (&self.asked, &mut wishes.asked),
-            (&self.woken, &mut wishes.woken),
-        ] {
+        for (wished, counts) in [(&self.asked, &mut wishes.asked), (&self.woken, &mut wishes.woken)] {
             for key in wished {
                 *counts.entry(key.clone()).or_default() += 1;
             }

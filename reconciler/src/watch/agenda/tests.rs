@@ -108,7 +108,11 @@ fn a_storm_of_changes_is_cut_off() {
 fn a_wish_of_which_nothing_came_is_the_next_passs_too() {
     let mut agenda = agenda().sparing(Some(Digest::of(b"p")));
     let turn = agenda.begin(Duration::ZERO);
-    assert_eq!(turn.spared, Some(Digest::of(b"p")), "also by one who has just come");
+    assert_eq!(
+        turn.spared,
+        Some(Digest::of(b"p")),
+        "also by one who has just come"
+    );
     agenda.ended(S, &outcome(End::Spared, "g", "p"));
     agenda.ask(2 * S);
     assert_eq!(agenda.begin(2 * S).spared, None);
