@@ -121,8 +121,8 @@ impl Sample {
             i64::from(mine)
         });
         out.gauge(
-            "stage_lease_held",
-            "Whether this process holds the lease of a stage.",
+            "stage_carried",
+            "Whether a stage is this process's to carry, as far as it knows; the lease is the state's.",
             held,
         )?;
         let ended = self.stages.iter().filter_map(|report| {
