@@ -57,7 +57,9 @@ impl Seat {
             match idle {
                 Idle::No => {
                     if unsure {
-                        stage = self.begin(stage.take(), &mut seated, &mut muster, &mut stop).await;
+                        stage = self
+                            .begin(stage.take(), &mut seated, &mut muster, &mut stop)
+                            .await;
                         unsure = stage.is_none();
                     }
                     if let Some(stage) = &mut stage
@@ -217,4 +219,3 @@ impl Seat {
         is_last
     }
 }
-

@@ -82,11 +82,21 @@ impl Drop for Slow {
 impl Pass for Slow {
     async fn run(&mut self, turn: &Turn, _stop: StopSignal) -> PassOutcome {
         let key = self.desk.key();
-        assert!(self.log.busy.lock().unwrap().insert(key.clone()), "two passes of {key} at once");
-        self.log.turns.lock().unwrap().push((self.name.clone(), turn.clone()));
+        assert!(
+            self.log.busy.lock().unwrap().insert(key.clone()),
+            "two passes of {key} at once"
+        );
+        self.log
+            .turns
+            .lock()
+            .unwrap()
+            .push((self.name.clone(), turn.clone()));
         tokio::time::sleep(PASS).await;
         self.log.busy.lock().unwrap().remove(&key);
         let end = self.log.end.lock().unwrap().clone();
+        if end.as_ref().is_some_and(|outcome| outcome.end == End::Reported) {
+            self.desk.drift(vec!["somebody was here".to_owned()]);
+        }
         end.unwrap_or(PassOutcome {
             end: End::Converged { changed: false },
             goal: None,
@@ -196,7 +206,9 @@ impl Stand {
 
     /// Stages of these names.
     fn postings(&self, stages: std::ops::Range<usize>) -> Vec<Posting> {
-        stages.map(|stage| self.posting(&format!("s{stage}"), "a")).collect()
+        stages
+            .map(|stage| self.posting(&format!("s{stage}"), "a"))
+            .collect()
     }
 }
 
@@ -226,7 +238,10 @@ async fn no_lock_of_the_muster_is_held_while_stages_are_looked_at() {
                 said.send(())
             });
             let limit = Duration::from_secs(20);
-            assert!(heard.recv_timeout(limit).is_ok(), "it waits for a lock that is held here");
+            assert!(
+                heard.recv_timeout(limit).is_ok(),
+                "it waits for a lock that is held here"
+            );
             asked.fetch_add(1, Ordering::AcqRel);
             false
         });
@@ -250,7 +265,11 @@ async fn a_stage_that_comes_back_during_its_pass_waits_for_the_end_of_that() {
             assert_eq!(changes.added, [key("dev")].into());
         }
         seconds(30).await;
-        assert_eq!(stand.log.names(), ["a", "c"], "one after the other, and none of what was superseded");
+        assert_eq!(
+            stand.log.names(),
+            ["a", "c"],
+            "one after the other, and none of what was superseded"
+        );
         let report = one.report("dev");
         assert_eq!((&*report.source, &report.running), ("c", &None));
         assert_eq!(stand.log.made.load(Ordering::Acquire), 1);
@@ -319,13 +338,20 @@ async fn whose_pass_is_awaited_is_told() {
         let other = stand.replica("other", 4);
         other.crew.carries([key("dev")].into());
         seconds(3).await;
-        let claim = other.crew.claim(&key("dev"), Timestamp::UNIX_EPOCH).await.unwrap();
+        let claim = other
+            .crew
+            .claim(&key("dev"), Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap();
         other.crew.carries(BTreeSet::new());
         let one = stand.replica("a", 4);
         one.service.apply(vec![stand.posting("dev", "a")]);
         seconds(10).await;
         let report = one.report("dev");
-        assert_eq!((report.standing, report.holder.as_deref()), (Standing::Elsewhere, Some("other")));
+        assert_eq!(
+            (report.standing, report.holder.as_deref()),
+            (Standing::Elsewhere, Some("other"))
+        );
         assert_eq!(stand.log.names(), [""; 0]);
         // Nor can it be found out for a while: that is told once.
         stand.objects.cut("passes/");
@@ -371,7 +397,11 @@ async fn a_gap_in_the_store_brings_no_pass_and_forgets_nothing() {
         one.crew.carries(BTreeSet::new());
         other.crew.carries([key("dev")].into());
         seconds(5).await;
-        let claim = other.crew.claim(&key("dev"), Timestamp::UNIX_EPOCH).await.unwrap();
+        let claim = other
+            .crew
+            .claim(&key("dev"), Timestamp::UNIX_EPOCH)
+            .await
+            .unwrap();
         other.crew.done(claim, None, Timestamp::UNIX_EPOCH).await.unwrap();
         other.die();
         one.crew.carries([key("dev")].into());
@@ -405,6 +435,29 @@ async fn who_takes_over_leaves_alone_what_was_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_others_have_changed_is_said_by_who_carries_the_stage_alone() {
+    local(async {
+        let stand = Stand::default();
+        stand.log.ends(End::Reported, None);
+        let one = stand.replica("a", 9);
+        seconds(3).await;
+        one.service.apply(stand.postings(0..8));
+        seconds(30).await;
+        let drifts = |replica: &Replica| {
+            let reports = replica.board.stages();
+            reports.iter().filter(|report| !report.drift.is_empty()).count()
+        };
+        assert_eq!(drifts(&one), 8);
+        let other = stand.replica("b", 9);
+        other.service.apply(stand.postings(0..8));
+        seconds(60).await;
+        assert!(drifts(&one) < 8 && drifts(&other) > 0);
+        assert_eq!(drifts(&one) + drifts(&other), 8);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wish_says_whether_it_is_a_persons() {
     local(async {
         let stand = Stand::default();
@@ -415,13 +468,21 @@ async fn a_wish_says_whether_it_is_a_persons() {
         }
         seconds(60).await;
         let theirs = |key: &StageKey| other.crew.mustered().is_mine(key);
-        let theirs = (0..8).map(|stage| key(&format!("s{stage}"))).find(theirs).unwrap();
+        let theirs = (0..8)
+            .map(|stage| key(&format!("s{stage}")))
+            .find(theirs)
+            .unwrap();
         let before = stand.log.names().len();
         one.service.wake("shop").unwrap();
         seconds(30).await;
         let turns: Vec<_> = stand.log.turns.lock().unwrap()[before..].to_vec();
         assert_eq!(turns.len(), 8);
-        assert!(turns.iter().all(|(_, turn)| turn.because == [Wake::Changed].into()), "{turns:?}");
+        assert!(
+            turns
+                .iter()
+                .all(|(_, turn)| turn.because == [Wake::Changed].into()),
+            "{turns:?}"
+        );
         one.service.reconcile(&theirs).unwrap();
         seconds(30).await;
         assert_eq!(stand.log.names().len(), before + 9);

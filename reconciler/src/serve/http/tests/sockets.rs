@@ -160,6 +160,13 @@ impl Papers {
         self.folder.path().join(name)
     }
 
+    fn swap(&self, one: &str, other: &str) {
+        let read = |name| std::fs::read_to_string(self.path(name)).unwrap();
+        let (text, others) = (read(one), read(other));
+        self.write(one, &others);
+        self.write(other, &text);
+    }
+
     fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
@@ -235,6 +242,60 @@ async fn a_certificate_of_the_authority_lets_in_and_no_other() {
     let mut answer = Vec::new();
     let _reset = clear.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_token_and_a_certificate_can_be_others_without_a_restart() {
+    let papers = Papers::new();
+    let mut settings = papers.settings();
+    settings.token = Some(Secret::new(TOKEN));
+    let (mut listening, _stop) = opened(settings.clone()).await;
+    let address = listening.address;
+    let ask = |shows: Option<&'static str>, token: &'static str| {
+        let connector = papers.client(shows);
+        async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let name = ServerName::try_from("localhost").unwrap();
+            match connector.connect(name, stream).await {
+                Ok(stream) => {
+                    exchange(
+                        stream,
+                        &format!("/metrics HTTP/1.1\r\nAuthorization: Bearer {token}\r\nX:"),
+                    )
+                    .await
+                }
+                Err(error) => error.to_string(),
+            }
+        }
+    };
+    const OTHER: &str = "a token of another time";
+    assert!(ask(None, TOKEN).await.starts_with("HTTP/1.1 200"));
+    assert!(!listening.renewal.renew(&settings).unwrap(), "nothing is another");
+    settings.token = Some(Secret::new(OTHER));
+    assert!(listening.renewal.renew(&settings).unwrap());
+    assert!(ask(None, TOKEN).await.starts_with("HTTP/1.1 401"));
+    assert!(ask(None, OTHER).await.starts_with("HTTP/1.1 200"));
+    // The authority of the clients and the certificate of the server are others.
+    assert!(!ask(Some("other.client"), "").await.contains("HTTP/1.1"));
+    papers.swap("good.ca", "other.ca");
+    assert!(listening.renewal.renew(&settings).unwrap());
+    let answer = ask(Some("other.client"), "").await;
+    assert!(
+        !answer.contains("HTTP/1.1"),
+        "the server's does not follow from it: {answer}"
+    );
+    papers.swap("good.server", "other.server");
+    papers.swap("good.server.key", "other.server.key");
+    assert!(listening.renewal.renew(&settings).unwrap());
+    // `good.ca` has the other authority by now: clients believe the server, and the server them.
+    let connector = ask(Some("other.client"), "");
+    assert!(connector.await.starts_with("HTTP/1.1 200"));
+    // What cannot be used changes nothing.
+    papers.write("good.server.key", "no key");
+    listening.renewal.renew(&settings).unwrap_err();
+    settings.token = Some(Secret::new("short"));
+    listening.renewal.renew(&settings).unwrap_err();
+    assert!(ask(None, OTHER).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
