@@ -89,6 +89,15 @@ impl Environment {
         self
     }
 
+    /// The same without these variables, for what must not see them.
+    #[must_use]
+    pub fn without<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            self.variables.remove(OsStr::new(name));
+        }
+        self
+    }
+
     /// The same where nobody looks: nothing is drawn, and nobody is asked.
     #[must_use]
     pub fn unattended(self) -> Self {
