@@ -249,6 +249,10 @@ fn standing(standing: Standing) -> &'static str {
     }
 }
 
+fn gauged((labels, value): (Labels, i64)) -> (Labels, ConstGauge<i64>) {
+    (labels, ConstGauge::new(value))
+}
+
 /// Writes one metric after the other.
 struct Writer<'a>(DescriptorEncoder<'a>);
 
@@ -276,9 +280,7 @@ impl Writer<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, i64)>,
     ) -> fmt::Result {
-        let samples = samples
-            .into_iter()
-            .map(|(labels, value)| (labels, ConstGauge::new(value)));
+        let samples = samples.into_iter().map(gauged);
         self.family((name, help, None), MetricType::Gauge, samples)
     }
 
@@ -288,9 +290,7 @@ impl Writer<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, i64)>,
     ) -> fmt::Result {
-        let samples = samples
-            .into_iter()
-            .map(|(labels, value)| (labels, ConstGauge::new(value)));
+        let samples = samples.into_iter().map(gauged);
         self.family((name, help, Some(&Unit::Seconds)), MetricType::Gauge, samples)
     }
 
