@@ -227,6 +227,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_withheld_reaches_no_tool() {
+        let environment = Environment::of(&[("PATH", "/bin"), ("HOOK", "hush"), ("TOKEN", "hush")]);
+        let less = environment.without(["HOOK", "TOKEN", "NONE"]);
+        assert_eq!(less.surroundings().get("HOOK"), None);
+        assert_eq!(less.variables().keys().collect::<Vec<_>>(), ["PATH"]);
+    }
+
+    #[test]
     fn a_ci_job_is_known_by_its_url() {
         let of = |variables: &[(&str, &str)]| Environment {
             variables: variables
