@@ -225,8 +225,8 @@ fn secrets_of_the_listener_are_seen_by_no_project_and_a_token_can_be_another() {
     let stand = Stand::of(named("shop"));
     stand.project.edit(
         "app.py",
-        "from chalice",
-        "import os\nprint('it sees', sorted(name for name in os.environ if name.startswith('SHOP_')))\nfrom chalice",
+        "shelf = Shelf()",
+        "import os\nprint('it sees', sorted(name for name in os.environ if name.startswith('SHOP_')))\nshelf = Shelf()",
     );
     let grail = stand
         .grail

@@ -87,6 +87,41 @@ async fn heads_are_bounded_in_size_number_and_time() {
 }
 
 #[tokio::test]
+async fn a_defect_ends_its_connection_alone_and_is_counted() {
+    struct Broken;
+
+    impl Control for Broken {
+        fn reconcile(&self, _: &StageKey) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn pause(&self, _: &StageKey, _: bool) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn wake(&self, _: &str) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn waiting(&self) -> usize {
+            panic!("a defect")
+        }
+    }
+
+    let (stop, stopped) = StopSignal::new();
+    let listening = listen(settings("127.0.0.1:0"), board(), Arc::new(Broken), stopped);
+    let listening = listening.await.unwrap();
+    let ask = async |path| {
+        let stream = TcpStream::connect(listening.address).await.unwrap();
+        exchange(stream, path).await
+    };
+    assert_eq!(ask("/metrics").await, "");
+    assert!(ask("/healthz").await.starts_with("HTTP/1.1 200"));
+    stop.send(Some("SIGTERM".into())).unwrap();
+    assert_eq!(listening.task.await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn there_are_so_many_connections_and_more_are_turned_away() {
     let mut settings = settings("127.0.0.1:0");
     settings.limits.connections = 1;
