@@ -82,15 +82,14 @@ impl Drop for Slow {
 impl Pass for Slow {
     async fn run(&mut self, turn: &Turn, _stop: StopSignal) -> PassOutcome {
         let key = self.desk.key();
-        assert!(
-            self.log.busy.lock().unwrap().insert(key.clone()),
-            "two passes of {key} at once"
-        );
-        self.log
-            .turns
-            .lock()
-            .unwrap()
-            .push((self.name.clone(), turn.clone()));
+        // A panic here would be taken for a defect of the pass alone.
+        let alone = self.log.busy.lock().unwrap().insert(key.clone());
+        let name = if alone {
+            self.name.clone()
+        } else {
+            format!("{} beside another", self.name)
+        };
+        self.log.turns.lock().unwrap().push((name, turn.clone()));
         tokio::time::sleep(PASS).await;
         self.log.busy.lock().unwrap().remove(&key);
         let end = self.log.end.lock().unwrap().clone();
@@ -256,7 +255,7 @@ async fn a_stage_that_comes_back_during_its_pass_waits_for_the_end_of_that() {
         let stand = Stand::default();
         let one = stand.replica("a", 4);
         one.service.apply(vec![stand.posting("dev", "a")]);
-        seconds(8).await;
+        seconds(3).await;
         assert_eq!(stand.log.names(), ["a"]);
         for name in ["b", "c"] {
             assert_eq!(one.service.apply(Vec::new()).removed, [key("dev")].into());
