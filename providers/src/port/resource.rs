@@ -194,4 +194,12 @@ pub trait Resource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
         async { Ok(None) }
     }
+
+    /// As [`secure`](Self::secure), for what is about to be deleted: with what hangs on it and goes with it.
+    fn secure_whole(
+        &self,
+        seen: &Seen<Self::Spec>,
+    ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
+        self.secure(seen)
+    }
 }
