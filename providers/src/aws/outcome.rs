@@ -144,7 +144,11 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         | "ResourceConflictException"
         | "ResourceAlreadyExistsException"
         | "ConflictException"
-        | "BucketAlreadyOwnedByYou" => Verdict::Exists,
+        | "BucketAlreadyOwnedByYou"
+        | "QueueAlreadyExists"
+        | "QueueNameExists" => Verdict::Exists,
+        // DynamoDB and Kinesis; what is merely busy has been told above.
+        "ResourceInUseException" if message.to_ascii_lowercase().contains("already exist") => Verdict::Exists,
         "ResourceNotFoundException"
         | "ProvisionedConcurrencyConfigNotFoundException"
         | "NoSuchEntity"
@@ -152,7 +156,9 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         | "NotFound"
         | "NotFoundException"
         | "NoSuchBucket"
-        | "NoSuchKey" => Verdict::NotFound,
+        | "NoSuchKey"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue" => Verdict::NotFound,
         "AccessDenied"
         | "AccessDeniedException"
         | "AuthorizationError"
@@ -193,6 +199,11 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
                 Some("the role to become usable")
             } else if has("event source mapping", "is in use") || text.contains("mapping is in use") {
                 Some("the event source mapping to become free")
+            } else if code == "ResourceInUseException"
+                && !text.contains("already exist")
+                && (text.contains("still in use") || text.contains("being ") || text.contains("not active"))
+            {
+                Some("another change of the table or stream to end")
             } else {
                 None
             }
@@ -211,6 +222,9 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         }
         "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
             Some("another change of the API to end")
+        }
+        "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => {
+            Some("the name of the deleted queue to become free")
         }
         "EntityTemporarilyUnmodifiable" | "EntityTemporarilyUnmodifiableException" => {
             Some("the role to become modifiable")
