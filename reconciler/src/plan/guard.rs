@@ -227,14 +227,19 @@ pub(crate) fn to_record(
     };
     let ids = desired.resources.keys().chain(recorded.keys());
     let ids = ids.filter(|id| !plan.moves.values().any(|old| old == *id));
-    let protected = ids.filter(|id| {
-        let configured = match &guard.protects {
-            Some(patterns) => patterns.iter().any(|pattern| pattern.names(id)),
-            None => before.contains(id) && of_itself.wished(id) != Some(false),
-        };
-        configured || !guard.at_play && of_itself.by_itself(id)
-    });
-    let protected: BTreeSet<_> = protected.cloned().collect();
+    let mut protected: BTreeSet<ResourceId> = match &guard.protects {
+        Some(patterns) => {
+            let named = ids.clone().filter(|id| patterns.iter().any(|pattern| pattern.names(id)));
+            named.cloned().collect()
+        }
+        None => {
+            let kept = before.iter().filter(|id| of_itself.wished(id) != Some(false));
+            kept.cloned().collect()
+        }
+    };
+    if !guard.at_play {
+        protected.extend(ids.filter(|id| of_itself.by_itself(id)).cloned());
+    }
     (guard.protects.is_some() || protected != consent.protected).then_some(protected)
 }
 
