@@ -137,6 +137,11 @@ fn scope_of(action: &str) -> Option<Scope> {
     })
 }
 
+/// True if `action` stands in the policy for the things that a manifest declares, not in the other one.
+pub(crate) fn is_of_things(action: &str) -> bool {
+    scope_of(action).is_some_and(Scope::is_of_things)
+}
+
 /// A policy document that allows what grail needs and no more: without the things that a manifest declares, or for those alone.
 pub fn policy(reach: &Reach) -> Value {
     let mut scopes: BTreeMap<Scope, BTreeSet<&str>> = BTreeMap::new();

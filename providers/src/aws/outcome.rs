@@ -26,6 +26,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::connector::{NotSent, request_id, retry_after};
 use crate::port::{Effect, Failure, Retry};
+use crate::privileges::is_of_things;
 
 /// After what may have had an effect.
 const AFTER_MAYBE: Duration = Duration::from_secs(1);
@@ -317,8 +318,12 @@ fn without_values(message: &str) -> &str {
 
 /// The way on where the credentials lack a right.
 pub(crate) fn lacking(action: &str) -> String {
+    let (words, file) = match is_of_things(action) {
+        true => ("grail policy --things", "policy-things.json"),
+        false => ("grail policy", "policy.json"),
+    };
     format!(
-        "the credentials lack `{action}`: add it to their policy; `grail policy` prints the whole one (deploy/policy.json)"
+        "the credentials lack `{action}`: add it to their policy; `{words}` prints the whole one (deploy/{file})"
     )
 }
 

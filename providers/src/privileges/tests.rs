@@ -147,7 +147,12 @@ fn the_policy_fits_into_one_managed_policy() {
         things: true,
         ..reach.clone()
     };
-    for reach in [Reach::default(), with_things(&narrow), with_things(&Reach::default()), narrow] {
+    for reach in [
+        Reach::default(),
+        with_things(&narrow),
+        with_things(&Reach::default()),
+        narrow,
+    ] {
         let length = policy(&reach).to_string().len();
         assert!(length <= 6144, "{length} characters");
     }
@@ -198,7 +203,10 @@ fn one_stage_in_one_region_reaches_its_own_names_only() {
     let queues: Vec<_> = queues.filter(|one| one["Sid"] == "OwnQueues").collect();
     assert_eq!(
         queues[0]["Resource"],
-        json!(["arn:aws-cn:sqs:cn-north-1:*:shop-dev", "arn:aws-cn:sqs:cn-north-1:*:shop-dev-*"])
+        json!([
+            "arn:aws-cn:sqs:cn-north-1:*:shop-dev",
+            "arn:aws-cn:sqs:cn-north-1:*:shop-dev-*"
+        ])
     );
     assert!(resources("Queues").to_string().contains(":*"));
     // What others own and what AWS names itself cannot be narrowed by our name.

@@ -229,7 +229,9 @@ pub(crate) fn to_record(
     let ids = ids.filter(|id| !plan.moves.values().any(|old| old == *id));
     let mut protected: BTreeSet<ResourceId> = match &guard.protects {
         Some(patterns) => {
-            let named = ids.clone().filter(|id| patterns.iter().any(|pattern| pattern.names(id)));
+            let named = ids
+                .clone()
+                .filter(|id| patterns.iter().any(|pattern| pattern.names(id)));
             named.cloned().collect()
         }
         None => {

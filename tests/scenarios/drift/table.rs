@@ -68,7 +68,7 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
         "point_in_time_recovery",
         Changed(things::table_recovery),
     ),
-    ("dynamodb_table", "stream", Changed(things::table_stream)),
+    ("dynamodb_table", "stream", Never(MOTO)),
     ("dynamodb_table", "tags", Changed(things::table_tags)),
     ("dynamodb_table", "ttl", Changed(things::table_ttl)),
     ("event_bus", "name", Never(NAME)),

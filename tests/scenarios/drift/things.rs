@@ -152,11 +152,6 @@ pub(crate) fn table_protection(scene: &Scene) -> String {
     table(scene, "UpdateTable", json!({"DeletionProtectionEnabled": true}))
 }
 
-pub(crate) fn table_stream(scene: &Scene) -> String {
-    let told = json!({"StreamEnabled": false});
-    table(scene, "UpdateTable", json!({"StreamSpecification": told}))
-}
-
 pub(crate) fn table_recovery(scene: &Scene) -> String {
     let told = json!({"PointInTimeRecoveryEnabled": true});
     table(

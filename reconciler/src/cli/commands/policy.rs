@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn the_policy_in_the_repository_is_current() {
-        for (file, things, word) in [("policy.json", false, ""), ("policy-things.json", true, " --things")] {
+        for (file, things, word) in [
+            ("policy.json", false, ""),
+            ("policy-things.json", true, " --things"),
+        ] {
             let path = format!("{}/../deploy/{file}", env!("CARGO_MANIFEST_DIR"));
             let written = std::fs::read_to_string(path).unwrap_or_default();
             let reach = Reach {

@@ -131,7 +131,13 @@ fn more_than_may_go_at_once_is_refused() {
 fn what_is_to_be_recorded_is_what_the_configuration_names() {
     let plan = |world: &World| {
         let plan = world.plan().unwrap();
-        to_record(&world.consent, &plan, &world.desired, &world.recorded, &Book::under_key(1))
+        to_record(
+            &world.consent,
+            &plan,
+            &world.desired,
+            &world.recorded,
+            &Book::under_key(1),
+        )
     };
     let mut world = world(protecting(&["role"]));
     world.want(json!({"role.r": {"name": "r"}, "role.s": {"name": "s"}, "role.t": {"name": "t"}}));
@@ -156,7 +162,13 @@ fn what_moves_is_recorded_under_its_new_id() {
     ] {
         world.consent.guard = Some(guard);
         let plan = world.plan().unwrap();
-        let recorded = to_record(&world.consent, &plan, &world.desired, &world.recorded, &Book::under_key(1));
+        let recorded = to_record(
+            &world.consent,
+            &plan,
+            &world.desired,
+            &world.recorded,
+            &Book::under_key(1),
+        );
         assert_eq!(recorded, Some(expected.into_iter().map(id).collect()));
     }
 }
@@ -205,7 +217,13 @@ fn wishing(world: &mut World, protect: Option<bool>) {
 fn what_holds_something_is_protected_until_its_wish_gives_that_up() {
     let recorded = |world: &World| {
         let plan = world.plan().unwrap();
-        to_record(&world.consent, &plan, &world.desired, &world.recorded, &Book::under_key(1))
+        to_record(
+            &world.consent,
+            &plan,
+            &world.desired,
+            &world.recorded,
+            &Book::under_key(1),
+        )
     };
     for guard in [Guard::default(), protecting(&[]), protecting(&["role"])] {
         let mut world = holding(guard.clone());
@@ -249,7 +267,13 @@ fn what_holds_something_is_not_made_anew() {
     });
     assert!(!world.check().contains("protected"), "nothing can be lost there");
     let plan = world.plan().unwrap();
-    let recorded = to_record(&world.consent, &plan, &world.desired, &world.recorded, &Book::under_key(1));
+    let recorded = to_record(
+        &world.consent,
+        &plan,
+        &world.desired,
+        &world.recorded,
+        &Book::under_key(1),
+    );
     assert_eq!(recorded, None);
 }
 

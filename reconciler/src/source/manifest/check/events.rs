@@ -220,7 +220,12 @@ impl Check<'_> {
         if let Some(table) = table.filter(|_| must_be_arn) {
             if table.stream.is_none() {
                 let said = format!("the table `{name}` has no stream");
-                self.error_with(path, "manifest::stream", said, "give it one: `stream: new_and_old`");
+                self.error_with(
+                    path,
+                    "manifest::stream",
+                    said,
+                    "give it one: `stream: new_and_old`",
+                );
             }
             return;
         }

@@ -54,7 +54,9 @@ impl Check<'_> {
             .map(|logical| (logical, physical(form, manifest, &account, section, logical)))
             .collect();
         for (logical, name) in &all {
-            let plain = name.strip_suffix(FIFO).filter(|_| matches!(section, "queues" | "topics"));
+            let plain = name
+                .strip_suffix(FIFO)
+                .filter(|_| matches!(section, "queues" | "topics"));
             let small = section == "buckets";
             let legal = |c: char| {
                 c.is_ascii_digit()
@@ -65,16 +67,31 @@ impl Check<'_> {
             let length = name.chars().count();
             let given = manifest.tree.get(section).and_then(|all| all.get(logical));
             let is_given = given.is_some_and(|thing| thing.get("name").is_some());
-            let path: &[&str] = if is_given { &[section, logical, "name"] } else { &[section, logical] };
-            let hint = "give it a `name`";
-            if length > longest {
-                let said = format!("the name `{name}` of {what} has {length} characters, and AWS takes {longest}");
-                self.error_with(path, "manifest::length", said, hint);
+            let path: &[&str] = if is_given {
+                &[section, logical, "name"]
+            } else {
+                &[section, logical]
+            };
+            let said = if length > longest {
+                format!("the name `{name}` of {what} has {length} characters, and AWS takes {longest}")
             } else if !plain.unwrap_or(name).chars().all(legal) {
                 let case = if small { "lower-case letters" } else { "letters" };
-                let shown = letters.chars().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
-                let said = format!("`{name}`: the name of {what} has {case}, digits and {shown}");
-                self.error_with(path, "manifest::name", said, hint);
+                let shown: Vec<_> = letters.chars().map(|c| format!("`{c}`")).collect();
+                format!(
+                    "`{name}`: the name of {what} has {case}, digits, {}",
+                    shown.join(", ")
+                )
+            } else {
+                continue;
+            };
+            let code = if length > longest {
+                "manifest::length"
+            } else {
+                "manifest::name"
+            };
+            match is_given {
+                true => self.error(path, code, said),
+                false => self.error_with(path, code, said, "give it a `name`"),
             }
         }
         self.unlike(section, all.into_iter());
@@ -137,7 +154,8 @@ impl Check<'_> {
             let hint = "Lambda refuses such a queue; AWS advises six times the function's `timeout`";
             self.error_with(path, "manifest::visibility", said, hint);
         } else if hidden < timeout.saturating_mul(PATIENCE) {
-            let said = format!("`{name}` hides messages for {hidden} s, and the function may take {timeout} s");
+            let said =
+                format!("`{name}` hides messages for {hidden} s, and the function may take {timeout} s");
             let hint = "AWS advises six times the function's `timeout`: a batch that is throttled comes again meanwhile";
             self.warn(path, "manifest::visibility", said, hint);
         }
@@ -152,10 +170,16 @@ impl Check<'_> {
             return;
         };
         let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let own = [(Some(&key.partition), vec!["key", "partition"]), (key.sort.as_ref(), vec!["key", "sort"])];
+        let own = [
+            (Some(&key.partition), vec!["key", "partition"]),
+            (key.sort.as_ref(), vec!["key", "sort"]),
+        ];
         let of_indexes = table.indexes.iter().flatten().flat_map(|(index, one)| {
             let at = |part| vec!["indexes", index.as_str(), part];
-            [(Some(&one.partition), at("partition")), (one.sort.as_ref(), at("sort"))]
+            [
+                (Some(&one.partition), at("partition")),
+                (one.sort.as_ref(), at("sort")),
+            ]
         });
         for (attribute, at) in own.into_iter().chain(of_indexes) {
             if let Some(attribute) = attribute {
@@ -177,7 +201,12 @@ impl Check<'_> {
         for attribute in known.iter().filter(|known| !used.contains_key(*known)) {
             let said = format!("`{attribute}` is part of no key");
             let hint = "only attributes of keys have a type: items may have any others besides";
-            self.error_with(&["tables", name, "attributes", attribute], "manifest::key", said, hint);
+            self.error_with(
+                &["tables", name, "attributes", attribute],
+                "manifest::key",
+                said,
+                hint,
+            );
         }
         let same = |partition: &String, sort: &Option<String>| sort.as_ref() == Some(partition);
         if same(&key.partition, &key.sort) {

@@ -136,8 +136,14 @@ impl Lowering<'_> {
     pub(super) fn polled(&self, event: &Event) -> Option<(&'static str, String)> {
         Some(match event {
             Event::Sqs(brief) => ("sqs", self.source("queues", "sqs", &queue(brief).queue).0),
-            Event::Kinesis(brief) => ("kinesis", self.source("streams", "kinesis", &stream(brief).stream).0),
-            Event::Dynamodb(brief) => ("dynamodb", self.source("tables", "dynamodb", &stream(brief).stream).0),
+            Event::Kinesis(brief) => (
+                "kinesis",
+                self.source("streams", "kinesis", &stream(brief).stream).0,
+            ),
+            Event::Dynamodb(brief) => (
+                "dynamodb",
+                self.source("tables", "dynamodb", &stream(brief).stream).0,
+            ),
             _ => return None,
         })
     }
@@ -156,7 +162,10 @@ impl Lowering<'_> {
                 let every = self.account.arn(service, &format!("table/{named}/stream/*"));
                 (every, Template::reference(id, "stream_arn"))
             }
-            _ => (self.arn_of_source(service, &named), Template::reference(id, "arn")),
+            _ => (
+                self.arn_of_source(service, &named),
+                Template::reference(id, "arn"),
+            ),
         }
     }
 

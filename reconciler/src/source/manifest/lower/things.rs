@@ -58,11 +58,31 @@ pub(in crate::source::manifest) fn physical(
             let topic = form.topics.get(logical).and_then(Option::as_ref);
             topic.map(|topic| fifo(&topic.name, topic.fifo))
         }
-        "tables" => given(form.tables.get(logical).and_then(Option::as_ref).map(|one| &one.name)),
-        "streams" => given(form.streams.get(logical).and_then(Option::as_ref).map(|one| &one.name)),
-        "buses" => given(form.buses.get(logical).and_then(Option::as_ref).map(|one| &one.name)),
+        "tables" => given(
+            form.tables
+                .get(logical)
+                .and_then(Option::as_ref)
+                .map(|one| &one.name),
+        ),
+        "streams" => given(
+            form.streams
+                .get(logical)
+                .and_then(Option::as_ref)
+                .map(|one| &one.name),
+        ),
+        "buses" => given(
+            form.buses
+                .get(logical)
+                .and_then(Option::as_ref)
+                .map(|one| &one.name),
+        ),
         "buckets" => {
-            let name = given(form.buckets.get(logical).and_then(Option::as_ref).map(|one| &one.name));
+            let name = given(
+                form.buckets
+                    .get(logical)
+                    .and_then(Option::as_ref)
+                    .map(|one| &one.name),
+            );
             // The names of buckets are everybody's: the account makes one its own.
             let unique = || format!("{own}-{account}").to_ascii_lowercase().replace('_', "-");
             Some(name.unwrap_or_else(unique))
@@ -78,7 +98,9 @@ pub(in crate::source::manifest) fn visibility(form: &Form, name: &str, queue: &D
         let mut events = function.events.iter().flatten();
         events.any(|event| matches!(event, Event::Sqs(brief) if queue_of(brief).queue == name))
     });
-    let longest = fed.map(|(_, function)| function.timeout.unwrap_or(DEFAULT_TIMEOUT)).max();
+    let longest = fed
+        .map(|(_, function)| function.timeout.unwrap_or(DEFAULT_TIMEOUT))
+        .max();
     let patient = longest.map(|longest| longest.saturating_mul(PATIENCE));
     queue.visibility_timeout.or(patient).unwrap_or(VISIBILITY)
 }
