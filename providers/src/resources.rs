@@ -237,6 +237,14 @@ mod tests {
             ("rest_api", "a1", "stage v1", "api_stage a1/v1"),
             ("websocket_api", "w1", "stage v1", "websocket_stage w1/v1"),
             ("lambda_function", arn, "statement s", "lambda_permission f/s"),
+            ("lambda_function", arn, "URL of $LATEST", "function_url f"),
+            ("lambda_function", arn, "URL of live", "function_url f:live"),
+            (
+                "lambda_function",
+                arn,
+                "statement FunctionURLAllowPublicAccess",
+                "function_url f",
+            ),
             (
                 "lambda_function",
                 arn,

@@ -96,8 +96,7 @@ impl Resource for ModelFunction {
             "environment": hidden, "layers": spec.layers, "tags": spec.tags, "reserved_concurrency": spec.reserved_concurrency,
             "code": spec.code.content,
         });
-        let stated = spec.description.as_ref().filter(|text| !text.is_empty());
-        if let (Some(fields), Some(text)) = (form.as_object_mut(), stated) {
+        if let (Some(fields), Some(text)) = (form.as_object_mut(), &spec.description) {
             fields.insert("description".into(), json!(text));
         }
         form
@@ -409,7 +408,8 @@ fn config(spec: &Spec) -> Value {
 
 /// What a wish is silent on is no difference.
 fn silent(mut seen: Seen<Spec>, stated: bool) -> Seen<Spec> {
-    seen.spec.description = seen.spec.description.filter(|_| stated);
+    let description = seen.spec.description.unwrap_or_default();
+    seen.spec.description = stated.then_some(description);
     seen
 }
 
