@@ -127,6 +127,10 @@ impl<R: Resource> Rules for Erased<R> {
         R::NAME_BOUND
     }
 
+    fn keeps(&self) -> bool {
+        R::KEEPS
+    }
+
     fn spared_in_use(&self) -> bool {
         R::SPARED_IN_USE
     }
