@@ -357,12 +357,18 @@ fn the_plans_have_every_kind() {
     // What a manifest alone states has no part in these plans.
     let mut all: BTreeSet<_> = resources::reads().into_keys().collect();
     for kind in [
+        "dynamodb_table",
+        "event_bus",
         "function_url",
+        "kinesis_stream",
         "lambda_alias",
         "lambda_version",
         "provisioned_concurrency",
+        "s3_bucket",
+        "sns_topic",
+        "sqs_queue",
     ] {
-        assert!(all.remove(&Kind::new(kind)));
+        assert!(all.remove(&Kind::new(kind)), "there is no {kind}");
     }
     assert_eq!(kinds, all);
     let parts: BTreeSet<Part> = EVENTS.into_iter().chain(GATEWAYS).collect();

@@ -21,6 +21,7 @@ pub mod functions;
 pub mod init;
 pub mod lower;
 pub mod roles;
+pub mod things;
 pub mod urls;
 pub mod variables;
 pub mod versions;

@@ -37,6 +37,7 @@ fn app(version: &str) -> DesiredState {
         after: [].into(),
         rank: 1_000,
         origin: None,
+        protect: None,
     };
     desired.resources.insert(of, alias);
     desired
