@@ -28,6 +28,7 @@ mod check;
 mod merge;
 mod node;
 mod parse;
+mod reading;
 mod references;
 mod shape;
 
@@ -230,7 +231,7 @@ fn documents(
         };
         let place = || manifest.tree.place(&["rest_apis", name, "openapi"]);
         // That it is missing has been told.
-        let Ok(text) = std::fs::read_to_string(manifest.project.join(file)) else {
+        let Ok(text) = text_of(&manifest.project, file) else {
             continue;
         };
         let mut document = match parse::parse(file, &text) {
@@ -245,6 +246,12 @@ fn documents(
             let said = format!("`{file}` is no document of OpenAPI 3.0: it begins with `openapi: 3.0.1`");
             problems.push(Problem::error("manifest::openapi", said).at(place()));
         }
+        if let Some(info) = document.get("info")
+            && !matches!(info.content, node::Content::Null | node::Content::Map(_))
+        {
+            let said = format!("`info` of an OpenAPI document is an object, not {}", info.word());
+            problems.push(Problem::error("manifest::openapi", said).at(info.at.place()));
+        }
         variables::substitute(&mut document, scope, problems);
         problems.extend(check::document(&document, form));
         if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none()
@@ -258,15 +265,19 @@ fn documents(
 }
 
 fn root(project: &Path, name: &str) -> Result<Node, Problems> {
-    let text = std::fs::read_to_string(project.join(name)).map_err(|error| -> Problems {
-        Problem::error(
-            "manifest::unreadable",
-            format!("`{name}` cannot be read: {error}"),
-        )
-        .at(Place::file(name))
-        .into()
+    let text = text_of(project, name).map_err(|why| -> Problems {
+        let said = format!("`{name}` cannot be read: {why}");
+        Problem::error("manifest::unreadable", said)
+            .at(Place::file(name))
+            .into()
     })?;
     parse::parse(name, &text).map_err(Problems)
+}
+
+/// The text of a file with resources in it.
+fn text_of(project: &Path, name: &str) -> Result<String, String> {
+    // One byte more, so that what is too large is told by the parser, with what to do about it.
+    reading::text(&project.join(name), parse::MAX_BYTES as u64 + 1)
 }
 
 fn app_of(root: &Node) -> Result<String, Problem> {

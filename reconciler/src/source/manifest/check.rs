@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::form::{Brief, Document, Form, Phrase};
+use super::form::{Brief, Document, Form, Phrase, Word};
+use super::merge::NAMED;
 use super::node::{Content, Node};
 use super::variables::{END, MARK, OF_ACCOUNT};
 use super::{Manifest, references};
@@ -29,6 +30,7 @@ pub(super) fn check(form: &Form, manifest: &Manifest) -> Vec<Problem> {
         problems: Vec::new(),
     };
     check.references();
+    check.nothing_said();
     check.functions();
     check.events();
     check.apis();
@@ -86,6 +88,20 @@ impl Check<'_> {
         self.problems.extend(document(&self.manifest.tree, self.form));
     }
 
+    /// A thing of which nothing is said is none: a section may name nothing that is not there. (That a stage takes something
+    /// away has been done by now.)
+    fn nothing_said(&mut self) {
+        for section in NAMED {
+            let entries = self.manifest.tree.get(section).map_or(&[][..], Node::entries);
+            for entry in entries.iter().filter(|entry| entry.value.is_null()) {
+                let hint = format!("write `{}: {{}}` where everything is as by default", entry.key);
+                let problem =
+                    Problem::error("manifest::missing", format!("nothing is said of `{}`", entry.key));
+                self.problems.push(problem.hint(hint).at(entry.at.place()));
+            }
+        }
+    }
+
     /// Roles: their names, and what an own role would take from a declared one.
     fn roles(&mut self) {
         for (name, role) in &self.form.roles {
@@ -130,7 +146,7 @@ impl Check<'_> {
     }
 
     /// A policy document, or the file of one.
-    fn policy(&mut self, path: &[&str], policy: &Brief<Document>) {
+    fn policy(&mut self, path: &[&str], policy: &Brief<Document, Word>) {
         match policy {
             Brief::Full(Document(document)) => {
                 if document.get("Statement").is_none() {

@@ -16,10 +16,11 @@ use std::process::Stdio;
 
 use grail_providers::package::Bundle;
 
+pub(super) use self::files::like;
 use self::files::{Ignore, pack_dir, pack_file, pack_zip};
 use super::Manifest;
 use super::check::ending;
-use super::form::Brief;
+use super::form::{Brief, Word};
 use super::functions::{Architecture, Code, Function, Layer};
 use super::shape::stand_in;
 use crate::source::chalice::package::{self, PackageError, Zip};
@@ -117,7 +118,7 @@ fn order_of_layer(manifest: &Manifest, layer: &Layer) -> Option<Order> {
 }
 
 /// All of what a word means: a folder, a zip, or a single file.
-fn in_full(project: &Path, code: &Brief<Code>) -> Code {
+fn in_full(project: &Path, code: &Brief<Code, Word>) -> Code {
     match code {
         Brief::Full(code) => code.clone(),
         Brief::Word(word) => {

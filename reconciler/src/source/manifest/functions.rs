@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::events::Event;
-use super::form::{Brief, Phrase};
+use super::form::{Brief, Phrase, Word, without_nulls};
 use super::roles::OwnRole;
 use super::shape::{NAME, RUNTIME, VARIABLE};
 use super::urls::Url;
@@ -72,8 +72,9 @@ pub struct Function {
     /// The processor that it runs on.
     #[serde(default)]
     pub architecture: Option<Architecture>,
-    /// Its environment. The values are secrets: they are never shown.
-    #[serde(default)]
+    /// Its environment. The values are secrets: they are never shown. `null` takes a variable away.
+    #[serde(default, deserialize_with = "without_nulls")]
+    #[schemars(with = "Option<BTreeMap<String, Option<Phrase>>>")]
     #[schemars(extend("propertyNames" = json!({"pattern": VARIABLE})))]
     pub environment: Option<BTreeMap<String, Phrase>>,
     /// Layers: ARNs of versions, or layers of this manifest (`${layers.common.arn}`).
@@ -86,8 +87,9 @@ pub struct Function {
     /// Whether X-Ray traces a share of its invocations.
     #[serde(default)]
     pub tracing: Option<bool>,
-    /// Its tags.
-    #[serde(default)]
+    /// Its tags. `null` takes one away.
+    #[serde(default, deserialize_with = "without_nulls")]
+    #[schemars(with = "Option<BTreeMap<String, Option<String>>>")]
     pub tags: Option<BTreeMap<String, String>>,
     /// How many invocations are reserved for it; 0 stops it.
     #[serde(default)]
@@ -108,7 +110,7 @@ pub struct Function {
     pub url: Option<Url>,
     /// Its code: in a word, a folder, a zip or a single file.
     #[serde(default)]
-    pub code: Option<Brief<Code>>,
+    pub code: Option<Brief<Code, Word>>,
     /// What calls it.
     #[serde(default)]
     pub events: Option<Vec<Event>>,
@@ -257,5 +259,5 @@ pub struct Layer {
     pub architecture: Option<Architecture>,
     /// What it holds.
     #[serde(default)]
-    pub code: Option<Brief<Code>>,
+    pub code: Option<Brief<Code, Word>>,
 }

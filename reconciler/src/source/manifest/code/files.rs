@@ -68,7 +68,7 @@ fn fits(pattern: &[String], path: &[&str]) -> bool {
 }
 
 /// Whether a name is as a pattern with `*` says. In one pass: a long pattern takes no longer than its length says.
-pub(super) fn like(pattern: &str, name: &str) -> bool {
+pub(in crate::source::manifest) fn like(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {
