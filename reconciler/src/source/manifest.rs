@@ -49,6 +49,9 @@ use super::diagnostic::{Place, Problem, Problems, judge};
 /// The names under which a manifest is found, the first that is there.
 pub const FILES: [&str; 2] = ["grail.yaml", "grail.json"];
 
+/// The file beside a manifest that its first line names to editors.
+pub const SCHEMA_FILE: &str = "grail.schema.json";
+
 /// The name of the project's manifest, if it has one.
 pub fn find(project: &Path) -> Option<&'static str> {
     FILES.into_iter().find(|name| project.join(name).is_file())
@@ -181,6 +184,14 @@ impl Manifest {
     /// Where something of it stands.
     pub fn place(&self, path: &[&str]) -> Place {
         self.tree.place(path)
+    }
+
+    /// A problem of what stands at `path`, without what has come from outside: variables of the environment, files.
+    fn hide(&self, mut problem: Problem, path: &[&str]) -> Problem {
+        let node = self.tree.nearest(path);
+        problem.message = node.hide(&problem.message);
+        problem.hint = problem.hint.map(|hint| node.hide(&hint));
+        problem
     }
 
     /// What it takes the place of.

@@ -1,7 +1,9 @@
 //! `grail init`: a manifest that makes what the Chalice project in this folder makes.
+//!
+//! Each file appears whole or not at all, and the manifest last: without it the others count for nothing.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -21,19 +23,24 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
         return Err(Refusal::new(format!("there is a {name} already"))
             .hint("move it away, and what it names with it, to have one written anew"));
     }
-    let files = wish::written_down(settings, &remarks(settings)).await?;
+    let mut files = wish::written_down(settings, &remarks(settings)).await?;
     // Which of them there are is known before the first is written.
     for (name, _) in &files {
         if settings.project.join(name).exists() {
             return Err(Refusal::new(format!("there is a file {name} already")).hint("move it away"));
         }
     }
-    // The manifest comes last: without it the rest counts for nothing.
+    // The manifest's first line names it, for editors. One that is there may be of another grail, and stays.
+    let schema = settings.project.join(manifest::SCHEMA_FILE);
+    if !schema.exists() {
+        files.push((
+            manifest::SCHEMA_FILE.to_owned(),
+            format!("{:#}\n", manifest::schema()),
+        ));
+    }
     for (name, text) in files.iter().rev() {
         let path = settings.project.join(name);
-        let written = OpenOptions::new().write(true).create_new(true).open(&path);
-        let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
-        written
+        write_new(&path, text)
             .map_err(|error| Refusal::new(format!("could not write {}", path.display())).because(error))?;
     }
     let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -46,4 +53,43 @@ pub async fn run(settings: &Settings) -> Result<Exit, Refusal> {
         words::json_line(settings.command, "written", json!({"files": names}));
     }
     Ok(Exit::Done)
+}
+
+/// Writes a file under a name that is free: beside it first, so that nobody ever sees a part of it.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As for every new file, less what the user's mask takes away.
+        beside.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = beside.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|refused| refused.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_there_stays_and_nothing_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grail.yaml");
+        write_new(&path, "grail: 1\n").unwrap();
+        let again = write_new(&path, "other").unwrap_err();
+        assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "grail: 1\n");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o600, 0o600, "{mode:o}");
+            assert_eq!(mode & 0o111, 0, "{mode:o}");
+        }
+    }
 }

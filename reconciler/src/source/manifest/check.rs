@@ -80,7 +80,15 @@ impl Check<'_> {
 
     fn tell(&mut self, path: &[&str], problem: Problem) {
         let place = self.manifest.tree.place(path);
-        self.problems.push(problem.at(place));
+        self.problems.push(self.manifest.hide(problem, path).at(place));
+    }
+
+    /// What is wrong with a text of which only a part may be quoted: where it comes from outside, nothing is.
+    fn unquoted(&self, path: &[&str], said: String, without: &str) -> String {
+        match self.manifest.tree.nearest(path).is_given() {
+            true => without.to_owned(),
+            false => said,
+        }
     }
 
     /// Every reference leads to something.
@@ -160,9 +168,9 @@ impl Check<'_> {
                     std::path::Path::new(&file.0),
                     Some(place),
                 );
-                if let Err(problems) = read {
-                    self.problems.extend(problems.0);
-                }
+                let told = read.err().into_iter().flat_map(|problems| problems.0);
+                let told = told.map(|problem| self.manifest.hide(problem, path));
+                self.problems.extend(told.collect::<Vec<_>>());
             }
         }
     }

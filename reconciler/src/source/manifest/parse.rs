@@ -316,6 +316,7 @@ fn written(text: &str) -> Content {
     Content::Text(Text {
         text: text.to_owned(),
         given: false,
+        outside: Vec::new(),
     })
 }
 

@@ -437,15 +437,15 @@ impl Shape<'_> {
         if !below && !above {
             return;
         }
-        let said = match (min, max) {
-            (Some(min), Some(max)) if min == max => format!("{} is {min}, not {number}", subject(path)),
-            (Some(min), Some(max)) => format!("{} is between {min} and {max}, not {number}", subject(path)),
-            (Some(min), None) => format!("{} is at least {min}, not {number}", subject(path)),
-            (_, max) => format!(
-                "{} is at most {}, not {number}",
-                subject(path),
-                max.unwrap_or_default()
-            ),
+        let wanted = match (min, max) {
+            (Some(min), Some(max)) if min == max => min.to_string(),
+            (Some(min), Some(max)) => format!("between {min} and {max}"),
+            (Some(min), None) => format!("at least {min}"),
+            (_, max) => format!("at most {}", max.unwrap_or_default()),
+        };
+        let said = match node.is_given() {
+            true => format!("{} is {wanted}", subject(path)),
+            false => format!("{} is {wanted}, not {number}", subject(path)),
         };
         self.tell(node, None, "manifest::limit", said, None);
     }

@@ -4,6 +4,7 @@ mod corpus;
 mod golden;
 mod lowering;
 mod merging;
+mod packing;
 mod rows;
 mod schema;
 
@@ -32,6 +33,7 @@ pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 pub(super) fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET" => Some("hunter2".to_owned()),
+        "PIN" => Some("48151623".to_owned()),
         "TIMEOUT" => Some("30".to_owned()),
         "EMPTY" => Some(String::new()),
         "MARKED" => Some("a\u{1}b".to_owned()),

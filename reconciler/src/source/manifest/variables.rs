@@ -124,18 +124,26 @@ fn filled(text: &str, scope: &Scope<'_>) -> Result<Option<Text>, Problem> {
             .hint("a variable is written `${env:NAME}`; write `$${` for the characters `${` themselves")
     };
     let mut whole = String::new();
-    let mut given = false;
+    let (mut given, mut outside) = (false, Vec::new());
     for piece in pieces(text).map_err(broken)? {
         match piece {
             Piece::Text(text) => whole.push_str(text),
             Piece::Escape => whole.push_str("${"),
             Piece::Variable(variable) => {
                 given = true;
-                whole.push_str(&value(variable, scope)?);
+                let value = value(variable, scope)?;
+                whole.push_str(&value);
+                if variable.contains(':') && !value.is_empty() {
+                    outside.push(value);
+                }
             }
         }
     }
-    Ok(Some(Text { text: whole, given }))
+    Ok(Some(Text {
+        text: whole,
+        given,
+        outside,
+    }))
 }
 
 fn value(variable: &str, scope: &Scope<'_>) -> Result<String, Problem> {

@@ -103,6 +103,11 @@ impl Check<'_> {
     fn route(&mut self, path: &[&str], text: &str) -> Option<Route> {
         match Route::parse(text) {
             Ok(route) => Some(route),
+            Err(said) if self.manifest.tree.nearest(path).is_given() => {
+                let said = self.unquoted(path, said, "what is given here is no method and path");
+                self.error_with(path, "manifest::route", said, "for example `GET /things/{id}`");
+                None
+            }
             Err(said) => {
                 let method = text
                     .split_whitespace()
