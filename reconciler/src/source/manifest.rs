@@ -16,10 +16,12 @@
 pub mod apis;
 pub mod code;
 pub mod events;
+pub mod fmt;
 pub mod form;
 pub mod functions;
 pub mod init;
 pub mod lower;
+pub mod page;
 pub mod roles;
 pub mod urls;
 pub mod variables;
@@ -55,6 +57,25 @@ pub const SCHEMA_FILE: &str = "grail.schema.json";
 /// The name of the project's manifest, if it has one.
 pub fn find(project: &Path) -> Option<&'static str> {
     FILES.into_iter().find(|name| project.join(name).is_file())
+}
+
+/// The files of the project's manifest, itself and those that it includes, and what is wrong with them as YAML or JSON.
+pub fn files(project: &Path) -> Result<Vec<String>, Problems> {
+    let Some(name) = find(project) else {
+        return Ok(Vec::new());
+    };
+    let (mut files, mut problems) = (vec![name.to_owned()], Vec::new());
+    merge::include(
+        &mut root(project, name)?,
+        project,
+        &mut files,
+        &mut |_| {},
+        &mut problems,
+    );
+    // What two files both say is for those who read them, not for those who write them.
+    problems.retain(|problem| problem.code != "manifest::twice");
+    judge(problems)?;
+    Ok(files)
 }
 
 /// A manifest as it counts in one stage.

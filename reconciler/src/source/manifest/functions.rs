@@ -237,9 +237,11 @@ pub struct Object {
     /// The object.
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
-    /// Its version. Another version is other code.
+    /// Its version. Without one, each plan looks for the newest, or where the bucket keeps no versions, at the ETag: an object
+    /// that was written anew is other code.
+    #[serde(default)]
     #[schemars(length(min = 1))]
-    pub version: String,
+    pub version: Option<String>,
 }
 
 /// A layer.

@@ -175,7 +175,7 @@ fn coerce_at(node: &mut Node, schema: &Value, root: &Value) {
     }
 }
 
-fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+pub(super) fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     let mut schema = schema;
     // A chain of references is short; one in a circle would be a fault of the types.
     for _ in 0..8 {
@@ -234,7 +234,7 @@ fn branches(schema: &Value) -> Option<&Vec<Value>> {
 }
 
 /// The part of `schema` that is for `node`: the alternative of its type, and of those for objects the one whose key it has.
-fn pick<'a>(node: &Node, schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
+pub(super) fn pick<'a>(node: &Node, schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
     let Some(branches) = branches(schema) else {
         return Some(schema);
     };

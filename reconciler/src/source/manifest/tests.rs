@@ -1,7 +1,9 @@
 //! Reading of manifests as a whole.
 
 mod corpus;
+mod formatting;
 mod golden;
+mod guides;
 mod lowering;
 mod merging;
 mod packing;
@@ -108,6 +110,6 @@ pub(super) fn told(problems: &Problems) -> String {
 
 /// Whether what is expected is written anew, with `GRAIL_GOLDEN=write`.
 #[expect(clippy::disallowed_methods, reason = "a test is told in the environment")]
-fn writes_golden() -> bool {
+pub(super) fn writes_golden() -> bool {
     std::env::var("GRAIL_GOLDEN").is_ok_and(|value| value == "write")
 }
