@@ -53,7 +53,9 @@ fn main() {
     let (changes, unchanged) = fastest(|| planned(&desired, &there, &rules));
     assert_eq!(changes, 0, "what is as it should be");
     let shown = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
-    println!("| functions | resources | validate | lower | plan: first | plan: unchanged | validate and plan |");
+    println!(
+        "| functions | resources | validate | lower | plan: first | plan: unchanged | validate and plan |"
+    );
     println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     println!(
         "| {functions} | {} | {} | {} | {} | {} | {} |",
@@ -77,7 +79,11 @@ fn text(functions: usize) -> String {
             2 + at % 50,
         );
         if at > 0 {
-            let _infallible = writeln!(text, "    dead_letter: arn:${{partition}}:sqs:${{region}}:${{account}}:dead-{}", at % 10);
+            let _infallible = writeln!(
+                text,
+                "    dead_letter: arn:${{partition}}:sqs:${{region}}:${{account}}:dead-{}",
+                at % 10
+            );
         }
     }
     text
@@ -137,7 +143,12 @@ impl Situation {
         let mut there = Self::default();
         for (id, wish) in &desired.resources {
             let known = |output: &grail_state::OutputRef| match output.output.as_str() {
-                "name" => desired.resources.get(&output.of)?.spec.get("name")?.resolve(&|_| None),
+                "name" => desired
+                    .resources
+                    .get(&output.of)?
+                    .spec
+                    .get("name")?
+                    .resolve(&|_| None),
                 _ => Some(json!(handle(&output.of).0)),
             };
             let form = wish.spec.resolve(&known).expect("every reference is known");

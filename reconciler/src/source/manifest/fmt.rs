@@ -7,8 +7,8 @@
 //! is read again before it is given out: it must hold the same values and the same lines, and formatting it must change nothing.
 //! What fails of that is refused, as is what this does not understand (anchors, `? ` before a key).
 //!
-//! A comment belongs to the key below it, unless it is indented deeper: then to what stands above it. The first lines of a file
-//! stay its first lines.
+//! A comment belongs to the key below it, unless it is indented deeper: then to what stands above it. At the end of a block it
+//! stays at its end, and the first lines of a file stay its first lines.
 
 use saphyr_parser::{Event, Parser};
 use serde_json::Value;
@@ -283,12 +283,21 @@ impl Page<'_> {
     fn block(&self, node: &Node) -> Option<Start> {
         let (line, column) = (node.at.line - 1, node.at.column - 1);
         let from = self.line(line).get(column..)?;
-        let is_block = match &node.content {
-            Content::Map(entries) => !entries.is_empty() && !from.starts_with(['{', '?']),
-            Content::List(items) => !items.is_empty() && (from == "-" || from.starts_with("- ")),
-            _ => false,
-        };
-        is_block.then_some(Start { line, column })
+        match &node.content {
+            Content::Map(entries) => {
+                let is_block = !entries.is_empty() && !from.starts_with(['{', '?']);
+                is_block.then_some(Start { line, column })
+            }
+            // A dash stands before its first item. (Where the list begins is told differently where it is not indented.)
+            Content::List(items) => {
+                let first = items.first().filter(|_| !from.starts_with('['))?;
+                let line = first.at.line - 1;
+                let before = self.line(line).get(..first.at.column - 1)?.trim_end();
+                let column = before.strip_suffix('-')?.len();
+                Some(Start { line, column })
+            }
+            _ => None,
+        }
     }
 
     /// How many of the first lines stay the first: all before a blank line, and the one for editors.
@@ -308,6 +317,16 @@ impl Page<'_> {
         }
         let outside = |at: &usize| self.is_comment(*at) && indent(self.line(*at)) < column;
         (first..to).find(outside).unwrap_or(to)
+    }
+
+    /// Comments at the end of a block, which are about nothing in it that could move; and where its last value ends.
+    fn tail(&self, from: usize, to: usize, column: usize, end: usize) -> (usize, Option<Block>) {
+        let split = self.split(from, to, column + 1, end);
+        let block = (split < to).then(|| Block {
+            lead: self.plain(split, to, column),
+            body: Vec::new(),
+        });
+        (split, block)
     }
 
     /// Lines as they are, moved from `column` to 0.
@@ -363,6 +382,7 @@ impl Page<'_> {
             return None;
         }
         let leads = self.leads(from, &starts, &ends, column);
+        let (to, tail) = self.tail(from, to, column, end_of(node));
         let mut blocks = Vec::new();
         for (index, entry) in node.entries().iter().enumerate() {
             let (lead, start) = (*leads.get(index)?, *starts.get(index)?);
@@ -382,7 +402,7 @@ impl Page<'_> {
         if known.is_some() {
             blocks.sort_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)));
         }
-        Some(blocks.into_iter().map(|(_, block)| block).collect())
+        Some(blocks.into_iter().map(|(_, block)| block).chain(tail).collect())
     }
 
     /// The lines of a value below its key, which stands at `column`.
@@ -429,12 +449,14 @@ impl Page<'_> {
             return None;
         }
         let leads = self.leads(from, &starts, &ends, column);
+        let (to, tail) = self.tail(from, to, column, end_of(node));
         let mut blocks = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let (lead, start) = (*leads.get(index)?, *starts.get(index)?);
             let to = leads.get(index + 1).copied().unwrap_or(to);
             blocks.push(self.item(item, (lead, start, to), column, each)?);
         }
+        blocks.extend(tail);
         Some(blocks)
     }
 
