@@ -13,10 +13,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::form::{Brief, Document, Form, Phrase, Word};
-use super::merge::NAMED;
 use super::node::{Content, Node};
 use super::variables::{END, MARK, OF_ACCOUNT};
-use super::{Manifest, references};
+use super::{Manifest, merge, references};
 use crate::source::diagnostic::Problem;
 
 /// The longest name of a function, an IAM role or a rule, in characters.
@@ -99,7 +98,7 @@ impl Check<'_> {
     /// A thing of which nothing is said is none: a section may name nothing that is not there. (That a stage takes something
     /// away has been done by now.)
     fn nothing_said(&mut self) {
-        for section in NAMED {
+        for section in merge::sections() {
             let entries = self.manifest.tree.get(section).map_or(&[][..], Node::entries);
             for entry in entries.iter().filter(|entry| entry.value.is_null()) {
                 let hint = format!("write `{}: {{}}` where everything is as by default", entry.key);

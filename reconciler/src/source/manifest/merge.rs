@@ -23,7 +23,7 @@ use super::{code::like, reading};
 use crate::source::diagnostic::Problem;
 
 /// The sections whose entries are named things, each of which a stage may change key by key.
-pub(super) const NAMED: [&str; 6] = [
+const NAMED: [&str; 6] = [
     "functions",
     "roles",
     "layers",
@@ -33,6 +33,11 @@ pub(super) const NAMED: [&str; 6] = [
 ];
 /// What is merged key by key.
 const MAPS: [&str; 2] = ["environment", "tags"];
+/// The sections of things that are called by names.
+pub(super) fn sections() -> &'static [&'static str] {
+    &NAMED
+}
+
 /// How many files a manifest has at most.
 const MAX_FILES: usize = 1_000;
 

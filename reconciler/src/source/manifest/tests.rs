@@ -1,6 +1,7 @@
 //! Reading of manifests as a whole.
 
 mod corpus;
+mod documents;
 mod formatting;
 mod golden;
 mod guides;
