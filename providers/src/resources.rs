@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::aws::Context;
 use crate::port::{Catalog, Cost, Resource, erase};
 
+mod declared;
 mod packages;
 
 /// Declares the modules and makes the catalogue of their types.
@@ -61,17 +62,23 @@ resources! {
     api_mapping::ApiMapping,
     api_stage::ApiStage,
     custom_domain::CustomDomain,
+    dynamodb_table::DynamodbTable,
+    event_bus::EventBus,
     event_rule::EventRule,
     event_source_mapping::EventSourceMapping,
     function_url::FunctionUrl,
     iam_role::IamRole,
+    kinesis_stream::KinesisStream,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
     log_group::LogGroup,
     rest_api::RestApi,
+    s3_bucket::S3Bucket,
     s3_notification::S3Notification,
     sns_subscription::SnsSubscription,
+    sns_topic::SnsTopic,
+    sqs_queue::SqsQueue,
     websocket_api::WebsocketApi,
     websocket_stage::WebsocketStage,
 }
@@ -105,17 +112,23 @@ mod tests {
             ("api_mapping", (Exact, false)),
             ("api_stage", (Exact, false)),
             ("custom_domain", (Never, false)),
+            ("dynamodb_table", (Never, true)),
+            ("event_bus", (Never, true)),
             ("event_rule", (Exact, true)),
             ("event_source_mapping", (Never, false)),
             ("function_url", (Never, true)),
             ("iam_role", (Close, true)),
+            ("kinesis_stream", (Never, true)),
             ("lambda_function", (Close, true)),
             ("lambda_layer", (Never, false)),
             ("lambda_permission", (Exact, true)),
             ("log_group", (Exact, true)),
             ("rest_api", (Never, false)),
+            ("s3_bucket", (Never, true)),
             ("s3_notification", (Exact, true)),
             ("sns_subscription", (Exact, false)),
+            ("sns_topic", (Never, true)),
+            ("sqs_queue", (Never, true)),
             ("websocket_api", (Never, false)),
             ("websocket_stage", (Exact, false)),
         ];
@@ -224,6 +237,14 @@ mod tests {
             ("rest_api", "a1", "stage v1", "api_stage a1/v1"),
             ("websocket_api", "w1", "stage v1", "websocket_stage w1/v1"),
             ("lambda_function", arn, "statement s", "lambda_permission f/s"),
+            ("lambda_function", arn, "URL of $LATEST", "function_url f"),
+            ("lambda_function", arn, "URL of live", "function_url f:live"),
+            (
+                "lambda_function",
+                arn,
+                "statement FunctionURLAllowPublicAccess",
+                "function_url f",
+            ),
             (
                 "lambda_function",
                 arn,

@@ -108,6 +108,9 @@ pub enum Entry {
         /// What others have added to things that stay, and is to go from them.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         prune: BTreeMap<ResourceId, Prune>,
+        /// Those of `prune` that an earlier commit has left and this one does not touch: they wait for a plan that looks there.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        later: BTreeSet<ResourceId>,
         /// Records that change without a write: what was adopted, what was refreshed, what is not there (`None`).
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         notes: BTreeMap<ResourceId, Option<Record>>,

@@ -171,6 +171,8 @@ pub struct Txn {
     /// Things go in about this order: taking one out near the front is cheap.
     doomed: VecDeque<Doomed>,
     prune: BTreeMap<ResourceId, Prune>,
+    /// What of `prune` is not for this transaction to do.
+    later: BTreeSet<ResourceId>,
     touched: BTreeMap<ResourceId, Touched>,
     /// What the commit has protected, if it has said so.
     protected: Option<BTreeSet<ResourceId>>,
@@ -200,6 +202,7 @@ impl Txn {
             records: base.records.clone(),
             doomed: base.doomed.iter().cloned().collect(),
             prune: base.prune.clone(),
+            later: BTreeSet::new(),
             snapshot: base,
             touched: BTreeMap::new(),
             protected: None,
@@ -236,9 +239,14 @@ impl Txn {
         &self.prune
     }
 
+    /// What of [`Self::prune`] is for this transaction to do.
+    pub fn pruning(&self) -> impl Iterator<Item = (&ResourceId, &Prune)> {
+        self.prune.iter().filter(|(id, _)| !self.later.contains(*id))
+    }
+
     /// False if anything that was committed is still to be done.
     pub fn is_swept(&self) -> bool {
-        self.doomed.is_empty() && self.prune.is_empty()
+        self.doomed.is_empty() && self.pruning().next().is_none()
     }
 
     /// Every resource touched since the last commit.

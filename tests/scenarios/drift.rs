@@ -7,6 +7,7 @@ mod fields;
 mod gone;
 mod scene;
 mod table;
+mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -38,6 +38,7 @@ mod local_cloud;
 mod local_ground;
 mod mall;
 mod native;
+mod native_things;
 mod oracle;
 mod page;
 mod plan_form;

@@ -177,4 +177,8 @@ impl Provider for Doubled {
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {
         self.inner.secure(have).await
     }
+
+    async fn secure_whole(&self, have: &Remote) -> Result<Secured, Failure> {
+        self.inner.secure_whole(have).await
+    }
 }

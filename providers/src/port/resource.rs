@@ -89,6 +89,8 @@ pub trait Resource: Send + Sync + 'static {
     const NAME_BOUND: bool = true;
     /// True if a deletion leaves the thing, and counts as done, where somebody still uses it.
     const SPARED_IN_USE: bool = false;
+    /// True if it holds what is lost with it (messages, objects, items). Then it is protected unless its wish says otherwise.
+    const KEEPS: bool = false;
     /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
     const VOLATILE: &'static [&'static str] = &[];
     /// Where its form says who may do what.
@@ -193,5 +195,13 @@ pub trait Resource: Send + Sync + 'static {
         _seen: &Seen<Self::Spec>,
     ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
         async { Ok(None) }
+    }
+
+    /// As [`secure`](Self::secure), for what is about to be deleted: with what hangs on it and goes with it.
+    fn secure_whole(
+        &self,
+        seen: &Seen<Self::Spec>,
+    ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
+        self.secure(seen)
     }
 }

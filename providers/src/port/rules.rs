@@ -52,6 +52,11 @@ pub trait Rules: Send + Sync {
     /// would be forgotten.
     fn spared_in_use(&self) -> bool;
 
+    /// True if such a thing holds what is lost with it (messages, objects, items): it is protected unless its wish says otherwise.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     /// Whether an addition of others, in the words in which a look tells it, can be removed by [`super::Provider::prune`].
     fn prunes(&self, _addition: &str) -> bool {
         false

@@ -359,8 +359,7 @@ impl Resource for IamRole {
             .collect();
         let mut form =
             json!({"name": spec.name, "trust": projected(&spec.trust, digester), "policies": policies});
-        let stated = spec.boundary.as_ref().filter(|arn| !arn.is_empty());
-        if let (Some(fields), Some(arn)) = (form.as_object_mut(), stated) {
+        if let (Some(fields), Some(arn)) = (form.as_object_mut(), &spec.boundary) {
             fields.insert("boundary".to_owned(), json!(arn));
         }
         form

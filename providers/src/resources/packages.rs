@@ -23,6 +23,8 @@ use crate::port::{Failure, Locator};
 
 /// The largest zip that a request may carry (Lambda quotas: 50 MB).
 const DIRECT: usize = 50 * 1024 * 1024;
+/// How the content of a zip in a bucket of the project's begins.
+const OBJECT: &str = "s3://";
 /// The largest zip that is fetched: Lambda takes no more than this unzipped.
 const FETCHED: usize = 250 * 1024 * 1024;
 /// How many zips are held in memory at once.
@@ -219,7 +221,12 @@ impl Packages {
         };
         let kept = self.context.artifacts.put(&bytes).map_err(Failure::refused)?;
         let size = bytes.len() as u64;
-        let content = content_of(bytes).await.unwrap_or_else(|| code.content.clone());
+        // What is compared by its place is so still when it comes back from the bytes.
+        let content = match code.content.starts_with(OBJECT) {
+            true => None,
+            false => content_of(bytes).await,
+        };
+        let content = content.unwrap_or_else(|| code.content.clone());
         Ok(Some(Code {
             content,
             artifact: kept.0,

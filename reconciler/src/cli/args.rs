@@ -698,6 +698,10 @@ pub struct PolicyArgs {
     /// For one application (`app_name`) and the stage alone; without it for any. `--region` narrows it to one region.
     #[arg(long, value_name = "NAME")]
     pub app: Option<String>,
+    /// What the queues, topics, tables, buckets, streams and event buses need that a manifest declares, and that alone: a second
+    /// policy beside the first.
+    #[arg(long)]
+    pub things: bool,
 }
 
 /// `grail local-cloud`.

@@ -139,7 +139,7 @@ pub(crate) struct Attempt {
     /// Since something came of one.
     failed_calls: u32,
     /// What was there at the last look, and how often that was another thing than at the look before.
-    shown: (Option<Value>, u32),
+    shown: (Option<Option<Value>>, u32),
     failed_looks: u32,
     refusals: u32,
     awaiting_since: Option<Time>,

@@ -70,10 +70,11 @@ pub(crate) async fn run(
                     ticket,
                     id,
                     have,
+                    going,
                     urgency,
                 } => {
                     let span = traced::keep(&id);
-                    let secured = secure(outside, Arc::clone(&readers), ticket, id, have);
+                    let secured = secure(outside, Arc::clone(&readers), ticket, id, (have, going));
                     inbox.push(Box::pin(urgency::with(urgency, secured.instrument(span))));
                 }
                 Output::Call {
@@ -304,15 +305,20 @@ async fn secure(
     readers: Arc<Semaphore>,
     ticket: Ticket,
     id: ResourceId,
-    have: Remote,
+    (have, going): (Remote, bool),
 ) -> Input {
     let _slot = readers.acquire_owned().await;
     let mut tries = 1;
     let keep = loop {
         let secured = match provider(outside.catalog, &id) {
-            Ok(provider) => timeout(outside.limits.call, provider.secure(&have))
-                .await
-                .unwrap_or_else(|_| Err(too_slow(outside.limits))),
+            Ok(provider) => timeout(outside.limits.call, async {
+                match going {
+                    true => provider.secure_whole(&have).await,
+                    false => provider.secure(&have).await,
+                }
+            })
+            .await
+            .unwrap_or_else(|_| Err(too_slow(outside.limits))),
             Err(failure) => Err(failure),
         };
         match secured {

@@ -1,8 +1,8 @@
 //! What others have added to things of ours: what of it goes, and what stays.
 //!
 //! Nothing goes without the user's consent, and of what a kind cannot remove nothing goes at all. What an earlier sweep could
-//! not remove was consented to then, and is tried again, but for what is ours by now. Only a thing that stays as the one that it is loses anything: one that
-//! is made anew has nothing of others any more.
+//! not remove was consented to then, and is tried again, but for what is ours by now. Only a thing that stays as the one that
+//! it is loses anything: one that is made anew has nothing of others any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use grail_providers::port::Rules;
 use grail_state::{Handle, Kind, Observed, Remote, ResourceId};
 
 use super::decide::{Decided, Fate};
-use super::{Inputs, Prune};
+use super::{Inputs, Plan, Prune};
 
 /// What goes.
 pub(super) fn prune(
@@ -96,4 +96,17 @@ fn left_over<'a>(inputs: &Inputs<'a>, id: &ResourceId, remote: &Remote) -> impl 
     let same = |(then, prune): &(&ResourceId, &Prune)| then.kind == id.kind && prune.handle == remote.handle;
     let left: Vec<_> = inputs.unpruned.iter().filter(same).collect();
     left.into_iter().flat_map(|(_, prune)| &prune.children)
+}
+
+/// What an earlier sweep has left at things that `plan`, being for a part, has not looked at: it is for a later one.
+pub(crate) fn left_elsewhere(
+    unpruned: &BTreeMap<ResourceId, Prune>,
+    plan: &Plan,
+) -> BTreeMap<ResourceId, Prune> {
+    let touched: BTreeSet<_> = plan.steps().map(|step| &step.resource).collect();
+    let moved: BTreeSet<_> = plan.moves.values().collect();
+    let looked_at =
+        |id: &ResourceId| touched.contains(id) || moved.contains(id) || plan.unchanged.contains(id);
+    let left = unpruned.iter().filter(|(id, _)| !looked_at(id));
+    left.map(|(id, prune)| (id.clone(), prune.clone())).collect()
 }

@@ -23,6 +23,7 @@ pub mod init;
 pub mod lower;
 pub mod page;
 pub mod roles;
+pub mod things;
 pub mod urls;
 pub mod variables;
 

@@ -29,12 +29,14 @@ impl Txn {
             Entry::Commit {
                 sweep,
                 prune,
+                later,
                 notes,
                 protected,
                 ..
-            } => self
-                .commit(sweep, notes, protected.as_ref())
-                .map(|()| self.prune.clone_from(prune)),
+            } => self.commit(sweep, notes, protected.as_ref()).map(|()| {
+                self.prune.clone_from(prune);
+                self.later.clone_from(later);
+            }),
             Entry::Swept { id, handle, .. } => self.swept(id, handle),
             Entry::Pruned { id, handle, .. } => self.pruned(id, handle),
             Entry::Abort { why, .. } => self.abort(why),
@@ -231,9 +233,13 @@ impl Txn {
         self.expect(Phase::Sweeping, "a thing is swept")?;
         let is_it = |doomed: &Doomed| doomed.id == *id && doomed.handle == *handle;
         let place = self.doomed.iter().position(is_it);
-        let gone = place.and_then(|place| self.doomed.remove(place));
-        gone.map(drop)
-            .ok_or_else(|| format!("{id} ({handle}) is not to be swept"))
+        match place.and_then(|place| self.doomed.remove(place)) {
+            Some(_) => Ok(()),
+            // Grails of the first version ended a pruning with this word too.
+            None => self
+                .pruned(id, handle)
+                .map_err(|_| format!("{id} ({handle}) is not to be swept")),
+        }
     }
 
     fn pruned(&mut self, id: &ResourceId, handle: &Handle) -> Result<(), String> {

@@ -74,6 +74,7 @@ fn commit(sweep: &[Doomed]) -> Entry {
     Entry::Commit {
         sweep: sweep.to_vec(),
         prune: [(id("p"), pruning())].into(),
+        later: BTreeSet::new(),
         notes: BTreeMap::new(),
         protected: None,
         at: None,
@@ -462,6 +463,7 @@ fn every_entry_is_a_sign_of_life() {
     entries.push(Entry::Commit {
         sweep: vec![doomed.clone()],
         prune: BTreeMap::new(),
+        later: BTreeSet::new(),
         notes: BTreeMap::new(),
         protected: None,
         at: Some(at(5000)),

@@ -99,4 +99,10 @@ pub(super) const SILENT: &[(&str, &[Rule], &str)] = &[
     ),
     ("function_url", NOBODY_ELSE, "it is part of a function of ours"),
     ("function_url", &[Rule::Wires], "Chalice has none"),
+    ("dynamodb_table", &[Rule::Wires], "Chalice makes none"),
+    ("event_bus", &[Rule::Wires], "Chalice makes none"),
+    ("kinesis_stream", &[Rule::Wires], "Chalice makes none"),
+    ("s3_bucket", &[Rule::Wires], "Chalice makes none"),
+    ("sns_topic", &[Rule::Wires], "Chalice makes none"),
+    ("sqs_queue", &[Rule::Wires], "Chalice makes none"),
 ];

@@ -10,7 +10,7 @@ use grail_tests::fixtures;
 use serde_json::{Value, json};
 
 use super::account::{Ours, STACK};
-use super::strangers;
+use super::{strangers, things};
 use crate::emulated::function_arn;
 
 /// Who may assume a role of a function, in either of two forms.
@@ -145,6 +145,7 @@ pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample 
         "sns_subscription" => subscription(ground, number),
         "event_source_mapping" => event_source(ground, number),
         "event_rule" => event_rule(ground, number),
+        thing if things::KINDS.contains(&thing) => things::sample(thing, ground.face, number),
         other => panic!("there is no sample of {other}"),
     };
     Sample {

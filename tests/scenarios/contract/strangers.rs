@@ -13,7 +13,7 @@ use grail_tests::world::World;
 use serde_json::{Map, Value, json};
 
 use super::account::Ours;
-use super::samples;
+use super::{samples, things};
 use crate::emulated::function_arn;
 
 /// A function of somebody else.
@@ -77,6 +77,7 @@ pub(super) fn squat(ground: &Ours, sample: &Sample) -> bool {
             mapping(account, &text("domain"), &text("prefix"), &api, "theirs-too");
             return true;
         }
+        thing if things::KINDS.contains(&thing) => things::squat(account, thing, &name),
         _ => return false,
     }
     ground.taken.lock().unwrap().insert(name);

@@ -34,6 +34,10 @@ pub(crate) fn delete_one_of_each(scene: &Scene) -> BTreeSet<String> {
     let events = account.events();
     done(events.remove_targets().rule(&rule).ids("1").send());
     done(events.delete_rule().name(rule).send());
+    for kind in super::things::KINDS {
+        let handle = take(kind, 0);
+        super::things::delete(account, kind, &handle);
+    }
     let function = take("function_url", 0);
     done(lambda.delete_function_url_config().function_name(function).send());
     let mapping = take("event_source_mapping", 0);

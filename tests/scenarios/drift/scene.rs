@@ -30,6 +30,12 @@ functions:
     role: {boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}
     url: {auth: none, cors: {origins: [\"https://bazaar.example.com\"]}}
     code: {inline: \"def handler(event, context): return event\\n\"}
+queues: {errands: {}}
+topics: {cries: {}}
+tables: {stalls: {attributes: {id: S, who: S}, key: {partition: id}, indexes: {by-who: {partition: who}}, stream: new}}
+buckets: {crates: {}}
+streams: {carts: {shards: 1}}
+buses: {gate: {tags: {team: bazaar}}}
 ";
 
 /// Calls of a thorough look that moto has not, or answers wrongly. The kinds' own tests have them.

@@ -68,6 +68,9 @@ pub struct Spec {
     /// Whether its published versions start from a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snap_start: Option<bool>,
+    /// What stood in its policy, by the ids of the statements, when it was to be deleted: only the way back has that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<BTreeMap<String, Value>>,
     /// Why Lambda could not make or change it, as it says: no wish has that, and the next update sends all of it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -250,20 +253,21 @@ impl Spec {
             "code": self.code.content,
             "failed": self.failed,
         });
-        // What Lambda gives by itself is no statement: a function that was made without a word on it is as one that states it.
-        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).map(Value::from);
+        // A statement that there is none is kept apart from silence: what stands there all the same is a difference then.
         let more = [
-            ("description", text(&self.description)),
+            ("description", self.description.clone().map(Value::from)),
+            ("ephemeral_storage", self.ephemeral_storage.map(Value::from)),
+            ("dead_letter", self.dead_letter.clone().map(Value::from)),
             (
-                "ephemeral_storage",
-                self.ephemeral_storage
-                    .filter(|size| *size != 512)
-                    .map(Value::from),
+                "image_config",
+                self.image_config.as_ref().map(|config| json!(config)),
             ),
-            ("dead_letter", text(&self.dead_letter)),
-            ("image_config", self.started().map(|started| json!(started))),
             ("package", self.code.image.as_ref().map(|_| json!("image"))),
-            ("snap_start", self.snap_start.filter(|on| *on).map(Value::from)),
+            ("snap_start", self.snap_start.map(Value::from)),
+            (
+                "statements",
+                self.statements.as_ref().map(|statements| json!(statements)),
+            ),
         ];
         if let Some(fields) = form.as_object_mut() {
             let stated = more

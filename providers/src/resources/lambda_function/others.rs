@@ -138,9 +138,16 @@ impl LambdaFunction {
 
     /// The thing of ours that such an addition would be.
     pub(super) fn child_of(arn: &str, addition: &str) -> Option<(Kind, Handle)> {
+        let name = function_name(arn);
+        let url_of = |alias: Option<&str>| Some((FunctionUrl::KIND, function_url::handle(name, alias)));
         if let Some(sid) = addition.strip_prefix(STATEMENT) {
-            let handle = format!("{}/{sid}", function_name(arn));
-            return Some((LambdaPermission::KIND, Handle(handle)));
+            return match function_url::is_statement(sid) {
+                true => url_of(None),
+                false => Some((LambdaPermission::KIND, Handle(format!("{name}/{sid}")))),
+            };
+        }
+        if let Some(of) = addition.strip_prefix(URL) {
+            return url_of(qualified(of).as_deref());
         }
         let mapping = addition.strip_prefix(MAPPING)?.split_whitespace().next()?;
         Some((EventSourceMapping::KIND, Handle(mapping.to_owned())))

@@ -239,6 +239,7 @@ fn form(configuration: &FunctionConfiguration, arn: &str) -> Result<Spec, Failur
             configuration.snap_start().and_then(|snap| snap.apply_on())
                 == Some(&SnapStartApplyOn::PublishedVersions),
         ),
+        statements: None,
         failed: match standing(configuration) {
             Standing::Failed(why) => Some(why),
             Standing::Ready | Standing::Busy => None,

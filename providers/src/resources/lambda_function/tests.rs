@@ -1,5 +1,7 @@
 //! Exact calls for each operation and each difference.
 
+mod policy;
+
 use std::collections::BTreeMap;
 
 use grail_state::{Digest, Observed, Record};
@@ -908,6 +910,13 @@ async fn a_zip_in_a_bucket_is_named_with_its_version_and_known_by_it() {
     };
     let content = content_with(&stand, &want, Some(&record)).await;
     assert_eq!(content, "s3://builds/worker.zip#v2");
+    // The way back sends what Lambda has, and it is the same code still.
+    let back = bare(vec![there(json!({}))], Some(zip("one")));
+    let mut seen = back.remote(ARN, &want);
+    seen.outputs = made.outputs;
+    let secured = back.provider.secure(&seen).await.unwrap();
+    assert_eq!(secured.spec["code"]["content"], content);
+    assert_eq!(secured.spec["code"]["artifact"], zip("one").code["artifact"]);
 }
 
 fn from_image(address: &str, command: &str) -> Value {

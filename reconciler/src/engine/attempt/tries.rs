@@ -34,8 +34,9 @@ impl Attempt {
     ) -> Move {
         // What is as it was needs nothing. Nothing is kept of a thing that was never touched, and then its projected form,
         // which is all there is, need not be one that can be read.
-        if let Some((_, pre)) = &wish.only
+        if let Some((own, pre)) = &wish.only
             && same(pre, &remote.spec)
+            && !own.may_lack(&wish.form, pre)
         {
             return Move::Settled(Some(remote));
         }
@@ -178,13 +179,14 @@ impl Attempt {
     /// A call of many requests gets further each time, however often it is cut short: what brings something about is no call
     /// that failed in vain. Somebody who changes the thing to and fro is borne as often as calls that fail.
     pub(super) fn note_progress(&mut self, observed: &Observed) {
-        let shown = observed.remote().map(|remote| &remote.spec);
+        let shown = observed.remote().map(|remote| remote.spec.clone());
         let (before, times) = &mut self.shown;
-        if self.failed_calls > 1 && before.as_ref() != shown && *times < self.patience.attempts {
+        let moved = before.as_ref().is_some_and(|before| *before != shown);
+        if self.failed_calls > 1 && moved && *times < self.patience.attempts {
             *times += 1;
             self.failed_calls = 1;
         }
-        *before = shown.cloned();
+        *before = Some(shown);
     }
 
     pub(super) fn after_maybe(&mut self, retry: Retry, refusal: Refusal, limits: &Limits, now: Time) -> Move {

@@ -11,7 +11,7 @@ use super::{Machine, Output, Then, Ticket};
 use crate::engine::attempt::Refusal;
 use crate::engine::frontier::{Frontier, Node};
 use crate::event::{Event, Outcome};
-use crate::plan::prune::is_one_of;
+use crate::plan::prune::{is_one_of, left_elsewhere};
 use crate::plan::{Action, Plan, Step, StepId};
 
 impl Machine {
@@ -85,6 +85,7 @@ impl Machine {
                     ticket: Ticket { run, job },
                     id: step.resource.clone(),
                     have: have.clone(),
+                    going: matches!(step.action, Action::Delete { .. }),
                     urgency: self.frontier.urgency(job),
                 });
             }
@@ -241,8 +242,11 @@ impl Machine {
             .filter_map(|step| doomed_by(step, later(step)))
             .filter(|doomed| !alive.contains(&(&doomed.id.kind, &doomed.handle)))
             .collect();
+        let left = left_elsewhere(self.txn.prune(), plan);
+        let prune = self.pruned(plan, &left, &notes, &sweep);
         let commit = Entry::Commit {
-            prune: self.pruned(plan, &notes, &sweep),
+            later: left.into_keys().filter(|id| prune.contains_key(id)).collect(),
+            prune,
             sweep,
             notes,
             protected: plan.protected.clone(),
@@ -252,11 +256,11 @@ impl Machine {
         self.note(commit, Then::Sweep);
     }
 
-    /// What others have added to things that stay: what the plan names, and of what an earlier commit has left, what is at
-    /// things that no plan for a part has looked at.
+    /// What others have added to things that stay: what the plan names, and what an earlier commit has `left` elsewhere.
     fn pruned(
         &self,
         plan: &Plan,
+        left: &BTreeMap<ResourceId, Prune>,
         notes: &BTreeMap<ResourceId, Option<Record>>,
         sweep: &[Doomed],
     ) -> BTreeMap<ResourceId, Prune> {
@@ -270,13 +274,14 @@ impl Machine {
                 .any(|thing| thing.id.kind == id.kind && thing.handle == prune.handle);
             !goes && known(id).is_some_and(|record| record.handle == prune.handle)
         };
-        let touched: BTreeSet<_> = plan.steps().map(|step| &step.resource).collect();
-        let looked_at = |id: &ResourceId| touched.contains(id) || plan.unchanged.contains(id);
-        let left = self.txn.prune().iter().filter(|(id, _)| !looked_at(id));
         let records = self.txn.records().iter();
         let ours = records.map(|(id, record)| (&id.kind, &record.handle)).collect();
         let mut all = BTreeMap::new();
-        for (id, prune) in left.chain(&plan.prune).filter(|(id, prune)| stays(id, prune)) {
+        for (id, prune) in left
+            .iter()
+            .chain(&plan.prune)
+            .filter(|(id, prune)| stays(id, prune))
+        {
             let Some(rules) = self.rules.rules(&id.kind) else {
                 continue;
             };

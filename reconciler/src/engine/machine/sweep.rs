@@ -64,7 +64,7 @@ impl Machine {
 
     /// What is to go from things that are recorded still.
     fn prunes(&self) -> Vec<(ResourceId, Prune, Record)> {
-        let prunes = self.txn.prune().iter().filter_map(|(id, prune)| {
+        let prunes = self.txn.pruning().filter_map(|(id, prune)| {
             let record = self.txn.records().get(id)?;
             (record.handle == prune.handle).then(|| (id.clone(), prune.clone(), record.clone()))
         });

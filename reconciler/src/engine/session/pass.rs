@@ -14,6 +14,7 @@ use crate::engine::machine::{Course, Machine, Setup};
 use crate::engine::{EngineError, Ports, traced};
 use crate::event::{Event, Outcome};
 use crate::plan::Plan;
+use crate::plan::prune::left_elsewhere;
 
 /// Tells the end of a command.
 pub(super) fn ended(outcome: Outcome, ports: &mut Ports<'_>) -> Outcome {
@@ -244,6 +245,8 @@ impl Session<'_> {
         if let Some(protected) = &plan.protected {
             next.protected.clone_from(protected);
         }
+        // Of what the plan has looked at, nothing is left to remove: it would be in the plan.
+        next.prune = left_elsewhere(&next.prune, plan);
         next.keep_to_records();
         self.close(next, ports).await
     }

@@ -1,10 +1,11 @@
 //! Looking: at what is recorded, at what is wanted, and where two records differ, at both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grail_providers::port::{RuleBook, Undelete};
 use grail_state::journal::Doomed;
 use grail_state::{DesiredState, Handle, Observed, Proof, Record, ResourceId};
+use serde_json::Value;
 use tracing::Instrument as _;
 
 use super::Session;
@@ -41,16 +42,47 @@ impl Session<'_> {
         let failed: BTreeSet<_> = self.failures.iter().map(|failed| failed.id.clone()).collect();
         let records = self.recorded();
         let all: BTreeSet<_> = records.keys().chain(desired.resources.keys()).collect();
-        let missing = all
+        let mut missing: Vec<_> = all
             .into_iter()
             .filter(|id| !self.observed.contains_key(*id) && !failed.contains(*id))
             .map(|id| self.subject(id, records.get(id), desired.resources.get(id)))
             .collect();
+        for (id, record) in self.overlooked(desired, &records) {
+            self.observed.remove(&id);
+            missing.push(self.subject(&id, Some(&record), desired.resources.get(&id)));
+        }
         self.look(missing).await;
         if first {
             self.observe_rivals().await?;
         }
         Ok(())
+    }
+
+    /// What is there and was looked at with a record that says something of other fields than the wish does, with a record that
+    /// says of the same. A kind shows of what may be left unsaid only what was said: what a wish says for the first time would
+    /// be written over unseen, and missing on the way back.
+    fn overlooked(
+        &self,
+        desired: &DesiredState,
+        records: &BTreeMap<ResourceId, Record>,
+    ) -> Vec<(ResourceId, Record)> {
+        let overlooked = desired.resources.iter().filter_map(|(id, wish)| {
+            self.observed.get(id).and_then(Observed::remote)?;
+            let record = records.get(id)?;
+            let said = record.spec.as_object()?;
+            let wanted = self.engine.catalog.rules(&id.kind)?.project(&wish.spec).ok()?;
+            let wanted = wanted.as_object()?;
+            if wanted.keys().eq(said.keys()) {
+                return None;
+            }
+            let as_wanted = wanted
+                .iter()
+                .map(|(field, value)| (field.clone(), said.get(field).unwrap_or(value).clone()));
+            let mut record = record.clone();
+            record.spec = Value::Object(as_wanted.collect());
+            Some((id.clone(), record))
+        });
+        overlooked.collect()
     }
 
     async fn look(&mut self, subjects: Vec<Subject>) {

@@ -40,6 +40,8 @@ pub(super) struct Fun {
     pub(super) called: Option<String>,
     pub(super) code: u32,
     pub(super) memory: u32,
+    /// What it is for, where anything is said of it.
+    pub(super) description: Option<&'static str>,
     pub(super) secret: String,
     pub(super) tag: Option<String>,
     pub(super) concurrency: Option<u32>,
@@ -154,11 +156,14 @@ impl App {
             .iter()
             .map(|_| output("lambda_layer", "managed-layer", "arn"))
             .collect();
-        let spec = json!({
+        let mut spec = json!({
             "name": self.physical(name), "handler": "app.handler", "role": output("iam_role", "default-role", "arn"),
             "memory": function.memory, "environment": {"SECRET": function.secret}, "tags": tags, "layers": layers,
             "reserved_concurrency": function.concurrency, "code": {"content": format!("code-{}", function.code)},
         });
+        if let Some(description) = function.description {
+            spec["description"] = json!(description);
+        }
         wish(id("lambda_function", name), spec, 2)
     }
 
@@ -184,6 +189,7 @@ impl Fun {
             called: None,
             code: 1,
             memory: 128,
+            description: None,
             secret: "hunter2".into(),
             tag: None,
             concurrency: None,
@@ -216,6 +222,7 @@ fn wish(id: ResourceId, spec: serde_json::Value, rank: u32) -> Desired {
         after: BTreeSet::new(),
         rank,
         origin: None,
+        protect: None,
     }
 }
 

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use grail_providers::fake::{Physics, World};
+use grail_state::journal::Prune;
+use grail_state::store::memory::MemoryStore;
 use serde_json::json;
 
-use super::app::{App, Source};
+use super::app::{App, Source, stack};
 use super::corpus::{everything, full, small};
 use super::ground::{Command, Ground};
 use crate::engine::OnFailure;
@@ -222,7 +224,7 @@ async fn what_was_to_go_and_is_ours_by_now_stays() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// What is left at a thing that is no part of a plan for a part is tried again, as a deletion would be.
+/// What is left at a thing that is no part of a plan for a part waits for a plan that looks there.
 #[tokio::test(start_paused = true)]
 async fn what_is_left_outside_a_part_is_not_forgotten() {
     let ground = Ground::new();
@@ -245,6 +247,26 @@ async fn what_is_left_outside_a_part_is_not_forgotten() {
     let wishes = wanted.desired();
     let done = ground.deploy_with(&wishes, &consent, OnFailure::Rollback, None);
     assert_eq!(done.await.unwrap(), Outcome::Done);
+    assert!(!statements(&ground, "app-dev-one").is_empty() && !statements(&ground, "app-dev-two").is_empty());
+    assert_eq!(ground.store.content().snapshot.unwrap().prune.len(), 2);
+    assert_eq!(ground.deploy(&wanted).await, Outcome::Done);
     assert!(statements(&ground, "app-dev-one").is_empty() && statements(&ground, "app-dev-two").is_empty());
+    assert!(ground.store.content().snapshot.unwrap().prune.is_empty());
+}
+
+/// What was left to remove is not what the state says any more, also where nothing else is to do.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_left_any_more_is_forgotten_without_a_step() {
+    let mut ground = Ground::new();
+    let wanted = small().change(|app| app.tell("one", Source::bucket("photos", "raw/")));
+    ground.deploy(&wanted).await;
+    let id: grail_state::ResourceId = "lambda_function.one".parse().unwrap();
+    let mut content = ground.store.content();
+    let snapshot = content.snapshot.as_mut().unwrap();
+    let handle = snapshot.records[&id].handle.clone();
+    let children = vec!["statement grail-one-s3".to_owned()];
+    snapshot.prune.insert(id.clone(), Prune { handle, children });
+    ground.store = MemoryStore::restored(stack(), content);
+    assert_eq!(ground.deploy(&wanted).await, Outcome::Unchanged);
     assert!(ground.store.content().snapshot.unwrap().prune.is_empty());
 }

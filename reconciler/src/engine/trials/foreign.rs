@@ -204,6 +204,49 @@ fn taken_by_strangers(world: &mut World) {
     world.functions.insert("app-dev-one".into(), theirs);
 }
 
+/// Of what was unsaid nobody has looked at what is there. As soon as a wish says it, that is a difference like any other, and comes
+/// back on the way back.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_for_the_first_time_is_not_written_over_unseen() {
+    for said in ["ours", ""] {
+        let ground = Ground::new();
+        ground.deploy(&small()).await;
+        let by_hand = || {
+            let world = ground.cloud.world();
+            world.functions["app-dev-one"].config["description"].clone()
+        };
+        ground.cloud.meddle(|world| {
+            let function = world.functions.get_mut("app-dev-one").unwrap();
+            function.config["description"] = json!("by hand");
+        });
+        assert_eq!(ground.deploy(&small()).await, Outcome::Unchanged);
+        let wanted = small().change(|app| {
+            app.policy = 2;
+            app.fun("one").description = Some(said);
+        });
+        let after_both = ground.cloud.writes() + 2;
+        ground.cloud.fail(after_both - 1, Fault::Refuse);
+        let outcome = ground.run(&Command::Deploy(wanted.clone())).await.unwrap();
+        assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+        assert_eq!(by_hand(), "by hand");
+        ground.cloud.calm();
+        assert_eq!(ground.deploy(&wanted).await, Outcome::Done);
+        assert_eq!(by_hand(), said);
+        // From now on it is ours.
+        ground.cloud.meddle(|world| {
+            let function = world.functions.get_mut("app-dev-one").unwrap();
+            function.config["description"] = json!("by hand again");
+        });
+        assert_eq!(ground.deploy(&wanted).await, Outcome::Done);
+        assert_eq!(by_hand(), said);
+        // Who falls silent changes nothing.
+        let silent = small().change(|app| app.policy = 2);
+        let writes = ground.cloud.writes();
+        assert_eq!(ground.deploy(&silent).await, Outcome::Unchanged);
+        assert_eq!((by_hand(), ground.cloud.writes()), (json!(said), writes));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_left_over_deletion_looks_again_and_leaves_what_others_have_made_since() {
     for taken in [true, false] {

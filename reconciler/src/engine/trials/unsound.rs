@@ -90,6 +90,10 @@ impl Provider for Fickle {
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {
         self.inner.secure(have).await
     }
+
+    async fn secure_whole(&self, have: &Remote) -> Result<Secured, Failure> {
+        self.inner.secure_whole(have).await
+    }
 }
 
 #[tokio::test(start_paused = true)]

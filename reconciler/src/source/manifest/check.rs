@@ -7,6 +7,7 @@ mod apis;
 mod code;
 mod events;
 mod functions;
+mod things;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ pub(super) fn check(form: &Form, manifest: &Manifest) -> Vec<Problem> {
     check.events();
     check.apis();
     check.roles();
+    check.things();
     check.problems
 }
 

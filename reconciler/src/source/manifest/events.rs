@@ -87,8 +87,8 @@ pub struct Bucket {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// The bucket's name.
-    #[schemars(length(min = 3, max = 63))]
+    /// A bucket of this manifest, or one by its name.
+    #[schemars(length(min = 1, max = 63))]
     pub bucket: String,
     /// What happens; without it `s3:ObjectCreated:*`.
     #[serde(default)]
@@ -112,7 +112,7 @@ pub struct Topic {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// Its name, of this account and region, or its ARN.
+    /// A topic of this manifest, or one by its name, of this account and region, or by its ARN.
     #[schemars(length(min = 1, max = 400))]
     pub topic: String,
 }
@@ -125,7 +125,7 @@ pub struct Queue {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// Its name, of this account and region, or its ARN.
+    /// A queue of this manifest, or one by its name, of this account and region, or by its ARN.
     #[schemars(length(min = 1, max = 400))]
     pub queue: String,
     /// How many messages come at once, at most; without it 1.
@@ -158,7 +158,7 @@ pub struct Stream {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// The name of a Kinesis stream, of this account and region, or an ARN.
+    /// A stream or a table of this manifest, the name of a Kinesis stream, of this account and region, or an ARN.
     #[schemars(length(min = 1, max = 400))]
     pub stream: String,
     /// How many records come at once, at most; without it 100.

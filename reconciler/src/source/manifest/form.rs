@@ -15,6 +15,9 @@ use super::apis::{Domain, RestApi, WebsocketApi};
 use super::functions::{Function, Layer};
 use super::roles::Role;
 use super::shape::{NAME, REFERENCES};
+use super::things::{
+    DeclaredBucket, DeclaredBus, DeclaredQueue, DeclaredStream, DeclaredTable, DeclaredTopic,
+};
 
 /// A manifest.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -61,6 +64,30 @@ pub struct Form {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
     pub domains: BTreeMap<String, Option<Domain>>,
+    /// Queues of SQS that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub queues: BTreeMap<String, Option<DeclaredQueue>>,
+    /// Topics of SNS that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub topics: BTreeMap<String, Option<DeclaredTopic>>,
+    /// Tables of DynamoDB that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub tables: BTreeMap<String, Option<DeclaredTable>>,
+    /// Buckets of S3 that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buckets: BTreeMap<String, Option<DeclaredBucket>>,
+    /// Streams of Kinesis that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub streams: BTreeMap<String, Option<DeclaredStream>>,
+    /// Event buses of EventBridge that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buses: BTreeMap<String, Option<DeclaredBus>>,
     /// What is otherwise in a stage, by the stage's name.
     #[serde(default)]
     pub stages: BTreeMap<String, Option<Stage>>,
@@ -97,6 +124,30 @@ pub struct Stage {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
     pub domains: BTreeMap<String, Option<Domain>>,
+    /// Queues of SQS that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub queues: BTreeMap<String, Option<DeclaredQueue>>,
+    /// Topics of SNS that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub topics: BTreeMap<String, Option<DeclaredTopic>>,
+    /// Tables of DynamoDB that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub tables: BTreeMap<String, Option<DeclaredTable>>,
+    /// Buckets of S3 that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buckets: BTreeMap<String, Option<DeclaredBucket>>,
+    /// Streams of Kinesis that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub streams: BTreeMap<String, Option<DeclaredStream>>,
+    /// Event buses of EventBridge that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buses: BTreeMap<String, Option<DeclaredBus>>,
 }
 
 /// What a manifest can take the place of.
@@ -245,6 +296,12 @@ impl Form {
             "rest_apis" => keys(&self.rest_apis),
             "websocket_apis" => keys(&self.websocket_apis),
             "domains" => keys(&self.domains),
+            "queues" => keys(&self.queues),
+            "topics" => keys(&self.topics),
+            "tables" => keys(&self.tables),
+            "buckets" => keys(&self.buckets),
+            "streams" => keys(&self.streams),
+            "buses" => keys(&self.buses),
             _ => Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ mod domains;
 mod functions;
 mod rest;
 mod roles;
+pub(super) mod things;
 mod urls;
 mod websocket;
 
@@ -58,6 +59,7 @@ pub fn lower(manifest: &Manifest, account: &Account, packages: &Packages) -> Res
         permissions: BTreeMap::new(),
         problems: Vec::new(),
     };
+    lowering.things();
     lowering.roles();
     lowering.layers();
     for (name, function) in form.functions() {
@@ -114,6 +116,7 @@ impl Lowering<'_> {
             after,
             rank: self.first.saturating_add(rank),
             origin: Some(self.manifest.tree.spot(path).origin()),
+            protect: None,
         };
         if let Some(other) = self.resources.get(&id) {
             let said = format!("`{id}` would be made twice");

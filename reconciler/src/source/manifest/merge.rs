@@ -23,13 +23,19 @@ use super::{code::like, reading};
 use crate::source::diagnostic::Problem;
 
 /// The sections whose entries are named things, each of which a stage may change key by key.
-const NAMED: [&str; 6] = [
+const NAMED: [&str; 12] = [
     "functions",
     "roles",
     "layers",
     "rest_apis",
     "websocket_apis",
     "domains",
+    "queues",
+    "topics",
+    "tables",
+    "buckets",
+    "streams",
+    "buses",
 ];
 /// What is merged key by key.
 const MAPS: [&str; 2] = ["environment", "tags"];

@@ -16,7 +16,7 @@ use crate::source::diagnostic::closest;
 type Attribute = (&'static str, &'static str);
 
 /// The sections that can be referred to, the kind of what they hold, and the attributes with the outputs that they are.
-pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
+pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 12] = [
     (
         "functions",
         "lambda_function",
@@ -48,6 +48,24 @@ pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
             ("hosted_zone", "hosted_zone_id"),
         ],
     ),
+    (
+        "queues",
+        "sqs_queue",
+        &[("arn", "arn"), ("name", "name"), ("url", "url")],
+    ),
+    ("topics", "sns_topic", &[("arn", "arn"), ("name", "name")]),
+    (
+        "tables",
+        "dynamodb_table",
+        &[("arn", "arn"), ("name", "name"), ("stream_arn", "stream_arn")],
+    ),
+    (
+        "buckets",
+        "s3_bucket",
+        &[("arn", "arn"), ("name", "name"), ("domain", "domain")],
+    ),
+    ("streams", "kinesis_stream", &[("arn", "arn"), ("name", "name")]),
+    ("buses", "event_bus", &[("arn", "arn"), ("name", "name")]),
 ];
 
 /// True for a text that begins as a reference does.
@@ -77,12 +95,21 @@ pub(super) fn fault(variable: &str, form: &Form) -> Option<(String, Option<Strin
         let said = format!("the function `{name}` has no URL");
         return Some((said, Some("give it one: `url: {auth: aws_iam}`".to_owned())));
     }
+    if (section, attribute) == ("tables", "stream_arn") && !has_stream(form, name) {
+        let said = format!("the table `{name}` has no stream");
+        return Some((said, Some("give it one: `stream: new_and_old`".to_owned())));
+    }
     if !attributes.iter().any(|(known, _)| *known == attribute) {
         let known: Vec<_> = attributes.iter().map(|(known, _)| format!("`{known}`")).collect();
         let said = format!("what stands under `{section}` has no `{attribute}`");
         return Some((said, Some(format!("it has {}", known.join(", ")))));
     }
     None
+}
+
+fn has_stream(form: &Form, name: &str) -> bool {
+    let table = form.tables.get(name).and_then(Option::as_ref);
+    table.is_some_and(|table| table.stream.is_some())
 }
 
 fn has_url(form: &Form, name: &str) -> bool {

@@ -333,6 +333,21 @@ async fn what_stood_among_deletions_and_stays_is_read_as_what_stays() {
         ("iam_role.r", "r")
     );
     assert_eq!(prune.children, ["policy theirs"]);
+    // It ended both with one word.
+    let ended = "\"v\":1,\"stack\":{\"app\":\"shop\",\"stage\":\"dev\"},\"epoch\":1,\"seq\":2,\"entries\":[\
+                 {\"entry\":\"swept\",\"id\":\"iam_role.r\",\"handle\":\"r\"}]}";
+    let begun = "\"v\":1,\"stack\":{\"app\":\"shop\",\"stage\":\"dev\"},\"epoch\":1,\"seq\":0,\"entries\":[\
+                 {\"entry\":\"begin\",\"goal\":\"g\",\"command\":\"deploy\",\"at\":\"2026-11-01T00:00:00Z\",\"new_file\":false},";
+    let (_, committed) = line.split_once('[').unwrap();
+    let line = format!("{begun}{committed}");
+    fs::write(
+        store.inner.journal_path(),
+        [summed(&line), summed(ended)].concat(),
+    )
+    .unwrap();
+    let content = store.load().await.unwrap();
+    let txn = crate::txn::replay(content.snapshot, &content.journal).unwrap();
+    assert!(txn.prune().is_empty() && txn.doomed().len() == 1, "{txn:?}");
 }
 
 #[tokio::test]

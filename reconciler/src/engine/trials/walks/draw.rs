@@ -83,6 +83,7 @@ fn functions(rng: &mut ChaCha8Rng) -> App {
                 called: rng.random_bool(0.2).then(|| format!("{name}-other")),
                 code: rng.random_range(0..3),
                 memory: 128 * rng.random_range(1..3),
+                description: Some(["", "sums"][rng.random_range(0..2)]),
                 secret: format!("secret {}", rng.random_range(0..3)),
                 tag: rng.random_bool(0.3).then(|| "x".to_owned()),
                 concurrency: rng.random_bool(0.3).then_some(5),

@@ -137,15 +137,42 @@ impl Lowering<'_> {
     /// What Lambda polls under the function's role, and where.
     pub(super) fn polled(&self, event: &Event) -> Option<(&'static str, String)> {
         Some(match event {
-            Event::Sqs(brief) => ("sqs", self.arn_of_source("sqs", &queue(brief).queue)),
-            Event::Kinesis(brief) => ("kinesis", self.arn_of_source("kinesis", &stream(brief).stream)),
-            Event::Dynamodb(brief) => ("dynamodb", stream(brief).stream),
+            Event::Sqs(brief) => ("sqs", self.source("queues", "sqs", &queue(brief).queue).0),
+            Event::Kinesis(brief) => (
+                "kinesis",
+                self.source("streams", "kinesis", &stream(brief).stream).0,
+            ),
+            Event::Dynamodb(brief) => (
+                "dynamodb",
+                self.source("tables", "dynamodb", &stream(brief).stream).0,
+            ),
             _ => return None,
         })
     }
 
+    /// The ARN of what an event names in `section`, as far as it is known beforehand, and the same as a reference to it where it
+    /// is declared.
+    fn source(&self, section: &str, service: &str, name: &str) -> (String, Template) {
+        let Some(id) = self.thing(section, name) else {
+            let arn = self.arn_of_source(service, name);
+            return (arn.clone(), json!(arn).into());
+        };
+        let named = self.named(section, name);
+        match service {
+            // The end of it is the time at which the stream was begun.
+            "dynamodb" => {
+                let every = self.account.arn(service, &format!("table/{named}/stream/*"));
+                (every, Template::reference(id, "stream_arn"))
+            }
+            _ => (
+                self.arn_of_source(service, &named),
+                Template::reference(id, "arn"),
+            ),
+        }
+    }
+
     /// A name becomes an ARN of this account and region.
-    fn arn_of_source(&self, service: &str, name: &str) -> String {
+    pub(super) fn arn_of_source(&self, service: &str, name: &str) -> String {
         match (name.contains(':'), service) {
             (true, _) => name.to_owned(),
             (false, "kinesis") => self.account.arn(service, &format!("stream/{name}")),
@@ -210,7 +237,11 @@ impl Lowering<'_> {
 
     /// All notifications of a bucket are one document, and so one resource, at the place of the first.
     fn bucket(&mut self, function: &str, bucket: &Bucket, path: &[&str]) {
-        let name = &bucket.bucket;
+        let declared = self.thing("buckets", &bucket.bucket);
+        let name = match &declared {
+            Some(_) => self.named("buckets", &bucket.bucket),
+            None => bucket.bucket.clone(),
+        };
         let caller = Caller {
             name: caller_name("s3", bucket.name.as_deref()),
             principal: "s3.amazonaws.com",
@@ -239,7 +270,8 @@ impl Lowering<'_> {
             return;
         }
         let entries = Template::Map(BTreeMap::from([(key, entry)]));
-        let spec = object(json!({"bucket": name}), [("entries", entries)]);
+        let named = declared.map_or_else(|| json!(name).into(), |id| Template::reference(id, "name"));
+        let spec = object(json!({}), [("bucket", named), ("entries", entries)]);
         self.add(id, spec, BTreeSet::from([permission]), path);
     }
 
@@ -252,7 +284,7 @@ impl Lowering<'_> {
     }
 
     fn topic(&mut self, function: &str, topic: &Topic, path: &[&str]) {
-        let arn = self.arn_of_source("sns", &topic.topic);
+        let (arn, source) = self.source("topics", "sns", &topic.topic);
         let caller = Caller {
             name: caller_name("sns", topic.name.as_deref()),
             principal: "sns.amazonaws.com",
@@ -261,8 +293,8 @@ impl Lowering<'_> {
         };
         let permission = self.permission(function, caller, path);
         let spec = object(
-            json!({"topic": topic.topic, "topic_arn": arn}),
-            [("function", arn_of(function))],
+            json!({"topic": topic.topic}),
+            [("topic_arn", source), ("function", arn_of(function))],
         );
         let logical = names::sns_subscription(&called(function, topic.name.as_deref()));
         self.add(
@@ -274,11 +306,10 @@ impl Lowering<'_> {
     }
 
     fn queue(&mut self, function: &str, queue: &Queue, path: &[&str]) {
-        let arn = self.arn_of_source("sqs", &queue.queue);
+        let (arn, source) = self.source("queues", "sqs", &queue.queue);
         let mut plain = json!({
             "service": "sqs",
             "name": arn.rsplit(':').next(),
-            "source_arn": arn,
             "batch_size": queue.batch_size.unwrap_or(QUEUE_BATCH),
             "maximum_batching_window": queue.batching_window.unwrap_or(0),
             "enabled": queue.enabled.unwrap_or(true),
@@ -288,14 +319,14 @@ impl Lowering<'_> {
             "maximum_concurrency",
             &json!(queue.maximum_concurrency),
         );
-        self.mapping(function, "sqs", queue.name.as_deref(), plain, path);
+        self.mapping(function, "sqs", queue.name.as_deref(), plain, source, path);
     }
 
     fn stream(&mut self, function: &str, service: &'static str, stream: &Stream, path: &[&str]) {
-        let arn = self.arn_of_source(service, &stream.stream);
+        let section = if service == "kinesis" { "streams" } else { "tables" };
+        let (arn, source) = self.source(section, service, &stream.stream);
         let mut plain = json!({
             "service": service,
-            "source_arn": arn,
             "batch_size": stream.batch_size.unwrap_or(STREAM_BATCH),
             "maximum_batching_window": stream.batching_window.unwrap_or(0),
             "starting_position": stream.starting_position.unwrap_or_default().name(),
@@ -304,12 +335,20 @@ impl Lowering<'_> {
         if service == "kinesis" {
             set(&mut plain, "name", &json!(arn.rsplit('/').next()));
         }
-        self.mapping(function, service, stream.name.as_deref(), plain, path);
+        self.mapping(function, service, stream.name.as_deref(), plain, source, path);
     }
 
-    fn mapping(&mut self, function: &str, service: &str, own: Option<&str>, plain: Value, path: &[&str]) {
+    fn mapping(
+        &mut self,
+        function: &str,
+        service: &str,
+        own: Option<&str>,
+        plain: Value,
+        source: Template,
+        path: &[&str],
+    ) {
         let logical = names::event_source(&called(function, own), service);
-        let spec = object(plain, [("function", arn_of(function))]);
+        let spec = object(plain, [("source_arn", source), ("function", arn_of(function))]);
         self.add(ResourceId::new(MAPPING, logical), spec, BTreeSet::new(), path);
     }
 }

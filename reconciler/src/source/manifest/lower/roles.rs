@@ -15,6 +15,7 @@ use crate::source::diagnostic::Problem;
 use crate::source::manifest::events::Event;
 use crate::source::manifest::form::{Brief, Document, Phrase, Word};
 use crate::source::manifest::functions::Function;
+use crate::source::manifest::references;
 use crate::source::manifest::roles::OwnRole;
 
 pub(super) const ROLE: Kind = Kind::new("iam_role");
@@ -110,7 +111,9 @@ impl Lowering<'_> {
             statements.push(allow(&actions, json!("*").into()));
         }
         if let Some(target) = &function.dead_letter {
-            let action = match target.0.contains(":sns:") {
+            let to_topic = target.0.contains(":sns:")
+                || references::marks(&target.0).any(|mark| mark.starts_with("topics."));
+            let action = match to_topic {
                 true => "sns:Publish",
                 false => "sqs:SendMessage",
             };

@@ -120,3 +120,83 @@ domains:
         form_of(&state, "api_mapping.main")
     ]);
 }
+
+#[test]
+fn things_are_declared_and_events_refer_to_them() {
+    let state = all("\
+functions:
+  work:
+    timeout: 20
+    dead_letter: ${topics.news.arn}
+    environment: {JOBS: '${queues.jobs.url}', STREAM: '${tables.orders.stream_arn}'}
+    events:
+      - sqs: jobs
+      - s3: {bucket: papers, prefix: in/}
+      - sns: news
+      - kinesis: clicks
+      - dynamodb: {stream: orders, starting_position: oldest}
+queues:
+  jobs: {fifo: true, dead_letter: {queue: dead, max_receives: 3}, protect: false}
+  dead: {fifo: true, name: dead.fifo, tags: {team: x}}
+  plain: {dead_letter: {queue: elsewhere, max_receives: 1}, visibility_timeout: 5}
+topics: {news: {display_name: News}}
+tables:
+  orders:
+    attributes: {id: S, at: N}
+    key: {partition: id}
+    indexes: {by-time: {partition: id, sort: at, holds: [b, a]}, all: {partition: at}, none: {partition: at, holds: []}}
+    stream: new_and_old
+    capacity: {read: 2, write: 1}
+    ttl: gone
+buckets: {papers: {}, Old_Papers: {public_access: allowed, encryption: alias/k}, named: {name: the-papers}}
+streams: {clicks: {shards: 2}, by_need: {}}
+buses: {door: {protect: true}}
+");
+    let shown: serde_json::Map<String, Value> = state
+        .resources
+        .keys()
+        .filter(|id| !matches!(id.kind.as_str(), "lambda_function" | "lambda_permission"))
+        .map(|id| (id.to_string(), form_of(&state, &id.to_string())))
+        .collect();
+    insta::assert_json_snapshot!(shown);
+    let said: Vec<_> = state
+        .resources
+        .values()
+        .filter_map(|one| Some((one.id.to_string(), one.protect?)))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("event_bus.door".to_owned(), true),
+            ("sqs_queue.jobs".to_owned(), false)
+        ]
+    );
+}
+
+#[test]
+fn a_stage_changes_and_takes_away_things() {
+    let text = format!(
+        "{HEAD}queues: {{jobs: {{delay: 5}}, old: {{}}}}\nstages: {{prod: {{queues: {{jobs: {{retention: 60}}, old: null}}}}}}\n"
+    );
+    let state = wished(&text, "prod");
+    assert_eq!(ids(&state), ["sqs_queue.jobs"]);
+    let form = form_of(&state, "sqs_queue.jobs");
+    assert_eq!(
+        (&form["delay"], &form["retention"], &form["visibility_timeout"]),
+        (&json!(5), &json!(60), &json!(30))
+    );
+}
+
+#[test]
+fn a_queue_that_is_too_eager_is_told_and_taken() {
+    let text = format!(
+        "{HEAD}functions: {{work: {{timeout: 60, events: [{{sqs: jobs}}]}}}}\nqueues: {{jobs: {{visibility_timeout: 90}}}}\n"
+    );
+    let folder = folder(&[("grail.yaml", &text), ("src/main.py", "")]);
+    let (_, remarks) = read(folder.path(), "dev").unwrap();
+    let said: Vec<_> = remarks.iter().map(|remark| remark.message.as_str()).collect();
+    assert_eq!(
+        said,
+        ["`jobs` hides messages for 90 s, and the function may take 60 s"]
+    );
+}
