@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::apis::{Domain, RestApi, WebsocketApi};
@@ -180,12 +180,12 @@ impl OneOrMore {
     }
 }
 
-/// A thing in a word, or in full.
+/// A thing in a word, or in full. The word may refer to other resources, unless it is a [`Word`].
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Brief<T> {
+pub enum Brief<T, W = Phrase> {
     /// What matters most of it.
-    Word(Phrase),
+    Word(W),
     /// All of it.
     Full(T),
 }
@@ -215,6 +215,31 @@ impl JsonSchema for Phrase {
     }
 }
 
+/// A text that refers to nothing, since what is made of it has to be known before the deploy. `Debug` does not show it either.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub struct Word(pub String);
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Word")
+    }
+}
+
+impl JsonSchema for Word {
+    fn schema_name() -> Cow<'static, str> {
+        "Word".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
+}
+
 /// JSON of any form, whose texts may refer to other resources.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
@@ -238,6 +263,19 @@ impl JsonSchema for Document {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "object", REFERENCES: true})
     }
+}
+
+/// The entries of a map that is merged key by key: by the time that it is read, `null` has taken away what it takes away.
+pub(super) fn without_nulls<'de, D, T>(deserializer: D) -> Result<Option<BTreeMap<String, T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let entries = Option::<BTreeMap<String, Option<T>>>::deserialize(deserializer)?;
+    Ok(entries.map(|entries| {
+        let said = entries.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        said.collect()
+    }))
 }
 
 impl Form {

@@ -96,7 +96,8 @@ impl Check<'_> {
                 let schedule = schedule_of(brief);
                 if let Err(error) = schedule::check(&schedule.expression) {
                     let path = at("expression", matches!(brief, Brief::Word(_)));
-                    self.error(&path, "manifest::schedule", error.to_string());
+                    let said = self.unquoted(&path, error.to_string(), "what is given here is no schedule");
+                    self.error(&path, "manifest::schedule", said);
                 }
             }
             Event::Pattern(pattern) => self.pattern(&at("event", false), &pattern.event.0),

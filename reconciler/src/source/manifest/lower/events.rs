@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Caller, Lowering, arn_of, object};
 use crate::source::chalice::names;
+use crate::source::diagnostic::Problem;
 use crate::source::manifest::events::{Bucket, Event, Pattern, Queue, Schedule, Stream, Topic};
-use crate::source::manifest::form::Brief;
+use crate::source::manifest::form::{Brief, Word};
 use crate::source::manifest::functions::Function;
+use crate::source::manifest::variables::{END, MARK};
 
 const NOTIFICATION: Kind = Kind::new("s3_notification");
 const SUBSCRIPTION: Kind = Kind::new("sns_subscription");
@@ -37,7 +39,7 @@ pub fn kind_and_name(event: &Event) -> (&'static str, Option<String>) {
 }
 
 /// All of a schedule.
-pub fn schedule(brief: &Brief<Schedule>) -> Schedule {
+pub fn schedule(brief: &Brief<Schedule, Word>) -> Schedule {
     full(brief, |word| Schedule {
         name: None,
         expression: word,
@@ -48,7 +50,7 @@ pub fn schedule(brief: &Brief<Schedule>) -> Schedule {
 }
 
 /// All of a notification.
-pub fn bucket(brief: &Brief<Bucket>) -> Bucket {
+pub fn bucket(brief: &Brief<Bucket, Word>) -> Bucket {
     full(brief, |word| Bucket {
         name: None,
         bucket: word,
@@ -59,7 +61,7 @@ pub fn bucket(brief: &Brief<Bucket>) -> Bucket {
 }
 
 /// All of a subscription.
-pub fn topic(brief: &Brief<Topic>) -> Topic {
+pub fn topic(brief: &Brief<Topic, Word>) -> Topic {
     full(brief, |word| Topic {
         name: None,
         topic: word,
@@ -67,7 +69,7 @@ pub fn topic(brief: &Brief<Topic>) -> Topic {
 }
 
 /// All of a queue.
-pub fn queue(brief: &Brief<Queue>) -> Queue {
+pub fn queue(brief: &Brief<Queue, Word>) -> Queue {
     full(brief, |word| Queue {
         name: None,
         queue: word,
@@ -80,7 +82,7 @@ pub fn queue(brief: &Brief<Queue>) -> Queue {
 }
 
 /// All of a stream.
-pub fn stream(brief: &Brief<Stream>) -> Stream {
+pub fn stream(brief: &Brief<Stream, Word>) -> Stream {
     full(brief, |word| Stream {
         name: None,
         stream: word,
@@ -92,7 +94,7 @@ pub fn stream(brief: &Brief<Stream>) -> Stream {
 }
 
 /// What stands for a thing in full where only its most important word is said.
-pub(super) fn full<T: Clone>(brief: &Brief<T>, make: impl FnOnce(String) -> T) -> T {
+pub(super) fn full<T: Clone>(brief: &Brief<T, Word>, make: impl FnOnce(String) -> T) -> T {
     match brief {
         Brief::Word(word) => make(word.0.clone()),
         Brief::Full(full) => full.clone(),
@@ -184,31 +186,30 @@ impl Lowering<'_> {
             "description": schedule.description,
             "enabled": schedule.enabled.unwrap_or(true),
         });
-        self.rule(
-            function,
-            schedule.name.as_deref(),
-            schedule.rule.as_deref(),
-            fields,
-            path,
-        );
+        let given = (schedule.name.as_deref(), schedule.rule.as_deref());
+        self.rule(function, given, fields, None, path);
     }
 
     fn pattern(&mut self, function: &str, pattern: &Pattern, path: &[&str]) {
         let fields = json!({
-            "pattern": pattern.event.0.to_string(),
             "description": pattern.description,
             "enabled": pattern.enabled.unwrap_or(true),
         });
-        self.rule(
-            function,
-            pattern.name.as_deref(),
-            pattern.rule.as_deref(),
-            fields,
-            path,
-        );
+        let mut text = String::new();
+        as_json(&pattern.event.0, &mut text);
+        let given = (pattern.name.as_deref(), pattern.rule.as_deref());
+        self.rule(function, given, fields, Some(self.phrase(&text)), path);
     }
 
-    fn rule(&mut self, function: &str, own: Option<&str>, given: Option<&str>, fields: Value, path: &[&str]) {
+    /// A rule with its permission. `given` are the event's own name and the rule's name in AWS.
+    fn rule(
+        &mut self,
+        function: &str,
+        (own, given): (Option<&str>, Option<&str>),
+        fields: Value,
+        pattern: Option<Template>,
+        path: &[&str],
+    ) {
         let logical = names::rule_logical(&called(function, own));
         let name = self.physical(given, &logical);
         let caller = Caller {
@@ -222,7 +223,10 @@ impl Lowering<'_> {
         for (key, value) in fields.as_object().into_iter().flatten() {
             set(&mut plain, key, value);
         }
-        let spec = object(plain, [("function", arn_of(function))]);
+        let mut spec = object(plain, [("function", arn_of(function))]);
+        if let (Template::Map(fields), Some(pattern)) = (&mut spec, pattern) {
+            fields.insert("pattern".to_owned(), pattern);
+        }
         self.add(
             ResourceId::new(RULE, logical),
             spec,
@@ -257,7 +261,11 @@ impl Lowering<'_> {
             if let Template::Map(fields) = &mut known.spec
                 && let Some(Template::Map(entries)) = fields.get_mut("entries")
             {
-                entries.insert(key, entry);
+                let twice = entries.contains_key(&key);
+                entries.entry(key.clone()).or_insert(entry);
+                if twice {
+                    self.twice(&format!("the notification `{key}` of the bucket `{name}`"), path);
+                }
             }
             return;
         }
@@ -265,6 +273,14 @@ impl Lowering<'_> {
         let named = declared.map_or_else(|| json!(name).into(), |id| Template::reference(id, "name"));
         let spec = object(json!({}), [("bucket", named), ("entries", entries)]);
         self.add(id, spec, BTreeSet::from([permission]), path);
+    }
+
+    /// The function's name and the event's own come to the same as another function's.
+    fn twice(&mut self, what: &str, path: &[&str]) {
+        let place = self.manifest.tree.place(path);
+        let problem = Problem::error("manifest::twice", format!("{what} would be made twice"));
+        let hint = "give the event another `name`: that and the name of its function come to the name of another function";
+        self.problems.push(problem.hint(hint).at(place));
     }
 
     fn topic(&mut self, function: &str, topic: &Topic, path: &[&str]) {
@@ -334,6 +350,54 @@ impl Lowering<'_> {
         let logical = names::event_source(&called(function, own), service);
         let spec = object(plain, [("source_arn", source), ("function", arn_of(function))]);
         self.add(ResourceId::new(MAPPING, logical), spec, BTreeSet::new(), path);
+    }
+}
+
+/// Writes a value as JSON whose references stay as they are: a pattern is one text, and its references are parts of it. What
+/// they give (ARNs, names, URLs) needs no escape.
+fn as_json(value: &Value, out: &mut String) {
+    let list = |out: &mut String,
+                open: char,
+                close: char,
+                each: &mut dyn Iterator<Item = (Option<&String>, &Value)>| {
+        out.push(open);
+        for (index, (key, item)) in each.enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            if let Some(key) = key {
+                out.push_str(&json!(key).to_string());
+                out.push(':');
+            }
+            as_json(item, out);
+        }
+        out.push(close);
+    };
+    match value {
+        Value::String(text) => {
+            out.push('"');
+            for piece in text.split_inclusive([MARK, END]) {
+                let mark = piece
+                    .chars()
+                    .next_back()
+                    .filter(|last| [MARK, END].contains(last));
+                let plain = piece.trim_end_matches([MARK, END]);
+                let quoted = json!(plain).to_string();
+                out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+                out.extend(mark);
+            }
+            out.push('"');
+        }
+        Value::Array(items) => list(out, '[', ']', &mut items.iter().map(|item| (None, item))),
+        Value::Object(entries) => {
+            list(
+                out,
+                '{',
+                '}',
+                &mut entries.iter().map(|(key, item)| (Some(key), item)),
+            );
+        }
+        other => out.push_str(&other.to_string()),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Lowering, list, map, object};
 use crate::source::chalice::{names, policy};
 use crate::source::diagnostic::Problem;
 use crate::source::manifest::events::Event;
-use crate::source::manifest::form::{Brief, Document, Phrase};
+use crate::source::manifest::form::{Brief, Document, Phrase, Word};
 use crate::source::manifest::functions::Function;
 use crate::source::manifest::references;
 use crate::source::manifest::roles::OwnRole;
@@ -142,7 +142,7 @@ impl Lowering<'_> {
 
     fn policies(
         &mut self,
-        policies: Option<&BTreeMap<String, Brief<Document>>>,
+        policies: Option<&BTreeMap<String, Brief<Document, Word>>>,
         path: &[&str],
     ) -> BTreeMap<String, Template> {
         let mut all = BTreeMap::new();
@@ -154,7 +154,7 @@ impl Lowering<'_> {
     }
 
     /// A policy document, or that of a file.
-    pub(super) fn policy(&mut self, policy: &Brief<Document>, path: &[&str]) -> Template {
+    pub(super) fn policy(&mut self, policy: &Brief<Document, Word>, path: &[&str]) -> Template {
         match policy {
             Brief::Full(document) => self.document(document),
             Brief::Word(file) => {
