@@ -18,6 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types as kinesis;
 use grail_state::{Kind, StackId};
 use schemars::JsonSchema;
@@ -234,7 +235,11 @@ impl Declared for KinesisStream {
             .set_shard_count(want.shards.and_then(|shards| i32::try_from(shards).ok()))
             .stream_mode_details(told)
             .set_tags(Some(want.tags.clone().into_iter().collect()));
-        if call.send().await.made("kinesis:CreateStream")?.is_none() {
+        let answer = call.send().await;
+        // Of a stream that is to be made this says nothing else, whatever its words.
+        let taken =
+            answer.as_ref().err().and_then(ProvideErrorMetadata::code) == Some("ResourceInUseException");
+        if taken || answer.made("kinesis:CreateStream")?.is_none() {
             return Ok(None);
         }
         requests.step(Ok(()))?;
