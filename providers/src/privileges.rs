@@ -80,6 +80,7 @@ enum Scope {
     Certificates,
     /// Distributions of edge-optimised domains lie in an account of API Gateway's.
     Distributions,
+    Alarms,
 }
 
 impl Scope {
@@ -133,6 +134,7 @@ fn scope_of(action: &str) -> Option<Scope> {
         ("dynamodb", _) => Scope::Tables,
         ("acm", _) => Scope::Certificates,
         ("cloudfront", _) => Scope::Distributions,
+        ("cloudwatch", "DescribeAlarms") => Scope::Alarms,
         _ => return None,
     })
 }
@@ -224,6 +226,8 @@ impl Reach {
             Scope::Streams => vec![here("kinesis", "stream/*")],
             Scope::TableStreams => vec![here("dynamodb", "table/*/stream/*")],
             Scope::Certificates => vec![anywhere("acm", "certificate/*")],
+            // The alarms of a canary are whose they like.
+            Scope::Alarms => vec![here("cloudwatch", "alarm:*")],
         }
     }
 

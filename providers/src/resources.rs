@@ -69,10 +69,13 @@ resources! {
     function_url::FunctionUrl,
     iam_role::IamRole,
     kinesis_stream::KinesisStream,
+    lambda_alias::LambdaAlias,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
+    lambda_version::LambdaVersion,
     log_group::LogGroup,
+    provisioned_concurrency::ProvisionedConcurrency,
     rest_api::RestApi,
     s3_bucket::S3Bucket,
     s3_notification::S3Notification,
@@ -119,10 +122,13 @@ mod tests {
             ("function_url", (Never, true)),
             ("iam_role", (Close, true)),
             ("kinesis_stream", (Never, true)),
+            ("lambda_alias", (Close, true)),
             ("lambda_function", (Close, true)),
             ("lambda_layer", (Never, false)),
             ("lambda_permission", (Exact, true)),
+            ("lambda_version", (Never, false)),
             ("log_group", (Exact, true)),
+            ("provisioned_concurrency", (Exact, false)),
             ("rest_api", (Never, false)),
             ("s3_bucket", (Never, true)),
             ("s3_notification", (Exact, true)),
@@ -252,6 +258,18 @@ mod tests {
                 "event_source_mapping u",
             ),
             (
+                "lambda_function",
+                arn,
+                "alias live",
+                "lambda_alias arn:aws:lambda:eu-west-1:123456789012:function:f:live",
+            ),
+            (
+                "lambda_function",
+                arn,
+                "provisioned concurrency of live",
+                "provisioned_concurrency f:live",
+            ),
+            (
                 "custom_domain",
                 "d.example",
                 "mapping of /v1/x to a1/v1",
@@ -263,7 +281,7 @@ mod tests {
             assert!(rules(kind).prunes(child), "{child}");
         }
         assert_eq!(
-            rules("lambda_function").child(&Handle(arn.to_owned()), "alias live"),
+            rules("lambda_function").child(&Handle(arn.to_owned()), "URL of live"),
             None
         );
     }

@@ -42,6 +42,7 @@ mod trials;
 
 pub use approval::Approval;
 pub use clock::Clock;
+pub(crate) use drive::chain;
 pub use limits::Limits;
 pub use ports::{NoEvents, NoProjection, Ports, RecordSink, StopSignal};
 pub use session::{ImportError, Imported, OnFailure, Session};

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use grail_state::ResourceId;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 mod blocks;
 mod dot;
@@ -63,7 +65,8 @@ pub struct Node {
 }
 
 /// What becomes of a resource: in a plan, in a pass that runs, or at rest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// It is as it should be, or nothing is known to the contrary.
     #[default]

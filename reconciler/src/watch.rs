@@ -109,6 +109,24 @@ pub struct PassOutcome {
     pub plan: Option<Digest>,
 }
 
+impl PassOutcome {
+    /// The fingerprint of the plan that is not to be carried out again, where before the pass it was that of `before`.
+    #[must_use]
+    pub fn spares(&self, before: Option<Digest>) -> Option<Digest> {
+        match self.end {
+            End::Converged { .. } | End::Reported => None,
+            End::RolledBack => self.plan.clone(),
+            _ => before,
+        }
+    }
+
+    /// True where nothing came of the pass, not even a plan: somebody else was at it, or it could not be begun.
+    fn came_to_nothing(&self) -> bool {
+        let not_begun = matches!(self.end, End::Locked | End::Refused { lasting: false });
+        not_begun && self.plan.is_none()
+    }
+}
+
 /// One pass over a stage: the whole of it, from reading the project to the commit. Holds nothing between two calls that would
 /// make the second one believe what is no longer so.
 ///

@@ -153,6 +153,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said on standard output so far.
     pub fn said(&self) -> String {
         self.stdout.so_far()

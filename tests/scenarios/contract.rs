@@ -23,7 +23,7 @@ use self::gaps::{GAPS, SILENT};
 use crate::emulated::Emulator;
 
 /// Every kind in each of its faces: what the kind is called, and which of its forms is tried.
-const FACES: [(&str, &str); 35] = [
+const FACES: [(&str, &str); 38] = [
     ("api_mapping", "rest"),
     ("api_mapping", "several parts"),
     ("api_mapping", "websocket"),
@@ -42,12 +42,15 @@ const FACES: [(&str, &str); 35] = [
     ("iam_role", ""),
     ("iam_role", "with a boundary"),
     ("kinesis_stream", ""),
+    ("lambda_alias", ""),
     ("lambda_function", ""),
     ("lambda_function", "of a manifest"),
     ("lambda_function", "with dead letters"),
     ("lambda_layer", ""),
     ("lambda_permission", ""),
+    ("lambda_version", ""),
     ("log_group", ""),
+    ("provisioned_concurrency", ""),
     ("rest_api", "edge"),
     ("rest_api", "regional"),
     ("s3_bucket", ""),

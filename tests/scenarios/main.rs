@@ -39,6 +39,7 @@ mod local_ground;
 mod mall;
 mod native;
 mod native_things;
+mod native_versions;
 mod oracle;
 mod page;
 mod plan_form;

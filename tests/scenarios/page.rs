@@ -185,6 +185,10 @@ impl Control for Loops {
     fn wake(&self, _project: &str) -> Result<(), Refused> {
         Ok(())
     }
+
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 fn board(plan: &Plan) -> Board {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::stand::Stand;
 
+mod lasting;
 mod replicas;
 
 /// A service that runs, with what it has said so far.
@@ -218,6 +219,72 @@ fn a_folder_and_a_remote_are_served_and_the_configuration_is_read_anew() {
             "shop-test-door"
         ]
     );
+}
+
+#[test]
+fn secrets_of_the_listener_are_seen_by_no_project_and_a_token_can_be_another() {
+    let stand = Stand::of(named("shop"));
+    stand.project.edit(
+        "app.py",
+        "shelf = Shelf()",
+        "import os\nprint('it sees', sorted(name for name in os.environ if name.startswith('SHOP_')))\nshelf = Shelf()",
+    );
+    let grail = stand
+        .grail
+        .env("SHOP_HOOK", "a secret of the host")
+        .env("SHOP_PLAIN", "seen");
+    let config = stand.project.beside("service").with_extension("toml");
+    let token = stand.project.beside("token");
+    let (shop, key) = (stand.project.root().display(), token.display());
+    let write = |text: &str| std::fs::write(&token, text).expect("writing the token");
+    write("a token of some length");
+    std::fs::write(
+        &config,
+        format!(
+            "[projects.shop]\npath = '{shop}'\nwebhook_secret_env = 'SHOP_HOOK'\nstages = ['dev']\n\
+             [http]\nlisten = '127.0.0.1:0'\ntoken_file = '{key}'\n"
+        ),
+    )
+    .expect("writing the configuration");
+    let service = Service::start(&grail, &config);
+    service.until_converged("shop", "dev", 1);
+    // A remark goes to the log as well as to the page.
+    let events = service.events();
+    let said = events.iter().find(|event| event["code"] == "app.printed");
+    let said = said.unwrap_or_else(|| panic!("nothing was printed: {}", service.said()));
+    assert_eq!(
+        (&said["project"], &said["stage"]),
+        (&"shop".into(), &"dev".into())
+    );
+    let text = said["text"].as_str().expect("text");
+    assert!(
+        text.contains("SHOP_PLAIN") && !text.contains("SHOP_HOOK"),
+        "{text}"
+    );
+
+    let listening = events.iter().find(|event| event["event"] == "listening");
+    let at = listening
+        .and_then(|event| event["url"].as_str())
+        .expect("an address");
+    let status = |token: &str| {
+        let shown = format!("Bearer {token}");
+        web::visit("GET", &format!("{at}metrics"), &[("authorization", &shown)], "").status
+    };
+    assert_eq!(status("a token of some length"), 200);
+    write("a token of another time");
+    service.until_said("renewed", 1);
+    assert_eq!(
+        (
+            status("a token of some length"),
+            status("a token of another time")
+        ),
+        (401, 200)
+    );
+    write("short");
+    service.until_said("renewal_refused", 1);
+    assert_eq!((status("short"), status("a token of another time")), (401, 200));
+    service.running.terminate();
+    service.running.wait().expect_success();
 }
 
 #[test]

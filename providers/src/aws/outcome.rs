@@ -25,6 +25,7 @@ use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::connector::{NotSent, request_id, retry_after};
+use crate::port::failure::chain;
 use crate::port::{Effect, Failure, Retry};
 use crate::privileges::is_of_things;
 
@@ -292,19 +293,9 @@ where
             request_id: id,
         };
     }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let more = next.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = next.source();
-    }
     Said {
         code: None,
-        text,
+        text: chain(error),
         request_id: id,
     }
 }

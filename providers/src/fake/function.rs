@@ -43,6 +43,9 @@ pub(super) struct Spec {
     /// As with the real kind: a wish that is silent on it leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// As with the real kind: what stood in its policy when it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statements: Option<BTreeMap<String, Value>>,
 }
 
 /// What runs: named by the digest of its contents.
@@ -99,6 +102,9 @@ impl Resource for ModelFunction {
         if let (Some(fields), Some(text)) = (form.as_object_mut(), &spec.description) {
             fields.insert("description".into(), json!(text));
         }
+        if let (Some(fields), Some(statements)) = (form.as_object_mut(), &spec.statements) {
+            fields.insert("statements".into(), json!(statements));
+        }
         form
     }
 
@@ -110,7 +116,7 @@ impl Resource for ModelFunction {
             .collect();
         names.dedup();
         let found = self.0.find("GetFunction", names, see).await?;
-        Ok(found.map(|seen| silent(seen, text(at.spec, "description").is_some())))
+        Ok(found.map(|seen| with_description(seen, text(at.spec, "description").is_some())))
     }
 
     async fn create(&self, request: Birth<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -157,8 +163,9 @@ impl Resource for ModelFunction {
                     .await,
             )?;
         }
+        self.hang(want, &mut progress).await?;
         let left = self.0.left("GetFunction", &want.name, &progress, see).await?;
-        Ok(silent(left, want.description.is_some()))
+        Ok(silent(left, want))
     }
 
     async fn update(&self, request: Change<'_, Spec>) -> Result<Seen<Spec>, Failure> {
@@ -207,8 +214,11 @@ impl Resource for ModelFunction {
             };
             progress.step(self.reserve(operation, &name, want.reserved_concurrency).await)?;
         }
+        if request.diff.touches("statements") {
+            self.hang(&want, &mut progress).await?;
+        }
         let left = self.0.left("GetFunction", &name, &progress, see).await?;
-        Ok(silent(left, want.description.is_some()))
+        Ok(silent(left, &want))
     }
 
     /// Statements of others in its policy.
@@ -248,9 +258,21 @@ impl Resource for ModelFunction {
         let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
             world.functions.remove(&name);
             world.urls.remove(&name);
+            let of = format!("{name}:");
+            world.aliases.retain(|alias, _| !alias.starts_with(&of));
             Ok(())
         });
         Ok(gone.await?)
+    }
+
+    async fn secure_whole(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let name = &seen.spec.name;
+        let look = self.0.read("GetPolicy", name, |world| {
+            world.functions.get(name).map(|function| function.policy.clone())
+        });
+        let mut seen = seen.clone();
+        seen.spec.statements = Some(look.await?.unwrap_or_default());
+        self.secure(&seen).await
     }
 
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
@@ -278,6 +300,22 @@ impl Resource for ModelFunction {
 }
 
 impl ModelFunction {
+    /// Writes what stood in its policy when it was deleted.
+    async fn hang(&self, want: &Spec, progress: &mut Progress) -> Result<(), Failure> {
+        for (sid, statement) in want.statements.iter().flatten() {
+            let (name, sid, statement) = (want.name.clone(), sid.clone(), statement.clone());
+            let hung = self.0.write("AddPermission", &want.name, move |world, _| {
+                let Some(function) = world.functions.get_mut(&name) else {
+                    return Err(Refused::NotFound(name));
+                };
+                function.policy.entry(sid).or_insert(statement);
+                Ok(())
+            });
+            progress.step(hung.await)?;
+        }
+        Ok(())
+    }
+
     /// A package that is not at hand is missed before anything is sent.
     fn must_hold(&self, code: &Code) -> Result<(), Failure> {
         if self.0.meddle(|world| world.lost_code.contains(&code.content)) {
@@ -407,10 +445,17 @@ fn config(spec: &Spec) -> Value {
 }
 
 /// What a wish is silent on is no difference.
-fn silent(mut seen: Seen<Spec>, stated: bool) -> Seen<Spec> {
+fn with_description(mut seen: Seen<Spec>, stated: bool) -> Seen<Spec> {
     let description = seen.spec.description.unwrap_or_default();
     seen.spec.description = stated.then_some(description);
     seen
+}
+
+/// What a write of `want` has left, in its words.
+fn silent(left: Seen<Spec>, want: &Spec) -> Seen<Spec> {
+    let mut left = with_description(left, want.description.is_some());
+    left.spec.statements.clone_from(&want.statements);
+    left
 }
 
 fn assumable(world: &World, role: &str, now: Instant) -> Result<(), Refused> {

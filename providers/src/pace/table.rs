@@ -47,6 +47,7 @@ pub fn buckets(operation: &Operation) -> Vec<(String, Rate)> {
             vec![(format!("logs:{name}"), per_second(5, 5))]
         }
         "CloudWatch Logs" => vec![(format!("logs:{name}"), per_second(10, 10))],
+        "CloudWatch" => vec![("cloudwatch".to_owned(), per_second(9, 9))],
         "IAM" | "STS" => vec![(operation.service.to_ascii_lowercase(), per_second(20, 40))],
         _ => Vec::new(),
     }

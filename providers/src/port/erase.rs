@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::digest::Digester;
@@ -69,6 +70,29 @@ impl<R: Resource> Erased<R> {
 }
 
 impl<R: Resource> Erased<R> {
+    /// What is there now, as the kind sees it.
+    async fn looked_at(&self, have: &Remote) -> Result<Seen<R::Spec>, Failure> {
+        let id = grail_state::ResourceId::new(R::KIND, "secure");
+        // Kinds whose form cannot be read back whole know by the outputs what they left there.
+        let record = Record {
+            handle: have.handle.clone(),
+            spec: have.spec.clone(),
+            outputs: have.outputs.clone(),
+            depends_on: BTreeSet::new(),
+            rank: 0,
+            token: None,
+        };
+        let at = Locator {
+            id: &id,
+            handle: Some(&have.handle),
+            spec: Some(&have.spec),
+            token: None,
+            record: Some(&record),
+        };
+        let seen = self.resource.observe(at).await?;
+        seen.ok_or_else(|| Failure::refused(format!("{} is gone", have.handle)))
+    }
+
     /// A failure in which nothing stands of what the form hides.
     fn hushed(&self, failure: Failure, form: &Value, spec: &R::Spec) -> Failure {
         Secrets::of(form, &R::project(spec, &self.digester)).hush(failure)
@@ -94,6 +118,10 @@ impl<R: Resource> Rules for Erased<R> {
 
     fn lane(&self, spec: &Value) -> Option<Lane> {
         R::lane(spec)
+    }
+
+    fn lasts(&self, spec: &Value) -> Duration {
+        Self::resolved(spec).map_or(Duration::ZERO, |spec| R::lasts(&spec))
     }
 
     fn undelete(&self) -> Undelete {
@@ -240,33 +268,24 @@ impl<R: Resource> Provider for Erased<R> {
     }
 
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {
-        let id = grail_state::ResourceId::new(R::KIND, "secure");
-        // Kinds whose form cannot be read back whole know by the outputs what they left there.
-        let record = Record {
-            handle: have.handle.clone(),
-            spec: have.spec.clone(),
-            outputs: have.outputs.clone(),
-            depends_on: BTreeSet::new(),
-            rank: 0,
-            token: None,
-        };
-        let at = Locator {
-            id: &id,
-            handle: Some(&have.handle),
-            spec: Some(&have.spec),
-            token: None,
-            record: Some(&record),
-        };
-        let Some(seen) = self.resource.observe(at).await? else {
-            return Err(Failure::refused(format!("{} is gone", have.handle)));
-        };
-        let plain = Secured {
-            spec: have.spec.clone(),
-            artifacts: Vec::new(),
-            secret: false,
-            lost: Vec::new(),
-        };
-        Ok(self.resource.secure(&seen).await?.unwrap_or(plain))
+        let seen = self.looked_at(have).await?;
+        Ok(self.resource.secure(&seen).await?.unwrap_or_else(|| plain(have)))
+    }
+
+    async fn secure_whole(&self, have: &Remote) -> Result<Secured, Failure> {
+        let seen = self.looked_at(have).await?;
+        let secured = self.resource.secure_whole(&seen).await?;
+        Ok(secured.unwrap_or_else(|| plain(have)))
+    }
+}
+
+/// What needs nothing beyond the form that is seen.
+fn plain(have: &Remote) -> Secured {
+    Secured {
+        spec: have.spec.clone(),
+        artifacts: Vec::new(),
+        secret: false,
+        lost: Vec::new(),
     }
 }
 

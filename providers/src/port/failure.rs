@@ -135,18 +135,23 @@ impl Failure {
 
     /// The cause and its causes, joined by `: `.
     pub fn chain(&self) -> String {
-        let mut text = self.source.to_string();
-        let mut cause = self.source.source();
-        while let Some(next) = cause {
-            let said = next.to_string();
-            if !text.ends_with(&said) {
-                text.push_str(": ");
-                text.push_str(&said);
-            }
-            cause = next.source();
-        }
-        text
+        chain(&*self.source)
     }
+}
+
+/// An error and its causes, joined by `: `; what a cause says again is said once.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = next.source();
+    }
+    text
 }
 
 impl fmt::Display for Failure {

@@ -252,6 +252,12 @@ pub trait Provider: Rules {
     /// # Errors
     /// Where it cannot be had; the plan's reader is told.
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure>;
+
+    /// As [`secure`](Self::secure), where the first write deletes `have`: with what hangs on it and goes with it.
+    ///
+    /// # Errors
+    /// As there.
+    async fn secure_whole(&self, have: &Remote) -> Result<Secured, Failure>;
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use grail_state::digest::Digester;
 use grail_state::{Handle, Kind, Proof, ResourceId, StepToken, Wire};
@@ -133,6 +134,11 @@ pub trait Resource: Send + Sync + 'static {
         None
     }
 
+    /// How much longer a call takes that leads to this form, because the form asks for it ([`super::Rules::lasts`]).
+    fn lasts(_spec: &Self::Spec) -> Duration {
+        Duration::ZERO
+    }
+
     /// A short physical name for messages, from a projected form.
     fn label(_spec: &Value) -> Option<String> {
         None
@@ -195,5 +201,13 @@ pub trait Resource: Send + Sync + 'static {
         _seen: &Seen<Self::Spec>,
     ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
         async { Ok(None) }
+    }
+
+    /// As [`secure`](Self::secure), for what is about to be deleted: with what hangs on it and goes with it.
+    fn secure_whole(
+        &self,
+        seen: &Seen<Self::Spec>,
+    ) -> impl Future<Output = Result<Option<Secured>, Failure>> + Send {
+        self.secure(seen)
     }
 }

@@ -24,6 +24,7 @@
 mod form;
 mod image;
 mod others;
+mod policy;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -39,8 +40,8 @@ use serde_json::Value;
 pub use form::{Architecture, Spec, Tracing, Vpc};
 pub use image::ImageConfig;
 
-pub(super) use self::reading::proof;
-use self::reading::{Reading, Standing, outputs, standing, usable};
+pub(super) use self::reading::{Reading, Standing, proof, standing};
+use self::reading::{outputs, usable};
 use self::writing::{Part, parts, tag_changes};
 use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;
@@ -147,6 +148,7 @@ impl Resource for LambdaFunction {
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcs",
         "iam:PassRole",
+        "lambda:AddPermission",
         "lambda:CreateFunction",
         "lambda:DeleteAlias",
         "lambda:DeleteEventSourceMapping",
@@ -236,6 +238,10 @@ impl Resource for LambdaFunction {
             let reserved = self.send_concurrency(&want.name, want.reserved_concurrency).await;
             reserved.map_err(Failure::after_change)?;
         }
+        if let Some(statements) = &want.statements {
+            let hung = self.hang(&want.name, statements).await;
+            hung.map_err(Failure::after_change)?;
+        }
         let arn = made
             .function_arn
             .ok_or_else(|| Failure::refused("lambda:CreateFunction gave no ARN").after_change())?;
@@ -272,6 +278,13 @@ impl Resource for LambdaFunction {
         if !tags.is_empty() {
             requests.step(self.send_tags(arn, tags).await)?;
         }
+        if let Some(statements) = want
+            .statements
+            .as_ref()
+            .filter(|_| request.diff.touches("statements"))
+        {
+            requests.step(self.hang(&want.name, statements).await)?;
+        }
         if request.diff.touches("reserved_concurrency") {
             requests.step(self.send_concurrency(arn, want.reserved_concurrency).await)?;
         }
@@ -295,6 +308,12 @@ impl Resource for LambdaFunction {
 
     async fn prune(&self, have: Removal<'_>, children: &[String]) -> Result<(), Failure> {
         self.prune_others(&have.handle.0, children).await
+    }
+
+    async fn secure_whole(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
+        let mut seen = seen.clone();
+        seen.spec.statements = Some(self.policy(&seen.spec.name).await?);
+        self.secure(&seen).await
     }
 
     /// Keeps the zip that Lambda has now, and the form with the environment in clear. Where the zip cannot be had the form is

@@ -89,6 +89,15 @@ impl Environment {
         self
     }
 
+    /// The same without these variables, for what must not see them.
+    #[must_use]
+    pub fn without<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            self.variables.remove(OsStr::new(name));
+        }
+        self
+    }
+
     /// The same where nobody looks: nothing is drawn, and nobody is asked.
     #[must_use]
     pub fn unattended(self) -> Self {
@@ -215,6 +224,14 @@ mod tests {
         assert_eq!(environment.get(SEAL_KEY), None);
         assert_eq!(environment.variables().keys().collect::<Vec<_>>(), ["PATH"]);
         assert_eq!(environment.surroundings().get(SEAL_KEY), None);
+    }
+
+    #[test]
+    fn what_is_withheld_reaches_no_tool() {
+        let environment = Environment::of(&[("PATH", "/bin"), ("HOOK", "hush"), ("TOKEN", "hush")]);
+        let less = environment.without(["HOOK", "TOKEN", "NONE"]);
+        assert_eq!(less.surroundings().get("HOOK"), None);
+        assert_eq!(less.variables().keys().collect::<Vec<_>>(), ["PATH"]);
     }
 
     #[test]

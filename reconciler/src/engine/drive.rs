@@ -5,6 +5,7 @@
 //! a request to stop has run out of patience; the transaction then stays open and the next command settles it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -70,10 +71,11 @@ pub(crate) async fn run(
                     ticket,
                     id,
                     have,
+                    going,
                     urgency,
                 } => {
                     let span = traced::keep(&id);
-                    let secured = secure(outside, Arc::clone(&readers), ticket, id, have);
+                    let secured = secure(outside, Arc::clone(&readers), ticket, id, (have, going));
                     inbox.push(Box::pin(urgency::with(urgency, secured.instrument(span))));
                 }
                 Output::Call {
@@ -207,12 +209,14 @@ async fn make(outside: &Outside<'_>, ticket: Ticket, id: ResourceId, call: Call)
             "not sent: the lock of the stage is no longer ours",
         )),
         Ok(provider) => {
-            let work = timeout(outside.limits.call, carry_out(&**provider, &id, call));
+            let own = call.form().map(|form| provider.lasts(form)).unwrap_or_default();
+            let limit = outside.limits.call.saturating_add(own);
+            let work = timeout(limit, carry_out(&**provider, &id, call));
             // A request may wait for its rate for longer than a lease.
             let still_held = || outside.store.still_held(outside.lease);
             match sending::only_while(still_held, work).await {
                 Ok(result) => result,
-                Err(_) => Err(too_slow(outside.limits)),
+                Err(_) => Err(too_slow(outside.limits, limit)),
             }
         }
         Err(failure) => Err(failure),
@@ -295,7 +299,7 @@ pub(crate) async fn see(
     let provider = provider(catalog, id)?;
     timeout(limits.call, provider.observe(look.locator(id)))
         .await
-        .unwrap_or_else(|_| Err(too_slow(limits)))
+        .unwrap_or_else(|_| Err(too_slow(limits, limits.call)))
 }
 
 /// Keeps what restoring `have` will need. A failure that passes is waited out; one that stays is written down as such.
@@ -304,15 +308,20 @@ async fn secure(
     readers: Arc<Semaphore>,
     ticket: Ticket,
     id: ResourceId,
-    have: Remote,
+    (have, going): (Remote, bool),
 ) -> Input {
     let _slot = readers.acquire_owned().await;
     let mut tries = 1;
     let keep = loop {
         let secured = match provider(outside.catalog, &id) {
-            Ok(provider) => timeout(outside.limits.call, provider.secure(&have))
-                .await
-                .unwrap_or_else(|_| Err(too_slow(outside.limits))),
+            Ok(provider) => timeout(outside.limits.call, async {
+                match going {
+                    true => provider.secure_whole(&have).await,
+                    false => provider.secure(&have).await,
+                }
+            })
+            .await
+            .unwrap_or_else(|_| Err(too_slow(outside.limits, outside.limits.call))),
             Err(failure) => Err(failure),
         };
         match secured {
@@ -367,8 +376,8 @@ fn provider<'a>(catalog: &'a Catalog, id: &ResourceId) -> Result<&'a Arc<dyn Pro
         .ok_or_else(|| Failure::refused(format!("this grail does not know the kind `{}`", id.kind)))
 }
 
-fn too_slow(limits: &Limits) -> Failure {
-    let why = format!("no end after {} s", limits.call.as_secs());
+fn too_slow(limits: &Limits, limit: Duration) -> Failure {
+    let why = format!("no end after {} s", limit.as_secs());
     let mut failure = Failure::maybe(why, limits.pause.0);
     failure.effect = Effect::Maybe;
     failure

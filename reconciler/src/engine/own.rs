@@ -32,6 +32,13 @@ impl OwnFields {
         self
     }
 
+    /// Whether `whole`, kept for the way back of a deletion, says what no reading shows (what hung on the thing): then a thing that
+    /// looks as it did may have been made again without that.
+    pub(crate) fn may_lack(&self, whole: &Value, pre: &Value) -> bool {
+        let unseen = |(key, value): (&String, &Value)| pre.get(key).is_none() && !is_nothing(value);
+        self.taken && whole.as_object().is_some_and(|whole| whole.iter().any(unseen))
+    }
+
     /// Splits a difference into what is ours to bring back and the paths that others changed.
     pub(crate) fn split(&self, diff: Diff) -> (Diff, Vec<String>) {
         let (ours, theirs): (Vec<FieldChange>, Vec<FieldChange>) = diff

@@ -22,6 +22,9 @@ pub(super) fn icon(kind: &str) -> Icon {
     let (path, tile) = match kind {
         "lambda_function" => ("M3.5 3h2.3L11 13h2M7.6 6.8L3.8 13", COMPUTE),
         "lambda_layer" => ("M8 2.5l6 3-6 3-6-3zM2.5 9.2L8 12l5.5-2.8", COMPUTE),
+        "lambda_version" => ("M4 13V3l4 3 4-3v10l-4-3z", COMPUTE),
+        "lambda_alias" => ("M3 5h6l4 3-4 3H3zM5.5 8h1", COMPUTE),
+        "provisioned_concurrency" => ("M4 13V8M8 13V3M12 13V6", COMPUTE),
         "iam_role" => (
             "M3 10.5a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M7.4 8.7L13 3M10.5 5.5l2 2",
             RIGHTS,

@@ -228,6 +228,9 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// There is no such project.
     fn wake(&self, project: &str) -> Result<(), Refused>;
+
+    /// How many stages have a pass that is due and waits for its turn.
+    fn waiting(&self) -> usize;
 }
 
 /// How the reading of the configuration went last.

@@ -45,8 +45,6 @@ pub struct Tally {
     pub calls: BTreeMap<(String, &'static str), u64>,
     /// Answers that asked for fewer requests, by service.
     pub throttles: BTreeMap<String, u64>,
-    /// Stages whose pass is due and waits for its turn.
-    pub queued: u64,
     /// Notices that listeners have lost because they were slow.
     pub lost: u64,
 }
@@ -146,11 +144,6 @@ impl Counts {
     pub fn throttled(&self, operation: &Operation, times: u64) {
         let service = operation.service.clone();
         *self.lock().throttles.entry(service).or_default() += times;
-    }
-
-    /// So many stages wait for their turn now.
-    pub fn queued(&self, stages: usize) {
-        self.lock().queued = stages as u64;
     }
 
     /// A listener was too slow for so many notices.

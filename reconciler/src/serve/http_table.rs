@@ -41,6 +41,12 @@ impl Default for HttpTable {
 }
 
 impl HttpTable {
+    /// The environment variables that hold its secrets. They are for the listener alone: what projects run must not see them.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let named = self.token_env.iter().chain(self.webhooks.values());
+        named.map(String::as_str)
+    }
+
     /// What of it does not go together: the key that is wrong, and why.
     pub fn contradictions(&self) -> Vec<(&'static str, &'static str)> {
         let mut found = Vec::new();

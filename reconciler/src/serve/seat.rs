@@ -1,23 +1,20 @@
 //! One stage in this process, from the configuration that names it to the one that does not: waits until the stage is ours and
 //! nobody has paused it, and lets its loop run for as long as that is so.
 
-use std::ops::ControlFlow;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use futures::FutureExt as _;
-use jiff::SignedDuration;
 use tokio::sync::watch;
 
-use super::board::{LastPass, Next, Running, Standing};
-use super::crew::{Claim, Crew, FirstPass, Muster, Unclaimed};
+use self::seated::{Seated, Sight};
+use super::board::Standing;
+use super::crew::{Crew, CrewError, FirstPass, Last, Muster};
 use super::desk::Desk;
 use super::service::{Posting, Witness};
-use super::slots::{Slot, Slots};
-use crate::engine::{Clock, StopSignal};
-use crate::watch::{Agenda, End, Onlooker, Pass, PassOutcome, Pause, StageLoop, Turn};
+use super::slots::Slots;
+use crate::engine::{Clock, StopSignal, chain};
+use crate::watch::{Agenda, StageLoop};
+
+mod seated;
 
 /// Everything that a stage needs to run.
 pub(super) struct Seat {
@@ -44,19 +41,26 @@ enum Idle {
 }
 
 impl Seat {
-    /// Carries the stage until it is told to leave or to stop. A pass that is being made is awaited.
+    /// Carries the stage until it is told to leave or to stop. A pass that is being made is awaited, and none is begun after
+    /// that.
     pub(super) async fn carry(mut self) {
         let mut seated = Seated::of(&self);
         let mut stage: Option<StageLoop> = None;
+        // Whether the stage may have been another's since the loop ran last.
+        let mut unsure = true;
         let mut muster = self.crew.muster();
         let mut stop = self.stop.clone();
-        loop {
-            let idle = self.idle(&muster.borrow_and_update().clone());
-            self.show(idle, &muster.borrow());
+        while !*self.leave.borrow() {
+            let now = Arc::clone(&muster.borrow_and_update());
+            let idle = self.idle(&now);
+            self.show(idle, &now);
             match idle {
                 Idle::No => {
-                    if stage.is_none() {
-                        stage = self.begin(&mut muster, &mut stop).await;
+                    if unsure {
+                        stage = self
+                            .begin(stage.take(), &mut seated, &mut muster, &mut stop)
+                            .await;
+                        unsure = stage.is_none();
                     }
                     if let Some(stage) = &mut stage
                         && self.run(stage, &mut seated, &mut muster).await
@@ -64,8 +68,12 @@ impl Seat {
                         return;
                     }
                 }
-                Idle::Paused if muster.borrow().is_mine(&self.posting.key) => {}
-                Idle::Elsewhere | Idle::Unknown | Idle::Paused => stage = None,
+                // Who was cut off for a moment goes on where it was, unless somebody else was at it meanwhile.
+                Idle::Unknown => unsure = true,
+                Idle::Elsewhere | Idle::Paused => {
+                    (stage, unsure) = (None, true);
+                    seated.rest();
+                }
             }
             if idle != Idle::No || stage.is_none() {
                 tokio::select! {
@@ -99,8 +107,10 @@ impl Seat {
             report.holder = holder;
             match (idle, report.standing) {
                 (Idle::Elsewhere, _) | (Idle::Paused, _) if !mine => {
+                    // What was found here is for the one to say that carries it now.
                     (report.standing, report.next) = (Standing::Elsewhere, None);
                     report.failures = 0;
+                    report.drift.clear();
                 }
                 (Idle::No | Idle::Paused, Standing::Elsewhere) => report.standing = Standing::Unknown,
                 _ => {}
@@ -111,35 +121,70 @@ impl Seat {
         });
     }
 
-    /// A loop whose first pass is due now, when nobody else is at one any more. `None` where the stage is no longer ours.
+    /// A loop whose first pass is due now, when nobody else is at one any more; or the one `before`, where nobody has made a pass
+    /// since its last. `None` where the stage is no longer ours.
     async fn begin(
         &mut self,
+        before: Option<StageLoop>,
+        seated: &mut Seated,
         muster: &mut watch::Receiver<Arc<Muster>>,
         stop: &mut StopSignal,
     ) -> Option<StageLoop> {
-        // What rang while another carried the stage is what that one has seen to.
-        self.desk.bell().forget();
-        loop {
-            match self.crew.first_pass(&self.posting.key).await {
-                Ok(FirstPass::Now) => break,
-                Ok(FirstPass::AfterThat(_)) | Err(_) => {
-                    let again = tokio::time::sleep(self.crew.beat());
-                    tokio::select! {
-                        biased;
-                        _why = stop.stopped() => return None,
-                        _left = self.leave.wait_for(|leave| *leave) => return None,
-                        () = again => {}
-                    }
-                    if self.idle(&muster.borrow()) != Idle::No {
-                        return None;
-                    }
-                    continue;
-                }
-            }
+        if before.is_none() {
+            // What rang while another carried the stage is what that one has seen to.
+            self.desk.bell().forget();
         }
+        let mut told = None;
+        let last = loop {
+            match self.crew.first_pass(&self.posting.key).await {
+                Ok(FirstPass::Now(last)) => break last,
+                Ok(FirstPass::AfterThat(other)) => self.waits_for(other),
+                Err(error) => self.cannot_begin(&error, &mut told),
+            }
+            let again = tokio::time::sleep(self.crew.beat());
+            tokio::select! {
+                biased;
+                _why = stop.stopped() => return None,
+                _left = self.leave.wait_for(|leave| *leave) => return None,
+                () = again => {}
+            }
+            if self.idle(&muster.borrow()) != Idle::No {
+                return None;
+            }
+        };
+        match before {
+            Some(stage) if last.number == seated.number() => Some(stage),
+            _ => Some(self.anew(last, seated)),
+        }
+    }
+
+    fn anew(&self, last: Last, seated: &mut Seated) -> StageLoop {
+        self.desk.update(|report| {
+            if report.standing == Standing::Elsewhere {
+                report.standing = Standing::Unknown;
+            }
+        });
         let clock = Clock::starting_at(self.desk.now());
         let agenda = Agenda::new(self.posting.rhythm, self.seed, clock.elapsed());
-        Some(StageLoop::new(agenda, self.desk.bell().clone(), clock))
+        let agenda = agenda.sparing(last.spared.clone());
+        seated.sit(last);
+        StageLoop::new(agenda, self.desk.bell().clone(), clock)
+    }
+
+    fn waits_for(&self, other: String) {
+        self.desk.update(|report| {
+            (report.holder, report.standing) = (Some(other), Standing::Elsewhere);
+        });
+    }
+
+    /// Told where it is another reason than the one before.
+    fn cannot_begin(&self, error: &CrewError, told: &mut Option<String>) {
+        let why = chain(error);
+        self.desk.update(|report| report.standing = Standing::Refused);
+        if told.as_ref() != Some(&why) {
+            self.witness.told(&self.posting.key, &why);
+            *told = Some(why);
+        }
     }
 
     /// Lets the loop run for as long as it may. True where that was the last time.
@@ -157,10 +202,11 @@ impl Seat {
         let is_last = loop {
             tokio::select! {
                 biased;
-                // It ends by itself only when a pass was stopped.
-                _last = &mut running => return true,
+                // Before the loop is looked at: a pass that is due is not begun any more.
                 _why = stop.stopped() => break true,
                 _left = leave.wait_for(|leave| *leave) => break true,
+                // It ends by itself only when a pass was stopped.
+                _last = &mut running => return true,
                 Ok(()) = muster.changed() => {
                     if self.idle(&muster.borrow_and_update()) != Idle::No {
                         break false;
@@ -172,199 +218,4 @@ impl Seat {
         running.await;
         is_last
     }
-}
-
-/// A pass that waits for its turn, and is written down before it begins.
-struct Seated {
-    posting: Posting,
-    inner: Box<dyn Pass>,
-    desk: Desk,
-    slots: Slots,
-    crew: Crew,
-    witness: Arc<dyn Witness>,
-    stop: StopSignal,
-    slot: Option<Slot>,
-}
-
-impl Seated {
-    fn of(seat: &Seat) -> Self {
-        Self {
-            inner: (seat.posting.make)(seat.desk.clone()),
-            posting: seat.posting.clone(),
-            desk: seat.desk.clone(),
-            slots: seat.slots.clone(),
-            crew: seat.crew.clone(),
-            witness: Arc::clone(&seat.witness),
-            stop: seat.stop.clone(),
-            slot: None,
-        }
-    }
-
-    async fn claim(&mut self) -> Result<Claim, End> {
-        let mut stop = self.stop.clone();
-        let claimed = tokio::select! {
-            biased;
-            _why = stop.stopped() => return Err(End::Stopped { open: false }),
-            claimed = self.crew.claim(&self.posting.key, self.desk.now()) => claimed,
-        };
-        claimed.map_err(|unclaimed| match unclaimed {
-            Unclaimed::Elsewhere(holder) => {
-                self.desk.update(|report| report.holder = Some(holder));
-                End::Locked
-            }
-            Unclaimed::Unknown(error) => {
-                let why = chain(&error);
-                self.witness.told(&self.posting.key, &why);
-                self.desk.update(|report| report.standing = Standing::Refused);
-                End::Refused { lasting: false }
-            }
-        })
-    }
-
-    /// The pass itself. One that panics is refused, and the next begins with nothing of it.
-    async fn make(&mut self, turn: &Turn) -> PassOutcome {
-        let run = AssertUnwindSafe(self.inner.run(turn, self.stop.clone())).catch_unwind();
-        if let Ok(outcome) = run.await {
-            return outcome;
-        }
-        self.inner = (self.posting.make)(self.desk.clone());
-        self.desk
-            .because(["a defect of grail ended the pass; it is tried again".to_owned()]);
-        ended(End::Refused { lasting: false })
-    }
-
-    fn show_begin(&self, turn: &Turn) {
-        let began = self.desk.now();
-        self.desk.update(|report| {
-            report.running = Some(Running {
-                number: turn.number,
-                because: turn.because.clone(),
-                files: turn.files.clone(),
-                began,
-            });
-            report.next = None;
-            report.holder = Some(self.crew.me().to_owned());
-        });
-        self.witness.began(&self.posting.key, turn);
-    }
-
-    fn show_end(&self, turn: &Turn, outcome: &PassOutcome, why: Vec<String>, took: Duration) {
-        let key = &self.posting.key;
-        self.witness.ended(key, turn, outcome, &why, took);
-        self.desk.update(|report| {
-            let began = report
-                .running
-                .take()
-                .map_or_else(|| self.desk.now(), |running| running.began);
-            report.standing = standing(outcome.end, report.standing);
-            if matches!(outcome.end, End::Converged { .. }) {
-                report.drift.clear();
-            }
-            report.last = Some(LastPass {
-                number: turn.number,
-                because: turn.because.clone(),
-                end: outcome.end,
-                why,
-                began,
-                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            });
-        });
-        self.desk.board().passed(key, outcome.end, took, self.desk.now());
-    }
-}
-
-#[async_trait(?Send)]
-impl Pass for Seated {
-    async fn ready(&mut self) {
-        let counts = self.desk.board().counts();
-        // This one is not among those that wait yet.
-        counts.queued(self.slots.depth() + 1);
-        self.slot = Some(self.slots.enter(&self.posting.key.project).await);
-        counts.queued(self.slots.depth());
-    }
-
-    async fn run(&mut self, turn: &Turn, _park: StopSignal) -> PassOutcome {
-        // The stop of the loop ends the loop and no pass: only the process stops passes.
-        let _slot = self.slot.take();
-        let claim = match self.claim().await {
-            Ok(claim) => claim,
-            Err(end) => return ended(end),
-        };
-        let began = tokio::time::Instant::now();
-        drop(self.desk.take_why());
-        self.show_begin(turn);
-        let outcome = self.make(turn).await;
-        let took = began.elapsed();
-        self.show_end(turn, &outcome, self.desk.take_why(), took);
-        let well = matches!(
-            outcome.end,
-            End::Converged { .. }
-                | End::Reported
-                | End::Spared
-                | End::RolledBack
-                | End::Refused { lasting: true }
-        );
-        if let Err(error) = self.crew.done(claim, well, self.desk.now()).await {
-            self.witness.told(&self.posting.key, &chain(&error));
-        }
-        outcome
-    }
-}
-
-/// Tells the board what comes next.
-struct Sight(Desk);
-
-impl Onlooker for Sight {
-    fn began(&mut self, _turn: &Turn) {}
-
-    fn ended(&mut self, _turn: &Turn, _outcome: &PassOutcome, _took: Duration) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn pauses(&mut self, pause: &Pause) {
-        let now = self.0.now();
-        let at = |time: Duration| {
-            now.checked_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX))
-                .ok()
-        };
-        let next = pause.next.and_then(at).zip(pause.wake);
-        self.0.update(|report| {
-            report.next = next.map(|(at, wake)| Next { at, wake });
-            report.failures = pause.failures;
-        });
-    }
-}
-
-fn ended(end: End) -> PassOutcome {
-    PassOutcome {
-        end,
-        goal: None,
-        plan: None,
-    }
-}
-
-/// How a stage stands after a pass that ended so.
-fn standing(end: End, before: Standing) -> Standing {
-    match end {
-        End::Converged { .. } => Standing::Converged,
-        End::Reported => Standing::Drifted,
-        End::Spared | End::RolledBack => Standing::RolledBack,
-        End::Open | End::Stopped { open: true } => Standing::Open,
-        End::Stuck => Standing::Stuck,
-        End::Locked => Standing::Elsewhere,
-        End::Refused { .. } => Standing::Refused,
-        End::Stopped { open: false } => before,
-    }
-}
-
-/// An error with its causes, in a line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        said.push_str(": ");
-        said.push_str(&next.to_string());
-        cause = next.source();
-    }
-    said
 }

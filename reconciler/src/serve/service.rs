@@ -12,7 +12,7 @@ use grail_state::Digest;
 use tokio::sync::watch;
 
 use super::board::{Board, Control, Refused, StageKey, StageReport};
-use super::crew::Crew;
+use super::crew::{Crew, Muster, Wishes};
 use super::desk::{Desk, Wall};
 use super::hands::Hands;
 use super::seat::Seat;
@@ -78,9 +78,16 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     means: Means,
-    seats: Mutex<BTreeMap<StageKey, Taken>>,
+    seats: Mutex<Seats>,
     /// How many loops are running.
     loops: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Seats {
+    taken: BTreeMap<StageKey, Taken>,
+    /// Whether the loops of stages that are gone have ended: one that comes back waits for that.
+    leaving: BTreeMap<StageKey, watch::Receiver<bool>>,
 }
 
 /// A stage that is carried.
@@ -118,55 +125,60 @@ impl Service {
         self.0.means.crew.carries(postings.keys().cloned().collect());
         let mut changes = Changes::default();
         let mut seats = self.seats();
-        let gone: Vec<_> = seats
-            .keys()
-            .filter(|key| !postings.contains_key(key))
-            .cloned()
-            .collect();
-        for key in gone {
-            if let Some(taken) = seats.remove(&key) {
-                self.dismiss(&key, taken);
+        let gone: Vec<_> = seats.taken.keys().cloned().collect();
+        for key in gone.into_iter().filter(|key| !postings.contains_key(key)) {
+            if let Some(taken) = seats.taken.remove(&key) {
+                let ended = self.dismiss(&key, taken);
+                seats.leaving.insert(key.clone(), ended);
                 changes.removed.insert(key);
             }
         }
         for (key, posting) in postings {
-            let before = match seats.remove(&key) {
-                Some(taken) if taken.fingerprint == posting.fingerprint => {
-                    seats.insert(key, taken);
-                    continue;
-                }
-                before => before,
-            };
+            let before = seats.taken.remove(&key);
+            if let Some(taken) = &before
+                && taken.fingerprint == posting.fingerprint
+            {
+                seats.taken.extend(before.map(|before| (key, before)));
+                continue;
+            }
             let and = if before.is_some() {
                 &mut changes.changed
             } else {
                 &mut changes.added
             };
             and.insert(key.clone());
-            seats.insert(key, self.seat(posting, before));
+            let before = before.map(|before| {
+                before.leave.send_replace(true);
+                before.ended
+            });
+            let before = before.or_else(|| seats.leaving.remove(&key));
+            seats.taken.insert(key, self.seat(posting, before));
         }
         changes
     }
 
-    /// The stage ends after the pass that it is in, and is on the board until then.
-    fn dismiss(&self, key: &StageKey, taken: Taken) {
+    /// The stage ends after the pass that it is in, and is on the board until then. The answer tells when.
+    fn dismiss(&self, key: &StageKey, taken: Taken) -> watch::Receiver<bool> {
         taken.leave.send_replace(true);
-        let (service, key, mut ended) = (self.clone(), key.clone(), taken.ended);
+        let (service, key, mut ended) = (self.clone(), key.clone(), taken.ended.clone());
         self.0.means.hands.take(Box::new(move || {
             Box::pin(async move {
-                let _ended = ended.wait_for(|ended| *ended).await;
-                let seats = service.seats();
+                drop(ended.wait_for(|ended| *ended).await);
+                let mut seats = service.seats();
                 // It may have come back meanwhile.
-                if !seats.contains_key(&key) {
+                let leaves = |still: &watch::Receiver<bool>| still.same_channel(&ended);
+                if seats.leaving.get(&key).is_some_and(leaves) {
+                    seats.leaving.remove(&key);
                     let means = &service.0.means;
                     means.board.remove(&key, (means.wall)());
                 }
             })
         }));
+        taken.ended
     }
 
-    /// Begins to carry a stage, after it was carried otherwise `before`.
-    fn seat(&self, posting: Posting, before: Option<Taken>) -> Taken {
+    /// Begins to carry a stage, when `before` tells that the loop that it had has ended.
+    fn seat(&self, posting: Posting, before: Option<watch::Receiver<bool>>) -> Taken {
         let means = &self.0.means;
         let bell = Bell::default();
         let (leave, left) = watch::channel(false);
@@ -177,25 +189,14 @@ impl Service {
             leave,
             ended,
         };
-        let before = before.map(|before| {
-            before.leave.send_replace(true);
-            before.ended
-        });
         let mut hasher = DefaultHasher::new();
         (means.seed, &posting.key).hash(&mut hasher);
-        let (key, board, wall) = (
-            posting.key.clone(),
-            Arc::clone(&means.board),
-            Arc::clone(&means.wall),
-        );
-        let report = match board.stage(&key) {
-            // What was known of it stays so.
-            Some(known) => StageReport {
-                source: posting.source.clone(),
-                ..(*known).clone()
-            },
-            None => StageReport::new(key, posting.source.clone()),
-        };
+        let (board, wall) = (Arc::clone(&means.board), Arc::clone(&means.wall));
+        if board.stage(&posting.key).is_none() {
+            // Whoever asks which stages there are hears of it from now on.
+            let fresh = StageReport::new(posting.key.clone(), posting.source.clone());
+            board.report(fresh, wall());
+        }
         let (slots, crew) = (means.slots.clone(), means.crew.clone());
         let (witness, stop, seed) = (Arc::clone(&means.witness), means.stop.clone(), hasher.finish());
         let running = Running::begin(self.clone(), ends);
@@ -205,6 +206,7 @@ impl Service {
                 if let Some(mut before) = before {
                     let _ended = before.wait_for(|ended| *ended).await;
                 }
+                let report = known(&board, &posting);
                 let desk = Desk::new(board, report, bell, wall);
                 let seat = Seat {
                     posting,
@@ -225,18 +227,14 @@ impl Service {
     /// Passes on what other replicas were asked for, until the service ends. To be run beside it.
     pub async fn hear_wishes(&self) {
         let mut muster = self.0.means.crew.muster();
-        let mut known: Option<BTreeMap<String, u64>> = None;
+        let mut known: Option<Arc<Muster>> = None;
         loop {
-            let now = muster.borrow_and_update().clone();
+            let now = Arc::clone(&muster.borrow_and_update());
             if now.is_heard() {
-                let asked = now.wishes.asked.clone();
                 if let Some(known) = &known {
-                    let more = |key: &StageKey| asked.get(&key.to_string()) > known.get(&key.to_string());
-                    let seats = self.seats();
-                    let mine = seats.iter().filter(|(key, _)| more(key) && now.is_mine(key));
-                    mine.for_each(|(_, taken)| taken.bell.ask());
+                    self.pass_on(&known.wishes, &now);
                 }
-                known = Some(asked);
+                known = Some(now);
             }
             if muster.changed().await.is_err() {
                 return;
@@ -244,11 +242,25 @@ impl Service {
         }
     }
 
+    /// Rings for what is asked for by now and was not `before`.
+    fn pass_on(&self, before: &Wishes, now: &Muster) {
+        let seats = self.seats();
+        for (key, taken) in seats.taken.iter().filter(|(key, _)| now.is_mine(key)) {
+            let name = key.to_string();
+            if now.wishes.asked.get(&name) > before.asked.get(&name) {
+                taken.bell.ask();
+            }
+            if now.wishes.woken.get(&name) > before.woken.get(&name) {
+                taken.bell.changed(None);
+            }
+        }
+    }
+
     /// Tells the stages of these that their source is another, where this process carries them and `is_new` says so.
     pub fn changed(&self, keys: &BTreeSet<StageKey>, is_new: impl Fn(&StageReport) -> bool) {
-        let muster = self.0.means.crew.muster();
-        let muster = muster.borrow();
-        for (key, taken) in self.seats().iter().filter(|(key, _)| keys.contains(key)) {
+        let muster = self.0.means.crew.mustered();
+        let seats = self.seats();
+        for (key, taken) in seats.taken.iter().filter(|(key, _)| keys.contains(key)) {
             let report = self.0.means.board.stage(key);
             if muster.is_mine(key) && report.is_some_and(|report| is_new(&report)) {
                 taken.bell.changed(None);
@@ -259,8 +271,7 @@ impl Service {
     /// Whether this process carries any of these, and they are not paused.
     pub fn carries_any(&self, keys: &BTreeSet<StageKey>) -> bool {
         let board = &self.0.means.board;
-        let muster = self.0.means.crew.muster();
-        let muster = muster.borrow();
+        let muster = self.0.means.crew.mustered();
         let carries =
             |key: &StageKey| muster.is_mine(key) && board.stage(key).is_some_and(|stage| !stage.paused);
         keys.iter().any(carries)
@@ -277,8 +288,21 @@ impl Service {
         let _none = loops.wait_for(|loops| *loops == 0).await;
     }
 
-    fn seats(&self) -> MutexGuard<'_, BTreeMap<StageKey, Taken>> {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
         self.0.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of a stage stays so, whatever carries it from now on. No pass of it is being made.
+fn known(board: &Board, posting: &Posting) -> StageReport {
+    let source = posting.source.clone();
+    match board.stage(&posting.key) {
+        Some(known) => StageReport {
+            source,
+            running: None,
+            ..(*known).clone()
+        },
+        None => StageReport::new(posting.key.clone(), source),
     }
 }
 
@@ -308,13 +332,13 @@ impl Drop for Running {
 impl Control for Service {
     fn reconcile(&self, key: &StageKey) -> Result<(), Refused> {
         let seats = self.seats();
-        let taken = seats.get(key).ok_or(Refused::Unknown)?;
+        let taken = seats.taken.get(key).ok_or(Refused::Unknown)?;
         let stage = self.0.means.board.stage(key);
         if stage.is_some_and(|stage| stage.paused) {
             return Err(Refused::Paused);
         }
         let crew = &self.0.means.crew;
-        match crew.muster().borrow().is_mine(key) {
+        match crew.mustered().is_mine(key) {
             true => taken.bell.ask(),
             false => crew.wish_pass(key),
         }
@@ -322,27 +346,38 @@ impl Control for Service {
     }
 
     fn pause(&self, key: &StageKey, paused: bool) -> Result<(), Refused> {
-        if !self.seats().contains_key(key) {
+        if !self.seats().taken.contains_key(key) {
             return Err(Refused::Unknown);
         }
         self.0.means.crew.wish_pause(key, paused);
         Ok(())
     }
 
-    /// A stage that another replica carries can be reached by a wish alone, which counts as a person's.
     fn wake(&self, project: &str) -> Result<(), Refused> {
         let seats = self.seats();
-        let of_it: Vec<_> = seats.iter().filter(|(key, _)| key.project == project).collect();
+        let of_it: Vec<_> = seats
+            .taken
+            .iter()
+            .filter(|(key, _)| key.project == project)
+            .collect();
         if of_it.is_empty() {
             return Err(Refused::Unknown);
         }
         let crew = &self.0.means.crew;
+        let muster = crew.mustered();
         for (key, taken) in of_it {
-            match crew.muster().borrow().is_mine(key) {
+            match muster.is_mine(key) {
                 true => taken.bell.changed(None),
-                false => crew.wish_pass(key),
+                false => crew.wish_look(key),
             }
         }
         Ok(())
     }
+
+    fn waiting(&self) -> usize {
+        self.0.means.slots.depth()
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,8 @@ impl Slots {
     }
 
     /// How many passes are being made.
-    pub fn running(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
         self.lock().running()
     }
 

@@ -1,8 +1,8 @@
 //! A project in a git remote: the program `git` fetches what is followed, and checks it out into a folder that is the stage's own.
 //!
 //! One folder a stage, a shallow clone of its own: a pass fetches the newest commit, checks that one out and deploys it, whatever
-//! moves meanwhile. What git does not know of (grail's own files below `.chalice` and `.grail`, environments) stays from pass
-//! to pass. The user's own configuration of git counts (credential helpers, proxies, keys), its hooks do not, and nothing is
+//! moves meanwhile. Of what git does not know, grail's own files (below `.chalice` and `.grail`), environments and what the project
+//! has git ignore stay from pass to pass; all else goes, since it can be what a checkout that was killed has left. The user's own configuration of git counts (credential helpers, proxies, keys), its hooks do not, and nothing is
 //! ever asked for.
 //!
 //! **Given up:** submodules; one clone for all stages of a project. **Never shown:** what an address holds before its `@`.
@@ -17,8 +17,10 @@ use super::python::Surroundings;
 #[cfg(test)]
 mod tests;
 
-/// How long git may take to reach a remote and fetch what is new.
+/// How long git may take to reach a remote and fetch what is new, or for its work on the disk.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// What no commit brings, and stays all the same.
+const KEPT: [&str; 4] = [".chalice", ".grail", ".venv", "venv"];
 /// How much of what git says is told.
 const TOLD: usize = 600;
 
@@ -223,6 +225,9 @@ impl Git {
             &["checkout", "--quiet", "--force", "--detach", &commit, "--"],
         )
         .await?;
+        let kept = KEPT.iter().flat_map(|name| ["--exclude", *name]);
+        let clean = ["clean", "--quiet", "-ff", "-d"].into_iter().chain(kept);
+        self.inside(tree, &commit, &clean.collect::<Vec<_>>()).await?;
         Ok((commit, held))
     }
 
@@ -249,7 +254,13 @@ impl Git {
     }
 
     async fn inside(&self, tree: &Path, commit: &str, words: &[&str]) -> Result<String, GitError> {
-        let said = self.run(Some(tree), words).await?;
+        let slow = |_| GitError::Checkout {
+            commit: commit.to_owned(),
+            said: format!("git did not end within {PATIENCE:?}"),
+        };
+        let said = tokio::time::timeout(PATIENCE, self.run(Some(tree), words))
+            .await
+            .map_err(slow)??;
         match said.code {
             Some(0) => Ok(said.out),
             _ => Err(GitError::Checkout {
@@ -316,8 +327,15 @@ impl Held {
             path: tree.to_path_buf(),
             source,
         };
-        fs::create_dir_all(tree).map_err(failed)?;
-        let lock = File::create(tree.with_extension("lock")).map_err(failed)?;
+        let (Some(beside), Some(name)) = (tree.parent(), tree.file_name()) else {
+            return Err(failed(io::ErrorKind::InvalidInput.into()));
+        };
+        // In a folder of their own, under the whole name: no name of a stage begins with a dot, and any may end as another's lock.
+        let locks = beside.join(".locks");
+        for folder in [tree, &locks] {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let lock = File::create(locks.join(name)).map_err(failed)?;
         lock.try_lock().map_err(|error| failed(error.into()))?;
         Ok(Self(lock))
     }

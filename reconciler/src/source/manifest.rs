@@ -24,6 +24,7 @@ pub mod roles;
 pub mod things;
 pub mod urls;
 pub mod variables;
+pub mod versions;
 
 mod check;
 mod merge;

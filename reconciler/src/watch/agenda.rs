@@ -4,7 +4,8 @@
 //!   is cut off.
 //! - What comes together is one pass. What comes during a pass is one more after it, however much it was.
 //! - A failure that may pass by itself is tried again, ever later. Another goal begins anew, and a change never waits for a retry.
-//! - What was taken back is not tried again until it or the world is another: the pass is told which plan to spare.
+//! - What was taken back is not tried again until it or the world is another: the pass is told which plan to spare. It is tried
+//!   where somebody asks; a pass that was asked for and came to nothing, not even a plan, leaves the wish to the next.
 //! - The timer, with jitter so that a thousand stages do not look at once, comes after each pass that is not tried again anyway.
 //!
 //! The events of file watchers are merged here and not by a debouncer of theirs: a pass reads everything, so it does not matter
@@ -61,6 +62,8 @@ pub struct Agenda {
     turns: u64,
     /// Since when a pass is asked for.
     asked: Option<(Time, Wake)>,
+    /// A pass was asked for, and nothing came of the one that was made: the next is for that wish too.
+    unheard: bool,
     /// The first and the last change since the last pass began.
     changed: Option<(Time, Time)>,
     files: BTreeSet<PathBuf>,
@@ -81,6 +84,7 @@ impl Agenda {
             running: false,
             turns: 0,
             asked: Some((now, Wake::Started)),
+            unheard: false,
             changed: None,
             files: BTreeSet::new(),
             timer: None,
@@ -89,6 +93,13 @@ impl Agenda {
             failed: None,
             spared: None,
         }
+    }
+
+    /// The same, where a plan was taken back before: it is not carried out again.
+    #[must_use]
+    pub fn sparing(mut self, plan: Option<Digest>) -> Self {
+        self.spared = plan;
+        self
     }
 
     /// These files have changed.
@@ -144,6 +155,8 @@ impl Agenda {
     pub fn begin(&mut self, now: Time) -> Turn {
         let mut because = BTreeSet::new();
         because.extend(self.asked.take().map(|(_, wake)| wake));
+        because.extend(self.unheard.then_some(Wake::Asked));
+        self.unheard = because.contains(&Wake::Asked);
         because.extend(self.changed.take().map(|_| Wake::Changed));
         for wake in [Wake::Retry, Wake::Timer] {
             because.extend(self.time_of(wake).filter(|due| *due <= now).map(|_| wake));
@@ -162,6 +175,8 @@ impl Agenda {
     /// The pass is over.
     pub fn ended(&mut self, now: Time, outcome: &PassOutcome) {
         self.running = false;
+        self.unheard &= outcome.came_to_nothing();
+        self.spared = outcome.spares(self.spared.take());
         let interval = self.rhythm.interval;
         self.timer = interval.map(|interval| now.saturating_add(self.jittered(interval)));
         if outcome.goal.is_some() {
@@ -171,16 +186,11 @@ impl Agenda {
             self.failed.clone_from(&outcome.goal);
         }
         match outcome.end {
-            End::Converged { .. } | End::Reported => {
-                self.failures = 0;
-                self.spared = None;
-            }
+            End::Converged { .. } | End::Reported => self.failures = 0,
             End::Spared | End::Stopped { .. } => {}
-            End::RolledBack => {
+            End::RolledBack | End::Refused { lasting: true } => {
                 self.failures = self.failures.saturating_add(1);
-                self.spared.clone_from(&outcome.plan);
             }
-            End::Refused { lasting: true } => self.failures = self.failures.saturating_add(1),
             End::Refused { lasting: false } | End::Open | End::Stuck | End::Locked => {
                 let pause = self.pause();
                 self.retry = Some(now.saturating_add(self.jittered(pause)));

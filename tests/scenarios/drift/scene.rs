@@ -28,6 +28,8 @@ functions:
     description: keeps the books
     ephemeral_storage: 1024
     role: {boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}
+    publish: true
+    aliases: {live: {}}
     url: {auth: none, cors: {origins: [\"https://bazaar.example.com\"]}}
     code: {inline: \"def handler(event, context): return event\\n\"}
 queues: {errands: {}}

@@ -53,3 +53,39 @@ fn every_command_line_is_one_that_is_taken() {
         assert_eq!(line.command.name(), "serve", "{words:?}");
     }
 }
+
+/// Whoever follows the steps has a service that starts: it does not where a variable is missing.
+#[test]
+fn every_variable_that_a_configuration_names_is_given() {
+    let documents = documents();
+    let named = |file: &str| {
+        let text = documents[file][0].to_string();
+        let keys = ["token_env", "webhook_secret_env"];
+        let values = keys.iter().flat_map(|key| {
+            let key = format!("\"{key}\":\"");
+            let found = text.split(&key).skip(1).filter_map(|rest| rest.split('"').next());
+            found.map(ToOwned::to_owned).collect::<Vec<_>>()
+        });
+        values.collect::<Vec<String>>()
+    };
+    for (file, given) in [
+        ("grail-serve.toml", text("README.md")),
+        ("kubernetes/grail-serve.toml", text("kubernetes/deployment.yaml")),
+        ("ecs/grail-serve.toml", text("ecs/task-definition.json")),
+    ] {
+        for variable in named(file) {
+            let ways = [
+                format!("echo \"{variable}="),
+                format!("\"name\": \"{variable}\""),
+                format!("name: {variable}\n"),
+            ];
+            assert!(
+                ways.iter().any(|way| given.contains(way)),
+                "{file} names {variable}"
+            );
+        }
+    }
+    assert_eq!(named("grail-serve.toml"), ["SHOP_WEBHOOK_SECRET"]);
+    // Off loopback the metrics want a token, of which the annotation knows nothing.
+    assert!(!text("kubernetes/deployment.yaml").contains("prometheus.io/scrape"));
+}

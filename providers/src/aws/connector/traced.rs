@@ -1,7 +1,6 @@
 //! What a request shows of itself to whoever traces: which operation, how long it queued and took, what came back, and the
 //! request id that AWS's support asks for. Never what it carried, either way.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -10,6 +9,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::{NotSent, Operation, request_id};
+use crate::port::failure::chain;
 
 /// The span of a request, from when it is first asked for. Attributes are named as OpenTelemetry's conventions name those of
 /// AWS's SDKs.
@@ -52,7 +52,7 @@ pub(super) fn tell(
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let error = text_of(error);
+            let error = chain(error);
             span.record("otel.status_description", error.as_str());
             span.in_scope(|| tracing::debug!(%operation, took_ms, error, "not answered"));
             return;
@@ -82,17 +82,6 @@ fn error_type(answer: &HttpResponse) -> String {
         Some(kind) if !kind.is_empty() => kind.to_owned(),
         _ => answer.status().as_u16().to_string(),
     }
-}
-
-fn text_of(error: &ConnectorError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 fn millis(time: Duration) -> u64 {

@@ -68,6 +68,9 @@ pub struct Spec {
     /// Whether its published versions start from a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snap_start: Option<bool>,
+    /// What stood in its policy, by the ids of the statements, when it was to be deleted: only the way back has that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<BTreeMap<String, Value>>,
     /// Why Lambda could not make or change it, as it says: no wish has that, and the next update sends all of it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -261,6 +264,10 @@ impl Spec {
             ),
             ("package", self.code.image.as_ref().map(|_| json!("image"))),
             ("snap_start", self.snap_start.map(Value::from)),
+            (
+                "statements",
+                self.statements.as_ref().map(|statements| json!(statements)),
+            ),
         ];
         if let Some(fields) = form.as_object_mut() {
             let stated = more
@@ -272,7 +279,7 @@ impl Spec {
     }
 
     /// The same without what `wish` is silent on although Lambda tells it: nobody asked for that, so it is no difference.
-    pub(super) fn silent_on(mut self, wish: Option<&Value>) -> Self {
+    pub(in crate::resources) fn silent_on(mut self, wish: Option<&Value>) -> Self {
         let says = |field: &str| {
             wish.and_then(|wish| wish.get(field))
                 .is_some_and(|value| !value.is_null())

@@ -1,5 +1,7 @@
 //! Exact calls for each operation and each difference.
 
+mod policy;
+
 use std::collections::BTreeMap;
 
 use grail_state::{Digest, Observed, Record};

@@ -2,7 +2,8 @@
 //! the process, and replicas the stages, is [`crate::serve`]'s; what a pass of one does is `serve/carried.rs`.
 //!
 //! The configuration is read anew when its file changes and at SIGHUP. What is wrong with it is told, and the old one goes on. The
-//! state, the name, the way to the cloud of the service itself and the addresses of HTTP are those of the start.
+//! state, the name, the way to the cloud of the service itself and what `[http]` says are those of the start; what stands in the
+//! files that `[http]` names is read anew with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::cli::systemd::Systemd;
 use crate::cli::{signals, words};
 use crate::engine::{Clock, StopSignal};
 use crate::serve::crew::{Crew, FolderObjects, Timing};
+use crate::serve::http::Listening;
 use crate::serve::{Board, Means, Service, Standing, Threads, Wall};
 use crate::watch::follow::{self, Follower};
 use crate::watch::{Agenda, Bell, End, Rhythm, StageLoop};
@@ -34,7 +36,7 @@ mod reload;
 mod told;
 
 use listening::Opening;
-use reload::{Quiet, Reload};
+use reload::{Context, Quiet, Reload};
 use told::Told;
 
 /// Serves until it is asked to stop.
@@ -73,25 +75,27 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
     });
     let systemd = Systemd::of(&settings.environment);
     let opening = Opening {
-        table: &toml.http,
-        folder: config.parent().unwrap_or(Path::new("/")),
-        environment: &environment,
-        replica: &replica,
+        table: toml.http.clone(),
+        folder: config.parent().unwrap_or(Path::new("/")).to_path_buf(),
+        environment: environment.clone(),
+        replica,
     };
     let listening = opening
         .listen(Arc::clone(&board), Arc::new(service.clone()), stop.clone())
         .await?;
     witness.listens(listening.address, toml.http.tls_cert.is_some());
-    let mut reload = Reload::new(
+    let Listening { task, renewal, .. } = listening;
+    let mut reload = Reload::new(Context {
         config,
         global,
         environment,
-        service.clone(),
-        Arc::clone(&board),
-        witness,
-        systemd.clone(),
-    );
+        service: service.clone(),
+        board: Arc::clone(&board),
+        told: witness,
+        systemd: systemd.clone(),
+    });
     reload.begin(toml);
+    reload.renews(opening, renewal);
     let (leaves, leave) = StopSignal::new();
     let attends = tokio::spawn(attending.run(leave));
     tokio::select! {
@@ -106,7 +110,7 @@ pub async fn run(settings: &Settings, global: &Global, args: &ServeArgs) -> Resu
     }
     let _attends = leaves.send(Some("the service ends".to_owned()));
     let _left = attends.await;
-    let _answered = listening.task.await;
+    let _answered = task.await;
     let is_open = board.stages().iter().any(|stage| {
         let stopped = |end| matches!(end, End::Stopped { open: true });
         stage.standing == Standing::Open && stage.last.as_ref().is_some_and(|last| stopped(last.end))

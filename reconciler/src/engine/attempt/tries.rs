@@ -34,8 +34,9 @@ impl Attempt {
     ) -> Move {
         // What is as it was needs nothing. Nothing is kept of a thing that was never touched, and then its projected form,
         // which is all there is, need not be one that can be read.
-        if let Some((_, pre)) = &wish.only
+        if let Some((own, pre)) = &wish.only
             && same(pre, &remote.spec)
+            && !own.may_lack(&wish.form, pre)
         {
             return Move::Settled(Some(remote));
         }

@@ -85,6 +85,7 @@ impl Machine {
                     ticket: Ticket { run, job },
                     id: step.resource.clone(),
                     have: have.clone(),
+                    going: matches!(step.action, Action::Delete { .. }),
                     urgency: self.frontier.urgency(job),
                 });
             }

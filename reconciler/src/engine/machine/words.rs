@@ -72,6 +72,8 @@ pub enum Output {
         id: ResourceId,
         /// What is there.
         have: Remote,
+        /// Whether the first write deletes it.
+        going: bool,
         /// How urgent it is: the longer the chain of steps behind it, the more.
         urgency: u64,
     },

@@ -77,6 +77,16 @@ fn chalice_plans() -> Vec<Plan> {
         plan("chalice-mixed", Some(full()), Some(mixed())).by_chalice(),
         plan("chalice-everything", everything(), everything_else()).by_chalice(),
         plan("chalice-delete", everything(), None).by_chalice(),
+        plan(
+            "chalice-moves-and-mutes",
+            events::watching(),
+            events::watching().change(|app| {
+                app.fun("one").called = Some("un".into());
+                app.fun("one").source = None;
+                app.fun("two").called = Some("deux".into());
+            }),
+        )
+        .by_chalice(),
     ]
 }
 

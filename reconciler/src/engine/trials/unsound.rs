@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_providers::port::{
@@ -47,6 +48,9 @@ impl Rules for Fickle {
     fn lane(&self, spec: &Value) -> Option<Lane> {
         self.inner.lane(spec)
     }
+    fn lasts(&self, spec: &Value) -> Duration {
+        self.inner.lasts(spec)
+    }
     fn name_bound(&self) -> bool {
         self.inner.name_bound()
     }
@@ -89,6 +93,10 @@ impl Provider for Fickle {
     }
     async fn secure(&self, have: &Remote) -> Result<Secured, Failure> {
         self.inner.secure(have).await
+    }
+
+    async fn secure_whole(&self, have: &Remote) -> Result<Secured, Failure> {
+        self.inner.secure_whole(have).await
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grail_state::store::object::{Condition, Tag};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
-use super::{Crew, CrewError, Replica, VERSION, Wish, Wishes};
+use super::wishes::Pending;
+use super::{Crew, CrewError, Replica, VERSION, Wishes};
 use crate::engine::StopSignal;
 use crate::serve::StageKey;
 
@@ -17,9 +17,6 @@ const TRIES: usize = 8;
 /// See the module.
 pub struct Attending {
     crew: Crew,
-    wished: mpsc::UnboundedReceiver<Wish>,
-    /// What could not be written yet.
-    unwritten: Vec<Wish>,
     beat: u64,
     mine: Option<Tag>,
     /// When we were seen by the others last.
@@ -34,11 +31,9 @@ struct Other {
 }
 
 impl Attending {
-    pub(super) fn new(crew: Crew, wished: mpsc::UnboundedReceiver<Wish>) -> Self {
+    pub(super) fn new(crew: Crew) -> Self {
         Self {
             crew,
-            wished,
-            unwritten: Vec::new(),
             beat: 0,
             mine: None,
             seen: None,
@@ -48,6 +43,7 @@ impl Attending {
 
     /// Beats until it is asked to stop, and takes leave then.
     pub async fn run(mut self, mut stop: StopSignal) {
+        let crew = self.crew.clone();
         let mut beats = tokio::time::interval(self.crew.inner.timing.beat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stages = self.crew.inner.stages.subscribe();
@@ -55,14 +51,14 @@ impl Attending {
             tokio::select! {
                 biased;
                 _why = stop.stopped() => break,
-                Some(wish) = self.wished.recv() => {
-                    self.unwritten.push(wish);
-                    self.carry_wishes().await;
-                    continue;
-                }
                 // Another configuration is told at once.
                 Ok(()) = stages.changed() => {}
                 _ = beats.tick() => {}
+                // After the beats: whatever is asked for, the others see that this replica lives.
+                () = crew.inner.wished.notified() => {
+                    self.carry_wishes().await;
+                    continue;
+                }
             }
             stages.mark_unchanged();
             if let Err(error) = self.meet().await {
@@ -85,9 +81,8 @@ impl Attending {
     async fn meet(&mut self) -> Result<(), CrewError> {
         self.show().await?;
         self.look().await?;
-        if !self.unwritten.is_empty() {
-            self.carry_wishes().await;
-        }
+        self.crew.pay().await?;
+        self.carry_wishes().await;
         self.hear().await
     }
 
@@ -169,23 +164,22 @@ impl Attending {
 
     async fn hear(&self) -> Result<(), CrewError> {
         let found = self.crew.inner.written.read::<Wishes>("wishes").await?;
-        let mut wishes = found.and_then(|(wishes, _)| wishes).unwrap_or_default();
-        // What could not be written yet holds here all the same.
-        self.unwritten.iter().for_each(|wish| wish.put_into(&mut wishes));
-        self.crew.know(|muster| {
-            muster.wishes = wishes;
-            muster.heard = true;
-        });
+        self.crew
+            .hear(found.and_then(|(wishes, _)| wishes).unwrap_or_default());
         Ok(())
     }
 
-    async fn carry_wishes(&mut self) {
-        match self.write_wishes().await {
-            Ok(wishes) => {
-                self.unwritten.clear();
-                self.crew.know(|muster| muster.wishes = wishes);
-            }
+    /// Writes what is asked for here beside what the others have asked for: all of it at once, and within a beat.
+    async fn carry_wishes(&self) {
+        let pending = std::mem::take(&mut *self.crew.pending());
+        if pending.is_empty() {
+            return;
+        }
+        let written = timeout(self.crew.beat(), self.write_wishes(&pending)).await;
+        match written.unwrap_or_else(|_elapsed| Err(busy())) {
+            Ok(wishes) => self.crew.hear(wishes),
             Err(error) => {
+                self.crew.pending().take_back(pending);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "what was asked for is told to the others later"
@@ -194,35 +188,24 @@ impl Attending {
         }
     }
 
-    async fn write_wishes(&self) -> Result<Wishes, CrewError> {
+    async fn write_wishes(&self, pending: &Pending) -> Result<Wishes, CrewError> {
         let written = &self.crew.inner.written;
         for _ in 0..TRIES {
             let (found, condition) = match written.read::<Wishes>("wishes").await? {
                 Some((found, tag)) => (found.unwrap_or_default(), Condition::Still(tag)),
                 None => (Wishes::default(), Condition::New),
             };
-            let mut wishes = Wishes {
-                v: VERSION,
-                by: self.crew.me().to_owned(),
-                edition: found.edition + 1,
-                ..found
-            };
-            self.unwritten.iter().for_each(|wish| wish.put_into(&mut wishes));
+            let wishes = found.written_by(self.crew.me(), pending);
             if written.write("wishes", &wishes, &condition).await?.is_some() {
                 return Ok(wishes);
             }
         }
-        Err(CrewError::Busy {
-            what: "wishes".to_owned(),
-        })
+        Err(busy())
     }
 }
 
-impl Wish {
-    fn put_into(&self, wishes: &mut Wishes) {
-        match self {
-            Self::Pass(key) => *wishes.asked.entry(key.to_string()).or_default() += 1,
-            Self::Pause(key, paused) => drop(wishes.paused.insert(key.to_string(), *paused)),
-        }
+fn busy() -> CrewError {
+    CrewError::Busy {
+        what: "wishes".to_owned(),
     }
 }

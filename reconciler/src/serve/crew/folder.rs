@@ -1,12 +1,21 @@
 //! Objects in a folder of this machine, where no state is shared: processes on one machine share stages the same way.
+//!
+//! The lock is waited for beside the loops, and not for ever: a process that was halted while it has it keeps the others from
+//! writing, and from nothing else.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use grail_state::Digest;
 use grail_state::store::object::{Condition, Found, ObjectError, Objects, Tag};
+
+/// How long the lock is waited for: less than a beat.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Small objects as files. A write is on condition, since all who write hold one lock meanwhile; whole, since it is written
 /// beside and renamed. It is not forced to the disk: after a loss of power older ones may be there, which costs a pass.
@@ -42,8 +51,22 @@ impl FolderObjects {
     fn locked(&self) -> io::Result<File> {
         fs::create_dir_all(&self.folder)?;
         let lock = File::create(self.folder.join("lock"))?;
-        lock.lock()?;
-        Ok(lock)
+        let since = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn remove(&self, key: &str) -> io::Result<()> {
+        let _lock = self.locked()?;
+        match fs::remove_file(self.path(key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn write(&self, key: &str, bytes: &[u8], condition: &Condition) -> io::Result<Option<Tag>> {
@@ -84,35 +107,46 @@ impl FolderObjects {
     }
 }
 
-fn refused(error: io::Error) -> ObjectError {
-    ObjectError::Refused(Box::new(error))
+/// Does work with files beside the loops.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, ObjectError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.unwrap_or_else(|error| Err(io::Error::other(error)));
+    done.map_err(|error| match error.kind() {
+        // Somebody has the lock, and lets it go or dies.
+        io::ErrorKind::WouldBlock => ObjectError::Unclear(Box::new(error)),
+        _ => ObjectError::Refused(Box::new(error)),
+    })
 }
 
 #[async_trait]
 impl Objects for FolderObjects {
     async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
-        self.read(key).map_err(refused)
+        let (objects, key) = (self.clone(), key.to_owned());
+        beside(move || objects.read(&key)).await
     }
 
     async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
-        let written = self.write(key, &bytes, &condition).map_err(refused)?;
+        let (objects, key) = (self.clone(), key.to_owned());
+        let written = beside(move || objects.write(&key, &bytes, &condition)).await?;
         written.ok_or(ObjectError::Changed)
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
-        let mut found = Vec::new();
-        self.keys(&self.folder.join("objects"), &mut found)
-            .map_err(refused)?;
-        found.retain(|key| key.starts_with(prefix));
-        found.sort();
-        Ok(found)
+        let (objects, prefix) = (self.clone(), prefix.to_owned());
+        beside(move || {
+            let mut found = Vec::new();
+            objects.keys(&objects.folder.join("objects"), &mut found)?;
+            found.retain(|key| key.starts_with(&prefix));
+            found.sort();
+            Ok(found)
+        })
+        .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), ObjectError> {
-        let _lock = self.locked().map_err(refused)?;
-        match fs::remove_file(self.path(key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(error)),
-            _ => Ok(()),
-        }
+        let (objects, key) = (self.clone(), key.to_owned());
+        beside(move || objects.remove(&key)).await
     }
 }

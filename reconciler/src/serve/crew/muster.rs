@@ -57,11 +57,6 @@ impl Muster {
         self.missed.contains(id)
     }
 
-    /// The replicas that are there.
-    pub fn replicas(&self) -> impl Iterator<Item = &str> {
-        self.there.keys().map(String::as_str)
-    }
-
     /// Whether the wishes are known: before, nobody knows what is paused.
     pub fn is_heard(&self) -> bool {
         self.heard

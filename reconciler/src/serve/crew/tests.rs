@@ -1,77 +1,10 @@
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-use grail_state::store::object::{Found, ObjectError};
 use proptest::prelude::*;
 
+use super::testing::Objective;
 use super::*;
 use crate::engine::StopSignal;
-
-/// Objects in memory that can be cut off, and whose answers can get lost.
-#[derive(Default)]
-struct Objective {
-    content: Mutex<BTreeMap<String, (Vec<u8>, u64)>>,
-    writes: Mutex<u64>,
-    /// Every so many writes the answer is lost after the effect.
-    loses: Mutex<u64>,
-    cut: Mutex<bool>,
-}
-
-impl Objective {
-    fn check(&self) -> Result<(), ObjectError> {
-        match *self.cut.lock().unwrap() {
-            true => Err(ObjectError::Unclear("cut off".into())),
-            false => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl Objects for Objective {
-    async fn get(&self, key: &str) -> Result<Option<Found>, ObjectError> {
-        self.check()?;
-        let content = self.content.lock().unwrap();
-        Ok(content.get(key).map(|(bytes, tag)| Found {
-            bytes: bytes.clone(),
-            tag: Tag(tag.to_string()),
-        }))
-    }
-
-    async fn put(&self, key: &str, bytes: Vec<u8>, condition: Condition) -> Result<Tag, ObjectError> {
-        self.check()?;
-        let mut content = self.content.lock().unwrap();
-        let stands = content.get(key).map(|(_, tag)| tag.to_string());
-        match (condition, stands) {
-            (Condition::New, None) => {}
-            (Condition::Still(tag), Some(stands)) if tag.0 == stands => {}
-            _ => return Err(ObjectError::Changed),
-        }
-        let mut writes = self.writes.lock().unwrap();
-        *writes += 1;
-        content.insert(key.to_owned(), (bytes, *writes));
-        let loses = *self.loses.lock().unwrap();
-        if loses > 0 && writes.is_multiple_of(loses) {
-            return Err(ObjectError::Unclear("the answer was lost".into()));
-        }
-        Ok(Tag(writes.to_string()))
-    }
-
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, ObjectError> {
-        self.check()?;
-        let content = self.content.lock().unwrap();
-        Ok(content
-            .keys()
-            .filter(|key| key.starts_with(prefix))
-            .cloned()
-            .collect())
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), ObjectError> {
-        self.check()?;
-        self.content.lock().unwrap().remove(key);
-        Ok(())
-    }
-}
+use grail_state::store::object::{Condition, Found, ObjectError, Tag};
+use jiff::Timestamp;
 
 fn key(number: usize) -> StageKey {
     StageKey {
@@ -144,8 +77,7 @@ async fn replicas_share_the_stages_and_take_over_those_of_the_dead() {
     assert_eq!(carried(&[&a], 90), [90]);
     // What is long gone is cleared away.
     seconds(120).await;
-    let left: Vec<_> = objects.content.lock().unwrap().keys().cloned().collect();
-    assert_eq!(left, ["x/.serve/t/replicas/a"]);
+    assert_eq!(objects.names(), ["x/.serve/t/replicas/a"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,14 +99,14 @@ async fn who_is_cut_off_carries_nothing_and_comes_back() {
     let a = begin(&objects, "a", 10);
     seconds(3).await;
     assert_eq!(carried(&[&a], 10), [10]);
-    *objects.cut.lock().unwrap() = true;
+    objects.cut("");
     seconds(20).await;
     assert_eq!(carried(&[&a], 10), [0]);
     assert!(matches!(
         a.crew.claim(&key(1), now()).await,
         Err(Unclaimed::Elsewhere(_))
     ));
-    *objects.cut.lock().unwrap() = false;
+    objects.heal();
     seconds(5).await;
     assert_eq!(carried(&[&a], 10), [10]);
 }
@@ -206,20 +138,20 @@ async fn of_two_who_believe_the_same_one_makes_the_pass() {
         Err(Unclaimed::Elsewhere(_))
     ));
     let who = if other.crew.me() == "a" { &b } else { &a };
-    who.crew.done(claim, true, now()).await.unwrap();
+    who.crew.done(claim, None, now()).await.unwrap();
     assert_eq!(other.crew.claim(&stage, now()).await.unwrap().number(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn lost_answers_are_settled_and_numbers_have_no_gap() {
     let objects = Arc::new(Objective::default());
-    *objects.loses.lock().unwrap() = 2;
+    objects.change(|weather| weather.loses = 2);
     let a = begin(&objects, "a", 1);
     seconds(10).await;
     for number in 1..20 {
         let claim = a.crew.claim(&key(0), now()).await.unwrap();
         assert_eq!(claim.number(), number);
-        a.crew.done(claim, true, now()).await.unwrap();
+        a.crew.done(claim, None, now()).await.unwrap();
     }
 }
 
@@ -228,20 +160,21 @@ async fn the_first_pass_of_a_stage_that_is_handed_over_waits_for_the_one_that_is
     let objects = Arc::new(Objective::default());
     let a = begin(&objects, "a", 1);
     seconds(3).await;
-    assert_eq!(a.crew.first_pass(&key(0)).await.unwrap(), FirstPass::Now);
+    let at_once = |number| FirstPass::Now(Last { number, spared: None });
+    assert_eq!(a.crew.first_pass(&key(0)).await.unwrap(), at_once(0));
     let claim = a.crew.claim(&key(0), now()).await.unwrap();
     let b = begin(&objects, "b", 1);
     seconds(3).await;
     let first = async || b.crew.first_pass(&key(0)).await.unwrap();
     assert_eq!(first().await, FirstPass::AfterThat("a".to_owned()));
-    a.crew.done(claim, true, now()).await.unwrap();
-    assert_eq!(first().await, FirstPass::Now);
+    a.crew.done(claim, None, now()).await.unwrap();
+    assert_eq!(first().await, at_once(1));
     let Ok(_claim) = a.crew.claim(&key(0), now()).await else {
         return assert!(b.crew.muster().borrow().is_mine(&key(0)), "it has moved to b");
     };
     a.task.abort();
     seconds(10).await;
-    assert_eq!(first().await, FirstPass::Now, "who was at it is gone");
+    assert_eq!(first().await, at_once(2), "who was at it is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,7 +182,7 @@ async fn what_is_asked_of_one_holds_for_all_and_outlives_them() {
     let objects = Arc::new(Objective::default());
     let (a, b) = (begin(&objects, "a", 2), begin(&objects, "b", 2));
     seconds(3).await;
-    *objects.cut.lock().unwrap() = true;
+    objects.cut("");
     a.crew.wish_pause(&key(0), true);
     a.crew.wish_pass(&key(1));
     assert!(
@@ -257,7 +190,7 @@ async fn what_is_asked_of_one_holds_for_all_and_outlives_them() {
         "at once, here"
     );
     seconds(4).await;
-    *objects.cut.lock().unwrap() = false;
+    objects.heal();
     seconds(6).await;
     let muster = b.crew.muster();
     assert!(muster.borrow().is_paused(&key(0), false));
@@ -272,6 +205,168 @@ async fn what_is_asked_of_one_holds_for_all_and_outlives_them() {
     c.crew.wish_pause(&key(0), false);
     seconds(3).await;
     assert!(!c.crew.muster().borrow().is_paused(&key(0), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_back_is_known_to_who_takes_over() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 1);
+    seconds(3).await;
+    let spared = Some(grail_state::Digest::of(b"a plan"));
+    let claim = a.crew.claim(&key(0), now()).await.unwrap();
+    a.crew.done(claim, spared.clone(), now()).await.unwrap();
+    // One who dies in a pass does not take it along.
+    let _dies = a.crew.claim(&key(0), now()).await.unwrap();
+    a.task.abort();
+    let b = begin(&objects, "b", 1);
+    seconds(10).await;
+    let first = b.crew.first_pass(&key(0)).await.unwrap();
+    assert_eq!(first, FirstPass::Now(Last { number: 2, spared }));
+    let claim = b.crew.claim(&key(0), now()).await.unwrap();
+    b.crew.done(claim, None, now()).await.unwrap();
+    let first = b.crew.first_pass(&key(0)).await.unwrap();
+    assert_eq!(
+        first,
+        FirstPass::Now(Last {
+            number: 3,
+            spared: None
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_could_not_be_written_is_written_later() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 10);
+    seconds(3).await;
+    let mut claims = Vec::new();
+    for number in 0..10 {
+        claims.push(a.crew.claim(&key(number), now()).await.unwrap());
+    }
+    objects.cut("passes/");
+    for claim in claims {
+        a.crew.done(claim, None, now()).await.unwrap_err();
+    }
+    // The stages move to one that has come, as long as the other lives.
+    let b = begin(&objects, "b", 10);
+    seconds(5).await;
+    let muster = b.crew.mustered();
+    let moved: Vec<_> = (0..10).map(key).filter(|key| muster.is_mine(key)).collect();
+    assert!(!moved.is_empty() && moved.len() < 10, "{}", moved.len());
+    b.crew.first_pass(&moved[0]).await.unwrap_err();
+    objects.heal();
+    seconds(5).await;
+    assert!(b.crew.mustered().is_there("a"));
+    for key in &moved {
+        let first = b.crew.first_pass(key).await.unwrap();
+        assert!(matches!(first, FirstPass::Now(_)), "{key}: {first:?}");
+        assert_eq!(b.crew.claim(key, now()).await.unwrap().number(), 2, "{key}");
+    }
+    assert_eq!(a.crew.inner.owed.lock().unwrap().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_owed_does_not_end_a_later_pass() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 1);
+    seconds(3).await;
+    let claim = a.crew.claim(&key(0), now()).await.unwrap();
+    objects.cut("passes/");
+    a.crew.done(claim, None, now()).await.unwrap_err();
+    objects.heal();
+    let second = a.crew.claim(&key(0), now()).await.unwrap();
+    assert_eq!(second.number(), 2);
+    seconds(5).await;
+    let b = begin(&objects, "b", 1);
+    seconds(3).await;
+    let first = b.crew.first_pass(&key(0)).await.unwrap();
+    assert_eq!(first, FirstPass::AfterThat("a".to_owned()));
+    a.crew.done(second, None, now()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_wishes_keep_no_replica_from_beating_and_are_written_together() {
+    let objects = Arc::new(Objective::default());
+    let (a, b) = (begin(&objects, "a", 100), begin(&objects, "b", 100));
+    seconds(5).await;
+    objects.change(|weather| weather.slow = Duration::from_millis(150));
+    let before = objects.puts("wishes");
+    for number in (0..100).chain(0..100) {
+        a.crew.wish_pass(&key(number));
+        a.crew.wish_look(&key(number));
+    }
+    for _ in 0..60 {
+        seconds(1).await;
+        assert!(b.crew.mustered().is_there("a"), "it beats");
+    }
+    let wishes = &b.crew.mustered().wishes;
+    assert_eq!((wishes.asked.len(), wishes.woken.len()), (100, 100));
+    assert!(
+        wishes
+            .asked
+            .values()
+            .chain(wishes.woken.values())
+            .all(|times| *times == 1)
+    );
+    assert_eq!(objects.puts("wishes"), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wishes_of_an_outage_are_no_more_than_there_are_stages() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 3);
+    seconds(3).await;
+    objects.cut("");
+    for number in 0..3000 {
+        a.crew.wish_pass(&key(number % 3));
+        a.crew.wish_pause(&key(number % 3), number % 2 == 0);
+        if number % 100 == 0 {
+            seconds(1).await;
+        }
+    }
+    let shown = format!("{:?}", a.crew.pending());
+    assert!(shown.len() < 300, "{shown}");
+    objects.heal();
+    seconds(3).await;
+    let wishes = &a.crew.mustered().wishes;
+    assert_eq!(wishes.asked.values().copied().collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(
+        wishes.paused.values().copied().collect::<Vec<_>>(),
+        [false, true, false]
+    );
+    assert!(a.crew.pending().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_never_flips_back() {
+    let objects = Arc::new(Objective::default());
+    let a = begin(&objects, "a", 1);
+    seconds(3).await;
+    objects.change(|weather| weather.slow = Duration::from_millis(400));
+    for step in 0..40_u64 {
+        // At any moment of what is being read and written.
+        tokio::time::sleep(Duration::from_millis(70 * step)).await;
+        let paused = step % 2 == 0;
+        a.crew.wish_pause(&key(0), paused);
+        for _ in 0..100 {
+            assert_eq!(a.crew.mustered().is_paused(&key(0), false), paused, "step {step}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[test]
+fn of_pauses_at_one_moment_none_is_lost() {
+    let (crew, _attending) = Crew::new(Arc::new(Objective::default()), "", "a", Timing::default());
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let crew = crew.clone();
+            scope.spawn(move || {
+                (0..100).for_each(|number| crew.wish_pause(&key(100 * thread + number), true))
+            });
+        }
+    });
+    assert_eq!(crew.mustered().wishes.paused.len(), 400);
 }
 
 #[tokio::test]
@@ -302,6 +397,22 @@ async fn files_are_objects_with_conditions_too() {
     other.delete("a/b").await.unwrap();
     other.delete("a/b").await.unwrap();
     assert_eq!(one.list("a/").await.unwrap(), ["a/c"]);
+}
+
+#[tokio::test]
+async fn who_is_halted_with_the_lock_of_the_files_keeps_nobody_from_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = FolderObjects::new(folder.path());
+    one.put("a", b"1".to_vec(), Condition::New).await.unwrap();
+    let lock = std::fs::File::create(folder.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut writing = Box::pin(one.put("b", b"1".to_vec(), Condition::New));
+    // One thread does all of this: it is not the one that waits.
+    assert!(futures::poll!(&mut writing).is_pending());
+    assert!(one.get("a").await.unwrap().is_some());
+    assert!(matches!(writing.await, Err(ObjectError::Unclear(_))));
+    drop(lock);
+    one.put("b", b"1".to_vec(), Condition::New).await.unwrap();
 }
 
 proptest! {

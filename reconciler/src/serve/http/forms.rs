@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::conditions::condition;
 use super::words;
 use crate::event::Event;
-use crate::graph::{self, Graph, element_id};
+use crate::graph::{Condition, Graph, element_id};
 use crate::serve::board::{History, Notice, NoticeKind, StageReport};
 use crate::watch::End;
 
@@ -83,49 +83,6 @@ struct ResourceForm<'a> {
     needs: &'a BTreeSet<ResourceId>,
 }
 
-/// What becomes of a resource: in a plan, in a pass that is being made, or at rest.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Condition {
-    /// It is as it should be.
-    Unchanged,
-    /// It is made.
-    Create,
-    /// It is changed in place.
-    Update,
-    /// It is made anew.
-    Replace,
-    /// It goes.
-    Delete,
-    /// Somebody else has changed it.
-    Drifted,
-    /// It waits.
-    Waiting,
-    /// It is being worked on.
-    InProgress,
-    /// The pass is done with it.
-    Done,
-    /// It failed, or is stuck.
-    Failed,
-}
-
-impl From<graph::Condition> for Condition {
-    fn from(condition: graph::Condition) -> Self {
-        match condition {
-            graph::Condition::Unchanged => Self::Unchanged,
-            graph::Condition::Create => Self::Create,
-            graph::Condition::Update => Self::Update,
-            graph::Condition::Replace => Self::Replace,
-            graph::Condition::Delete => Self::Delete,
-            graph::Condition::Drifted => Self::Drifted,
-            graph::Condition::Waiting => Self::Waiting,
-            graph::Condition::InProgress => Self::InProgress,
-            graph::Condition::Done => Self::Done,
-            graph::Condition::Failed => Self::Failed,
-        }
-    }
-}
-
 impl<'a> GraphForm<'a> {
     /// The form of a graph.
     pub(super) fn of(graph: &'a Graph) -> Self {
@@ -133,7 +90,7 @@ impl<'a> GraphForm<'a> {
             id,
             element: element_id(id),
             label: node.label.as_deref(),
-            condition: node.condition.into(),
+            condition: node.condition,
             why: node.why.as_deref(),
             needs: &node.needs,
         });
@@ -280,10 +237,10 @@ impl<'a> What<'a> {
 }
 
 impl Mark {
-    fn of(id: &ResourceId, condition: graph::Condition) -> Self {
+    fn of(id: &ResourceId, condition: Condition) -> Self {
         Self {
             element: element_id(id),
-            condition: condition.into(),
+            condition,
             sign: condition.sign(),
             label: format!("{id}: {}", condition.words()),
         }

@@ -18,13 +18,15 @@ use tokio::time::timeout;
 use super::listener::Peer;
 use super::page;
 use super::problem::Problem;
-use super::site::{Door, Site};
+use super::site::{Door, Keys, Site};
 
 /// Who makes a request that was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Visitor {
     /// The session of a browser that came in with the token; empty for everybody else.
     pub(super) session: String,
+    /// It was let in; who was not can ask only for what is open to everybody.
+    pub(super) known: bool,
 }
 
 /// The layer around all routes.
@@ -49,7 +51,7 @@ pub(super) async fn gate(State(site): State<Arc<Site>>, mut request: Request, ne
 
 /// What a problem is to who reads pages: signing in, or a page.
 fn for_people(site: &Site, problem: &Problem, path: &str) -> Response {
-    let by_token = matches!(site.door, Door::Guarded { token: Some(_) });
+    let by_token = matches!(site.keys().door, Door::Guarded { token: Some(_) });
     if problem.code() == StatusCode::UNAUTHORIZED && by_token && path != page::LOGIN {
         return Redirect::to(page::LOGIN).into_response();
     }
@@ -77,42 +79,47 @@ fn is_signed(path: &str) -> bool {
 
 fn enter(site: &Site, request: &Request) -> Result<Visitor, Problem> {
     let (path, headers) = (request.uri().path(), request.headers());
-    let nobody = Visitor {
+    let stranger = Visitor {
         session: String::new(),
+        known: false,
     };
     if is_signed(path) {
-        return Ok(nobody);
+        return Ok(stranger);
     }
     if *request.method() != Method::GET && *request.method() != Method::HEAD {
         check_origin(path, headers)?;
     }
-    match &site.door {
-        Door::Loopback => {
-            check_host(request)?;
-            Ok(nobody)
-        }
-        _ if is_open(path) => Ok(nobody),
-        Door::Guarded { token } => {
-            if request
-                .extensions()
-                .get::<Peer>()
-                .is_some_and(|peer| peer.certified)
-            {
-                return Ok(nobody);
-            }
-            let Some(token) = token else {
-                return Err(Problem::forbidden("A certificate of the client is required."));
-            };
-            if let Some(shown) = bearer(headers) {
-                let same = site.key.same(shown, token.bytes());
-                return same
-                    .then_some(nobody)
-                    .ok_or_else(|| Problem::unauthorized("The token is another one."));
-            }
-            let found = session(site, headers);
-            found.ok_or_else(|| Problem::unauthorized("A token is required (Authorization: Bearer)."))
-        }
+    let entered = let_in(site, request);
+    match &site.keys().door {
+        Door::Guarded { .. } if is_open(path) => Ok(entered.unwrap_or(stranger)),
+        _ => entered,
     }
+}
+
+fn let_in(site: &Site, request: &Request) -> Result<Visitor, Problem> {
+    let keys = site.keys();
+    let somebody = Visitor {
+        session: String::new(),
+        known: true,
+    };
+    let Door::Guarded { token } = &keys.door else {
+        return check_host(request).map(|()| somebody);
+    };
+    let peer = request.extensions().get::<Peer>();
+    if peer.is_some_and(|peer| peer.certified) {
+        return Ok(somebody);
+    }
+    let Some(token) = token else {
+        return Err(Problem::forbidden("A certificate of the client is required."));
+    };
+    if let Some(shown) = bearer(request.headers()) {
+        let same = site.key.same(shown, token.bytes());
+        return same
+            .then_some(somebody)
+            .ok_or_else(|| Problem::unauthorized("The token is another one."));
+    }
+    let found = session(site, &keys, request.headers());
+    found.ok_or_else(|| Problem::unauthorized("A token is required (Authorization: Bearer)."))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
@@ -123,13 +130,13 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-fn session(site: &Site, headers: &HeaderMap) -> Option<Visitor> {
+fn session(site: &Site, keys: &Keys, headers: &HeaderMap) -> Option<Visitor> {
     let cookies = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok());
-    let mut found = cookies.filter_map(|cookies| site.sessions.found(cookies, site.clock.now()));
-    found.next().map(|session| Visitor { session })
+    let mut found = cookies.filter_map(|cookies| keys.sessions.found(cookies, site.clock.now()));
+    found.next().map(|session| Visitor { session, known: true })
 }
 
 /// Refuses what names this machine by anything but a name of its loopback.

@@ -13,8 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
@@ -47,42 +47,62 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, HttpError> 
     bound.map_err(|error| HttpError::Listen { address, error })
 }
 
-/// Answers until `stop`; then what is under way is answered, for as long as the limits say.
+/// Answers until `stop`, over what `tls` is by then where it is anything; then what is under way is answered, for as long as the
+/// limits say. The answer is how many connections a defect has ended.
 pub(super) async fn serve(
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: watch::Receiver<Option<TlsAcceptor>>,
     site: Arc<Site>,
     limits: Limits,
     mut stop: StopSignal,
-) {
+) -> usize {
     let app = routes::router(site);
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut open = JoinSet::new();
+    let mut defects = 0;
     loop {
         let accepted = tokio::select! {
             _why = stop.stopped() => break,
-            _ended = open.join_next(), if !open.is_empty() => continue,
+            Some(ended) = open.join_next() => {
+                defects += usize::from(is_defect(&ended));
+                continue;
+            }
             accepted = socket.accept() => accepted,
         };
         let Ok((stream, _address)) = accepted else {
             sleep(EXHAUSTED).await;
             continue;
         };
+        let tls = tls.borrow().clone();
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             turn_away(&stream, tls.is_some());
             continue;
         };
-        let (app, tls, stop) = (app.clone(), tls.clone(), stop.clone());
+        let (app, stop) = (app.clone(), stop.clone());
         open.spawn(async move {
             converse(stream, tls, app, limits, stop).await;
             drop(place);
         });
     }
     drop(socket);
-    let ended = async { while open.join_next().await.is_some() {} };
+    let ended = async {
+        while let Some(ended) = open.join_next().await {
+            defects += usize::from(is_defect(&ended));
+        }
+    };
     if timeout(limits.parting, ended).await.is_err() {
         open.shutdown().await;
     }
+    defects
+}
+
+/// Whether a connection was ended by a panic, which is told.
+fn is_defect(ended: &Result<(), JoinError>) -> bool {
+    let defect = ended.as_ref().err().filter(|error| error.is_panic());
+    if let Some(error) = defect {
+        tracing::error!(%error, "a defect of grail ended a connection");
+    }
+    defect.is_some()
 }
 
 fn turn_away(stream: &TcpStream, encrypted: bool) {

@@ -45,6 +45,8 @@ struct Sample {
     tally: Tally,
     configuration: Option<Configuration>,
     listeners: usize,
+    /// Stages whose pass is due.
+    waiting: usize,
     replica: String,
 }
 
@@ -58,6 +60,7 @@ impl Sample {
                 .limits
                 .listeners
                 .saturating_sub(site.listeners.available_permits()),
+            waiting: site.control.waiting(),
             replica: site.replica.clone(),
         }
     }
@@ -87,7 +90,7 @@ impl Sample {
         out.gauge(
             "queue_depth",
             "Stages whose pass is due and waits for its turn.",
-            [(vec![], i64::try_from(self.tally.queued).unwrap_or(i64::MAX))],
+            [(vec![], count(self.waiting))],
         )?;
         let standings = self.stages.iter().map(|report| {
             let mut labels = stage(&report.key);
@@ -118,8 +121,8 @@ impl Sample {
             i64::from(mine)
         });
         out.gauge(
-            "stage_lease_held",
-            "Whether this process holds the lease of a stage.",
+            "stage_carried",
+            "Whether a stage is this process's to carry, as far as it knows; the lease is the state's.",
             held,
         )?;
         let ended = self.stages.iter().filter_map(|report| {
@@ -140,7 +143,6 @@ impl Sample {
             retries,
             calls,
             throttles,
-            queued: _,
             lost,
         } = &self.tally;
         let ended = passes.iter().map(|((key, end), count)| {
@@ -247,6 +249,10 @@ fn standing(standing: Standing) -> &'static str {
     }
 }
 
+fn gauged((labels, value): (Labels, i64)) -> (Labels, ConstGauge<i64>) {
+    (labels, ConstGauge::new(value))
+}
+
 /// Writes one metric after the other.
 struct Writer<'a>(DescriptorEncoder<'a>);
 
@@ -274,9 +280,7 @@ impl Writer<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, i64)>,
     ) -> fmt::Result {
-        let samples = samples
-            .into_iter()
-            .map(|(labels, value)| (labels, ConstGauge::new(value)));
+        let samples = samples.into_iter().map(gauged);
         self.family((name, help, None), MetricType::Gauge, samples)
     }
 
@@ -286,9 +290,7 @@ impl Writer<'_> {
         help: &str,
         samples: impl IntoIterator<Item = (Labels, i64)>,
     ) -> fmt::Result {
-        let samples = samples
-            .into_iter()
-            .map(|(labels, value)| (labels, ConstGauge::new(value)));
+        let samples = samples.into_iter().map(gauged);
         self.family((name, help, Some(&Unit::Seconds)), MetricType::Gauge, samples)
     }
 

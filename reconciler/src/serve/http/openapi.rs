@@ -25,7 +25,7 @@ for the stage again.";
 
 /// `GET /api/v1/openapi.json`
 pub(super) async fn served(State(site): State<Arc<Site>>) -> Response {
-    answer(&document(matches!(site.door, Door::Guarded { .. })))
+    answer(&document(matches!(site.keys().door, Door::Guarded { .. })))
 }
 
 /// The document; `guarded` where visitors must show something.

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -22,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::gate::Visitor;
 use super::problem::Problem;
+use super::sent::Sent;
 use super::site::Site;
 use crate::graph::{Detail, Graph, svg};
 use crate::serve::board::StageKey;
@@ -136,7 +138,7 @@ struct Proof {
 /// Refuses a form that our own page has not made for this visitor.
 fn check(site: &Site, visitor: &Visitor, body: &Bytes) -> Result<(), Problem> {
     let proof: Option<Proof> = fields(body);
-    let proven = proof.is_some_and(|shown| site.sessions.proves(&visitor.session, &shown.proof));
+    let proven = proof.is_some_and(|shown| site.keys().sessions.proves(&visitor.session, &shown.proof));
     let detail = "The form is out of date. Go back, load the page again, and try once more.";
     proven.then_some(()).ok_or_else(|| Problem::forbidden(detail))
 }
@@ -145,9 +147,10 @@ fn check(site: &Site, visitor: &Visitor, body: &Bytes) -> Result<(), Problem> {
 async fn ask(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
-    Path((project, stage, what)): Path<(String, String, String)>,
-    body: Bytes,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+    Sent(body): Sent,
 ) -> Result<Response, Problem> {
+    let Path((project, stage, what)) = path.map_err(|wrong| Problem::bad_request(wrong.body_text()))?;
     check(&site, &visitor, &body)?;
     let key = StageKey { project, stage };
     match &*what {

@@ -80,6 +80,10 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "urn:grail:paused", "Paused", detail)
     }
 
+    pub(super) fn unreadable() -> Self {
+        Self::bad_request("The body could not be read.")
+    }
+
     pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
         let code = StatusCode::UNAUTHORIZED;
         Self::new(code, "urn:grail:unauthorized", "Not signed in", detail)

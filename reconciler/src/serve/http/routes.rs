@@ -254,7 +254,7 @@ fn asking() -> Vec<Operation> {
                 "webhook",
                 "Says that the project's source may have changed; signed as GitHub does.",
                 &[401, 413],
-                post(webhook::wake).layer(DefaultBodyLimit::max(webhook::LARGEST)),
+                post(webhook::wake),
             )
         },
     ]

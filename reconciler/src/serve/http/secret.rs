@@ -73,20 +73,45 @@ impl Key {
         verifies(&self.0, text.as_bytes(), signature)
     }
 
+    /// A signature that nobody can know.
+    pub(super) fn signing(&self) -> Signing {
+        Signing::under(&self.0)
+    }
+
     /// Whether two texts are the same. How long it takes depends on neither: both are signed, and the signatures compared.
     pub(super) fn same(&self, one: &[u8], other: &[u8]) -> bool {
         verifies(&self.0, one, &hex::encode(digest(&self.0, other)))
     }
 }
 
+/// HMAC-SHA256 of a text that comes in pieces.
+pub(super) struct Signing(Option<Hmac<Sha256>>);
+
+impl Signing {
+    /// Under a key of any length.
+    pub(super) fn under(key: &[u8]) -> Self {
+        // A key of any length is a key of HMAC.
+        Self(Hmac::new_from_slice(key).ok())
+    }
+
+    /// The text goes on.
+    pub(super) fn add(&mut self, piece: &[u8]) {
+        if let Some(mac) = &mut self.0 {
+            mac.update(piece);
+        }
+    }
+
+    /// Whether this is the signature of what was added; compared in constant time.
+    pub(super) fn verifies(self, signature: &[u8]) -> bool {
+        self.0.is_some_and(|mac| mac.verify_slice(signature).is_ok())
+    }
+}
+
 /// Whether `signature`, in hexadecimal digits, is HMAC-SHA256 of `text` under `key`; compared in constant time.
-pub(super) fn verifies(key: &[u8], text: &[u8], signature: &str) -> bool {
-    let Ok(signature) = hex::decode(signature) else {
-        return false;
-    };
-    // A key of any length is a key of HMAC.
-    Hmac::<Sha256>::new_from_slice(key)
-        .is_ok_and(|mac| mac.chain_update(text).verify_slice(&signature).is_ok())
+fn verifies(key: &[u8], text: &[u8], signature: &str) -> bool {
+    let mut signing = Signing::under(key);
+    signing.add(text);
+    hex::decode(signature).is_ok_and(|signature| signing.verifies(&signature))
 }
 
 fn digest(key: &[u8], text: &[u8]) -> [u8; 32] {

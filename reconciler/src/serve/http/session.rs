@@ -1,7 +1,8 @@
 //! Browsers that came in with the token: a cookie in its place, and the proof that a form was made by our own page.
 //!
 //! A cookie says until when it counts and is signed with a key that follows from the token: so it counts at every replica with
-//! the same token, survives a restart, and ends when the token is changed. The server keeps nothing. It cannot be read by
+//! the same token, survives a restart, and ends when the token is changed. Where there is no token, forms are signed with a key
+//! that follows from that of the certificate: replicas with one certificate take each other's. The server keeps nothing. It cannot be read by
 //! scripts, and goes along with requests of our own pages only (`SameSite=Strict`).
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,10 +20,17 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Signed by what follows from `token`, or by `key` where there is none.
-    pub(super) fn new(token: Option<&Secret>, key: &Key, encrypted: bool) -> Self {
-        let key = token.map_or_else(|| key.clone(), |token| Key::derived(token, "grail session 1"));
-        Self { key, encrypted }
+    /// Signed by what follows from `token`, else from the certificate's key, or by `key` where there is neither.
+    pub(super) fn new(token: Option<&Secret>, private: Option<&Secret>, key: &Key) -> Self {
+        let shared = match (token, private) {
+            (Some(token), _) => Some((token, "grail session 1")),
+            (None, Some(private)) => Some((private, "grail form 1")),
+            (None, None) => None,
+        };
+        Self {
+            key: shared.map_or_else(|| key.clone(), |(secret, purpose)| Key::derived(secret, purpose)),
+            encrypted: private.is_some(),
+        }
     }
 
     /// The cookie's name: of one with this prefix a browser vouches that it was set over TLS, by this host, for all of it.
@@ -88,7 +96,8 @@ mod tests {
     fn a_session_counts_until_its_time_and_under_its_token() {
         let key = Key::random().unwrap();
         let token = Secret::new("a token of some length");
-        let sessions = Sessions::new(Some(&token), &key, true);
+        let private = Secret::new("the key of a certificate");
+        let sessions = Sessions::new(Some(&token), Some(&private), &key);
         let now = Timestamp::from_second(1_000_000).unwrap();
         let cookie = sessions.begun(now);
         assert!(
@@ -104,13 +113,25 @@ mod tests {
                 .is_none()
         );
         // Another replica, another key, the same token; then another token.
-        let replica = Sessions::new(Some(&token), &Key::random().unwrap(), true);
+        let replica = Sessions::new(Some(&token), Some(&private), &Key::random().unwrap());
         assert!(replica.found(&header, now).is_some());
-        let changed = Sessions::new(Some(&Secret::new("another token of length")), &key, true);
+        let changed = Sessions::new(
+            Some(&Secret::new("another token of length")),
+            Some(&private),
+            &key,
+        );
         assert!(changed.found(&header, now).is_none());
         assert!(sessions.proves(&session, &sessions.proof(&session)));
         assert!(!sessions.proves("", &sessions.proof(&session)));
         // A cookie's signature is no proof, and no proof a cookie.
         assert!(!sessions.proves("", session.split_once('.').unwrap().1));
+    }
+
+    #[test]
+    fn without_a_token_forms_count_at_every_replica_with_the_same_certificate() {
+        let of = |private: &str| Sessions::new(None, Some(&Secret::new(private)), &Key::random().unwrap());
+        let proof = of("a key").proof("");
+        assert!(of("a key").proves("", &proof));
+        assert!(!of("another key").proves("", &proof));
     }
 }

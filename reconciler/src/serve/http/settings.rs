@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use grail_state::Digest;
+
 use super::secret::Secret;
 use super::site::Clock;
 
@@ -130,6 +132,19 @@ impl HttpSettings {
     /// Whether whoever comes must show something.
     pub(super) fn guarded(&self) -> bool {
         self.token.is_some() || self.client_ca.is_some()
+    }
+
+    /// Equal where all secrets and what the files hold are. Of a file that cannot be read nothing is in it.
+    pub(super) fn print(&self) -> Digest {
+        let secrets = self.token.iter().chain(self.webhooks.values());
+        let mut parts: Vec<Vec<u8>> = secrets.map(|secret| secret.bytes().to_vec()).collect();
+        parts.extend(self.webhooks.keys().map(|project| project.clone().into_bytes()));
+        let certificate = self.certificate.iter();
+        let files = certificate.flat_map(|certificate| [&certificate.chain, &certificate.key]);
+        for file in files.chain(&self.client_ca) {
+            parts.push(std::fs::read(file).unwrap_or_default());
+        }
+        Digest::of_written(&(self.token.is_some(), parts))
     }
 
     pub(super) fn check(&self) -> Result<(), HttpError> {

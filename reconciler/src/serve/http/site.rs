@@ -1,9 +1,9 @@
 //! What every answer is made from: one for a listener.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 use super::secret::{Key, Secret};
 use super::session::Sessions;
 use super::settings::{HttpError, HttpSettings, Limits};
+use super::tls;
 use crate::engine::StopSignal;
-use crate::serve::board::{Board, Control};
+use crate::serve::board::{Board, Control, StageKey, StageReport};
 
 /// Tells the time.
 #[derive(Clone)]
@@ -55,6 +56,40 @@ pub(super) enum Door {
     },
 }
 
+/// What opens the door. It can be another without a restart.
+pub(super) struct Keys {
+    /// Who may come in.
+    pub(super) door: Door,
+    /// Sessions of browsers.
+    pub(super) sessions: Sessions,
+    /// The secrets of webhooks, by project.
+    pub(super) webhooks: BTreeMap<String, Secret>,
+}
+
+impl Keys {
+    /// What the settings say, and the files that they name hold now. `key` is where nothing is shared with other replicas.
+    pub(super) fn of(settings: &HttpSettings, address: SocketAddr, key: &Key) -> Result<Self, HttpError> {
+        let door = if settings.guarded() {
+            Door::Guarded {
+                token: settings.token.clone(),
+            }
+        } else if address.ip().is_loopback() {
+            Door::Loopback
+        } else {
+            return Err(HttpError::Open(address));
+        };
+        let certificate = settings.certificate.as_ref();
+        let private = certificate
+            .map(|certificate| tls::private(certificate))
+            .transpose()?;
+        Ok(Self {
+            door,
+            sessions: Sessions::new(settings.token.as_ref(), private.as_ref(), key),
+            webhooks: settings.webhooks.clone(),
+        })
+    }
+}
+
 /// See the module.
 pub(super) struct Site {
     /// What is known.
@@ -62,13 +97,11 @@ pub(super) struct Site {
     /// What is asked for.
     pub(super) control: Arc<dyn Control>,
     /// Who may come in.
-    pub(super) door: Door,
+    keys: RwLock<Arc<Keys>>,
     /// Compares tokens.
     pub(super) key: Key,
-    /// Sessions of browsers.
-    pub(super) sessions: Sessions,
-    /// The secrets of webhooks, by project.
-    pub(super) webhooks: BTreeMap<String, Secret>,
+    /// The stages that were looked at once, here or elsewhere.
+    seen: Mutex<BTreeSet<StageKey>>,
     /// How this process is called.
     pub(super) replica: String,
     /// What time it is.
@@ -92,24 +125,15 @@ impl Site {
         stop: StopSignal,
     ) -> Result<Self, HttpError> {
         let key = Key::random()?;
-        let door = if settings.guarded() {
-            Door::Guarded {
-                token: settings.token.clone(),
-            }
-        } else if address.ip().is_loopback() {
-            Door::Loopback
-        } else {
-            return Err(HttpError::Open(address));
-        };
+        let keys = Keys::of(&settings, address, &key)?;
         let mut boot = Key::random()?.sign("boot");
         boot.truncate(8);
         Ok(Self {
             board,
             control,
-            sessions: Sessions::new(settings.token.as_ref(), &key, settings.certificate.is_some()),
-            door,
+            keys: RwLock::new(Arc::new(keys)),
             key,
-            webhooks: settings.webhooks,
+            seen: Mutex::default(),
             replica: settings.replica,
             clock: settings.clock,
             limits: settings.limits,
@@ -117,6 +141,35 @@ impl Site {
             boot,
             stop,
         })
+    }
+
+    /// Who may come in, as it is now.
+    pub(super) fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// These may come in from now on. Who listens already goes on.
+    pub(super) fn change(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Which of these stages `is_unseen` says of, and has said of whenever it was asked.
+    pub(super) fn unseen(
+        &self,
+        stages: &[Arc<StageReport>],
+        is_unseen: impl Fn(&StageReport) -> bool,
+    ) -> Vec<StageKey> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *seen);
+        let mut unseen = Vec::new();
+        for report in stages {
+            if is_unseen(report) && !before.contains(&report.key) {
+                unseen.push(report.key.clone());
+            } else {
+                seen.insert(report.key.clone());
+            }
+        }
+        unseen
     }
 
     /// The id of an event.

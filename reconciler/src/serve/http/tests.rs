@@ -90,6 +90,10 @@ impl Control for Asked {
         self.add(format!("wake {project}"));
         Ok(())
     }
+
+    fn waiting(&self) -> usize {
+        3
+    }
 }
 
 /// A plan with one of everything.

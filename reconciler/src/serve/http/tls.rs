@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use super::secret::Secret;
 use super::settings::{Certificate, HttpError};
 
 /// What makes TLS of a connection.
@@ -55,6 +56,14 @@ pub(super) fn acceptor(
         .map_err(|error| wrong(&certificate.chain)(&error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The text of the certificate's key.
+///
+/// # Errors
+/// [`HttpError::File`] where it cannot be read.
+pub(super) fn private(certificate: &Certificate) -> Result<Secret, HttpError> {
+    read(&certificate.key).map(|text| Secret::new(String::from_utf8_lossy(&text)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, HttpError> {

@@ -1,18 +1,20 @@
 //! `POST /api/v1/webhooks/{project}`: a host of repositories says that something was pushed.
 //!
-//! It only wakes: nothing of the body is believed or even read, except that it was signed with the project's secret as GitHub
-//! does. Whoever repeats an old delivery makes the source be looked at once more.
+//! It only wakes: nothing of the body is believed or even kept, except that it was signed with the project's secret as GitHub
+//! does. Whoever repeats an old delivery makes the source be looked at once more. Whoever cannot sign costs no memory: the body
+//! is signed piece by piece as it comes, under a key that nobody has where the project has no webhook.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
+use futures::StreamExt as _;
 
 use super::problem::Problem;
-use super::secret::{Secret, verifies};
+use super::secret::Signing;
 use super::site::Site;
 use super::stages::accepted;
 
@@ -26,27 +28,52 @@ pub(super) async fn wake(
     State(site): State<Arc<Site>>,
     project: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
     let Path(project) = project.map_err(|wrong| Problem::bad_request(wrong.body_text()))?;
-    let body = body.map_err(|wrong| match wrong.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
-        _ => Problem::bad_request("The body could not be read."),
-    })?;
-    let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
+    let signature = shown(&headers).ok_or_else(unsigned)?;
+    let keys = site.keys();
+    let secret = keys.webhooks.get(&project);
+    let signing = match secret {
+        Some(secret) => Signing::under(secret.bytes()),
+        None => site.key.signing(),
+    };
+    let signing = signed(signing, body).await?;
     // Whether a project has a webhook is no business of who cannot sign.
-    if !is_signed(site.webhooks.get(&project), &body, signature) {
-        let detail = format!("The body is not signed with the secret of this webhook ({SIGNATURE}).");
-        return Err(Problem::unauthorized(detail));
+    if !signing.verifies(&signature) || secret.is_none() {
+        return Err(unsigned());
     }
     site.control.wake(&project)?;
     Ok(accepted(format!("{project} is looked at soon.")))
 }
 
-fn is_signed(secret: Option<&Secret>, body: &[u8], signature: Option<&str>) -> bool {
-    let signature = signature.and_then(|value| value.strip_prefix("sha256="));
-    match (secret, signature) {
-        (Some(secret), Some(signature)) => verifies(secret.bytes(), body, signature),
-        _ => false,
+/// The signature that is shown, where it can be one.
+fn shown(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let value = headers.get(SIGNATURE)?.to_str().ok()?;
+    let mut signature = [0; 32];
+    let digits = value.strip_prefix("sha256=")?;
+    hex::decode_to_slice(digits, &mut signature).ok()?;
+    Some(signature)
+}
+
+async fn signed(mut signing: Signing, body: Body) -> Result<Signing, Problem> {
+    let most = LARGEST as u64;
+    if body.size_hint().lower() > most {
+        return Err(Problem::too_large());
     }
+    let (mut pieces, mut length) = (body.into_data_stream(), 0);
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_cut| Problem::unreadable())?;
+        length += piece.len() as u64;
+        if length > most {
+            return Err(Problem::too_large());
+        }
+        signing.add(&piece);
+    }
+    Ok(signing)
+}
+
+fn unsigned() -> Problem {
+    let detail = format!("The body is not signed with the secret of this webhook ({SIGNATURE}).");
+    Problem::unauthorized(detail)
 }

@@ -112,6 +112,47 @@ async fn what_is_pushed_is_found_and_checked_out_and_what_git_does_not_know_stay
 }
 
 #[tokio::test]
+async fn what_a_killed_checkout_has_left_is_not_deployed() {
+    let stand = Stand::new();
+    stand.out().await;
+    let write = |file: &str, text: &str| {
+        let path = stand.tree.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let ours = [
+        ".chalice/deployed/dev.json",
+        ".chalice/grail/dev/state.json",
+        ".chalice/deployments/packed.zip",
+        ".grail/dev/journal.ndjson",
+        "services/shop/.chalice/grail/dev/state.json",
+        "services/shop/.grail/dev/state.json",
+        ".venv/bin/python",
+        "services/shop/venv/bin/python",
+        "built/ignored.bin",
+    ];
+    ours.iter().for_each(|file| write(file, "ours"));
+    // The files of a commit whose checkout was killed before git had written its index.
+    let left = [
+        "lib.py",
+        "chalicelib/views.py",
+        "services/shop/other.py",
+        "module/.git/HEAD",
+    ];
+    left.iter().for_each(|file| write(file, "of another commit"));
+    write("app.py", "of another commit");
+    let commit = stand.push(".gitignore", "built/\n");
+    assert_eq!(stand.out().await, commit);
+    assert_eq!(stand.read("app.py"), "one");
+    for file in left {
+        assert!(!stand.tree.join(file).exists(), "{file}");
+    }
+    for file in ours {
+        assert_eq!(stand.read(file), "ours", "{file}");
+    }
+}
+
+#[tokio::test]
 async fn tags_and_the_head_can_be_followed_and_a_name_is_the_whole_name() {
     let mut stand = Stand::new();
     let tagged = program(&stand.work, &["rev-parse", "HEAD"]);
@@ -138,6 +179,20 @@ async fn a_folder_is_one_processs_alone() {
     assert!(matches!(refused, GitError::Folder { .. }), "{refused}");
     drop(held);
     stand.out().await;
+}
+
+#[test]
+fn no_stage_keeps_another_out_of_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["eu", "eu.dev", "eu.prod", "eu.lock", "lock", "x.lock", "x"];
+    let held: Vec<_> = names
+        .iter()
+        .map(|name| Held::at(&folder.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}")))
+        .collect();
+    for name in names {
+        assert!(Held::at(&folder.path().join(name)).is_err(), "{name} is held");
+    }
+    drop(held);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod code;
 mod events;
 mod functions;
 mod things;
+mod versions;
 
 use std::collections::BTreeMap;
 

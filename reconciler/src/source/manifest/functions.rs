@@ -13,6 +13,7 @@
 //! | `log_retention` | the log group is not ours |
 //! | `snap_start` | false |
 //! | `url` | it has none |
+//! | `publish`, `aliases` | no version is published ([`versions`](super::versions)) |
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use super::form::{Brief, Phrase};
 use super::roles::OwnRole;
 use super::shape::{NAME, RUNTIME, VARIABLE};
 use super::urls::Url;
+use super::versions::{Alias, Publish};
 
 /// The time limit of a function that says none, in seconds: Chalice's.
 pub const DEFAULT_TIMEOUT: u32 = 60;
@@ -106,6 +108,13 @@ pub struct Function {
     /// An address of its own on the internet.
     #[serde(default)]
     pub url: Option<Url>,
+    /// Whether a version is published of each new code and each other configuration.
+    #[serde(default)]
+    pub publish: Option<Publish>,
+    /// Names that lead to published versions.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub aliases: Option<BTreeMap<String, Alias>>,
     /// Its code: in a word, a folder, a zip or a single file.
     #[serde(default)]
     pub code: Option<Brief<Code>>,

@@ -11,6 +11,7 @@ mod rest;
 mod roles;
 pub(super) mod things;
 mod urls;
+mod versions;
 mod websocket;
 
 pub mod apis;
@@ -66,6 +67,7 @@ pub fn lower(manifest: &Manifest, account: &Account, packages: &Packages) -> Res
         lowering.function(name, function);
     }
     for (name, function) in form.functions() {
+        lowering.versions(name, function);
         lowering.url(name, function);
         lowering.events(name, function);
     }

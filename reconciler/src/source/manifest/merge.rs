@@ -37,7 +37,7 @@ const NAMED: [&str; 12] = [
     "buses",
 ];
 /// What is merged key by key.
-const MAPS: [&str; 2] = ["environment", "tags"];
+const MAPS: [&str; 3] = ["aliases", "environment", "tags"];
 /// How many files a manifest has at most.
 const MAX_FILES: usize = 1_000;
 

@@ -58,6 +58,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
     (VARIABLE, is_variable, "a letter, then letters, digits and `_`"),
     (RUNTIME, is_runtime, "lower-case letters, digits, `.` and `-`"),
     (FILTER_ID, is_filter, "no control characters"),
+    (VERSION, is_version, "the number of a version, or `latest`"),
+    (
+        DURATION,
+        is_duration,
+        "a whole number of `s`, `m` or `h`, such as `5m`",
+    ),
 ];
 
 /// Of a function, a role, an API.
@@ -68,6 +74,21 @@ pub(super) const VARIABLE: &str = "^[a-zA-Z][a-zA-Z0-9_]*$";
 pub(super) const RUNTIME: &str = "^[a-z0-9.-]+$";
 /// Of a prefix or suffix of keys.
 pub(super) const FILTER_ID: &str = "^[^\\x00-\\x1f]*$";
+
+/// Of a version among the weights of an alias.
+pub(super) const VERSION: &str = "^([1-9][0-9]*|latest)$";
+/// Of a time.
+pub(super) const DURATION: &str = "^[1-9][0-9]*[smh]$";
+
+fn is_version(text: &str) -> bool {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text == "latest" || (number && !text.is_empty() && !text.starts_with('0'))
+}
+
+fn is_duration(text: &str) -> bool {
+    let number = text.strip_suffix(['s', 'm', 'h']).unwrap_or_default();
+    number != "latest" && is_version(number)
+}
 
 fn is_name(text: &str) -> bool {
     !text.is_empty()

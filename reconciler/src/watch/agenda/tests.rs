@@ -105,6 +105,34 @@ fn a_storm_of_changes_is_cut_off() {
 }
 
 #[test]
+fn a_wish_of_which_nothing_came_is_the_next_passs_too() {
+    let mut agenda = agenda().sparing(Some(Digest::of(b"p")));
+    let turn = agenda.begin(Duration::ZERO);
+    assert_eq!(
+        turn.spared,
+        Some(Digest::of(b"p")),
+        "also by one who has just come"
+    );
+    agenda.ended(S, &outcome(End::Spared, "g", "p"));
+    agenda.ask(2 * S);
+    assert_eq!(agenda.begin(2 * S).spared, None);
+    for end in [End::Locked, End::Refused { lasting: false }] {
+        agenda.ended(3 * S, &outcome(end, "", ""));
+        let due = agenda.due().unwrap();
+        assert!(due > 3 * S, "it is not hurried");
+        let turn = agenda.begin(due);
+        assert_eq!(reasons(&turn), [Wake::Asked, Wake::Retry]);
+        assert_eq!(turn.spared, None, "{end:?}");
+    }
+    // It was planned, and so looked at anew: that was what was asked for.
+    agenda.ended(3 * S, &outcome(End::Refused { lasting: false }, "g", "p"));
+    let due = agenda.due().unwrap();
+    let turn = agenda.begin(due);
+    assert_eq!(reasons(&turn), [Wake::Retry]);
+    assert_eq!(turn.spared, Some(Digest::of(b"p")));
+}
+
+#[test]
 fn all_that_comes_during_a_pass_is_one_more() {
     let mut agenda = settled(S);
     agenda.ask(5 * S);

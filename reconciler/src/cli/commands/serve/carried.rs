@@ -1,8 +1,9 @@
 //! The pass of a stage that a service carries: a whole deployment, as each pass of `watch` is, that speaks to the board.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use grail_providers::aws::Pacers;
 use grail_providers::resources::label;
 use grail_state::{Digest, Report};
 
+use super::told::Told;
 use crate::cli::args::{Follow, Global, GuardArgs, LockArgs, OnDrift, PassArgs, WishArgs};
 use crate::cli::commands::history::{by_change, phrase};
 use crate::cli::commands::watch::gate::{Gate, Verdict};
@@ -45,6 +47,7 @@ pub(super) struct Carried {
     pub(super) global: Global,
     pub(super) environment: Environment,
     pub(super) pacers: Pacers,
+    pub(super) told: Arc<Told>,
 }
 
 /// Makes its passes.
@@ -55,6 +58,35 @@ pub(super) struct CarriedPass {
     git: Git,
     /// The past was shown, and nothing was done since.
     shown: bool,
+    said: Arc<Said>,
+}
+
+/// What was remarked about the project. A remark goes to the log once, until a pass does not make it.
+struct Said {
+    desk: Desk,
+    carried: Arc<Carried>,
+    /// By the pass before, and by the one that is being made.
+    remarks: Mutex<(BTreeSet<String>, BTreeSet<String>)>,
+}
+
+impl Said {
+    fn begin(&self) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        remarks.0 = std::mem::take(&mut remarks.1);
+    }
+
+    fn say(&self, code: &str, text: String, warning: bool) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = remarks.1.insert(text.clone()) && !remarks.0.contains(&text);
+        drop(remarks);
+        if is_new {
+            self.carried
+                .told
+                .remarked(&self.carried.key, code, &text, warning);
+        }
+        let code = code.to_owned();
+        self.desk.event(&Event::Said { code, text, warning });
+    }
 }
 
 /// What a pass has found out by the time it ends.
@@ -73,6 +105,11 @@ impl CarriedPass {
         Self {
             follower: Follower::new(means, desk.bell().clone()),
             git: Git::new(carried.environment.surroundings()),
+            said: Arc::new(Said {
+                desk: desk.clone(),
+                carried: Arc::clone(&carried),
+                remarks: Mutex::default(),
+            }),
             carried,
             desk,
             shown: false,
@@ -85,7 +122,7 @@ impl CarriedPass {
             Source::Folder(path) => {
                 let followed = project::followed(path, &self.carried.key.stage);
                 if let Some(trouble) = self.follower.refresh(&followed) {
-                    say(&self.desk, "watch.looking", trouble, true);
+                    self.said.say("watch.looking", trouble, true);
                 }
                 Ok((path.clone(), None))
             }
@@ -176,10 +213,10 @@ impl CarriedPass {
         let begun = tokio::select! {
             biased;
             why = stop.stopped() => Err(Refusal::new(why)),
-            begun = Deployment::begin(settings, &args, &terms, remarks(&self.desk)) => begun,
+            begun = Deployment::begin(settings, &args, &terms, remarks(&self.said)) => begun,
         };
         let deployment = begun?;
-        let mut events = Told {
+        let mut events = Events {
             desk: self.desk.clone(),
             resumed: found.gate.resumed(),
         };
@@ -226,6 +263,7 @@ impl CarriedPass {
 impl Pass for CarriedPass {
     async fn run(&mut self, turn: &Turn, stop: StopSignal) -> PassOutcome {
         let mut stopped = stop.clone();
+        self.said.begin();
         let (done, found) = self.deploy(turn, stop).await;
         let is_stopped = stopped.stopped().now_or_never().is_some();
         let (goal, mut gate) = found.map_or((None, None), |found| (found.goal, Some(found.gate)));
@@ -270,12 +308,12 @@ pub(super) fn remote(git: &GitSource) -> Remote {
 }
 
 /// Events of a pass, for the board.
-struct Told {
+struct Events {
     desk: Desk,
     resumed: Arc<AtomicBool>,
 }
 
-impl EventSink for Told {
+impl EventSink for Events {
     fn emit(&mut self, event: &Event) {
         if let Event::Resumed { .. } = event {
             self.resumed.store(true, Ordering::Release);
@@ -302,26 +340,21 @@ fn pass_args(options: &StageOptions) -> PassArgs {
 }
 
 /// Remarks of the source are events of the pass. That something was built is no news here.
-fn remarks(desk: &Desk) -> Remarks {
-    let desk = desk.clone();
+fn remarks(said: &Arc<Said>) -> Remarks {
+    let said = Arc::clone(said);
     Arc::new(move |remark| match remark {
-        Remark::Notice(text) => say(&desk, "notice", text, false),
+        Remark::Notice(text) => said.say("notice", text, false),
         Remark::Problem(problem) => {
             let place = problem
                 .place
                 .as_ref()
                 .map(|place| format!("{place}: "))
                 .unwrap_or_default();
-            say(&desk, "problem", format!("{place}{problem}"), true);
+            said.say("problem", format!("{place}{problem}"), true);
         }
-        Remark::AppSaid(text) => say(&desk, "app.printed", text, false),
+        Remark::AppSaid(text) => said.say("app.printed", text, false),
         Remark::Packaged { .. } => {}
     })
-}
-
-fn say(desk: &Desk, code: &str, text: String, warning: bool) {
-    let code = code.to_owned();
-    desk.event(&Event::Said { code, text, warning });
 }
 
 /// What others have changed, a line each.

@@ -1,33 +1,35 @@
-//! Opens the listener that the configuration describes: reads the secrets that it names, and no others.
+//! Opens the listener that the configuration describes: reads the secrets that it names, and no others. Reads them again when the
+//! configuration is read again, so that a token or a certificate can be another without a restart.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::environment::Environment;
 use crate::cli::refusal::Refusal;
 use crate::engine::StopSignal;
-use crate::serve::http::{self, Certificate, HttpError, HttpSettings, Listening, Secret};
+use crate::serve::http::{self, Certificate, HttpError, HttpSettings, Listening, Renewal, Secret};
 use crate::serve::{Board, Control, HttpTable};
 
 /// What a listener is opened for.
-pub(super) struct Opening<'a> {
+pub(super) struct Opening {
     /// What the configuration says.
-    pub(super) table: &'a HttpTable,
+    pub(super) table: HttpTable,
     /// The configuration's folder, from which its paths count.
-    pub(super) folder: &'a Path,
+    pub(super) folder: PathBuf,
     /// Where the secrets are that it names.
-    pub(super) environment: &'a Environment,
+    pub(super) environment: Environment,
     /// How this process is called among its like.
-    pub(super) replica: &'a str,
+    pub(super) replica: String,
 }
 
-impl Opening<'_> {
+impl Opening {
     /// Listens until `stop`.
     ///
     /// # Errors
     /// A secret or certificate is not where the configuration says, or the address cannot be had.
     pub(super) async fn listen(
-        self,
+        &self,
         board: Arc<Board>,
         control: Arc<dyn Control>,
         stop: StopSignal,
@@ -36,8 +38,29 @@ impl Opening<'_> {
         Ok(http::listen(settings, board, control, stop).await?)
     }
 
+    /// Reads the secrets and certificates again. True where one of them is another, which opens the door from now on.
+    ///
+    /// # Errors
+    /// As [`Self::listen`]; what was in force stays so.
+    pub(super) fn renew(&self, renewal: &mut Renewal) -> Result<bool, Refusal> {
+        Ok(renewal.renew(&self.settings()?)?)
+    }
+
+    /// The files that hold them.
+    pub(super) fn files(&self) -> BTreeSet<PathBuf> {
+        let table = &self.table;
+        let named = [
+            &table.token_file,
+            &table.tls_cert,
+            &table.tls_key,
+            &table.client_ca,
+        ];
+        let named = named.into_iter().flatten();
+        named.map(|path| self.folder.join(path)).collect()
+    }
+
     fn settings(&self) -> Result<HttpSettings, Refusal> {
-        let table = self.table;
+        let table = &self.table;
         let certificate = table.tls_cert.as_ref().zip(table.tls_key.as_ref());
         let webhooks = table.webhooks.iter().map(|(project, variable)| {
             let secret = self.secret_in(variable)?;
@@ -51,7 +74,7 @@ impl Opening<'_> {
             }),
             client_ca: table.client_ca.as_ref().map(|path| self.folder.join(path)),
             webhooks: webhooks.collect::<Result<_, Refusal>>()?,
-            replica: self.replica.to_owned(),
+            replica: self.replica.clone(),
             ..HttpSettings::at(table.listen)
         })
     }

@@ -8,7 +8,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::carried::remote;
-use crate::cli::environment::Environment;
 use crate::cli::serve_toml::{GitSource, ServeToml, Source};
 use crate::serve::{Service, StageKey};
 use crate::source::git::Git;
@@ -16,7 +15,6 @@ use crate::source::git::Git;
 /// The remotes that are looked at.
 pub(super) struct Polls {
     service: Service,
-    git: Git,
     projects: BTreeMap<String, Poll>,
 }
 
@@ -33,16 +31,15 @@ impl Drop for Poll {
 }
 
 impl Polls {
-    pub(super) fn new(service: Service, environment: &Environment) -> Self {
+    pub(super) fn new(service: Service) -> Self {
         Self {
             service,
-            git: Git::new(environment.surroundings()),
             projects: BTreeMap::new(),
         }
     }
 
-    /// Looks at the remotes of this configuration from now on, and at no others.
-    pub(super) fn follow(&mut self, toml: &ServeToml) {
+    /// Looks at the remotes of this configuration from now on by this `git`, and at no others.
+    pub(super) fn follow(&mut self, toml: &ServeToml, git: &Git) {
         let mut before = std::mem::take(&mut self.projects);
         for (name, project) in &toml.projects {
             let Source::Git(source) = &project.source else {
@@ -56,16 +53,16 @@ impl Polls {
             let same = |poll: &Poll| poll.source == *source && poll.stages == stages;
             let poll = match before.remove(name).filter(same) {
                 Some(poll) => poll,
-                None => self.begin(source, stages),
+                None => self.begin(source, stages, git),
             };
             self.projects.insert(name.clone(), poll);
         }
     }
 
-    fn begin(&self, source: &GitSource, stages: BTreeSet<StageKey>) -> Poll {
+    fn begin(&self, source: &GitSource, stages: BTreeSet<StageKey>, git: &Git) -> Poll {
         let looks = tokio::spawn(look(
             self.service.clone(),
-            self.git.clone(),
+            git.clone(),
             source.clone(),
             stages.clone(),
         ));

@@ -12,6 +12,7 @@ use grail_state::Digest;
 use jiff::Timestamp;
 
 use super::carried::{Carried, CarriedPass, lines};
+use super::listening::Opening;
 use super::polled::Polls;
 use super::told::Told;
 use crate::cli::args::Global;
@@ -19,7 +20,9 @@ use crate::cli::environment::Environment;
 use crate::cli::serve_toml::{ServeToml, Source, StageOptions};
 use crate::cli::systemd::Systemd;
 use crate::engine::StopSignal;
+use crate::serve::http::Renewal;
 use crate::serve::{Board, Configuration, Posting, Service, Slots, StageKey};
+use crate::source::git::Git;
 use crate::watch::follow::{Followed, Follower};
 use crate::watch::{End, Onlooker, Pass, PassOutcome, Pause, Rhythm, Turn};
 
@@ -38,43 +41,59 @@ fn share(toml: &ServeToml) -> (usize, usize) {
     (all, toml.per_project.unwrap_or(all))
 }
 
+/// What a configuration is read for.
+pub(super) struct Context {
+    /// The file.
+    pub(super) config: PathBuf,
+    /// The flags.
+    pub(super) global: Global,
+    /// The environment of the process. What projects run gets it without what the listener's secrets are in.
+    pub(super) environment: Environment,
+    /// Whose stages they are.
+    pub(super) service: Service,
+    /// Where it is told how the reading went,
+    pub(super) board: Arc<Board>,
+    /// and to whom.
+    pub(super) told: Arc<Told>,
+    /// Who is told that it is being read.
+    pub(super) systemd: Systemd,
+}
+
 /// Reads the configuration anew whenever it is run.
 pub(super) struct Reload {
-    config: PathBuf,
-    global: Global,
-    environment: Environment,
-    service: Service,
-    board: Arc<Board>,
-    told: Arc<Told>,
-    systemd: Systemd,
+    context: Context,
     pacers: Pacers,
     current: Option<ServeToml>,
     polls: Polls,
     follower: Option<Follower>,
+    listener: Option<(Opening, Renewal)>,
 }
 
 impl Reload {
-    pub(super) fn new(
-        config: PathBuf,
-        global: Global,
-        environment: Environment,
-        service: Service,
-        board: Arc<Board>,
-        told: Arc<Told>,
-        systemd: Systemd,
-    ) -> Self {
+    pub(super) fn new(context: Context) -> Self {
         Self {
-            board,
-            config,
-            global,
-            polls: Polls::new(service.clone(), &environment),
-            environment,
-            service,
-            told,
-            systemd,
+            polls: Polls::new(context.service.clone()),
+            context,
             pacers: Pacers::default(),
             current: None,
             follower: None,
+            listener: None,
+        }
+    }
+
+    /// Has the listener take up its secrets and certificates again with each reading.
+    pub(super) fn renews(&mut self, opening: Opening, renewal: Renewal) {
+        self.listener = Some((opening, renewal));
+    }
+
+    fn renew(&mut self) {
+        let Some((opening, renewal)) = &mut self.listener else {
+            return;
+        };
+        match opening.renew(renewal) {
+            Ok(false) => {}
+            Ok(true) => self.context.told.renewed(),
+            Err(refusal) => self.context.told.not_renewed(&refusal),
         }
     }
 
@@ -89,33 +108,39 @@ impl Reload {
     }
 
     fn put(&mut self, toml: ServeToml) {
-        self.read(None);
+        let service = &self.context.service;
         let (all, each) = share(&toml);
-        self.service.slots().resize(all, each);
+        service.slots().resize(all, each);
+        // A variable that was named once holds a secret for as long as the process lives.
+        let environment = self.context.environment.clone();
+        self.context.environment = environment.without(toml.http.variables());
         let postings = self.postings(&toml);
         let stages = postings.len();
-        let changes = self.service.apply(postings);
-        self.polls.follow(&toml);
+        let changes = self.context.service.apply(postings);
+        // When all of its stages are on the board: who asks whether they were looked at must not miss one.
+        self.read(None);
+        let git = Git::new(self.context.environment.surroundings());
+        self.polls.follow(&toml, &git);
         let restart = self
             .current
             .as_ref()
             .map(|old| of_the_start(old, &toml))
             .unwrap_or_default();
-        self.told.reloaded(&changes, stages, &restart);
+        self.context.told.reloaded(&changes, stages, &restart);
         self.current = Some(toml);
-        self.systemd.ready(&format!("{stages} stages"));
+        self.context.systemd.ready(&format!("{stages} stages"));
     }
 
     /// How the reading went, for who asks whether all is well.
     fn read(&self, refused: Option<String>) {
-        self.board.configured(Configuration {
+        self.context.board.configured(Configuration {
             at: Timestamp::now(),
             refused,
         });
     }
 
     fn postings(&self, toml: &ServeToml) -> Vec<Posting> {
-        let folder = self.config.parent().unwrap_or(Path::new("/"));
+        let folder = self.context.config.parent().unwrap_or(Path::new("/"));
         let mut postings = Vec::new();
         for (name, project) in &toml.projects {
             let source = match &project.source {
@@ -147,12 +172,19 @@ impl Reload {
             options: options.clone(),
             global: Global {
                 stage: key.stage.clone(),
-                profile: options.profile.clone().or_else(|| self.global.profile.clone()),
-                region: options.region.clone().or_else(|| self.global.region.clone()),
-                ..self.global.clone()
+                profile: options
+                    .profile
+                    .clone()
+                    .or_else(|| self.context.global.profile.clone()),
+                region: options
+                    .region
+                    .clone()
+                    .or_else(|| self.context.global.region.clone()),
+                ..self.context.global.clone()
             },
-            environment: self.environment.clone(),
+            environment: self.context.environment.clone(),
             pacers: self.pacers.clone(),
+            told: Arc::clone(&self.context.told),
         };
         let carried = Arc::new(carried);
         Posting {
@@ -188,9 +220,16 @@ fn of_the_start(old: &ServeToml, new: &ServeToml) -> Vec<&'static str> {
 #[async_trait(?Send)]
 impl Pass for Reload {
     async fn run(&mut self, _turn: &Turn, _stop: StopSignal) -> PassOutcome {
+        let secrets = self.listener.iter().flat_map(|(opening, _)| opening.files());
+        let files = std::iter::once(self.context.config.clone()).chain(secrets);
         let followed = Followed {
-            root: self.config.parent().unwrap_or(Path::new("/")).to_path_buf(),
-            files: [self.config.clone()].into(),
+            root: self
+                .context
+                .config
+                .parent()
+                .unwrap_or(Path::new("/"))
+                .to_path_buf(),
+            files: files.collect(),
             trees: BTreeSet::new(),
         };
         if let Some(follower) = &mut self.follower
@@ -198,19 +237,21 @@ impl Pass for Reload {
         {
             tracing::warn!("{trouble}");
         }
-        let end = match ServeToml::read(&self.config) {
+        // After it is followed, so that no change falls between the two.
+        self.renew();
+        let end = match ServeToml::read(&self.context.config) {
             Ok(toml) if self.current.as_ref() == Some(&toml) => {
                 // A mistake was taken back.
                 self.read(None);
                 End::Converged { changed: false }
             }
             Ok(toml) => {
-                self.systemd.reloading();
+                self.context.systemd.reloading();
                 self.put(toml);
                 End::Converged { changed: true }
             }
             Err(refusal) => {
-                self.told.refused(&refusal);
+                self.context.told.refused(&refusal);
                 self.read(Some(lines(&refusal).join("\n")));
                 End::Refused { lasting: true }
             }

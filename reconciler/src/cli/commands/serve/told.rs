@@ -97,6 +97,35 @@ impl Told {
         self.say("configured", fields, &text);
     }
 
+    /// The listener has other secrets or certificates by now.
+    pub(super) fn renewed(&self) {
+        self.say(
+            "renewed",
+            json!({}),
+            "the secrets and certificates of `[http]` were read anew, and are others",
+        );
+    }
+
+    /// They cannot be used, and the old ones go on.
+    pub(super) fn not_renewed(&self, refusal: &Refusal) {
+        words::refuse(refusal, self.command, self.output, self.colour);
+        self.say(
+            "renewal_refused",
+            json!({}),
+            "the secrets and certificates of `[http]` cannot be used: the old ones go on",
+        );
+    }
+
+    /// A remark about the project, which the pass before has not made.
+    pub(super) fn remarked(&self, key: &StageKey, code: &str, text: &str, warning: bool) {
+        self.line(
+            key,
+            "said",
+            json!({"code": code, "text": text, "warning": warning}),
+            Some(text.to_owned()),
+        );
+    }
+
     fn say(&self, kind: &str, fields: Value, text: &str) {
         match self.output {
             Output::Json => words::json_line(self.command, kind, fields),

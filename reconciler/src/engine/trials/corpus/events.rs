@@ -4,7 +4,7 @@ use super::{Plan, plan, small};
 use crate::engine::trials::app::{App, Fun, Site, Source};
 
 /// Two functions that are told of one bucket.
-fn watching() -> App {
+pub(super) fn watching() -> App {
     small().change(|app| {
         app.tell("one", Source::bucket("photos", "raw/"));
         app.tell("two", Source::bucket("photos", "done/"));

@@ -100,7 +100,7 @@ fn foot(html: &mut Html, site: &Site) {
 
 /// What shows that a form was made by our own page.
 pub(super) fn proof(html: &mut Html, site: &Site, visitor: &Visitor) {
-    let proof = site.sessions.proof(&visitor.session);
+    let proof = site.keys().sessions.proof(&visitor.session);
     html.void(
         "input",
         &[("type", "hidden"), ("name", "proof"), ("value", &proof)],

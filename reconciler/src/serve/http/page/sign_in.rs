@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, SET_COOKIE};
@@ -14,6 +13,7 @@ use super::frame::Frame;
 use super::html::Html;
 use crate::serve::http::gate::Visitor;
 use crate::serve::http::problem::Problem;
+use crate::serve::http::sent::Sent;
 use crate::serve::http::site::{Door, Site};
 
 /// What the form says.
@@ -24,15 +24,16 @@ struct Shown {
 
 /// `GET /login`
 pub(super) async fn page(State(site): State<Arc<Site>>) -> Response {
-    match site.door {
+    match site.keys().door {
         Door::Guarded { token: Some(_) } => form(&site, StatusCode::OK, None),
         _ => Redirect::to("/").into_response(),
     }
 }
 
 /// `POST /login`
-pub(super) async fn enter(State(site): State<Arc<Site>>, body: Bytes) -> Response {
-    let Door::Guarded { token: Some(token) } = &site.door else {
+pub(super) async fn enter(State(site): State<Arc<Site>>, Sent(body): Sent) -> Response {
+    let keys = site.keys();
+    let Door::Guarded { token: Some(token) } = &keys.door else {
         return Redirect::to("/").into_response();
     };
     let shown: Option<Shown> = fields(&body);
@@ -45,7 +46,7 @@ pub(super) async fn enter(State(site): State<Arc<Site>>, body: Bytes) -> Respons
     }
     with_cookie(
         Redirect::to("/").into_response(),
-        &site.sessions.begun(site.clock.now()),
+        &keys.sessions.begun(site.clock.now()),
     )
 }
 
@@ -53,12 +54,12 @@ pub(super) async fn enter(State(site): State<Arc<Site>>, body: Bytes) -> Respons
 pub(super) async fn leave(
     State(site): State<Arc<Site>>,
     Extension(visitor): Extension<Visitor>,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Result<Response, Problem> {
     super::check(&site, &visitor, &body)?;
     Ok(with_cookie(
         Redirect::to(super::LOGIN).into_response(),
-        &site.sessions.ended(),
+        &site.keys().sessions.ended(),
     ))
 }
 

@@ -133,6 +133,23 @@ async fn a_webhook_wakes_where_it_is_signed_and_nothing_else() {
         .post("/api/v1/webhooks/other", &signed(good), "Hello, World!")
         .await;
     assert_eq!(other.text, world.post(path, &signed("sha256=00"), "x").await.text);
+    // Nothing is read for who cannot have signed it.
+    for signature in ["", "sha256=", "sha256=0g", good.trim_end_matches('7')] {
+        let unread = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let mut asked = request("POST", path, &signed(signature), "");
+        *asked.body_mut() = Body::from_stream(unread);
+        world.ask(asked).await.expect_problem(401, "unauthorized");
+    }
+    // A large one is not read to its end, whether there is such a webhook or not.
+    for project in ["shop", "other"] {
+        let mut asked = request("POST", &format!("/api/v1/webhooks/{project}"), &signed(good), "");
+        let endless = futures::stream::iter((0..100).map(|piece| {
+            assert!(piece < 40, "it is read on and on");
+            Ok::<_, std::io::Error>(vec![b'x'; 64 * 1024])
+        }));
+        *asked.body_mut() = Body::from_stream(endless);
+        world.ask(asked).await.expect_problem(413, "too-large");
+    }
     let large = "x".repeat(super::super::webhook::LARGEST + 1);
     world
         .post(path, &signed(good), &large)
@@ -163,8 +180,22 @@ async fn health_is_told_at_once_and_readiness_when_everything_was_seen() {
         unseen.expect_problem(503, "not-ready")["detail"],
         "Not looked at yet: shop/dev."
     );
-    report.standing = Standing::Refused;
-    world.board.report(report, at(1));
+    // That it is this replica's says nothing of whether it was looked at.
+    report.holder = Some("one".into());
+    world.board.report(report.clone(), at(1));
+    world.get("/readyz").await.expect_problem(503, "not-ready");
+    report.standing = Standing::Elsewhere;
+    world.board.report(report.clone(), at(1));
+    assert_eq!(world.get("/readyz").await.code, 200);
+    // One that moves here is looked at soon; who takes over goes on answering.
+    report.standing = Standing::Unknown;
+    world.board.report(report.clone(), at(1));
+    assert_eq!(world.get("/readyz").await.code, 200);
+    let mut fresh = StageReport::new(key("shop", "new"), ".");
+    world.board.report(fresh.clone(), at(1));
+    world.get("/readyz").await.expect_problem(503, "not-ready");
+    fresh.standing = Standing::Refused;
+    world.board.report(fresh, at(1));
     assert_eq!(world.get("/readyz").await.code, 200);
     world.stop.send(Some("SIGTERM".into())).unwrap();
     world.get("/readyz").await.expect_problem(503, "not-ready");

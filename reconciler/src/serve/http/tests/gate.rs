@@ -2,7 +2,20 @@
 
 use super::*;
 
+use super::super::routes::{Who, operations};
+
 const PATHS: [&str; 4] = ["/api/v1/stages", "/metrics", "/", "/api/v1/events"];
+
+/// What the table of operations does not have, and is for those who were let in.
+const PAGES: [(&str, &str); 7] = [
+    ("GET", "/"),
+    ("GET", "/stages/shop/dev"),
+    ("POST", "/stages/shop/dev/reconcile"),
+    ("POST", "/stages/shop/dev/pause"),
+    ("POST", "/stages/shop/dev/resume"),
+    ("POST", "/logout"),
+    ("GET", "/nothing"),
+];
 
 #[tokio::test]
 async fn on_loopback_only_its_own_names_are_answered() {
@@ -121,6 +134,68 @@ async fn elsewhere_nothing_but_health_is_told_without_the_token() {
 }
 
 #[tokio::test]
+async fn each_operation_is_for_whom_the_table_says() {
+    let world = World::guarded();
+    let mut kinds = std::collections::BTreeMap::<_, usize>::new();
+    for operation in operations() {
+        let path = operation
+            .path
+            .replace("{project}", "shop")
+            .replace("{stage}", "dev");
+        let asked = request(&operation.method.to_uppercase(), &path, &[], "");
+        let reply = world.ask(asked).await;
+        match operation.who {
+            Who::Visitor | Who::Signed => drop(reply.expect_problem(401, "unauthorized")),
+            Who::Everybody => assert!(![401, 403].contains(&reply.code.as_u16()), "{path}: {reply:?}"),
+        }
+        *kinds.entry(format!("{:?}", operation.who)).or_default() += 1;
+    }
+    assert!(kinds.len() == 3 && kinds["Visitor"] > 10, "{kinds:?}");
+    for (method, path) in PAGES {
+        let reply = world.ask(request(method, path, &[], "proof=x")).await;
+        reply.expect_problem(401, "unauthorized");
+    }
+    assert_eq!(world.asked.all(), [""; 0]);
+}
+
+#[tokio::test]
+async fn which_stages_there_are_is_no_business_of_who_was_not_let_in() {
+    let mut settings = settings("0.0.0.0:7373");
+    settings.token = Some(Secret::new(TOKEN));
+    let world = World::over(settings, Arc::default());
+    for stage in ["dev", "prod"] {
+        world
+            .board
+            .report(StageReport::new(key("shop", stage), "."), at(0));
+    }
+    let told = world.get("/readyz").await.expect_problem(503, "not-ready");
+    assert_eq!(told["detail"], "Stages that were not looked at yet: 2.");
+    let bearer = format!("Bearer {TOKEN}");
+    let asked = request("GET", "/readyz", &[("authorization", &bearer)], "");
+    let told = world.ask(asked).await.expect_problem(503, "not-ready");
+    assert_eq!(told["detail"], "Not looked at yet: shop/dev, shop/prod.");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_problem_like_others() {
+    let world = World::local();
+    let large = "x".repeat(20_000);
+    for path in ["/login", "/logout", "/stages/shop/dev/pause"] {
+        for local in [false, true] {
+            let world = if local { World::local() } else { World::guarded() };
+            let bearer = format!("Bearer {TOKEN}");
+            let asked = world.post(path, &[("authorization", &bearer)], &large).await;
+            asked.expect_problem(413, "too-large");
+        }
+    }
+    let path = "/stages/%ff/dev/pause";
+    world
+        .post(path, &[], "proof=x")
+        .await
+        .expect_problem(400, "bad-request");
+}
+
+#[tokio::test]
 async fn a_certificate_lets_in_and_its_lack_is_told() {
     let mut settings = settings("0.0.0.0:0");
     settings.client_ca = Some("ca.pem".into());
@@ -152,7 +227,9 @@ async fn every_answer_protects_its_reader() {
 async fn a_body_that_does_not_come_or_does_not_end_is_not_waited_for() {
     let world = World::local();
     let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
-    let mut request = request("POST", "/api/v1/webhooks/shop", &[], "");
+    let signature = format!("sha256={}", "0".repeat(64));
+    let headers = [("x-hub-signature-256", &*signature)];
+    let mut request = request("POST", "/api/v1/webhooks/shop", &headers, "");
     *request.body_mut() = Body::from_stream(never);
     world.ask(request).await.expect_problem(408, "too-slow");
 }

@@ -105,7 +105,7 @@ fn whatever_is_sent_the_listener_goes_on() {
         .enable_all()
         .build()
         .unwrap();
-    let (listening, _stop) = runtime.block_on(opened());
+    let (listening, stop) = runtime.block_on(opened());
     for bytes in CORPUS {
         runtime.block_on(send(&listening, bytes));
         runtime.block_on(expect_alive(&listening));
@@ -119,7 +119,6 @@ fn whatever_is_sent_the_listener_goes_on() {
     let all = prop_oneof![1 => raw, 4 => nearly()];
     let outcome = runner.run(&all, |bytes| {
         let answer = runtime.block_on(send(&listening, &bytes));
-        // A connection whose task has panicked says nothing; one that says something, says HTTP.
         prop_assert!(
             answer.is_empty() || answer.starts_with(b"HTTP/1."),
             "{:?}",
@@ -131,6 +130,9 @@ fn whatever_is_sent_the_listener_goes_on() {
     outcome.unwrap();
     runtime.block_on(expect_alive(&listening));
     assert!(!listening.task.is_finished());
+    // A connection whose task has panicked says nothing, but is counted.
+    stop.send(Some("SIGTERM".into())).unwrap();
+    assert_eq!(runtime.block_on(listening.task).unwrap(), 0);
 }
 
 /// Through the router, where a panic is a failure of the test itself.

@@ -10,7 +10,6 @@ use grail_providers::pace::{Access, Operation};
 async fn everything_is_counted_under_names_that_last() {
     let world = World::local();
     let counts = world.board.counts();
-    counts.queued(3);
     counts.lost(2);
     let operation = Operation {
         service: "API Gateway".into(),
@@ -36,8 +35,8 @@ async fn everything_is_counted_under_names_that_last() {
         "grail_stage_drift{project=\"shop\",stage=\"drifted\"} 1",
         "grail_stage_failures_in_a_row{project=\"shop\",stage=\"stuck\"} 3",
         "grail_stage_paused{project=\"shop\",stage=\"paused\"} 1",
-        "grail_stage_lease_held{project=\"shop\",stage=\"calm\"} 1",
-        "grail_stage_lease_held{project=\"shop\",stage=\"elsewhere\"} 0",
+        "grail_stage_carried{project=\"shop\",stage=\"calm\"} 1",
+        "grail_stage_carried{project=\"shop\",stage=\"elsewhere\"} 0",
         "grail_stage_last_pass_timestamp_seconds{project=\"shop\",stage=\"calm\"} 1799999884",
         "grail_passes_total{project=\"shop\",stage=\"calm\",end=\"changed\"} 1",
         "grail_pass_duration_seconds_bucket{le=\"2.5\",end=\"changed\"} 0",

@@ -87,6 +87,41 @@ async fn heads_are_bounded_in_size_number_and_time() {
 }
 
 #[tokio::test]
+async fn a_defect_ends_its_connection_alone_and_is_counted() {
+    struct Broken;
+
+    impl Control for Broken {
+        fn reconcile(&self, _: &StageKey) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn pause(&self, _: &StageKey, _: bool) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn wake(&self, _: &str) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn waiting(&self) -> usize {
+            panic!("a defect")
+        }
+    }
+
+    let (stop, stopped) = StopSignal::new();
+    let listening = listen(settings("127.0.0.1:0"), board(), Arc::new(Broken), stopped);
+    let listening = listening.await.unwrap();
+    let ask = async |path| {
+        let stream = TcpStream::connect(listening.address).await.unwrap();
+        exchange(stream, path).await
+    };
+    assert_eq!(ask("/metrics").await, "");
+    assert!(ask("/healthz").await.starts_with("HTTP/1.1 200"));
+    stop.send(Some("SIGTERM".into())).unwrap();
+    assert_eq!(listening.task.await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn there_are_so_many_connections_and_more_are_turned_away() {
     let mut settings = settings("127.0.0.1:0");
     settings.limits.connections = 1;
@@ -158,6 +193,13 @@ impl Papers {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    fn swap(&self, one: &str, other: &str) {
+        let read = |name| std::fs::read_to_string(self.path(name)).unwrap();
+        let (text, others) = (read(one), read(other));
+        self.write(one, &others);
+        self.write(other, &text);
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -235,6 +277,60 @@ async fn a_certificate_of_the_authority_lets_in_and_no_other() {
     let mut answer = Vec::new();
     let _reset = clear.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_token_and_a_certificate_can_be_others_without_a_restart() {
+    let papers = Papers::new();
+    let mut settings = papers.settings();
+    settings.token = Some(Secret::new(TOKEN));
+    let (mut listening, _stop) = opened(settings.clone()).await;
+    let address = listening.address;
+    let ask = |shows: Option<&'static str>, token: &'static str| {
+        let connector = papers.client(shows);
+        async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let name = ServerName::try_from("localhost").unwrap();
+            match connector.connect(name, stream).await {
+                Ok(stream) => {
+                    exchange(
+                        stream,
+                        &format!("/metrics HTTP/1.1\r\nAuthorization: Bearer {token}\r\nX:"),
+                    )
+                    .await
+                }
+                Err(error) => error.to_string(),
+            }
+        }
+    };
+    const OTHER: &str = "a token of another time";
+    assert!(ask(None, TOKEN).await.starts_with("HTTP/1.1 200"));
+    assert!(!listening.renewal.renew(&settings).unwrap(), "nothing is another");
+    settings.token = Some(Secret::new(OTHER));
+    assert!(listening.renewal.renew(&settings).unwrap());
+    assert!(ask(None, TOKEN).await.starts_with("HTTP/1.1 401"));
+    assert!(ask(None, OTHER).await.starts_with("HTTP/1.1 200"));
+    // The authority of the clients and the certificate of the server are others.
+    assert!(!ask(Some("other.client"), "").await.contains("HTTP/1.1"));
+    papers.swap("good.ca", "other.ca");
+    assert!(listening.renewal.renew(&settings).unwrap());
+    let answer = ask(Some("other.client"), "").await;
+    assert!(
+        !answer.contains("HTTP/1.1"),
+        "the server's does not follow from it: {answer}"
+    );
+    papers.swap("good.server", "other.server");
+    papers.swap("good.server.key", "other.server.key");
+    assert!(listening.renewal.renew(&settings).unwrap());
+    // `good.ca` has the other authority by now: clients believe the server, and the server them.
+    let connector = ask(Some("other.client"), "");
+    assert!(connector.await.starts_with("HTTP/1.1 200"));
+    // What cannot be used changes nothing.
+    papers.write("good.server.key", "no key");
+    listening.renewal.renew(&settings).unwrap_err();
+    settings.token = Some(Secret::new("short"));
+    listening.renewal.renew(&settings).unwrap_err();
+    assert!(ask(None, OTHER).await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]

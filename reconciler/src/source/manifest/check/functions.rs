@@ -160,6 +160,7 @@ impl Check<'_> {
                 hint,
             );
         }
+        self.versions(name, function);
         self.environment(name, function);
         self.tags(name, function);
     }

@@ -200,3 +200,68 @@ fn a_queue_that_is_too_eager_is_told_and_taken() {
         ["`jobs` hides messages for 90 s, and the function may take 60 s"]
     );
 }
+
+#[test]
+fn a_version_wishes_for_the_form_of_its_function_and_aliases_lead_there() {
+    let state = all("\
+functions:
+  work:
+    description: works
+    tags: {team: x}
+    reserved_concurrency: 9
+    environment: {TABLE: orders}
+    publish: {keep: 2, provisioned_concurrency: 3}
+    aliases:
+      live:
+        canary: {steps: [{weight: 10, for: 5m}, {weight: 50, for: 90s}], alarms: [errors, 'arn:aws:cloudwatch:eu-central-1:123456789012:alarm:slow']}
+        url: {auth: none}
+      trial: {version: 3, weights: {latest: 12.5}}
+      old: {version: 2, provisioned_concurrency: 1}
+      back: {version: '2', canary: {steps: [{weight: 1, for: 1s}], alarms: [errors]}}
+      new: {version: latest}
+  other:
+    environment: {WORK: '${functions.work.aliases.live.arn}', VERSION: '${functions.work.version}', WHOLE: '${functions.work.version_arn}'}
+");
+    let shown: serde_json::Map<String, Value> = state
+        .resources
+        .keys()
+        .filter(|id| id.kind.as_str() != "iam_role" && id.kind.as_str() != "lambda_function")
+        .map(|id| (id.to_string(), form_of(&state, &id.to_string())))
+        .collect();
+    insta::assert_json_snapshot!(shown);
+    let after = |id: &str| {
+        let mut all = state.resources.values();
+        let found = all.find(|one| one.id.to_string() == id).unwrap();
+        found.after.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(after("lambda_alias.work/live"), ["provisioned_concurrency.work"]);
+    let environment = form_of(&state, "lambda_function.other")["environment"].clone();
+    assert_eq!(
+        environment,
+        json!({
+            "WORK": "lambda_alias.work/live/arn", "VERSION": "lambda_version.work/version",
+            "WHOLE": "lambda_version.work/arn",
+        })
+    );
+    let form = form_of(&state, "lambda_version.work")["form"].clone();
+    assert!(
+        form.get("tags").is_none() && form.get("reserved_concurrency").is_none(),
+        "{form}"
+    );
+}
+
+#[test]
+fn nothing_is_published_unless_it_is_said() {
+    for said in ["{}", "{publish: false}"] {
+        let state = all(&format!("functions: {{work: {said}}}\n"));
+        assert!(
+            !ids(&state).iter().any(|id| id.starts_with("lambda_version")),
+            "{said}"
+        );
+    }
+    let five = form_of(
+        &all("functions: {work: {publish: true}}\n"),
+        "lambda_version.work",
+    );
+    assert_eq!(five["keep"], 5);
+}
