@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use grail_state::template::has_stand_in;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::lambda_function;
 use crate::aws::outcome::Sequence;
+use crate::aws::wait;
 use crate::port::{Birth, Change, Diff, Failure, Locator, Resource, Seen, Sight};
 
 /// Tags by their keys.
@@ -69,6 +71,33 @@ pub(super) trait Declared: Resource {
             additions: Vec::new(),
         }
     }
+}
+
+/// How many looks may miss what was made or seen before: readings lag behind. Together they take about five seconds.
+const STALE: u32 = 6;
+
+/// Waits until `look` gives something that `is_ready`. What is missing is gone, unless it was `made` just now.
+pub(super) async fn until_ready<T, L, F>(
+    what: &str,
+    on: &'static str,
+    made: bool,
+    look: L,
+    is_ready: impl Fn(&T) -> bool,
+) -> Result<T, Failure>
+where
+    L: Fn() -> F,
+    F: Future<Output = Result<Option<T>, Failure>>,
+{
+    let missing = AtomicU32::new(if made { 0 } else { STALE });
+    let answer = |there: Option<T>| match there {
+        Some(there) => Ok(Some(there).filter(&is_ready)),
+        None if missing.fetch_add(1, Ordering::Relaxed) < STALE => Ok(None),
+        None => Err(Failure::refused(format!("`{what}` is gone"))),
+    };
+    if let Some(ready) = answer(look().await?)? {
+        return Ok(ready);
+    }
+    wait::until(on, || async { answer(look().await?) }).await
 }
 
 /// The names to look for, most telling first.

@@ -92,7 +92,7 @@ impl Declared for DynamodbTable {
         if !self.send_create(want, requests).await? {
             return Ok(None);
         }
-        let ready = requests.look(self.ready(&want.name).await)?;
+        let ready = requests.look(self.ready(&want.name, true).await)?;
         if want.ttl.is_some() {
             self.send_ttl(None, want, requests).await?;
         }

@@ -18,6 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::types as kinesis;
 use grail_state::{Kind, StackId};
 use schemars::JsonSchema;
@@ -90,18 +91,13 @@ impl KinesisStream {
         Ok(answer.and_then(|answer| answer.stream_description_summary))
     }
 
-    /// Waits until the stream can be changed.
-    async fn ready(&self, name: &str) -> Result<kinesis::StreamDescriptionSummary, Failure> {
+    /// Waits until the stream, which was `made` just now or before, can be changed.
+    async fn ready(&self, name: &str, made: bool) -> Result<kinesis::StreamDescriptionSummary, Failure> {
         let active = |summary: &kinesis::StreamDescriptionSummary| {
             summary.stream_status == kinesis::StreamStatus::Active
         };
-        if let Some(summary) = self.summary(name).await?.filter(active) {
-            return Ok(summary);
-        }
-        wait::until("the stream to become ready", || async {
-            Ok(self.summary(name).await?.filter(active))
-        })
-        .await
+        let on = "the stream to become ready";
+        declared::until_ready(name, on, made, || self.summary(name), active).await
     }
 
     async fn tags(&self, name: &str) -> Result<Tags, Failure> {
@@ -158,18 +154,18 @@ impl KinesisStream {
         } else {
             return Ok(());
         }
-        requests.look(self.ready(&want.name).await).map(drop)
+        requests.look(self.ready(&want.name, false).await).map(drop)
     }
 
     /// Brings mode and number of shards to what is wanted, from how it is now.
     async fn send_shards(&self, want: &Spec, requests: &mut Sequence) -> Result<(), Failure> {
-        let mut now = requests.look(self.ready(&want.name).await)?;
+        let mut now = requests.look(self.ready(&want.name, false).await)?;
         if shards(&now).is_some() != want.shards.is_some() {
             let told = mode(want.shards).build().map_err(Failure::refused)?;
             let call = self.write().update_stream_mode().stream_arn(self.arn(&want.name));
             let call = call.stream_mode_details(told);
             requests.step(call.send().await.wrote("kinesis:UpdateStreamMode"))?;
-            now = requests.look(self.ready(&want.name).await)?;
+            now = requests.look(self.ready(&want.name, false).await)?;
         }
         while let Some((have, wanted)) = shards(&now)
             .zip(want.shards)
@@ -181,7 +177,7 @@ impl KinesisStream {
                 .target_shard_count(i32::try_from(next).unwrap_or(i32::MAX))
                 .scaling_type(kinesis::ScalingType::UniformScaling);
             requests.step(call.send().await.wrote("kinesis:UpdateShardCount"))?;
-            now = requests.look(self.ready(&want.name).await)?;
+            now = requests.look(self.ready(&want.name, false).await)?;
             if shards(&now) == Some(have) {
                 let said = format!("`{}` still has {have} shards", want.name);
                 return Err(Failure::later(said, std::time::Duration::from_secs(5)).after_change());
@@ -239,11 +235,15 @@ impl Declared for KinesisStream {
             .set_shard_count(want.shards.and_then(|shards| i32::try_from(shards).ok()))
             .stream_mode_details(told)
             .set_tags(Some(want.tags.clone().into_iter().collect()));
-        if call.send().await.made("kinesis:CreateStream")?.is_none() {
+        let answer = call.send().await;
+        // Of a stream that is to be made this says nothing else, whatever its words.
+        let taken =
+            answer.as_ref().err().and_then(ProvideErrorMetadata::code) == Some("ResourceInUseException");
+        if taken || answer.made("kinesis:CreateStream")?.is_none() {
             return Ok(None);
         }
         requests.step(Ok(()))?;
-        requests.look(self.ready(&want.name).await)?;
+        requests.look(self.ready(&want.name, true).await)?;
         let tags = requests.look(self.tags(&want.name).await)?;
         self.send_tags(&want.name, &tags, &want.tags, requests).await?;
         self.send_retention(a_day(), want, requests).await?;
@@ -262,7 +262,7 @@ impl Declared for KinesisStream {
         }
         if have.retention != want.retention {
             // A try before may have gone so far.
-            let now = requests.look(self.ready(&want.name).await)?;
+            let now = requests.look(self.ready(&want.name, false).await)?;
             let hours = u32::try_from(now.retention_period_hours).unwrap_or(have.retention);
             self.send_retention(hours, want, requests).await?;
         }

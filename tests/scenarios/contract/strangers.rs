@@ -27,8 +27,12 @@ const EVENT_BRIDGE: &str = "eventbridge";
 pub(super) fn theirs(ground: &Ours) -> Value {
     let mut words = vec![WORD.to_owned(), EVENT_BRIDGE.to_owned()];
     words.extend(ground.taken.lock().unwrap().iter().cloned());
-    let world = World::read(ground.account());
-    part(world.exact(), &words).unwrap_or_default()
+    let mut world = World::read(ground.account()).exact().clone();
+    if let Some(buckets) = world["buckets"].as_object_mut() {
+        // Of every bucket it is told whether EventBridge hears of it, of the samples too.
+        buckets.retain(|name, _| !name.starts_with(things::NAME) || words.contains(name));
+    }
+    part(&world, &words).unwrap_or_default()
 }
 
 /// What of `value` says one of the words, as whole as it was written.

@@ -18,6 +18,9 @@ pub(super) const KINDS: [&str; 6] = [
     "sqs_queue",
 ];
 
+/// How the names of all samples begin.
+pub(super) const NAME: &str = "contract-dev-thing";
+
 fn tags(team: &str) -> Value {
     json!({"grail": "stage=dev:app=contract", "team": team})
 }
@@ -26,7 +29,7 @@ fn tags(team: &str) -> Value {
 pub(super) fn sample(kind: &str, face: &str, number: usize) -> Made {
     let fifo = face == "fifo";
     let ending = if fifo { ".fifo" } else { "" };
-    let name = format!("contract-dev-thing{number}{ending}");
+    let name = format!("{NAME}{number}{ending}");
     let (form, changes) = match kind {
         "sqs_queue" => (
             json!({

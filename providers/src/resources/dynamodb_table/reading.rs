@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::{IndexStatus, TableStatus};
 
 use super::DynamodbTable;
 use super::form::{Capacity, Index, Key, Projection, Spec};
-use crate::aws::{Outcome, wait};
+use crate::aws::Outcome;
 use crate::port::{Failure, Sight};
-use crate::resources::declared::{Tags, plain_tags};
+use crate::resources::declared::{Tags, plain_tags, until_ready};
 
 /// What `DescribeTable` says.
 #[derive(Debug)]
@@ -103,15 +103,10 @@ impl DynamodbTable {
         Ok(table.map(Described))
     }
 
-    /// Waits until the table can be changed.
-    pub(super) async fn ready(&self, name: &str) -> Result<Described, Failure> {
-        if let Some(table) = self.described(name).await?.filter(Described::is_ready) {
-            return Ok(table);
-        }
-        wait::until("the table to become ready", || async {
-            Ok(self.described(name).await?.filter(Described::is_ready))
-        })
-        .await
+    /// Waits until the table, which was `made` just now or before, can be changed.
+    pub(super) async fn ready(&self, name: &str, made: bool) -> Result<Described, Failure> {
+        let on = "the table to become ready";
+        until_ready(name, on, made, || self.described(name), Described::is_ready).await
     }
 
     pub(super) async fn whole(&self, name: &str) -> Result<Sight<Spec>, Failure> {

@@ -280,3 +280,11 @@ fn what_dynamodb_would_refuse_is_named_by_field() {
         assert_eq!(fields, [field], "{more}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_what_is_gone_is_refused_at_once() {
+    let stand = stand(vec![missing()]);
+    let want = full(json!({"deletion_protection": true}));
+    let failed = stand.update(NAME, &full(json!({})), &want).await.unwrap_err();
+    assert!(failed.chain().contains("is gone"), "{}", failed.chain());
+}

@@ -168,7 +168,7 @@ impl DynamodbTable {
     }
 
     async fn bring_table(&self, want: &Spec, requests: &mut Sequence) -> Result<Option<String>, Failure> {
-        let there = requests.look(self.ready(&want.name).await)?;
+        let there = requests.look(self.ready(&want.name, false).await)?;
         let mut stream_arn = there.stream_arn().map(ToOwned::to_owned);
         if there.0.deletion_protection_enabled().unwrap_or(false) != want.deletion_protection {
             let call = self
@@ -245,7 +245,7 @@ impl DynamodbTable {
         requests: &mut Sequence,
     ) -> Result<Option<String>, Failure> {
         requests.step(call.send().await.wrote("dynamodb:UpdateTable"))?;
-        let ready = requests.look(self.ready(&want.name).await)?;
+        let ready = requests.look(self.ready(&want.name, false).await)?;
         Ok(ready.stream_arn().map(ToOwned::to_owned))
     }
 

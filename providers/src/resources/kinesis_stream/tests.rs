@@ -196,3 +196,21 @@ fn what_kinesis_would_refuse_is_named_by_field() {
         assert_eq!(fields, [field], "{more}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_what_is_gone_is_refused_at_once() {
+    let stand = stand(vec![missing()]);
+    let want = spec(json!({"shards": 2}));
+    let failed = stand
+        .update(NAME, &spec(json!({"shards": 1})), &want)
+        .await
+        .unwrap_err();
+    assert!(failed.chain().contains("is gone"), "{}", failed.chain());
+    // What was made just now may be seen late, and not be missing for ever.
+    let mut replies = vec![missing(), done()];
+    replies.extend((0..7).map(|_| missing()));
+    let lost = self::stand(replies);
+    let failed = lost.create(&want).await.unwrap_err();
+    assert_eq!(failed.effect, Effect::Maybe, "{}", failed.chain());
+    assert_eq!(lost.aws.operations().len(), 9);
+}
