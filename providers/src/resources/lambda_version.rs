@@ -52,7 +52,14 @@ use crate::port::{
 };
 
 /// What of a function is no part of its versions, or is the version's own there.
-const NOT_PUBLISHED: [&str; 5] = ["name", "description", "tags", "reserved_concurrency", "failed"];
+const NOT_PUBLISHED: [&str; 6] = [
+    "name",
+    "description",
+    "tags",
+    "reserved_concurrency",
+    "failed",
+    "statements",
+];
 
 /// How many looks may miss a version that Lambda has just answered for.
 const MISSES: u32 = 6;
