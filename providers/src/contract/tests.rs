@@ -462,7 +462,7 @@ async fn every_model_kind_keeps_every_rule() {
     let ground = ModelGround::new();
     let verdicts = judge(&ground).await;
     assert_eq!(verdicts.broken().count(), 0, "{verdicts}");
-    assert_eq!(verdicts.0.len(), 16 * Rule::ALL.len());
+    assert_eq!(verdicts.0.len(), 17 * Rule::ALL.len());
     let silent: BTreeMap<_, _> = ground
         .catalog()
         .iter()
