@@ -80,7 +80,7 @@ impl Keys {
         };
         let certificate = settings.certificate.as_ref();
         let private = certificate
-            .map(|certificate| tls::private(certificate))
+            .map(tls::private)
             .transpose()?;
         Ok(Self {
             door,
