@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::stand::Stand;
 
-mod lasting;
 mod replicas;
 
 /// A service that runs, with what it has said so far.
