@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::stand::Stand;
 
-mod lasting;
 mod replicas;
 
 /// A service that runs, with what it has said so far.
@@ -234,7 +233,7 @@ fn secrets_of_the_listener_are_seen_by_no_project_and_a_token_can_be_another() {
         .env("SHOP_HOOK", "a secret of the host")
         .env("SHOP_PLAIN", "seen");
     let config = stand.project.beside("service").with_extension("toml");
-    let token = stand.project.beside("token");
+    let token = stand.project.beside("token").with_extension("key");
     let (shop, key) = (stand.project.root().display(), token.display());
     let write = |text: &str| std::fs::write(&token, text).expect("writing the token");
     write("a token of some length");

@@ -6,15 +6,14 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::Digest;
 use grail_state::store::object::{Condition, Found, ObjectError, Objects, Tag};
 
-/// How long the lock is waited for: less than a beat.
-const PATIENCE: Duration = Duration::from_millis(1500);
-/// Between two tries.
+/// How often the lock is tried for, and the time between: together less than a beat.
+const TRIES: usize = 150;
 const AGAIN: Duration = Duration::from_millis(10);
 
 /// Small objects as files. A write is on condition, since all who write hold one lock meanwhile; whole, since it is written
@@ -51,14 +50,14 @@ impl FolderObjects {
     fn locked(&self) -> io::Result<File> {
         fs::create_dir_all(&self.folder)?;
         let lock = File::create(self.folder.join("lock"))?;
-        let since = Instant::now();
-        loop {
+        for _ in 0..TRIES {
             match lock.try_lock() {
                 Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
-                Err(error) => return Err(error.into()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(AGAIN),
+                Err(TryLockError::Error(error)) => return Err(error),
             }
         }
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn remove(&self, key: &str) -> io::Result<()> {

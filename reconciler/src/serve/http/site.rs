@@ -79,9 +79,7 @@ impl Keys {
             return Err(HttpError::Open(address));
         };
         let certificate = settings.certificate.as_ref();
-        let private = certificate
-            .map(|certificate| tls::private(certificate))
-            .transpose()?;
+        let private = certificate.map(tls::private).transpose()?;
         Ok(Self {
             door,
             sessions: Sessions::new(settings.token.as_ref(), private.as_ref(), key),
