@@ -168,11 +168,7 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
     ("lambda_function", "role", Changed(to::function_role)),
     ("lambda_function", "runtime", Changed(to::function_runtime)),
     ("lambda_function", "snap_start", Never(MOTO)),
-    (
-        "lambda_function",
-        "statements",
-        Never("only the way back has it"),
-    ),
+    ("lambda_function", "statements", Never("only the way back has it")),
     ("lambda_function", "tags", Changed(to::function_tags)),
     ("lambda_function", "timeout", Changed(to::function_timeout)),
     ("lambda_function", "tracing", Changed(to::function_tracing)),
