@@ -280,8 +280,9 @@ mod tests {
             assert_eq!(format!("{of} {named}"), thing);
             assert!(rules(kind).prunes(child), "{child}");
         }
+        let settings = "settings for asynchronous calls of live";
         assert_eq!(
-            rules("lambda_function").child(&Handle(arn.to_owned()), "URL of live"),
+            rules("lambda_function").child(&Handle(arn.to_owned()), settings),
             None
         );
     }
