@@ -20,6 +20,7 @@ pub mod form;
 pub mod functions;
 pub mod init;
 pub mod lower;
+pub mod named;
 pub mod roles;
 pub mod urls;
 pub mod variables;
