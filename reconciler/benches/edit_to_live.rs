@@ -123,7 +123,7 @@ impl Ground {
         }
     }
 
-    fn is_at_rest(self) {
+    fn end_at_rest(self) {
         self.watch.interrupt();
         self.watch.wait().expect_success();
         self.grail.run(&["plan", "--detailed-exitcode"]).expect_success();
@@ -203,7 +203,7 @@ fn crowd(rounds: usize) -> Vec<Round> {
         round
     };
     let done = (0..rounds).map(edit).collect();
-    ground.is_at_rest();
+    ground.end_at_rest();
     done
 }
 
@@ -223,7 +223,7 @@ fn choir(rounds: usize) -> Vec<Round> {
         round
     };
     let done = (0..rounds).map(edit).collect();
-    ground.is_at_rest();
+    ground.end_at_rest();
     done
 }
 

@@ -219,7 +219,9 @@ async fn only_the_last_few_packages_are_kept_once_they_are_no_longer_in_use() {
     let project = Project::new("");
     let packages = project.world.cache().join("packages");
     let kept = || -> Vec<_> {
-        let zips = fs::read_dir(&packages).unwrap().map(|entry| entry.unwrap().path());
+        let zips = fs::read_dir(&packages)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         zips.filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
             .collect()
     };
