@@ -15,6 +15,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::Digest;
@@ -58,6 +59,8 @@ pub struct Turn {
     pub because: BTreeSet<Wake>,
     /// Some of the files that have changed, for people.
     pub files: BTreeSet<PathBuf>,
+    /// How long ago it was due: where files have changed, the time since the quiet time after the last change was over.
+    pub late: Duration,
     /// The [fingerprint](PassOutcome::plan) of a plan that was carried out and taken back: it is not carried out again.
     /// `None` where somebody asks, who may know that it will go better now.
     pub spared: Option<Digest>,

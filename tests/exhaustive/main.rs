@@ -1,3 +1,8 @@
+//! What is too long for the ordinary tests: every case there is, and the service in hard use for minutes.
+//!
+//! `cargo run -p grail-tests -- soak`, `replicas` and `idle` run the real `grail serve` on loopback, each in a module of its own
+//! here; they print a table, and their exit code is 1 where what they look for was not so.
+//!
 //! `cargo run -p grail-tests -- exhaustive`: every case of [`grail_tests::exhaustive`], or those that are named.
 //!
 //! It builds grail first, unless `--binary` names one, goes through the stories one after the other, and through the cases of
@@ -9,12 +14,22 @@
     clippy::print_stderr,
     reason = "what a command finds, it prints"
 )]
+#![expect(
+    clippy::expect_used,
+    reason = "what keeps the harness from going on ends it with a sentence"
+)]
 
+mod fleet;
+mod gauges;
+mod idle;
+mod passes;
+mod replicas;
+mod soak;
 mod tally;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +50,12 @@ struct CommandLine {
 enum What {
     /// Strike every write of every story in every way, with the real program.
     Exhaustive(Exhaustive),
+    /// Three replicas of the service with edits, faults, reloads and deaths, for minutes; then all must be well.
+    Soak(soak::Soak),
+    /// What more replicas carry, and how soon a dead one's stages move.
+    Replicas(replicas::Replicas),
+    /// What one service needs over many stages that do not change.
+    Idle(idle::Idle),
 }
 
 #[derive(Debug, Args)]
@@ -65,30 +86,46 @@ struct Exhaustive {
 }
 
 fn main() -> ExitCode {
-    let What::Exhaustive(wish) = CommandLine::parse().what;
-    let named = wish.binary.as_ref().and_then(|path| path.canonicalize().ok());
+    let what = CommandLine::parse().what;
+    let named = match &what {
+        What::Exhaustive(wish) => &wish.binary,
+        What::Soak(wish) => &wish.binary,
+        What::Replicas(wish) => &wish.binary,
+        What::Idle(wish) => &wish.binary,
+    };
+    let named = named.as_ref().and_then(|path| path.canonicalize().ok());
     let Some(binary) = named.or_else(built) else {
         eprintln!("grail could not be built");
         return ExitCode::FAILURE;
     };
-    let mut tally = Tally::default();
-    for subject in SUBJECTS {
-        for chapter in Chapter::ALL {
-            if wish.takes_story(&subject, chapter) {
-                let story = Story::rehearsed(subject, chapter, wish.cloud(), &binary);
-                wish.tell(&story, &mut tally);
-            }
-        }
-    }
-    println!("{tally}");
-    if tally.is_good() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let is_good = match what {
+        What::Exhaustive(wish) => wish.run(&binary),
+        What::Soak(wish) => wish.run(&binary),
+        What::Replicas(wish) => wish.run(&binary),
+        What::Idle(wish) => wish.run(&binary),
+    };
+    match is_good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 
 impl Exhaustive {
+    /// Whether every case went well.
+    fn run(&self, binary: &Path) -> bool {
+        let mut tally = Tally::default();
+        for subject in SUBJECTS {
+            for chapter in Chapter::ALL {
+                if self.takes_story(&subject, chapter) {
+                    let story = Story::rehearsed(subject, chapter, self.cloud(), binary);
+                    self.tell(&story, &mut tally);
+                }
+            }
+        }
+        println!("{tally}");
+        tally.is_good()
+    }
+
     fn takes_story(&self, subject: &Subject, chapter: Chapter) -> bool {
         let takes = |text: &String| Pattern::new(text).takes_story(subject, chapter);
         let fits = !self.ministack || subject.fits_ministack();

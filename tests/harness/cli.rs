@@ -163,6 +163,21 @@ impl Running {
         self.stdout.so_far()
     }
 
+    /// The events that it has said so far, where it was asked for JSON.
+    pub fn events(&self) -> Vec<Value> {
+        self.events_since(&mut 0)
+    }
+
+    /// Those after the first `heard` bytes of what it said, of which more are heard then. Whole lines only: the last may not be
+    /// whole yet.
+    pub fn events_since(&self, heard: &mut usize) -> Vec<Value> {
+        let said = self.stdout.since(*heard);
+        let whole = said.rfind('\n').map_or("", |end| &said[..=end]);
+        *heard += whole.len();
+        let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        whole.lines().map(read).collect()
+    }
+
     /// What it has said on standard error so far.
     pub fn told(&self) -> String {
         self.stderr.so_far()
@@ -248,8 +263,13 @@ struct Stream {
 
 impl Stream {
     fn so_far(&self) -> String {
+        self.since(0)
+    }
+
+    fn since(&self, heard: usize) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
+        // Cut at a line's end, as whoever hears in parts does, no sign is cut.
+        String::from_utf8_lossy(bytes.get(heard..).unwrap_or_default()).into_owned()
     }
 
     fn read_to_the_end(&mut self) -> String {

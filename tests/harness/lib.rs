@@ -22,6 +22,7 @@ pub mod browser;
 pub mod chalice;
 pub mod cli;
 pub mod collector;
+pub mod crowds;
 pub mod decorators;
 pub mod difference;
 pub mod documents;

@@ -152,6 +152,11 @@ impl Proxy {
         Calls::new(self.shared.log().calls.clone())
     }
 
+    /// Every call since then, and begins a new record: none is lost between the two.
+    pub fn take_calls(&self) -> Calls {
+        Calls::new(std::mem::take(&mut self.shared.log().calls))
+    }
+
     /// Begins a new record. Calls in flight are not in it.
     pub fn forget_calls(&self) {
         self.shared.log().calls.clear();

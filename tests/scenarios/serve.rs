@@ -27,12 +27,8 @@ impl Service {
         }
     }
 
-    /// Whole lines only: the last may not be whole yet.
     fn events(&self) -> Vec<Value> {
-        let said = self.running.said();
-        let whole = said.rfind('\n').map_or("", |end| &said[..end]);
-        let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        whole.lines().map(read).collect()
+        self.running.events()
     }
 
     /// How many events of this kind there were, of a stage, or with this end.

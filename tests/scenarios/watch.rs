@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::stand::{Stand, counts};
 
 mod ci;
+mod edits;
 mod ladder;
 mod workflows;
 
@@ -39,12 +40,8 @@ impl Watch {
         watch
     }
 
-    /// Whole lines only: the last may not be whole yet.
     fn events(&self) -> Vec<Value> {
-        let said = self.running.said();
-        let whole = said.rfind('\n').map_or("", |end| &said[..end]);
-        let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        whole.lines().map(read).collect()
+        self.running.events()
     }
 
     fn ended(&self, end: &str) -> usize {

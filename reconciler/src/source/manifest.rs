@@ -21,6 +21,7 @@ pub mod form;
 pub mod functions;
 pub mod init;
 pub mod lower;
+pub mod named;
 pub mod page;
 pub mod roles;
 pub mod things;

@@ -153,6 +153,7 @@ impl Agenda {
 
     /// A pass begins, and takes with it all that has come up to `now`.
     pub fn begin(&mut self, now: Time) -> Turn {
+        let late = self.due().map_or(Duration::ZERO, |due| now.saturating_sub(due));
         let mut because = BTreeSet::new();
         because.extend(self.asked.take().map(|(_, wake)| wake));
         because.extend(self.unheard.then_some(Wake::Asked));
@@ -169,6 +170,7 @@ impl Agenda {
             spared: self.spared.clone().filter(|_| !because.contains(&Wake::Asked)),
             files: std::mem::take(&mut self.files),
             because,
+            late,
         }
     }
 

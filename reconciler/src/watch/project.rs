@@ -1,5 +1,6 @@
-//! Which files of a Chalice project shape what is wanted. Read as loosely as possible: a configuration that is broken in one
-//! place still names the files of the others, and whoever mends it must be heard.
+//! Which files of a project shape what is wanted: those of a Chalice project, and what a manifest names
+//! ([`named`](crate::source::manifest::named)). Read as loosely as possible: a configuration that is broken in one place still
+//! names the files of the others, and whoever mends it must be heard.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::follow::Followed;
+use crate::source::manifest::named::named;
 
 const CONFIG: &str = ".chalice/config.json";
 /// Settings of grail, and manifests.
@@ -26,14 +28,22 @@ pub fn followed(project: &Path, stage: &str) -> Followed {
     files.insert(chalice.join(format!("policy-{stage}.json")));
     let config = std::fs::read(project.join(CONFIG)).ok();
     let config = config.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let mut named = Vec::new();
-    policies(&config.unwrap_or_default(), &mut named);
-    files.extend(named.into_iter().map(|file| chalice.join(file)));
+    let mut policy_files = Vec::new();
+    policies(&config.unwrap_or_default(), &mut policy_files);
+    files.extend(policy_files.into_iter().map(|file| chalice.join(file)));
     files.extend(requirements(project.join("requirements.txt")));
+    let mut trees: BTreeSet<PathBuf> = TREES.iter().map(|name| project.join(name)).collect();
+    for path in named(project) {
+        // What is not there yet may become either.
+        if path != project {
+            files.insert(path.clone());
+        }
+        trees.insert(path);
+    }
     Followed {
         root: project.to_path_buf(),
         files,
-        trees: TREES.iter().map(|name| project.join(name)).collect(),
+        trees,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the proxy saw: one [`Call`] for each request, and questions about many of them ([`Calls`]).
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -23,6 +24,8 @@ pub struct Call {
     pub body: Value,
     /// The body as sent.
     pub raw: Bytes,
+    /// When it arrived, for those who measure.
+    pub arrived: SystemTime,
     /// Position of its arrival in the one order of all arrivals and answers.
     pub started: usize,
     /// Position of its answer in that order; none while it is in flight.
@@ -53,6 +56,10 @@ impl Call {
 }
 
 /// A request as a call that has just arrived.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "other processes tell the time of day of what they do"
+)]
 pub(super) fn read(asked: &Asked, started: usize) -> Call {
     let parts = &asked.parts;
     let kind = parts.headers.get("content-type");
@@ -64,6 +71,7 @@ pub(super) fn read(asked: &Asked, started: usize) -> Call {
         query: fields(parts.uri.query().unwrap_or_default()),
         body: value_of(&asked.body, kind),
         raw: asked.body.clone(),
+        arrived: SystemTime::now(),
         started,
         ended: None,
         status: None,
@@ -245,6 +253,7 @@ mod tests {
             query: BTreeMap::new(),
             body: Value::Null,
             raw: Bytes::new(),
+            arrived: SystemTime::UNIX_EPOCH,
             started,
             ended,
             status: Some(200),

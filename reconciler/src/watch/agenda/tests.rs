@@ -83,8 +83,9 @@ fn changes_wait_for_a_quiet_moment_and_are_one_pass() {
         (agenda.due(), agenda.awaited()),
         (Some(10 * S + 140 * MS), Some(Wake::Changed))
     );
-    let turn = agenda.begin(10 * S + 140 * MS);
+    let turn = agenda.begin(10 * S + 143 * MS);
     assert_eq!((reasons(&turn), turn.files.len()), (vec![Wake::Changed], 4));
+    assert_eq!(turn.late, 3 * MS, "since the quiet time was over");
     agenda.ended(11 * S, &fine());
     assert_eq!(agenda.awaited(), Some(Wake::Timer), "none of them is left over");
 }

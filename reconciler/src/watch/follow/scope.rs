@@ -84,9 +84,12 @@ impl Scope {
     }
 }
 
-/// Names that say nothing: caches, version control, and what editors leave for a moment beside the file that they save.
+/// Names that say nothing: what grail and Chalice write, caches, version control, and what editors leave for a moment beside the file that they save.
 pub(super) fn is_noise(name: &OsStr) -> bool {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 14] = [
+        ".chalice",
+        ".grail",
+        ".venv",
         "__pycache__",
         ".git",
         ".hg",

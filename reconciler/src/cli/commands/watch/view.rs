@@ -106,7 +106,8 @@ impl Onlooker for View {
         if !self.human {
             let files: Vec<_> = turn.files.iter().map(|file| shown(file, &self.project)).collect();
             let because: Vec<_> = turn.because.iter().collect();
-            let fields = json!({"number": turn.number, "because": because, "files": files});
+            let late = fine_millis(turn.late);
+            let fields = json!({"number": turn.number, "because": because, "files": files, "late": late});
             words::json_line(self.command, "pass_started", fields);
         } else if let Some(why) = reason(turn, &self.project) {
             self.say(&format!("{} {why}", clock(Timestamp::now())));
@@ -213,6 +214,11 @@ fn clock(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
+/// Milliseconds with what is less than one: it is little that a pass is late.
+fn fine_millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -228,6 +234,7 @@ mod tests {
             number: 2,
             because: because.iter().copied().collect(),
             files: files.iter().map(PathBuf::from).collect(),
+            late: Duration::ZERO,
             spared: None,
         }
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use grail_providers::package::{Bundle, Content, ZipDigest};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use super::PackageError;
 const FORM: &str = "1";
 /// How many packages are kept. Stages, targets and projects take turns.
 const KEPT: usize = 16;
+/// What was used this shortly before the last is kept, however much it is: a manifest of many functions has all of them packed
+/// before the first is read, and other processes pack as well.
+const TOGETHER: Duration = Duration::from_secs(10 * 60);
 
 /// The folder of finished packages.
 #[derive(Clone, Debug)]
@@ -99,19 +103,23 @@ pub(super) fn touch(path: &Path) {
     let _ = fs::write(path.with_extension("used"), b"");
 }
 
-/// Removes all but the `count` entries with this extension that were used last, and what belongs to them.
+/// Removes all but the `count` entries with this extension that were used last, with what belongs to them. What was used with the
+/// last of all, within [`TOGETHER`], stays as well.
 pub(super) fn keep_newest(dir: &Path, extension: &str, count: usize) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     let used = |path: &Path| {
         let time = |path: &Path| path.metadata().and_then(|meta| meta.modified()).ok();
         time(&path.with_extension("used")).max(time(path))
     };
-    let mut found: Vec<PathBuf> = entries
+    let mut found: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|own| own == extension))
+        .map(|path| (used(&path), path))
         .collect();
-    found.sort_by_cached_key(|path| std::cmp::Reverse(used(path)));
-    for path in found.iter().skip(count) {
+    found.sort_by(|one, other| other.cmp(one));
+    let newest = found.first().and_then(|(used, _)| *used);
+    let before = newest.and_then(|newest| newest.checked_sub(TOGETHER));
+    for (_, path) in found.iter().skip(count).filter(|(used, _)| *used < before) {
         for sibling in ["json", "used", extension] {
             let _ = fs::remove_file(path.with_extension(sibling));
         }

@@ -215,19 +215,34 @@ async fn a_python_that_lambda_does_not_run_is_told() {
 }
 
 #[tokio::test]
-async fn only_the_last_few_packages_are_kept() {
+async fn only_the_last_few_packages_are_kept_once_they_are_no_longer_in_use() {
     let project = Project::new("");
-    for number in 0..20 {
-        project.world.write("app.py", &format!("app = {number}"));
-        project.package().await;
-    }
     let packages = project.world.cache().join("packages");
-    let zips = fs::read_dir(packages).unwrap().map(|entry| entry.unwrap().path());
-    assert_eq!(
+    let kept = || -> Vec<_> {
+        let zips = fs::read_dir(&packages)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         zips.filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
-            .count(),
-        16
-    );
+            .collect()
+    };
+    let pack = async |number: usize| {
+        project.world.write("app.py", &format!("app = {number}"));
+        project.package().await
+    };
+    for number in 0..20 {
+        pack(number).await;
+    }
+    assert_eq!(kept().len(), 20, "those of one run may all be read yet");
+    for zip in kept() {
+        let file = fs::File::options().append(true).open(&zip).unwrap();
+        let hour = std::time::Duration::from_secs(3600);
+        let before = zip.metadata().unwrap().modified().unwrap() - hour;
+        file.set_modified(before).unwrap();
+        let _ = fs::remove_file(zip.with_extension("used"));
+    }
+    let last = pack(20).await.code.file;
+    assert_eq!(kept().len(), 16);
+    assert!(kept().contains(&last));
 }
 
 #[tokio::test]
