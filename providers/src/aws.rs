@@ -9,6 +9,8 @@ pub mod arn;
 pub mod clients;
 pub mod connector;
 pub mod context;
+pub mod latest;
+pub mod live;
 pub mod objects;
 pub mod outcome;
 #[cfg(test)]

@@ -21,6 +21,7 @@ use grail_state::digest::Digester;
 
 use crate::port::{Catalog, erase};
 
+mod alias;
 mod api;
 mod cloud;
 mod domain;
@@ -49,8 +50,8 @@ pub use physics::{Fault, Logged, Physics};
 pub use quota::operation;
 pub use twice::{Twice, twice};
 pub use world::{
-    Api, Bucket, Deployment, Domain, Entry, Function, Integration, Layer, Mapping, Notifications, Pointer,
-    Role, Rule, Socket, Stage, Stages, Subscription, Thing, Url, World, function_arn,
+    Alias, Api, Bucket, Deployment, Domain, Entry, Function, Integration, Layer, Mapping, Notifications,
+    Pointer, Role, Rule, Socket, Stage, Stages, Subscription, Thing, Url, World, function_arn,
 };
 
 /// The tag by which a function names its application and stage, as Chalice writes it.
@@ -75,6 +76,7 @@ pub fn catalog(cloud: &Cloud, digester: &Arc<Digester>) -> Catalog {
         subscription::ModelSubscription(cloud.clone()),
         mapping::ModelMapping(cloud.clone()),
         url::ModelUrl(cloud.clone()),
+        alias::ModelAlias(cloud.clone()),
         rule::ModelRule(cloud.clone()),
         stage::ModelStage::<stage::Rest>::new(cloud),
         stage::ModelStage::<stage::WebSocket>::new(cloud),

@@ -6,7 +6,8 @@
 //!
 //! Names are as narrow as AWS lets them be: functions, roles, rules, layers and log groups carry the application's and stage's
 //! name, while APIs and event source mappings have ids that AWS chooses, and buckets, topics, queues and streams belong to
-//! others. What was given up: the ids of a stage that exists are not written into its policy, since the next deploy may need
+//! others; those that a manifest declares carry the stage's name like a function, and one that is given a `name` of its own is
+//! to be added by hand. What was given up: the ids of a stage that exists are not written into its policy, since the next deploy may need
 //! another one.
 
 #[cfg(test)]
@@ -30,6 +31,9 @@ pub struct Reach {
     pub stack: Option<StackId>,
     /// One region, or all. Topics, certificates and layers may lie in another one in any case.
     pub region: Option<String>,
+    /// True for what the things need that a manifest declares (queues, tables, buckets ...), and for that alone: IAM takes no
+    /// policy that holds all.
+    pub things: bool,
 }
 
 /// Where an action is used.
@@ -51,15 +55,47 @@ enum Scope {
     Gateway,
     Rules,
     LogGroups,
+    /// Buckets, whoever made them.
     Buckets,
+    /// Buckets that a manifest declares.
+    OwnBuckets,
     Objects,
+    /// Topics, whoever made them.
     Topics,
+    /// Topics that a manifest declares.
+    OwnTopics,
+    /// Queues, whoever made them.
     Queues,
+    /// Queues that a manifest declares.
+    OwnQueues,
+    /// Kinesis streams, whoever made them.
     Streams,
+    /// Kinesis streams that a manifest declares.
+    OwnStreams,
+    /// Tables that a manifest declares.
+    Tables,
     TableStreams,
+    /// Event buses that a manifest declares.
+    Buses,
     Certificates,
     /// Distributions of edge-optimised domains lie in an account of API Gateway's.
     Distributions,
+    Alarms,
+}
+
+impl Scope {
+    /// True for what a manifest declares besides functions and what calls them.
+    fn is_of_things(self) -> bool {
+        matches!(
+            self,
+            Self::OwnBuckets
+                | Self::OwnTopics
+                | Self::OwnQueues
+                | Self::OwnStreams
+                | Self::Tables
+                | Self::Buses
+        )
+    }
 }
 
 /// Where `action` is used; `None` for an action that stands in no list.
@@ -81,29 +117,46 @@ fn scope_of(action: &str) -> Option<Scope> {
         ("iam", "PassRole") => Scope::PassedRoles,
         ("iam", _) => Scope::Roles,
         ("apigateway", _) => Scope::Gateway,
+        ("events", "UntagResource") => Scope::Buses,
+        ("events", name) if name.ends_with("EventBus") => Scope::Buses,
         ("events", _) => Scope::Rules,
         ("logs", _) => Scope::LogGroups,
         ("s3", "GetObject" | "GetObjectVersion" | "PutObject") => Scope::Objects,
-        ("s3", _) => Scope::Buckets,
-        ("sns", _) => Scope::Topics,
-        ("sqs", _) => Scope::Queues,
-        ("kinesis", _) => Scope::Streams,
-        ("dynamodb", _) => Scope::TableStreams,
+        ("s3", "GetBucketNotification" | "PutBucketNotification" | "GetBucketLocation") => Scope::Buckets,
+        ("s3", _) => Scope::OwnBuckets,
+        ("sns", "GetTopicAttributes" | "ListSubscriptionsByTopic" | "Subscribe") => Scope::Topics,
+        ("sns", _) => Scope::OwnTopics,
+        ("sqs", "GetQueueUrl") => Scope::Queues,
+        ("sqs", _) => Scope::OwnQueues,
+        ("kinesis", "DescribeStreamSummary") => Scope::Streams,
+        ("kinesis", _) => Scope::OwnStreams,
+        ("dynamodb", "DescribeStream") => Scope::TableStreams,
+        ("dynamodb", _) => Scope::Tables,
         ("acm", _) => Scope::Certificates,
         ("cloudfront", _) => Scope::Distributions,
+        ("cloudwatch", "DescribeAlarms") => Scope::Alarms,
         _ => return None,
     })
 }
 
-/// A policy document that allows what grail needs and no more.
+/// True if `action` stands in the policy for the things that a manifest declares, not in the other one.
+pub(crate) fn is_of_things(action: &str) -> bool {
+    scope_of(action).is_some_and(Scope::is_of_things)
+}
+
+/// A policy document that allows what grail needs and no more: without the things that a manifest declares, or for those alone.
 pub fn policy(reach: &Reach) -> Value {
     let mut scopes: BTreeMap<Scope, BTreeSet<&str>> = BTreeMap::new();
     for action in resources::actions().into_iter().chain([BESIDE]) {
         let scope = scope_of(action).unwrap_or(Scope::Everything);
         scopes.entry(scope).or_default().insert(action);
     }
+    // Rules have these too, and stand in the other policy.
+    let tags = ["events:ListTagsForResource", "events:TagResource"];
+    scopes.entry(Scope::Buses).or_default().extend(tags);
     let statements: Vec<Value> = scopes
         .iter()
+        .filter(|(scope, _)| scope.is_of_things() == reach.things)
         .map(|(scope, actions)| reach.statement(*scope, actions))
         .collect();
     json!({"Version": "2012-10-17", "Statement": statements})
@@ -159,11 +212,22 @@ impl Reach {
                 Some(stack) => vec![self.arn("s3", "", "", &format!("*/grail/{stack}/*"))],
                 None => vec![self.arn("s3", "", "", "*/grail/*")],
             },
+            Scope::OwnBuckets => {
+                let arn = |name: String| self.arn("s3", "", "", &name);
+                self.names(scope).into_iter().map(arn).collect()
+            }
+            Scope::OwnTopics => named("", "sns", region),
+            Scope::OwnQueues => named("", "sqs", region),
+            Scope::OwnStreams => named("stream/", "kinesis", region),
+            Scope::Tables => named("table/", "dynamodb", region),
+            Scope::Buses => named("event-bus/", "events", region),
             Scope::Topics => vec![anywhere("sns", "*")],
             Scope::Queues => vec![here("sqs", "*")],
             Scope::Streams => vec![here("kinesis", "stream/*")],
             Scope::TableStreams => vec![here("dynamodb", "table/*/stream/*")],
             Scope::Certificates => vec![anywhere("acm", "certificate/*")],
+            // The alarms of a canary are whose they like.
+            Scope::Alarms => vec![here("cloudwatch", "alarm:*")],
         }
     }
 
@@ -221,6 +285,12 @@ pub fn action_of(service: &str, operation: &str) -> String {
         ("apigateway", operation) => method_of(operation),
         ("s3", "GetBucketNotificationConfiguration") => "GetBucketNotification",
         ("s3", "PutBucketNotificationConfiguration") => "PutBucketNotification",
+        ("s3", "HeadBucket" | "ListObjectsV2") => "ListBucket",
+        ("s3", "ListObjectVersions") => "ListBucketVersions",
+        ("s3", "GetBucketEncryption") => "GetEncryptionConfiguration",
+        ("s3", "PutBucketEncryption") => "PutEncryptionConfiguration",
+        ("s3", "GetPublicAccessBlock") => "GetBucketPublicAccessBlock",
+        ("s3", "PutPublicAccessBlock") => "PutBucketPublicAccessBlock",
         ("lambda", "GetLayerVersionByArn") => "GetLayerVersion",
         (_, operation) => operation,
     };

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::aws::Context;
 use crate::port::{Catalog, Cost, Resource, erase};
 
+mod declared;
 mod packages;
 
 /// Declares the modules and makes the catalogue of their types.
@@ -61,17 +62,26 @@ resources! {
     api_mapping::ApiMapping,
     api_stage::ApiStage,
     custom_domain::CustomDomain,
+    dynamodb_table::DynamodbTable,
+    event_bus::EventBus,
     event_rule::EventRule,
     event_source_mapping::EventSourceMapping,
     function_url::FunctionUrl,
     iam_role::IamRole,
+    kinesis_stream::KinesisStream,
+    lambda_alias::LambdaAlias,
     lambda_function::LambdaFunction,
     lambda_layer::LambdaLayer,
     lambda_permission::LambdaPermission,
+    lambda_version::LambdaVersion,
     log_group::LogGroup,
+    provisioned_concurrency::ProvisionedConcurrency,
     rest_api::RestApi,
+    s3_bucket::S3Bucket,
     s3_notification::S3Notification,
     sns_subscription::SnsSubscription,
+    sns_topic::SnsTopic,
+    sqs_queue::SqsQueue,
     websocket_api::WebsocketApi,
     websocket_stage::WebsocketStage,
 }
@@ -105,17 +115,26 @@ mod tests {
             ("api_mapping", (Exact, false)),
             ("api_stage", (Exact, false)),
             ("custom_domain", (Never, false)),
+            ("dynamodb_table", (Never, true)),
+            ("event_bus", (Never, true)),
             ("event_rule", (Exact, true)),
             ("event_source_mapping", (Never, false)),
             ("function_url", (Never, true)),
             ("iam_role", (Close, true)),
+            ("kinesis_stream", (Never, true)),
+            ("lambda_alias", (Close, true)),
             ("lambda_function", (Close, true)),
             ("lambda_layer", (Never, false)),
             ("lambda_permission", (Exact, true)),
+            ("lambda_version", (Never, false)),
             ("log_group", (Exact, true)),
+            ("provisioned_concurrency", (Exact, false)),
             ("rest_api", (Never, false)),
+            ("s3_bucket", (Never, true)),
             ("s3_notification", (Exact, true)),
             ("sns_subscription", (Exact, false)),
+            ("sns_topic", (Never, true)),
+            ("sqs_queue", (Never, true)),
             ("websocket_api", (Never, false)),
             ("websocket_stage", (Exact, false)),
         ];
@@ -239,6 +258,18 @@ mod tests {
                 "event_source_mapping u",
             ),
             (
+                "lambda_function",
+                arn,
+                "alias live",
+                "lambda_alias arn:aws:lambda:eu-west-1:123456789012:function:f:live",
+            ),
+            (
+                "lambda_function",
+                arn,
+                "provisioned concurrency of live",
+                "provisioned_concurrency f:live",
+            ),
+            (
                 "custom_domain",
                 "d.example",
                 "mapping of /v1/x to a1/v1",
@@ -250,7 +281,7 @@ mod tests {
             assert!(rules(kind).prunes(child), "{child}");
         }
         assert_eq!(
-            rules("lambda_function").child(&Handle(arn.to_owned()), "alias live"),
+            rules("lambda_function").child(&Handle(arn.to_owned()), "URL of live"),
             None
         );
     }

@@ -21,6 +21,7 @@ pub mod goal;
 pub mod grail_toml;
 pub mod guard;
 pub mod pass;
+mod revisions;
 pub mod saved;
 pub mod serve_toml;
 pub mod shared;
@@ -97,8 +98,8 @@ async fn run(line: CommandLine, environment: Environment, span: Span) -> Result<
     if let Command::Manual { plan_schema } = line.command {
         return Ok(commands::manual::run(plan_schema).into());
     }
-    if matches!(line.command, Command::Schema) {
-        return Ok(commands::schema::run().into());
+    if let Command::Schema(args) = line.command {
+        return Ok(commands::schema::run(args).into());
     }
     if let Command::Policy(args) = &line.command {
         return Ok(commands::policy::run(&line.global, args).into());
@@ -120,10 +121,11 @@ async fn run(line: CommandLine, environment: Environment, span: Span) -> Result<
         Command::Url => commands::url::run(&settings).await,
         Command::State(args) => commands::state::run(&settings, &args.verb).await,
         Command::Validate => signals::unless_stopped(commands::validate::run(&settings)).await,
-        Command::Init => signals::unless_stopped(commands::init::run(&settings)).await,
+        Command::Init(args) => signals::unless_stopped(commands::init::run(&settings, &args)).await,
+        Command::Fmt(args) => commands::fmt::run(&settings, &args),
         Command::LocalCloud(args) => commands::local_cloud::run(&settings, args.verb).await,
         Command::Chalice(words) => return commands::chalice::run(&settings, &words, debug).await,
-        Command::Completions { .. } | Command::Manual { .. } | Command::Policy(_) | Command::Schema => {
+        Command::Completions { .. } | Command::Manual { .. } | Command::Policy(_) | Command::Schema(_) => {
             Ok(Exit::Done)
         }
     };

@@ -361,7 +361,7 @@ pub fn plan(inputs: &Inputs<'_>) -> Result<Plan, Vec<PlanError>> {
         digest: Digest::default(),
     };
     plan.digest = plan.digested();
-    let refused = guard::refusals(&plan, inputs.consent);
+    let refused = guard::refusals(&plan, inputs);
     if !refused.is_empty() {
         return Err(refused);
     }

@@ -20,6 +20,8 @@ pub struct Desired {
     pub rank: u32,
     /// Where the wish stands (`app.py:12`), for messages.
     pub origin: Option<String>,
+    /// Whether it is protected from being ended; `None` where the wish does not say, and its kind counts.
+    pub protect: Option<bool>,
 }
 
 impl Desired {

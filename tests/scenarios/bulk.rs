@@ -290,6 +290,7 @@ fn desired() -> DesiredState {
             after: BTreeSet::new(),
             rank,
             origin: None,
+            protect: None,
         };
         (id, wish)
     });

@@ -9,6 +9,7 @@ mod account;
 mod gaps;
 mod samples;
 pub(crate) mod strangers;
+mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ use self::gaps::{GAPS, SILENT};
 use crate::emulated::Emulator;
 
 /// Every kind in each of its faces: what the kind is called, and which of its forms is tried.
-const FACES: [(&str, &str); 27] = [
+const FACES: [(&str, &str); 38] = [
     ("api_mapping", "rest"),
     ("api_mapping", "several parts"),
     ("api_mapping", "websocket"),
@@ -30,6 +31,8 @@ const FACES: [(&str, &str); 27] = [
     ("custom_domain", "edge"),
     ("custom_domain", "regional"),
     ("custom_domain", "websocket"),
+    ("dynamodb_table", ""),
+    ("event_bus", ""),
     ("event_rule", "pattern"),
     ("event_rule", "schedule"),
     ("event_source_mapping", "dynamodb"),
@@ -38,16 +41,25 @@ const FACES: [(&str, &str); 27] = [
     ("function_url", ""),
     ("iam_role", ""),
     ("iam_role", "with a boundary"),
+    ("kinesis_stream", ""),
+    ("lambda_alias", ""),
     ("lambda_function", ""),
     ("lambda_function", "of a manifest"),
     ("lambda_function", "with dead letters"),
     ("lambda_layer", ""),
     ("lambda_permission", ""),
+    ("lambda_version", ""),
     ("log_group", ""),
+    ("provisioned_concurrency", ""),
     ("rest_api", "edge"),
     ("rest_api", "regional"),
+    ("s3_bucket", ""),
     ("s3_notification", ""),
     ("sns_subscription", ""),
+    ("sns_topic", ""),
+    ("sns_topic", "fifo"),
+    ("sqs_queue", ""),
+    ("sqs_queue", "fifo"),
     ("websocket_api", ""),
     ("websocket_stage", ""),
 ];

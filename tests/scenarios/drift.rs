@@ -7,6 +7,7 @@ mod fields;
 mod gone;
 mod scene;
 mod table;
+mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,7 +180,9 @@ fn what_is_deleted_is_reported_and_one_deployment_makes_it_again() {
     let scene = Scene::deployed();
     let deleted = gone::delete_one_of_each(&scene);
     let kinds: BTreeSet<_> = deleted.iter().map(|id| id.split('.').next().unwrap()).collect();
-    let all: BTreeSet<_> = FIELDS.iter().map(|(kind, _, _)| *kind).collect();
+    let all = FIELDS.iter().map(|(kind, _, _)| *kind);
+    // moto keeps no instances ready.
+    let all: BTreeSet<_> = all.filter(|kind| *kind != "provisioned_concurrency").collect();
     assert_eq!(kinds, all, "every kind is deleted once");
     let (_, whole) = scene.drift(2);
     let gone: BTreeSet<_> = whole["drifted"]

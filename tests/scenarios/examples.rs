@@ -23,7 +23,7 @@ pub(crate) fn examples() -> Vec<String> {
 }
 
 /// What a README says of the first plan: "Expected plan of the first deploy: <n> to create (`<id>`, ...)."
-fn expected(readme: &str) -> (usize, BTreeSet<String>) {
+pub(crate) fn expected(readme: &str) -> (usize, BTreeSet<String>) {
     let said = readme
         .split("Expected plan of the first deploy:")
         .nth(1)
@@ -71,6 +71,10 @@ fn without_logs(ground: &Ground) -> BTreeMap<String, Vec<String>> {
 #[test]
 fn every_example_does_what_its_readme_says() {
     for name in examples() {
+        // moto does not speak the protocol of CloudWatch's alarms: `native_versions` deploys it on the local cloud.
+        if name == "canary" {
+            continue;
+        }
         let ground = Ground::new(Project::example(&name));
         if ground.project.has("resources.py") {
             make_resources(&ground);

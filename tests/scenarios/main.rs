@@ -38,6 +38,8 @@ mod local_cloud;
 mod local_ground;
 mod mall;
 mod native;
+mod native_things;
+mod native_versions;
 mod oracle;
 mod page;
 mod plan_form;

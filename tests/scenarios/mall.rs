@@ -182,6 +182,7 @@ impl Wishes<'_> {
             after: after.iter().cloned().collect(),
             rank: u32::try_from(self.resources.len()).unwrap(),
             origin: None,
+            protect: None,
         };
         assert!(
             self.resources.insert(id.clone(), wish).is_none(),

@@ -259,3 +259,150 @@ fn init_on_every_project_of_the_tests_and_then_a_plan_finds_no_change() {
         the_manifest_that_is_written_makes_the_same(&ground, fixture.name);
     }
 }
+
+/// A package of one file.
+fn zipped(text: &str) -> Vec<u8> {
+    fixtures::archive(&[("work.py", text)])
+}
+
+#[test]
+fn an_object_that_was_written_anew_is_sent_once() {
+    let ground = alone(
+        "grail: 1\napp: shop\nfunctions:\n  work: {runtime: python3.12, handler: work.handler, code: {s3: {bucket: builds, key: work.zip}}}\n",
+    );
+    let run = ground.run(&["deploy"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(ground.proxy.calls().writes().is_empty());
+    ground.account.make_bucket("builds");
+    let s3 = ground.account.s3();
+    let upload = |text: &str| {
+        let body = zipped(&format!("def handler(event, context): return {text}\n"));
+        let put = s3.put_object().bucket("builds").key("work.zip").body(body.into());
+        block_on(put.send()).unwrap();
+    };
+    for is_versioned in [false, true] {
+        if is_versioned {
+            use grail_tests::account::sdk::s3::types::{BucketVersioningStatus, VersioningConfiguration};
+            let kept = VersioningConfiguration::builder()
+                .status(BucketVersioningStatus::Enabled)
+                .build();
+            let put = s3
+                .put_bucket_versioning()
+                .bucket("builds")
+                .versioning_configuration(kept);
+            block_on(put.send()).unwrap();
+        }
+        for text in ["1", "2", "3"] {
+            upload(&format!("{text}{is_versioned:?}"));
+            let writes = ground.deploy().writes();
+            let is_first = text == "1" && !is_versioned;
+            assert_eq!(writes.named("CreateFunction").len(), usize::from(is_first));
+            assert_eq!(
+                writes.named("UpdateFunctionCode").len(),
+                usize::from(!is_first),
+                "{:?}",
+                writes.names()
+            );
+            ground.assert_at_rest();
+        }
+    }
+    ground.run(&["delete"]).expect_success();
+}
+
+#[test]
+fn functions_that_are_there_are_written_down_and_taken_over() {
+    let ground = Ground::new(Project::empty());
+    let lambda = ground.account.lambda();
+    let role = ground.account.make_role("lent");
+    for (name, answer) in [("shop-orders", "1"), ("shop-mail", "2"), ("other", "3")] {
+        use grail_tests::account::sdk::lambda::primitives::Blob;
+        use grail_tests::account::sdk::lambda::types::{Environment, FunctionCode, Runtime};
+        let zip = zipped(&format!("def handler(event, context): return {answer}\n"));
+        let code = FunctionCode::builder().zip_file(Blob::new(zip)).build();
+        let variables = Environment::builder().variables("TABLE", "${orders}").build();
+        let create = lambda
+            .create_function()
+            .function_name(name)
+            .role(&role)
+            .code(code)
+            .environment(variables);
+        let create = create
+            .runtime(Runtime::from("python3.12"))
+            .handler("work.handler")
+            .timeout(7)
+            .memory_size(256);
+        block_on(create.tags("team", "till").send()).unwrap();
+    }
+    let before = ground.world();
+    let run = ground
+        .run(&["init", "--from-functions", "shop-"])
+        .expect_success();
+    assert!(
+        run.stdout.contains("grail.yaml, code/mail.zip") || run.stderr.contains("grail.yaml, code/mail.zip"),
+        "{run}"
+    );
+    assert!(ground.proxy.calls().writes().is_empty(), "it only reads");
+    let text = ground.project.read("grail.yaml");
+    assert!(
+        text.contains("name: shop-orders") && !text.contains("other"),
+        "{text}"
+    );
+    ground.run(&["validate"]).expect_success();
+    ground.run(&["fmt"]).expect_success();
+    ground.run(&["fmt", "--check"]).expect_success();
+
+    // Nothing proves that they are ours.
+    assert_eq!(ground.run(&["deploy"]).code, Some(1));
+    assert_eq!(ground.world().names(), before.names());
+    let calls = {
+        ground.proxy.forget_calls();
+        ground
+            .run(&["deploy", "--adopt", "orders", "--adopt", "mail"])
+            .expect_success();
+        ground.proxy.calls().writes()
+    };
+    assert!(
+        calls.names().iter().all(|name| *name == "TagResource"),
+        "{:?}",
+        calls.names()
+    );
+    ground.assert_at_rest();
+    ground.run(&["delete"]).expect_success();
+    let left = ground.world();
+    assert!(!format!("{:?}", left.names()).contains("shop-orders"));
+    assert!(format!("{:?}", left.names()).contains("other"));
+
+    let run = ground.run(&["init", "--from-functions", "nobody-"]);
+    assert_eq!(run.code, Some(1), "a manifest is there already: {run}");
+}
+
+#[test]
+fn a_manifest_is_formatted_with_what_it_includes_or_not_at_all() {
+    let ground = alone("app: shop\ngrail: 1\ninclude: parts/*.yaml\n");
+    ground.project.write(
+        "parts/a.yaml",
+        "functions:\n    a:\n        # Seconds.\n        timeout: 5\n        runtime: python3.12\n",
+    );
+    ground.project.write("parts/b.yaml", "roles: &r {}\n");
+    let before = ground.project.read("grail.yaml");
+    assert_eq!(ground.run(&["fmt"]).code, Some(1));
+    assert_eq!(ground.project.read("grail.yaml"), before);
+    ground.project.write("parts/b.yaml", "roles: {}\n");
+    let run = ground.run(&["fmt", "--check"]);
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(
+        run.stderr.contains("not formatted: grail.yaml, parts/a.yaml"),
+        "{run}"
+    );
+    assert_eq!(ground.project.read("grail.yaml"), before);
+    ground.run(&["fmt"]).expect_success();
+    assert_eq!(
+        ground.project.read("grail.yaml"),
+        "grail: 1\napp: shop\ninclude: parts/*.yaml\n"
+    );
+    assert_eq!(
+        ground.project.read("parts/a.yaml"),
+        "functions:\n  a:\n    runtime: python3.12\n    # Seconds.\n    timeout: 5\n"
+    );
+    ground.run(&["fmt", "--check"]).expect_success();
+}

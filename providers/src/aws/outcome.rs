@@ -27,6 +27,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::connector::{NotSent, request_id, retry_after};
 use crate::port::failure::chain;
 use crate::port::{Effect, Failure, Retry};
+use crate::privileges::is_of_things;
 
 /// After what may have had an effect.
 const AFTER_MAYBE: Duration = Duration::from_secs(1);
@@ -145,7 +146,11 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         | "ResourceConflictException"
         | "ResourceAlreadyExistsException"
         | "ConflictException"
-        | "BucketAlreadyOwnedByYou" => Verdict::Exists,
+        | "BucketAlreadyOwnedByYou"
+        | "QueueAlreadyExists"
+        | "QueueNameExists" => Verdict::Exists,
+        // DynamoDB and Kinesis; what is merely busy has been told above.
+        "ResourceInUseException" if message.to_ascii_lowercase().contains("already exist") => Verdict::Exists,
         "ResourceNotFoundException"
         | "ProvisionedConcurrencyConfigNotFoundException"
         | "NoSuchEntity"
@@ -153,7 +158,9 @@ fn of_answer(answer: &HttpResponse, code: &str, message: &str) -> Verdict {
         | "NotFound"
         | "NotFoundException"
         | "NoSuchBucket"
-        | "NoSuchKey" => Verdict::NotFound,
+        | "NoSuchKey"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue" => Verdict::NotFound,
         "AccessDenied"
         | "AccessDeniedException"
         | "AuthorizationError"
@@ -194,6 +201,11 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
                 Some("the role to become usable")
             } else if has("event source mapping", "is in use") || text.contains("mapping is in use") {
                 Some("the event source mapping to become free")
+            } else if code == "ResourceInUseException"
+                && !text.contains("already exist")
+                && (text.contains("still in use") || text.contains("being ") || text.contains("not active"))
+            {
+                Some("another change of the table or stream to end")
             } else {
                 None
             }
@@ -212,6 +224,9 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         }
         "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
             Some("another change of the API to end")
+        }
+        "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => {
+            Some("the name of the deleted queue to become free")
         }
         "EntityTemporarilyUnmodifiable" | "EntityTemporarilyUnmodifiableException" => {
             Some("the role to become modifiable")
@@ -294,8 +309,12 @@ fn without_values(message: &str) -> &str {
 
 /// The way on where the credentials lack a right.
 pub(crate) fn lacking(action: &str) -> String {
+    let (words, file) = match is_of_things(action) {
+        true => ("grail policy --things", "policy-things.json"),
+        false => ("grail policy", "policy.json"),
+    };
     format!(
-        "the credentials lack `{action}`: add it to their policy; `grail policy` prints the whole one (deploy/policy.json)"
+        "the credentials lack `{action}`: add it to their policy; `{words}` prints the whole one (deploy/{file})"
     )
 }
 

@@ -22,6 +22,8 @@ use crate::privileges::action_of;
 pub(crate) enum Reply {
     /// Status, headers, body.
     Answer(u16, Vec<(&'static str, String)>, String),
+    /// Status, headers, and a body that is no text.
+    Binary(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// The connection broke after the request was sent.
     Broken,
 }
@@ -29,6 +31,38 @@ pub(crate) enum Reply {
 /// A JSON (or XML) answer.
 pub(crate) fn reply(status: u16, body: impl ToString) -> Reply {
     Reply::Answer(status, Vec::new(), body.to_string())
+}
+
+/// An answer of a service that speaks CBOR (CloudWatch). Of JSON's values, texts, lists and objects.
+pub(crate) fn cbor(body: &Value) -> Reply {
+    let mut bytes = Vec::new();
+    encode(body, &mut bytes);
+    Reply::Binary(200, vec![("smithy-protocol", "rpc-v2-cbor".to_owned())], bytes)
+}
+
+fn encode(value: &Value, bytes: &mut Vec<u8>) {
+    let mut head = |major: u8, length: usize| match u8::try_from(length).unwrap() {
+        short @ 0..24 => bytes.push(major << 5 | short),
+        long => bytes.extend([major << 5 | 24, long]),
+    };
+    match value {
+        Value::String(text) => {
+            head(3, text.len());
+            bytes.extend(text.as_bytes());
+        }
+        Value::Array(items) => {
+            head(4, items.len());
+            items.iter().for_each(|item| encode(item, bytes));
+        }
+        Value::Object(entries) => {
+            head(5, entries.len());
+            for (key, value) in entries {
+                encode(&Value::String(key.clone()), bytes);
+                encode(value, bytes);
+            }
+        }
+        other => panic!("{other} is not written in CBOR here"),
+    }
 }
 
 /// An error answer of a JSON service.
@@ -157,8 +191,13 @@ impl HttpConnector for Canned {
             );
         }
         inner.asked.push(asked);
-        HttpConnectorFuture::ready(match inner.replies.pop_front() {
-            Some(Reply::Answer(status, headers, body)) => {
+        let reply = inner.replies.pop_front().map(|reply| match reply {
+            Reply::Answer(status, headers, body) => Reply::Binary(status, headers, body.into_bytes()),
+            other => other,
+        });
+        HttpConnectorFuture::ready(match reply {
+            Some(Reply::Answer(..)) => unreachable!("an answer is bytes by now"),
+            Some(Reply::Binary(status, headers, body)) => {
                 let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
                 for (name, value) in headers {
                     answer.headers_mut().insert(name, value);

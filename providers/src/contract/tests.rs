@@ -314,6 +314,17 @@ fn sample_of(kind: &Kind, number: usize, world: &mut World) -> (String, Value, O
             let changed = with(&spec, json!({"entries": swapped}));
             (bucket, spec, changed)
         }
+        "lambda_alias" => {
+            let name = format!("app-dev-alias{number}");
+            let function = world.functions.get("app-dev-one").cloned();
+            world.functions.extend(function.map(|one| (name.clone(), one)));
+            let spec = json!({"function": name, "name": "live", "version": "1"});
+            (
+                format!("alias{number}"),
+                spec.clone(),
+                with(&spec, json!({"version": "2"})),
+            )
+        }
         "function_url" => {
             let name = format!("app-dev-url{number}");
             let function = world.functions.get("app-dev-one").cloned();
@@ -451,7 +462,7 @@ async fn every_model_kind_keeps_every_rule() {
     let ground = ModelGround::new();
     let verdicts = judge(&ground).await;
     assert_eq!(verdicts.broken().count(), 0, "{verdicts}");
-    assert_eq!(verdicts.0.len(), 16 * Rule::ALL.len());
+    assert_eq!(verdicts.0.len(), 17 * Rule::ALL.len());
     let silent: BTreeMap<_, _> = ground
         .catalog()
         .iter()
@@ -478,6 +489,7 @@ async fn every_model_kind_keeps_every_rule() {
         ("lambda_permission", vec![Rule::Foreign, Rule::Wires]),
         // It is part of a function of ours, and Chalice has none.
         ("function_url", vec![Rule::Foreign, Rule::Wires]),
+        ("lambda_alias", vec![Rule::Foreign, Rule::Wires]),
     ];
     let expected: BTreeMap<_, _> = expected.map(|(kind, rules)| (kind.to_owned(), rules)).into();
     assert_eq!(silent, expected);

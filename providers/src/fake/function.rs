@@ -258,6 +258,8 @@ impl Resource for ModelFunction {
         let gone = self.0.write("DeleteFunction", &subject, move |world, _| {
             world.functions.remove(&name);
             world.urls.remove(&name);
+            let of = format!("{name}:");
+            world.aliases.retain(|alias, _| !alias.starts_with(&of));
             Ok(())
         });
         Ok(gone.await?)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::{Kind, Observed, Remote, Template, Wire};
@@ -84,6 +85,10 @@ impl Rules for Doubled {
 
     fn undelete(&self) -> Undelete {
         self.inner.undelete()
+    }
+
+    fn lasts(&self, spec: &Value) -> Duration {
+        self.inner.lasts(spec)
     }
 
     fn name_bound(&self) -> bool {

@@ -12,7 +12,7 @@ mod things;
 pub use events::{Bucket, Entry, Notifications, Rule, Subscription};
 pub use gateway::{Api, Deployment, Domain, Integration, Pointer, Socket, Stage, Stages};
 pub(super) use gateway::{DESCRIPTIONS, ROUTES};
-pub use lambda::{Function, Layer, Mapping, Role, Url, function_arn};
+pub use lambda::{Alias, Function, Layer, Mapping, Role, Url, function_arn};
 pub(super) use lambda::{function_name, service_of};
 pub use things::Thing;
 
@@ -25,6 +25,10 @@ pub struct World {
     pub functions: BTreeMap<String, Function>,
     /// URLs of functions by the functions' names.
     pub urls: BTreeMap<String, Url>,
+    /// Aliases of functions, by the function's name and their own.
+    pub aliases: BTreeMap<String, Alias>,
+    /// Alarms that ring.
+    pub ringing: BTreeSet<String>,
     /// Versions of layers by ARN.
     pub layers: BTreeMap<String, Layer>,
     /// Log groups by name, with their retention in days.
@@ -69,6 +73,7 @@ impl World {
             "roles": self.roles.iter().map(|(name, role)| (name, role.facts())).collect::<BTreeMap<_, _>>(),
             "functions": self.functions.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
             "urls": self.urls.iter().map(|(name, one)| (name, one.facts())).collect::<BTreeMap<_, _>>(),
+            "aliases": self.aliases.iter().map(|(name, one)| (name, one.words())).collect::<BTreeMap<_, _>>(),
             "layers": listed(&self.layers, ids, Layer::facts),
             // A group without retention is what a deletion leaves: the logs are the user's.
             "groups": self.groups.iter().filter_map(|(name, days)| Some((name, (*days)?))).collect::<BTreeMap<_, _>>(),

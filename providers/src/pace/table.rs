@@ -33,13 +33,21 @@ pub fn buckets(operation: &Operation) -> Vec<(String, Rate)> {
             .into_iter()
             .chain([("apigateway".to_owned(), per_second(10, 40))])
             .collect(),
+        "SNS" if name.ends_with("TagsForResource") || name.ends_with("agResource") => {
+            vec![(format!("sns:{name}"), per_second(10, 10))]
+        }
         "SNS" if name.starts_with("List") => vec![("sns:List".to_owned(), per_second(30, 30))],
         "SNS" => vec![(format!("sns:{name}"), per_second(100, 100))],
+        // Of tables and streams themselves; nobody here asks for items and records.
+        "DynamoDB" => vec![(format!("dynamodb:{name}"), per_second(10, 10))],
+        "Kinesis" if name == "DescribeStreamSummary" => vec![(format!("kinesis:{name}"), per_second(20, 20))],
+        "Kinesis" => vec![(format!("kinesis:{name}"), per_second(5, 5))],
         "CloudWatch Events" => vec![(format!("events:{name}"), per_second(50, 50))],
         "CloudWatch Logs" if name.starts_with("Describe") || name.starts_with("Filter") => {
             vec![(format!("logs:{name}"), per_second(5, 5))]
         }
         "CloudWatch Logs" => vec![(format!("logs:{name}"), per_second(10, 10))],
+        "CloudWatch" => vec![("cloudwatch".to_owned(), per_second(9, 9))],
         "IAM" | "STS" => vec![(operation.service.to_ascii_lowercase(), per_second(20, 40))],
         _ => Vec::new(),
     }
@@ -98,6 +106,16 @@ mod tests {
             names("Lambda", "AddPermission")
         );
         assert_ne!(names("Lambda", "GetFunction"), names("Lambda", "GetPolicy"));
+    }
+
+    #[test]
+    fn each_call_about_a_stream_or_a_tag_has_a_rate_of_its_own() {
+        assert_eq!(names("Kinesis", "CreateStream"), ["kinesis:CreateStream"]);
+        assert_ne!(names("Kinesis", "CreateStream"), names("Kinesis", "DeleteStream"));
+        assert_eq!(names("DynamoDB", "UpdateTable"), ["dynamodb:UpdateTable"]);
+        assert_eq!(names("SNS", "UntagResource"), ["sns:UntagResource"]);
+        assert_eq!(names("SNS", "ListTagsForResource"), ["sns:ListTagsForResource"]);
+        assert_eq!(names("SQS", "CreateQueue"), [""; 0]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_state::digest::Digester;
@@ -119,12 +120,20 @@ impl<R: Resource> Rules for Erased<R> {
         R::lane(spec)
     }
 
+    fn lasts(&self, spec: &Value) -> Duration {
+        Self::resolved(spec).map_or(Duration::ZERO, |spec| R::lasts(&spec))
+    }
+
     fn undelete(&self) -> Undelete {
         R::UNDELETE
     }
 
     fn name_bound(&self) -> bool {
         R::NAME_BOUND
+    }
+
+    fn keeps(&self) -> bool {
+        R::KEEPS
     }
 
     fn spared_in_use(&self) -> bool {

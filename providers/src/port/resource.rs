@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use grail_state::digest::Digester;
 use grail_state::{Handle, Kind, Proof, ResourceId, StepToken, Wire};
@@ -89,6 +90,8 @@ pub trait Resource: Send + Sync + 'static {
     const NAME_BOUND: bool = true;
     /// True if a deletion leaves the thing, and counts as done, where somebody still uses it.
     const SPARED_IN_USE: bool = false;
+    /// True if it holds what is lost with it (messages, objects, items). Then it is protected unless its wish says otherwise.
+    const KEEPS: bool = false;
     /// The outputs that an update may change. Who refers to one of them is planned anew when the resource is updated.
     const VOLATILE: &'static [&'static str] = &[];
     /// Where its form says who may do what.
@@ -129,6 +132,11 @@ pub trait Resource: Send + Sync + 'static {
     /// The lane of a resource of this form (projected).
     fn lane(_spec: &Value) -> Option<Lane> {
         None
+    }
+
+    /// How much longer a call takes that leads to this form, because the form asks for it ([`super::Rules::lasts`]).
+    fn lasts(_spec: &Self::Spec) -> Duration {
+        Duration::ZERO
     }
 
     /// A short physical name for messages, from a projected form.

@@ -1,6 +1,7 @@
 //! The pure half of a type of resource: all that planning may ask.
 
 use std::fmt;
+use std::time::Duration;
 
 use grail_state::digest::canonical;
 use grail_state::template::has_stand_in;
@@ -41,6 +42,12 @@ pub trait Rules: Send + Sync {
     /// Steps in one lane never overlap: they read, change and write one shared thing.
     fn lane(&self, spec: &Value) -> Option<Lane>;
 
+    /// How much longer a call may take that leads to `spec` than calls may as a rule: what the form itself asks for (the steps
+    /// of a canary), not what the service needs.
+    fn lasts(&self, _spec: &Value) -> Duration {
+        Duration::ZERO
+    }
+
     /// How well a deletion can be taken back.
     fn undelete(&self) -> Undelete;
 
@@ -51,6 +58,11 @@ pub trait Rules: Send + Sync {
     /// while something of ours stands on it that could not be removed: our own use would count as somebody's, and the thing
     /// would be forgotten.
     fn spared_in_use(&self) -> bool;
+
+    /// True if such a thing holds what is lost with it (messages, objects, items): it is protected unless its wish says otherwise.
+    fn keeps(&self) -> bool {
+        false
+    }
 
     /// Whether an addition of others, in the words in which a look tells it, can be removed by [`super::Provider::prune`].
     fn prunes(&self, _addition: &str) -> bool {

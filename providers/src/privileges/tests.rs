@@ -57,18 +57,22 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 /// The actions that a source names in its calls. Other texts of this form are events and what is granted to others.
 fn named_in(source: &str) -> BTreeSet<&str> {
-    const VERBS: [&str; 13] = [
+    const VERBS: [&str; 17] = [
         "Add",
         "Create",
+        "Decrease",
         "Delete",
         "Describe",
         "Detach",
         "Get",
+        "Increase",
         "List",
         "Publish",
         "Put",
         "Remove",
+        "Set",
         "Subscribe",
+        "Tag",
         "Un",
         "Update",
     ];
@@ -137,8 +141,18 @@ fn the_policy_fits_into_one_managed_policy() {
     let narrow = Reach {
         stack: Some(stack),
         region: Some("ap-southeast-2".to_owned()),
+        things: false,
     };
-    for reach in [Reach::default(), narrow] {
+    let with_things = |reach: &Reach| Reach {
+        things: true,
+        ..reach.clone()
+    };
+    for reach in [
+        Reach::default(),
+        with_things(&narrow),
+        with_things(&Reach::default()),
+        narrow,
+    ] {
         let length = policy(&reach).to_string().len();
         assert!(length <= 6144, "{length} characters");
     }
@@ -153,6 +167,7 @@ fn one_stage_in_one_region_reaches_its_own_names_only() {
     let reach = Reach {
         stack: Some(stack),
         region: Some("cn-north-1".to_owned()),
+        things: false,
     };
     let policy = policy(&reach);
     let resources = |sid: &str| {
@@ -180,6 +195,20 @@ fn one_stage_in_one_region_reaches_its_own_names_only() {
         resources("Objects"),
         json!(["arn:aws-cn:s3:::*/grail/shop-dev/*"])
     );
+    let things = super::policy(&Reach {
+        things: true,
+        ..reach
+    });
+    let queues = things["Statement"].as_array().unwrap().iter();
+    let queues: Vec<_> = queues.filter(|one| one["Sid"] == "OwnQueues").collect();
+    assert_eq!(
+        queues[0]["Resource"],
+        json!([
+            "arn:aws-cn:sqs:cn-north-1:*:shop-dev",
+            "arn:aws-cn:sqs:cn-north-1:*:shop-dev-*"
+        ])
+    );
+    assert!(resources("Queues").to_string().contains(":*"));
     // What others own and what AWS names itself cannot be narrowed by our name.
     assert_eq!(resources("Topics"), json!(["arn:aws-cn:sns:*:*:*"]));
     assert_eq!(

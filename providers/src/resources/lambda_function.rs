@@ -40,8 +40,8 @@ use serde_json::Value;
 pub use form::{Architecture, Spec, Tracing, Vpc};
 pub use image::ImageConfig;
 
-pub(super) use self::reading::proof;
-use self::reading::{Reading, Standing, outputs, standing, usable};
+pub(super) use self::reading::{Reading, Standing, proof, standing};
+use self::reading::{outputs, usable};
 use self::writing::{Part, parts, tag_changes};
 use super::packages::{Code, Packages};
 use crate::aws::arn::function_name;

@@ -43,7 +43,7 @@ pub struct Code {
     pub artifact: String,
     /// The size of the zip in bytes.
     pub size: u64,
-    /// A zip in a bucket of the project's, which Lambda fetches itself. It is compared by its name and version, which are its
+    /// A zip in a bucket of the project's, which Lambda fetches itself. It is compared by its name and version or ETag, which are its
     /// `content`: nobody here looks into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Object>,
@@ -61,8 +61,9 @@ pub struct Object {
     pub bucket: String,
     /// The object.
     pub key: String,
-    /// Its version.
-    pub version: String,
+    /// Its version. Without one it is whatever has the name when Lambda fetches it; what it was then stands in `content`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 impl Code {
@@ -244,7 +245,7 @@ impl Packages {
             return Ok(Payload::Object {
                 bucket: object.bucket,
                 key: object.key,
-                version: Some(object.version),
+                version: object.version,
             });
         }
         let bytes = self.packed(code)?;

@@ -141,10 +141,13 @@ pub enum Command {
     State(StateArgs),
     /// Check the project without any call to AWS.
     Validate,
-    /// Write a `grail.yaml` that makes what this Chalice project makes.
-    Init,
+    /// Write a `grail.yaml` that makes what this Chalice project makes, or of functions that are there.
+    Init(InitArgs),
+    /// Bring `grail.yaml` and the files that it includes into their canonical form: the order of keys, indentation, blank lines.
+    /// Comments and values stay. What cannot be formatted without a risk for them is refused and stays as it is.
+    Fmt(FmtArgs),
     /// Print the JSON Schema of `grail.yaml`, for editors.
-    Schema,
+    Schema(SchemaArgs),
     /// Manage the local cloud by hand.
     LocalCloud(LocalCloudArgs),
     /// Print the IAM policy of whoever deploys: the least that grail needs in the account.
@@ -183,8 +186,9 @@ impl Command {
             Self::History(_) => "history",
             Self::Graph(_) => "graph",
             Self::Validate => "validate",
-            Self::Init => "init",
-            Self::Schema => "schema",
+            Self::Init(_) => "init",
+            Self::Fmt(_) => "fmt",
+            Self::Schema(_) => "schema",
             Self::LocalCloud(_) => "local-cloud",
             Self::Policy(_) => "policy",
             Self::Completions { .. } => "completions",
@@ -197,7 +201,7 @@ impl Command {
     pub fn is_traced(&self) -> bool {
         !matches!(
             self,
-            Self::Completions { .. } | Self::Manual { .. } | Self::Policy(_) | Self::Schema
+            Self::Completions { .. } | Self::Manual { .. } | Self::Policy(_) | Self::Schema(_)
         )
     }
 
@@ -660,12 +664,44 @@ pub struct HistoryArgs {
     pub limit: usize,
 }
 
+/// `grail init`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct InitArgs {
+    /// Write a manifest of the account's functions whose names begin so, with their code, under the names that they have. The
+    /// account is only read. They belong to others until a deployment takes them over, with `--adopt`.
+    #[arg(long, value_name = "PREFIX")]
+    pub from_functions: Option<String>,
+}
+
+/// `grail fmt`.
+#[derive(Clone, Debug, Args)]
+pub struct FmtArgs {
+    /// The files, relative to the project; without any the manifest and what it includes.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing, and fail where a file is not in its canonical form.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `grail schema`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SchemaArgs {
+    /// Print the reference of `grail.yaml` instead, as Markdown.
+    #[arg(long)]
+    pub reference: bool,
+}
+
 /// `grail policy`.
 #[derive(Debug, Args)]
 pub struct PolicyArgs {
     /// For one application (`app_name`) and the stage alone; without it for any. `--region` narrows it to one region.
     #[arg(long, value_name = "NAME")]
     pub app: Option<String>,
+    /// What the queues, topics, tables, buckets, streams and event buses need that a manifest declares, and that alone: a second
+    /// policy beside the first.
+    #[arg(long)]
+    pub things: bool,
 }
 
 /// `grail local-cloud`.

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod delete;
 pub mod deploy;
 pub mod drift;
+pub mod fmt;
 pub mod graph;
 pub mod history;
 pub mod init;

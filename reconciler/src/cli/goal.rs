@@ -10,6 +10,7 @@ use super::args::WishArgs;
 use super::commands::local_cloud;
 use super::pass::{Connected, Connection, Pass};
 use super::refusal::Refusal;
+use super::revisions;
 use super::settings::Settings;
 use super::wish::{self, Remarks, Sources};
 use crate::plan::Consent;
@@ -119,11 +120,14 @@ impl Goal {
     /// Reads the project alone; answers what is wanted.
     ///
     /// # Errors
-    /// What is wrong with the project.
+    /// What is wrong with the project; a zip in a bucket that is not there.
     pub async fn wanted(&self, settings: &Settings, remarks: &Remarks) -> Result<DesiredState, Refusal> {
         let stage = &self.connected.stage;
         let (sources, artifacts) = (self.sources.clone(), &*stage.artifacts);
         let wish = wish::read(settings, sources, artifacts, &stage.keys.digester, remarks).await?;
-        wish.lower(&self.connected.cloud.account())
+        let cloud = &self.connected.cloud;
+        let mut desired = wish.lower(&cloud.account())?;
+        revisions::settle(&mut desired, &cloud.context).await?;
+        Ok(desired)
     }
 }

@@ -29,6 +29,7 @@ pub fn guard<'a>(
             .filter_map(|text| Pattern::written(text))
             .collect(),
         max_deletes: args.max_deletes.or(of_file),
+        at_play: settings.local,
     }
 }
 
@@ -72,16 +73,8 @@ pub fn tell_doubts(guard: &Guard, desired: &DesiredState, session: &Session<'_>,
             format!("`{pattern}` is to be protected, or no more so, and names no resource of this stage"),
         );
     }
-    let Some(patterns) = &guard.protects else {
-        return;
-    };
-    let given_up: Vec<_> = session
-        .snapshot()
-        .protected
-        .iter()
-        .filter(|id| !patterns.iter().any(|pattern| pattern.names(id)))
-        .map(|id| format!("`{id}`"))
-        .collect();
+    let given_up = guard.given_up(&session.snapshot().protected, desired, session.rules());
+    let given_up: Vec<_> = given_up.into_iter().map(|id| format!("`{id}`")).collect();
     if !given_up.is_empty() {
         let said = format!(
             "no longer protected, since grail.toml does not name it any more: {}",

@@ -5,6 +5,7 @@
 //! a request to stop has run out of patience; the transaction then stays open and the next command settles it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -208,12 +209,14 @@ async fn make(outside: &Outside<'_>, ticket: Ticket, id: ResourceId, call: Call)
             "not sent: the lock of the stage is no longer ours",
         )),
         Ok(provider) => {
-            let work = timeout(outside.limits.call, carry_out(&**provider, &id, call));
+            let own = call.form().map(|form| provider.lasts(form)).unwrap_or_default();
+            let limit = outside.limits.call.saturating_add(own);
+            let work = timeout(limit, carry_out(&**provider, &id, call));
             // A request may wait for its rate for longer than a lease.
             let still_held = || outside.store.still_held(outside.lease);
             match sending::only_while(still_held, work).await {
                 Ok(result) => result,
-                Err(_) => Err(too_slow(outside.limits)),
+                Err(_) => Err(too_slow(outside.limits, limit)),
             }
         }
         Err(failure) => Err(failure),
@@ -296,7 +299,7 @@ pub(crate) async fn see(
     let provider = provider(catalog, id)?;
     timeout(limits.call, provider.observe(look.locator(id)))
         .await
-        .unwrap_or_else(|_| Err(too_slow(limits)))
+        .unwrap_or_else(|_| Err(too_slow(limits, limits.call)))
 }
 
 /// Keeps what restoring `have` will need. A failure that passes is waited out; one that stays is written down as such.
@@ -318,7 +321,7 @@ async fn secure(
                 }
             })
             .await
-            .unwrap_or_else(|_| Err(too_slow(outside.limits))),
+            .unwrap_or_else(|_| Err(too_slow(outside.limits, outside.limits.call))),
             Err(failure) => Err(failure),
         };
         match secured {
@@ -373,8 +376,8 @@ fn provider<'a>(catalog: &'a Catalog, id: &ResourceId) -> Result<&'a Arc<dyn Pro
         .ok_or_else(|| Failure::refused(format!("this grail does not know the kind `{}`", id.kind)))
 }
 
-fn too_slow(limits: &Limits) -> Failure {
-    let why = format!("no end after {} s", limits.call.as_secs());
+fn too_slow(limits: &Limits, limit: Duration) -> Failure {
+    let why = format!("no end after {} s", limit.as_secs());
     let mut failure = Failure::maybe(why, limits.pause.0);
     failure.effect = Effect::Maybe;
     failure

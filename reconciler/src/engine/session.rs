@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::OptionFuture;
-use grail_providers::port::{Access, RuleBook as _};
+use grail_providers::port::{Access, RuleBook};
 use grail_state::journal::Doomed;
 use grail_state::snapshot::Home;
 use grail_state::store::{Holder, Lease, Wait};
@@ -213,6 +213,11 @@ impl<'e> Session<'e> {
         self.passes
     }
 
+    /// The rules of every kind.
+    pub fn rules(&self) -> &dyn RuleBook {
+        &*self.engine.catalog
+    }
+
     /// The last commit.
     pub fn snapshot(&self) -> &Snapshot {
         self.txn.snapshot()
@@ -394,7 +399,7 @@ impl<'e> Session<'e> {
         let mut plan = plan(&inputs).map_err(placed)?;
         check_plan(&plan, &inputs).map_err(EngineError::Unsound)?;
         plan.broadenings = self.broadened_by(&plan, &recorded);
-        plan.protected = to_record(&consent, &plan, desired, &recorded);
+        plan.protected = to_record(&consent, &plan, desired, &recorded, &*self.engine.catalog);
         if let Some(scope) = &scope {
             let wrong = scope.left_wrong(&plan, desired, &recorded, &*self.engine.catalog);
             if !wrong.is_empty() {

@@ -5,6 +5,7 @@
 
 mod app;
 mod beside;
+mod canary;
 mod corpus;
 mod crashes;
 mod disk;

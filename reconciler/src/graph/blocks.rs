@@ -34,12 +34,15 @@ const MOST_LINES: usize = 8;
 
 const FUNCTION: &str = "lambda_function";
 /// The kinds that serve a function.
-const SERVING: [&str; 7] = [
+const SERVING: [&str; 10] = [
     "event_rule",
     "event_source_mapping",
     "function_url",
+    "lambda_alias",
     "lambda_permission",
+    "lambda_version",
     "log_group",
+    "provisioned_concurrency",
     "s3_notification",
     "sns_subscription",
 ];

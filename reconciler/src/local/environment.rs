@@ -16,6 +16,8 @@ pub const MINISTACK: &str = "1.5.33";
 /// The AWS SDK that functions find behind what they bring along, as they do in Lambda. Of the version whose core MiniStack
 /// itself asks for.
 const BOTO3: &str = "1.43.106";
+/// What MiniStack speaks to clients of CloudWatch with, where it finds it: the SDK that reads alarms has no other language.
+const CBOR2: &str = "6.2.1";
 
 /// The interpreter of the environment. Makes the environment if it is not there.
 ///
@@ -66,7 +68,8 @@ struct Base {
 
 impl Base {
     fn environment_name(&self) -> String {
-        let from = Digest::of(self.prefix.as_bytes());
+        let made_of: Vec<_> = packages().into_iter().chain([self.prefix.clone()]).collect();
+        let from = Digest::of(made_of.join("\n").as_bytes());
         format!("ministack-{MINISTACK}-python-{}-{}", self.version, from.short())
     }
 
@@ -164,8 +167,12 @@ async fn make_with_venv(python: &Path, home: &Path) -> Result<(), LocalError> {
     })
 }
 
-fn packages() -> [String; 2] {
-    [format!("ministack=={MINISTACK}"), format!("boto3=={BOTO3}")]
+fn packages() -> [String; 3] {
+    [
+        format!("ministack=={MINISTACK}"),
+        format!("boto3=={BOTO3}"),
+        format!("cbor2=={CBOR2}"),
+    ]
 }
 
 fn interpreter(home: &Path) -> PathBuf {

@@ -140,7 +140,7 @@ impl PlanError {
             Self::Protected { deleted, replaced } => {
                 let ended: Vec<_> = deleted.iter().chain(replaced).map(|id| format!("--unprotect {id}")).collect();
                 Some(format!(
-                    "nothing was changed; take it out of what `protect` names in grail.toml, or give up its protection for this \
+                    "nothing was changed; take it out of what `protect` names in grail.toml, say `protect: false` in grail.yaml and deploy, or give up its protection for this \
                      one command: {}",
                     ended.join(" ")
                 ))
@@ -269,6 +269,7 @@ mod tests {
                 after: BTreeSet::new(),
                 rank: 0,
                 origin: Some((*origin).to_owned()),
+                protect: None,
             };
             (id, desired)
         };

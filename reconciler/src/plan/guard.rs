@@ -5,13 +5,18 @@
 //!
 //! While the configuration says what is protected, that counts. Where it says nothing, be it that it is gone, what the state
 //! recorded at the last commit counts: nobody takes a protection away by taking a file away.
+//!
+//! Beside it each wish says whether its own thing is protected. Where it says nothing the kind counts: what holds something that
+//! is lost with it (a table, a bucket, a queue) is. Of a wish that is gone, what was recorded of such a thing counts, so that it is
+//! ended only after a deployment whose wish has given its protection up, or by the user's word.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use grail_providers::port::RuleBook;
 use grail_state::{DesiredState, Record, ResourceId};
 
-use super::{Action, Consent, Plan, PlanError, Why};
+use super::{Action, Consent, Inputs, Plan, PlanError, Why};
 
 /// The limits of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,18 +27,64 @@ pub struct Guard {
     pub lifts: Vec<Pattern>,
     /// How many things may be deleted or made anew, what others have added among them; `None` for any number.
     pub max_deletes: Option<usize>,
+    /// True where nothing can be lost (the local cloud): what things hold does not protect them there.
+    pub at_play: bool,
+}
+
+/// What is known of protection beside the configuration.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    desired: &'a DesiredState,
+    recorded: &'a BTreeSet<ResourceId>,
+    rules: &'a dyn RuleBook,
+}
+
+impl Known<'_> {
+    /// What the wish for `id` says of its protection.
+    fn wished(&self, id: &ResourceId) -> Option<bool> {
+        self.desired.resources.get(id).and_then(|wish| wish.protect)
+    }
+
+    /// Whether `id` is protected by what it is, whatever the configuration says.
+    fn by_itself(&self, id: &ResourceId) -> bool {
+        let keeps = self.rules.rules(&id.kind).is_some_and(|rules| rules.keeps());
+        match self.desired.resources.get(id) {
+            Some(wish) => wish.protect.unwrap_or(keeps),
+            None => keeps && self.recorded.contains(id),
+        }
+    }
 }
 
 impl Guard {
-    /// Whether `id` is protected, where `recorded` were at the last commit.
-    fn protects(&self, id: &ResourceId, recorded: &BTreeSet<ResourceId>) -> bool {
+    /// Whether `id` is protected, where `known.recorded` were at the last commit.
+    fn protects(&self, id: &ResourceId, known: Known<'_>) -> bool {
         if self.lifts.iter().any(|lifted| lifted.names(id)) {
             return false;
         }
-        match &self.protects {
+        let configured = match &self.protects {
             Some(patterns) => patterns.iter().any(|pattern| pattern.names(id)),
-            None => recorded.contains(id),
-        }
+            None => known.recorded.contains(id) && known.wished(id) != Some(false),
+        };
+        configured || !self.at_play && known.by_itself(id)
+    }
+
+    /// Of what was `protected` at the last commit, what the configuration says no more, and nothing else does.
+    pub fn given_up<'a>(
+        &self,
+        protected: &'a BTreeSet<ResourceId>,
+        desired: &DesiredState,
+        rules: &dyn RuleBook,
+    ) -> Vec<&'a ResourceId> {
+        let Some(patterns) = &self.protects else {
+            return Vec::new();
+        };
+        let known = Known {
+            desired,
+            recorded: protected,
+            rules,
+        };
+        let kept = |id: &ResourceId| patterns.iter().any(|pattern| pattern.names(id)) || known.by_itself(id);
+        protected.iter().filter(|id| !kept(id)).collect()
     }
 
     /// The patterns of the configuration and of the user that name none of these: most likely they are misspelt.
@@ -113,12 +164,17 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// What of `plan` goes beyond what `consent` allows. Without a guard nothing does.
-pub(super) fn refusals(plan: &Plan, consent: &Consent) -> Vec<PlanError> {
+pub(super) fn refusals(plan: &Plan, inputs: &Inputs<'_>) -> Vec<PlanError> {
+    let consent = inputs.consent;
     let Some(guard) = &consent.guard else {
         return Vec::new();
     };
     let moved = moved(&consent.protected, &plan.moves);
-    let protected = moved.as_ref().unwrap_or(&consent.protected);
+    let known = Known {
+        desired: inputs.desired,
+        recorded: moved.as_ref().unwrap_or(&consent.protected),
+        rules: inputs.rules,
+    };
     let mut problems = Vec::new();
     let (mut deleted, mut replaced, mut count) = (BTreeSet::new(), BTreeSet::new(), 0);
     for step in plan.steps() {
@@ -126,7 +182,7 @@ pub(super) fn refusals(plan: &Plan, consent: &Consent) -> Vec<PlanError> {
             continue;
         };
         count += 1;
-        if step.why == Why::LeftOver || !guard.protects(&step.resource, protected) {
+        if step.why == Why::LeftOver || !guard.protects(&step.resource, known) {
             continue;
         }
         let ended = if replaced_by.is_some() {
@@ -159,15 +215,34 @@ pub(crate) fn to_record(
     plan: &Plan,
     desired: &DesiredState,
     recorded: &BTreeMap<ResourceId, Record>,
+    rules: &dyn RuleBook,
 ) -> Option<BTreeSet<ResourceId>> {
     let guard = consent.guard.as_ref()?;
-    let Some(patterns) = &guard.protects else {
-        return moved(&consent.protected, &plan.moves);
+    let moved = moved(&consent.protected, &plan.moves);
+    let before = moved.as_ref().unwrap_or(&consent.protected);
+    let of_itself = Known {
+        desired,
+        recorded: before,
+        rules,
     };
-    let known = desired.resources.keys().chain(recorded.keys());
-    let known = known.filter(|id| !plan.moves.values().any(|old| old == *id));
-    let named = known.filter(|id| patterns.iter().any(|pattern| pattern.names(id)));
-    Some(named.cloned().collect())
+    let ids = desired.resources.keys().chain(recorded.keys());
+    let ids = ids.filter(|id| !plan.moves.values().any(|old| old == *id));
+    let mut protected: BTreeSet<ResourceId> = match &guard.protects {
+        Some(patterns) => {
+            let named = ids
+                .clone()
+                .filter(|id| patterns.iter().any(|pattern| pattern.names(id)));
+            named.cloned().collect()
+        }
+        None => {
+            let kept = before.iter().filter(|id| of_itself.wished(id) != Some(false));
+            kept.cloned().collect()
+        }
+    };
+    if !guard.at_play {
+        protected.extend(ids.filter(|id| of_itself.by_itself(id)).cloned());
+    }
+    (guard.protects.is_some() || protected != consent.protected).then_some(protected)
 }
 
 /// What is `protected`, under the new ids of `moves`; `None` if that is as it was.

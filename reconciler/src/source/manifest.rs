@@ -16,19 +16,24 @@
 pub mod apis;
 pub mod code;
 pub mod events;
+pub mod fmt;
 pub mod form;
 pub mod functions;
 pub mod init;
 pub mod lower;
 pub mod named;
+pub mod page;
 pub mod roles;
+pub mod things;
 pub mod urls;
 pub mod variables;
+pub mod versions;
 
 mod check;
 mod merge;
 mod node;
 mod parse;
+mod reading;
 mod references;
 mod shape;
 
@@ -49,9 +54,31 @@ use super::diagnostic::{Place, Problem, Problems, judge};
 /// The names under which a manifest is found, the first that is there.
 pub const FILES: [&str; 2] = ["grail.yaml", "grail.json"];
 
+/// The file beside a manifest that its first line names to editors.
+pub const SCHEMA_FILE: &str = "grail.schema.json";
+
 /// The name of the project's manifest, if it has one.
 pub fn find(project: &Path) -> Option<&'static str> {
     FILES.into_iter().find(|name| project.join(name).is_file())
+}
+
+/// The files of the project's manifest, itself and those that it includes, and what is wrong with them as YAML or JSON.
+pub fn files(project: &Path) -> Result<Vec<String>, Problems> {
+    let Some(name) = find(project) else {
+        return Ok(Vec::new());
+    };
+    let (mut files, mut problems) = (vec![name.to_owned()], Vec::new());
+    merge::include(
+        &mut root(project, name)?,
+        project,
+        &mut files,
+        &mut |_| {},
+        &mut problems,
+    );
+    // What two files both say is for those who read them, not for those who write them.
+    problems.retain(|problem| problem.code != "manifest::twice");
+    judge(problems)?;
+    Ok(files)
 }
 
 /// A manifest as it counts in one stage.
@@ -183,6 +210,14 @@ impl Manifest {
         self.tree.place(path)
     }
 
+    /// A problem of what stands at `path`, without what has come from outside: variables of the environment, files.
+    fn hide(&self, mut problem: Problem, path: &[&str]) -> Problem {
+        let node = self.tree.nearest(path);
+        problem.message = node.hide(&problem.message);
+        problem.hint = problem.hint.map(|hint| node.hide(&hint));
+        problem
+    }
+
     /// What it takes the place of.
     pub fn replaces(&self) -> Option<Replaces> {
         self.replaces
@@ -231,7 +266,7 @@ fn documents(
         };
         let place = || manifest.tree.place(&["rest_apis", name, "openapi"]);
         // That it is missing has been told.
-        let Ok(text) = std::fs::read_to_string(manifest.project.join(file)) else {
+        let Ok(text) = text_of(&manifest.project, file) else {
             continue;
         };
         let mut document = match parse::parse(file, &text) {
@@ -246,6 +281,12 @@ fn documents(
             let said = format!("`{file}` is no document of OpenAPI 3.0: it begins with `openapi: 3.0.1`");
             problems.push(Problem::error("manifest::openapi", said).at(place()));
         }
+        if let Some(info) = document.get("info")
+            && !matches!(info.content, node::Content::Null | node::Content::Map(_))
+        {
+            let said = format!("`info` of an OpenAPI document is an object, not {}", info.word());
+            problems.push(Problem::error("manifest::openapi", said).at(info.at.place()));
+        }
         variables::substitute(&mut document, scope, problems);
         problems.extend(check::document(&document, form));
         if api.as_ref().is_some_and(check::is_closed) && document.get("x-amazon-apigateway-policy").is_none()
@@ -259,15 +300,19 @@ fn documents(
 }
 
 fn root(project: &Path, name: &str) -> Result<Node, Problems> {
-    let text = std::fs::read_to_string(project.join(name)).map_err(|error| -> Problems {
-        Problem::error(
-            "manifest::unreadable",
-            format!("`{name}` cannot be read: {error}"),
-        )
-        .at(Place::file(name))
-        .into()
+    let text = text_of(project, name).map_err(|why| -> Problems {
+        let said = format!("`{name}` cannot be read: {why}");
+        Problem::error("manifest::unreadable", said)
+            .at(Place::file(name))
+            .into()
     })?;
     parse::parse(name, &text).map_err(Problems)
+}
+
+/// The text of a file with resources in it.
+fn text_of(project: &Path, name: &str) -> Result<String, String> {
+    // One byte more, so that what is too large is told by the parser, with what to do about it.
+    reading::text(&project.join(name), parse::MAX_BYTES as u64 + 1)
 }
 
 fn app_of(root: &Node) -> Result<String, Problem> {

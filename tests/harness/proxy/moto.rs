@@ -21,6 +21,7 @@
 //! | every answer with a mapping | no `MaximumBatchingWindowInSeconds` where none was sent | 0 |
 //! | S3 PutBucketNotificationConfiguration | dies of `Prefix` and `Suffix` | writes them in lower case; reading shows them as AWS does |
 //! | the same | takes filters that overlap, and functions that S3 may not call | InvalidArgument, see [`notifications`] |
+//! | S3 GetBucketVersioning and its like | called after the question | called as S3 calls it |
 //! | S3 GetBucketNotificationConfiguration | does not show EventBridge | remembers and shows it |
 //!
 //! Authorizers, models and api keys of an imported document stay forgotten: compare the documents for them.

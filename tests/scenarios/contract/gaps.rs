@@ -27,7 +27,29 @@ pub(super) const GAPS: &[Gap] = &[
     no_dead_letters(Rule::SecureRestore),
     no_dead_letters(Rule::Projection),
     no_dead_letters(Rule::Wires),
+    nothing_ready(Rule::CreateCreate),
+    nothing_ready(Rule::CreateRead),
+    nothing_ready(Rule::UpdateRead),
+    nothing_ready(Rule::UpdateGone),
+    nothing_ready(Rule::DeleteRead),
+    nothing_ready(Rule::DeleteDelete),
+    nothing_ready(Rule::DeleteCreate),
+    nothing_ready(Rule::Marks),
+    nothing_ready(Rule::LooksOnly),
+    nothing_ready(Rule::SecureRestore),
+    nothing_ready(Rule::Projection),
+    nothing_ready(Rule::Lenient),
 ];
+
+/// moto's published versions.
+const fn nothing_ready(rule: Rule) -> Gap {
+    Gap {
+        emulator: Emulator::Moto,
+        kind: "provisioned_concurrency",
+        rule,
+        reason: "moto keeps no instances ready",
+    }
+}
 
 /// moto's functions.
 const fn no_dead_letters(rule: Rule) -> Gap {
@@ -97,6 +119,28 @@ pub(super) const SILENT: &[(&str, &[Rule], &str)] = &[
         &[Rule::Wires],
         "Chalice's file does not know of it",
     ),
+    ("lambda_version", NO_CHANGE, "a version never changes"),
+    (
+        "lambda_version",
+        &[Rule::SecureRestore],
+        "it goes after the commit alone, and never comes back",
+    ),
+    ("lambda_version", NOBODY_ELSE, "the service numbers versions"),
+    ("lambda_version", &[Rule::Wires], "Chalice has none"),
+    ("lambda_alias", NOBODY_ELSE, "it is part of a function of ours"),
+    ("lambda_alias", &[Rule::Wires], "Chalice has none"),
+    (
+        "provisioned_concurrency",
+        NOBODY_ELSE,
+        "it is part of a function of ours",
+    ),
+    ("provisioned_concurrency", &[Rule::Wires], "Chalice has none"),
     ("function_url", NOBODY_ELSE, "it is part of a function of ours"),
     ("function_url", &[Rule::Wires], "Chalice has none"),
+    ("dynamodb_table", &[Rule::Wires], "Chalice makes none"),
+    ("event_bus", &[Rule::Wires], "Chalice makes none"),
+    ("kinesis_stream", &[Rule::Wires], "Chalice makes none"),
+    ("s3_bucket", &[Rule::Wires], "Chalice makes none"),
+    ("sns_topic", &[Rule::Wires], "Chalice makes none"),
+    ("sqs_queue", &[Rule::Wires], "Chalice makes none"),
 ];

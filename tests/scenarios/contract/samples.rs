@@ -10,7 +10,7 @@ use grail_tests::fixtures;
 use serde_json::{Value, json};
 
 use super::account::{Ours, STACK};
-use super::strangers;
+use super::{strangers, things};
 use crate::emulated::function_arn;
 
 /// Who may assume a role of a function, in either of two forms.
@@ -111,6 +111,9 @@ pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample 
         "iam_role" => role(ground, number),
         "lambda_function" => function(ground, number),
         "function_url" => url(ground, number),
+        "lambda_alias" => alias(ground, number).await,
+        "lambda_version" => version(ground, number),
+        "provisioned_concurrency" => provisioned(ground, number).await,
         "lambda_layer" => layer(ground, number),
         "lambda_permission" => permission(number),
         "log_group" => log_group(number),
@@ -145,6 +148,7 @@ pub(super) async fn sample(ground: &Ours, kind: &Kind, number: usize) -> Sample 
         "sns_subscription" => subscription(ground, number),
         "event_source_mapping" => event_source(ground, number),
         "event_rule" => event_rule(ground, number),
+        thing if things::KINDS.contains(&thing) => things::sample(thing, ground.face, number),
         other => panic!("there is no sample of {other}"),
     };
     Sample {
@@ -222,6 +226,54 @@ fn layer(ground: &Ours, number: usize) -> Made {
         "code": code(ground, "layer"),
     });
     (format!("layer{number}"), spec, None)
+}
+
+/// The version of a function that strangers have made the function of.
+fn version(ground: &Ours, number: usize) -> Made {
+    let function = format!("contract-dev-version{number}");
+    ground.account().make_function(&function);
+    let zip = fixtures::archive(&[("app.py", "def app(event, context):\n    return {}\n")]);
+    let content = content_of_zip(Cursor::new(&zip), Limits::default()).unwrap();
+    let form = json!({
+        "name": function, "handler": "app.app", "runtime": "python3.12", "memory": 128, "timeout": 3,
+        "role": format!("arn:aws:iam::{}:role/{function}-role", grail_tests::ACCOUNT),
+        "code": {"content": content.as_str(), "artifact": "", "size": zip.len()},
+    });
+    let spec = json!({"function": function, "form": form, "keep": 0});
+    (format!("version{number}"), spec, None)
+}
+
+/// Two versions of a function, which strangers have published.
+async fn two_versions(ground: &Ours, function: &str) {
+    ground.account().make_function(function);
+    let lambda = ground.account().lambda();
+    for memory in [256, 512] {
+        let update = lambda.update_function_configuration().function_name(function);
+        update.memory_size(memory).send().await.unwrap();
+        lambda
+            .publish_version()
+            .function_name(function)
+            .send()
+            .await
+            .unwrap();
+    }
+}
+
+async fn alias(ground: &Ours, number: usize) -> Made {
+    let function = format!("contract-dev-alias{number}");
+    two_versions(ground, &function).await;
+    let spec = json!({"function": function, "name": "live", "version": "1"});
+    let other = json!({"version": "1", "weight": 25.0});
+    let changed = with(&spec, json!({"version": "2", "other": other}));
+    (format!("alias{number}"), spec, changed)
+}
+
+async fn provisioned(ground: &Ours, number: usize) -> Made {
+    let function = format!("contract-dev-ready{number}");
+    two_versions(ground, &function).await;
+    let spec = json!({"function": function, "qualifier": "2", "count": 2});
+    let changed = with(&spec, json!({"count": 3}));
+    (format!("ready{number}"), spec, changed)
 }
 
 fn permission(number: usize) -> Made {

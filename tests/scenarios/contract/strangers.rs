@@ -13,7 +13,7 @@ use grail_tests::world::World;
 use serde_json::{Map, Value, json};
 
 use super::account::Ours;
-use super::samples;
+use super::{samples, things};
 use crate::emulated::function_arn;
 
 /// A function of somebody else.
@@ -27,8 +27,12 @@ const EVENT_BRIDGE: &str = "eventbridge";
 pub(super) fn theirs(ground: &Ours) -> Value {
     let mut words = vec![WORD.to_owned(), EVENT_BRIDGE.to_owned()];
     words.extend(ground.taken.lock().unwrap().iter().cloned());
-    let world = World::read(ground.account());
-    part(world.exact(), &words).unwrap_or_default()
+    let mut world = World::read(ground.account()).exact().clone();
+    if let Some(buckets) = world["buckets"].as_object_mut() {
+        // Of every bucket it is told whether EventBridge hears of it, of the samples too.
+        buckets.retain(|name, _| !name.starts_with(things::NAME) || words.contains(name));
+    }
+    part(&world, &words).unwrap_or_default()
 }
 
 /// What of `value` says one of the words, as whole as it was written.
@@ -77,6 +81,7 @@ pub(super) fn squat(ground: &Ours, sample: &Sample) -> bool {
             mapping(account, &text("domain"), &text("prefix"), &api, "theirs-too");
             return true;
         }
+        thing if things::KINDS.contains(&thing) => things::squat(account, thing, &name),
         _ => return false,
     }
     ground.taken.lock().unwrap().insert(name);

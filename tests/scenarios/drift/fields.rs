@@ -405,6 +405,16 @@ pub(crate) fn function_description(scene: &Scene) -> String {
     id
 }
 
+/// The alias is led to whatever the function is now.
+pub(crate) fn alias_version(scene: &Scene) -> String {
+    let (id, arn) = scene.one("lambda_alias", 0);
+    let (function, alias) = arn.rsplit_once(':').unwrap();
+    let call = scene.account().lambda().update_alias();
+    let call = call.function_name(function.rsplit(':').next().unwrap());
+    done(call.name(alias).function_version("$LATEST").send());
+    id
+}
+
 pub(crate) fn url_cors(scene: &Scene) -> String {
     let (id, function) = scene.one("function_url", 0);
     let call = scene

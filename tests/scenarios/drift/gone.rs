@@ -34,8 +34,25 @@ pub(crate) fn delete_one_of_each(scene: &Scene) -> BTreeSet<String> {
     let events = account.events();
     done(events.remove_targets().rule(&rule).ids("1").send());
     done(events.delete_rule().name(rule).send());
+    for kind in super::things::KINDS {
+        let handle = take(kind, 0);
+        super::things::delete(account, kind, &handle);
+    }
     let function = take("function_url", 0);
     done(lambda.delete_function_url_config().function_name(function).send());
+    let alias = take("lambda_alias", 0);
+    let (function, alias) = alias.rsplit_once(':').unwrap();
+    let function = function.rsplit(':').next().unwrap().to_owned();
+    done(lambda.delete_alias().function_name(&function).name(alias).send());
+    let version = take("lambda_version", 0);
+    let number = version.rsplit(':').next().unwrap();
+    done(
+        lambda
+            .delete_function()
+            .function_name(function)
+            .qualifier(number)
+            .send(),
+    );
     let mapping = take("event_source_mapping", 0);
     done(lambda.delete_event_source_mapping().uuid(mapping).send());
     let group = take("log_group", 0);

@@ -28,8 +28,16 @@ functions:
     description: keeps the books
     ephemeral_storage: 1024
     role: {boundary: \"arn:aws:iam::aws:policy/PowerUserAccess\"}
+    publish: true
+    aliases: {live: {}}
     url: {auth: none, cors: {origins: [\"https://bazaar.example.com\"]}}
     code: {inline: \"def handler(event, context): return event\\n\"}
+queues: {errands: {}}
+topics: {cries: {}}
+tables: {stalls: {attributes: {id: S, who: S}, key: {partition: id}, indexes: {by-who: {partition: who}}, stream: new}}
+buckets: {crates: {}}
+streams: {carts: {shards: 1}}
+buses: {gate: {tags: {team: bazaar}}}
 ";
 
 /// Calls of a thorough look that moto has not, or answers wrongly. The kinds' own tests have them.

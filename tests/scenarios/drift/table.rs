@@ -2,6 +2,7 @@
 
 use super::fields as to;
 use super::scene::Scene;
+use super::things;
 
 /// How a field is changed.
 pub(crate) enum How {
@@ -16,6 +17,9 @@ use How::{Changed, Never};
 const NAME: &str = "it is the identity: a thing of another name is another thing";
 const FIXED: &str = "the service changes it on no living thing";
 const UNSEEN: &str = "no part of what is compared";
+
+const FIFO: &str = "a queue or topic that is not FIFO has no such field";
+const KEYS: &str = "indexes with their attributes are told whole: the kind's tests have it";
 
 const MOTO: &str = "moto has no such change: the kind's tests have it";
 
@@ -49,6 +53,26 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
         Changed(to::domain_security_policy),
     ),
     ("custom_domain", "tags", Changed(to::domain_tags)),
+    ("dynamodb_table", "attributes", Never(KEYS)),
+    ("dynamodb_table", "capacity", Changed(things::table_capacity)),
+    (
+        "dynamodb_table",
+        "deletion_protection",
+        Changed(things::table_protection),
+    ),
+    ("dynamodb_table", "indexes", Never(KEYS)),
+    ("dynamodb_table", "key", Never(NAME)),
+    ("dynamodb_table", "name", Never(NAME)),
+    (
+        "dynamodb_table",
+        "point_in_time_recovery",
+        Changed(things::table_recovery),
+    ),
+    ("dynamodb_table", "stream", Never(MOTO)),
+    ("dynamodb_table", "tags", Changed(things::table_tags)),
+    ("dynamodb_table", "ttl", Changed(things::table_ttl)),
+    ("event_bus", "name", Never(NAME)),
+    ("event_bus", "tags", Changed(things::bus_tags)),
     ("event_rule", "description", Changed(to::rule_description)),
     ("event_rule", "enabled", Changed(to::rule_enabled)),
     ("event_rule", "function", Changed(to::rule_function)),
@@ -95,6 +119,19 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
     ("iam_role", "name", Never(NAME)),
     ("iam_role", "policies", Changed(to::role_policies)),
     ("iam_role", "trust", Changed(to::role_trust)),
+    ("kinesis_stream", "name", Never(NAME)),
+    ("kinesis_stream", "retention", Changed(things::stream_retention)),
+    ("kinesis_stream", "shards", Changed(things::stream_shards)),
+    ("kinesis_stream", "tags", Changed(things::stream_tags)),
+    (
+        "lambda_alias",
+        "canary",
+        Never("it says how an alias is led elsewhere"),
+    ),
+    ("lambda_alias", "function", Never(NAME)),
+    ("lambda_alias", "name", Never(NAME)),
+    ("lambda_alias", "other", Never("it is told with the version")),
+    ("lambda_alias", "version", Changed(to::alias_version)),
     (
         "lambda_function",
         "architecture",
@@ -131,6 +168,7 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
     ("lambda_function", "role", Changed(to::function_role)),
     ("lambda_function", "runtime", Changed(to::function_runtime)),
     ("lambda_function", "snap_start", Never(MOTO)),
+    ("lambda_function", "statements", Never("only the way back has it")),
     ("lambda_function", "tags", Changed(to::function_tags)),
     ("lambda_function", "timeout", Changed(to::function_timeout)),
     ("lambda_function", "tracing", Changed(to::function_tracing)),
@@ -155,12 +193,29 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
         "source_arn",
         Changed(to::permission_source_arn),
     ),
+    ("lambda_version", "code_sha256", Never(UNSEEN)),
+    ("lambda_version", "form", Never(FIXED)),
+    ("lambda_version", "function", Never(NAME)),
+    ("lambda_version", "keep", Never(UNSEEN)),
     ("log_group", "name", Never(NAME)),
     ("log_group", "retention_days", Changed(to::log_retention)),
+    ("provisioned_concurrency", "count", Never(MOTO)),
+    ("provisioned_concurrency", "failed", Never(MOTO)),
+    ("provisioned_concurrency", "function", Never(NAME)),
+    ("provisioned_concurrency", "qualifier", Never(NAME)),
     ("rest_api", "definition", Changed(to::rest_definition)),
     ("rest_api", "endpoint_type", Changed(to::rest_endpoint_type)),
     ("rest_api", "minimum_compression", Changed(to::rest_compression)),
     ("rest_api", "name", Changed(to::rest_name)),
+    ("s3_bucket", "encryption", Changed(things::bucket_encryption)),
+    ("s3_bucket", "name", Never(NAME)),
+    (
+        "s3_bucket",
+        "public_access_blocked",
+        Changed(things::bucket_block),
+    ),
+    ("s3_bucket", "tags", Changed(things::bucket_tags)),
+    ("s3_bucket", "versioning", Changed(things::bucket_versioning)),
     ("s3_notification", "bucket", Never(NAME)),
     ("s3_notification", "entries", Changed(to::bucket_entries)),
     (
@@ -171,6 +226,25 @@ pub(crate) const FIELDS: &[(&str, &str, How)] = &[
     ("sns_subscription", "function", Never(FIXED)),
     ("sns_subscription", "topic", Never(FIXED)),
     ("sns_subscription", "topic_arn", Never(FIXED)),
+    ("sns_topic", "content_deduplication", Never(FIFO)),
+    ("sns_topic", "display_name", Changed(things::topic_name)),
+    ("sns_topic", "fifo", Never(FIXED)),
+    ("sns_topic", "name", Never(NAME)),
+    ("sns_topic", "tags", Changed(things::topic_tags)),
+    ("sqs_queue", "content_deduplication", Never(FIFO)),
+    ("sqs_queue", "dead_letter", Changed(things::queue_dead_letter)),
+    ("sqs_queue", "delay", Changed(things::queue_delay)),
+    ("sqs_queue", "encryption", Changed(things::queue_encryption)),
+    ("sqs_queue", "fifo", Never(FIXED)),
+    ("sqs_queue", "name", Never(NAME)),
+    ("sqs_queue", "receive_wait", Changed(things::queue_wait)),
+    ("sqs_queue", "retention", Changed(things::queue_retention)),
+    ("sqs_queue", "tags", Changed(things::queue_tags)),
+    (
+        "sqs_queue",
+        "visibility_timeout",
+        Changed(things::queue_visibility),
+    ),
     ("websocket_api", "name", Changed(to::socket_name)),
     ("websocket_api", "routes", Changed(to::socket_routes)),
     ("websocket_stage", "api", Never(NAME)),

@@ -51,6 +51,25 @@ pub struct Url {
     pub open: bool,
 }
 
+/// An alias of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The version that it leads to.
+    pub version: String,
+    /// Another version, and its share in percent.
+    pub other: Option<(String, u32)>,
+}
+
+impl Alias {
+    /// Where it leads.
+    pub fn words(&self) -> String {
+        match &self.other {
+            Some((other, share)) => format!("{} % {}, {share} % {other}", 100 - share, self.version),
+            None => self.version.clone(),
+        }
+    }
+}
+
 /// A version of a layer.
 #[derive(Clone, Debug)]
 pub struct Layer {

@@ -279,7 +279,7 @@ impl Spec {
     }
 
     /// The same without what `wish` is silent on although Lambda tells it: nobody asked for that, so it is no difference.
-    pub(super) fn silent_on(mut self, wish: Option<&Value>) -> Self {
+    pub(in crate::resources) fn silent_on(mut self, wish: Option<&Value>) -> Self {
         let says = |field: &str| {
             wish.and_then(|wish| wish.get(field))
                 .is_some_and(|value| !value.is_null())

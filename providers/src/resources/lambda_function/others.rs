@@ -19,7 +19,9 @@ use crate::aws::outcome::Sequence;
 use crate::port::{Examined, Failure, Kin, Resource};
 use crate::resources::event_source_mapping::EventSourceMapping;
 use crate::resources::function_url::{self, FunctionUrl};
+use crate::resources::lambda_alias::{self, LambdaAlias};
 use crate::resources::lambda_permission::{self, LambdaPermission};
+use crate::resources::provisioned_concurrency::{self, ProvisionedConcurrency};
 
 pub(super) const STATEMENT: &str = "statement ";
 pub(super) const ALIAS: &str = "alias ";
@@ -48,6 +50,10 @@ impl LambdaFunction {
         let mut qualifiers = vec![None];
         qualifiers.extend(aliases.iter().flatten().cloned().map(Some));
         let mut urls = BTreeSet::new();
+        let is_ours = |url: &String| {
+            let of = url.strip_prefix(URL).and_then(qualified);
+            kin.has(&FunctionUrl::KIND, &function_url::handle(name, of.as_deref()).0)
+        };
         for qualifier in qualifiers {
             if kin.has(
                 &FunctionUrl::KIND,
@@ -56,14 +62,24 @@ impl LambdaFunction {
                 continue;
             }
             match self.url(name, qualifier).await {
-                Ok(url) => urls.extend(url),
+                // Some servers answer for an alias with the URL of the function.
+                Ok(url) => urls.extend(url.filter(|url| !is_ours(url))),
                 Err(failure) => found.unseen.push(failure.chain()),
             }
         }
         found.additions.extend(urls);
-        found.add(aliases.map(|aliases| told(ALIAS, aliases)));
+        let others = |mut names: Vec<String>, is_ours: &dyn Fn(&str) -> bool| {
+            names.retain(|name| !is_ours(name));
+            names
+        };
+        let alias_of_ours = |alias: &str| kin.has(&LambdaAlias::KIND, &lambda_alias::handle(arn, alias).0);
+        found.add(aliases.map(|aliases| told(ALIAS, others(aliases, &alias_of_ours))));
         found.add(invoked.map(|invoked| told(INVOKED, invoked)));
-        found.add(provisioned.map(|provisioned| told(PROVISIONED, provisioned)));
+        let provided_by_us = |of: &str| {
+            let handle = provisioned_concurrency::handle(name, of);
+            kin.has(&ProvisionedConcurrency::KIND, &handle.0)
+        };
+        found.add(provisioned.map(|of| told(PROVISIONED, others(of, &provided_by_us))));
         found.add(mappings);
         found.date(changed);
         found
@@ -148,6 +164,13 @@ impl LambdaFunction {
         }
         if let Some(of) = addition.strip_prefix(URL) {
             return url_of(qualified(of).as_deref());
+        }
+        if let Some(alias) = addition.strip_prefix(ALIAS) {
+            return Some((LambdaAlias::KIND, lambda_alias::handle(arn, alias)));
+        }
+        if let Some(of) = addition.strip_prefix(PROVISIONED) {
+            let handle = provisioned_concurrency::handle(function_name(arn), of);
+            return Some((ProvisionedConcurrency::KIND, handle));
         }
         let mapping = addition.strip_prefix(MAPPING)?.split_whitespace().next()?;
         Some((EventSourceMapping::KIND, Handle(mapping.to_owned())))

@@ -19,22 +19,24 @@ use crate::resources::packages::Code;
 const CHALICES_TAG: &str = "aws-chalice";
 
 /// A function as it was read.
-pub(super) struct Reading {
+pub(in crate::resources) struct Reading {
     /// Its form; the code's content is not known from the reading alone.
-    pub(super) spec: Spec,
+    pub(in crate::resources) spec: Spec,
     /// Its ARN.
-    pub(super) arn: String,
+    pub(in crate::resources) arn: String,
     /// The SHA-256 of its zip, as Lambda gives it: base64.
-    pub(super) code_sha256: String,
+    pub(in crate::resources) code_sha256: String,
     /// Where the zip can be had for some minutes.
-    pub(super) location: Option<String>,
+    pub(in crate::resources) location: Option<String>,
+    /// What changes with every change of it.
+    pub(in crate::resources) revision: Option<String>,
     /// It is being made or changed.
     busy: bool,
 }
 
 impl Reading {
     /// Reads an answer.
-    pub(super) fn new(answer: GetFunctionOutput) -> Result<Self, Failure> {
+    pub(in crate::resources) fn new(answer: GetFunctionOutput) -> Result<Self, Failure> {
         let unreadable = |what: &str| Failure::refused(format!("lambda:GetFunction gave no {what}"));
         if let Some(error) = answer.tags_error {
             return Err(Failure::refused(format!(
@@ -49,6 +51,7 @@ impl Reading {
             .clone()
             .ok_or_else(|| unreadable("ARN"))?;
         let code_sha256 = configuration.code_sha256.clone().unwrap_or_default();
+        let revision = configuration.revision_id.clone();
         let reserved = answer
             .concurrency
             .and_then(|concurrency| concurrency.reserved_concurrent_executions);
@@ -70,6 +73,7 @@ impl Reading {
             spec,
             arn,
             code_sha256,
+            revision,
             location: answer.code.and_then(|code| code.location),
         })
     }
@@ -79,7 +83,7 @@ impl Reading {
     ///
     /// # Errors
     /// That it is to be awaited.
-    pub(super) fn at_rest(self) -> Result<Self, Failure> {
+    pub(in crate::resources) fn at_rest(self) -> Result<Self, Failure> {
         if self.busy {
             let told = format!("the function {} is being made or changed", self.spec.name);
             let after = std::time::Duration::from_secs(1);
@@ -127,7 +131,7 @@ pub(in crate::resources) fn proof(tags: &BTreeMap<String, String>, stack: &Stack
 
 /// Where a function stands on its way to being usable.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::resources) enum Standing {
     /// It can be used and changed.
     Ready,
     /// It is being made or changed.
@@ -137,7 +141,7 @@ pub(super) enum Standing {
 }
 
 /// Where the function stands.
-pub(super) fn standing(configuration: &FunctionConfiguration) -> Standing {
+pub(in crate::resources) fn standing(configuration: &FunctionConfiguration) -> Standing {
     let because = |code: Option<&str>, reason: Option<&str>| {
         let words: Vec<_> = code.into_iter().chain(reason).collect();
         Standing::Failed(words.join(": "))

@@ -21,6 +21,7 @@ fn reach(global: &Global, args: &PolicyArgs) -> Reach {
     Reach {
         stack,
         region: global.region.clone(),
+        things: args.things,
     }
 }
 
@@ -34,11 +35,20 @@ mod tests {
 
     #[test]
     fn the_policy_in_the_repository_is_current() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/policy.json");
-        let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            written == text(&Reach::default()),
-            "deploy/policy.json is out of date: run `cargo run -- policy > deploy/policy.json`"
-        );
+        for (file, things, word) in [
+            ("policy.json", false, ""),
+            ("policy-things.json", true, " --things"),
+        ] {
+            let path = format!("{}/../deploy/{file}", env!("CARGO_MANIFEST_DIR"));
+            let written = std::fs::read_to_string(path).unwrap_or_default();
+            let reach = Reach {
+                things,
+                ..Reach::default()
+            };
+            assert!(
+                written == text(&reach),
+                "deploy/{file} is out of date: run `cargo run -- policy{word} > deploy/{file}`"
+            );
+        }
     }
 }

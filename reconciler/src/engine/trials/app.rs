@@ -222,6 +222,7 @@ fn wish(id: ResourceId, spec: serde_json::Value, rank: u32) -> Desired {
         after: BTreeSet::new(),
         rank,
         origin: None,
+        protect: None,
     }
 }
 

@@ -45,6 +45,7 @@ impl Maker {
             after: after.iter().cloned().collect(),
             rank: 0,
             origin: None,
+            protect: None,
         };
         self.0.insert(id.clone(), wish);
         id

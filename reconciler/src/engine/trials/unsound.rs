@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grail_providers::port::{
@@ -46,6 +47,9 @@ impl Rules for Fickle {
     }
     fn lane(&self, spec: &Value) -> Option<Lane> {
         self.inner.lane(spec)
+    }
+    fn lasts(&self, spec: &Value) -> Duration {
+        self.inner.lasts(spec)
     }
     fn name_bound(&self) -> bool {
         self.inner.name_bound()

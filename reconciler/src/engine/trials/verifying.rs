@@ -144,6 +144,7 @@ fn reader(name: &str, topic: &str, line: u32) -> Desired {
         after: BTreeSet::new(),
         rank: 20,
         origin: Some(format!("app.py:{line}")),
+        protect: None,
     }
 }
 

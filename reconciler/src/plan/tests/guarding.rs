@@ -4,6 +4,7 @@ use grail_state::journal::Doomed;
 use insta::assert_snapshot;
 use serde_json::json;
 
+use super::kinds::Book;
 use super::world::{World, id};
 use crate::plan::Guard;
 use crate::plan::guard::{Pattern, matches, to_record};
@@ -130,7 +131,13 @@ fn more_than_may_go_at_once_is_refused() {
 fn what_is_to_be_recorded_is_what_the_configuration_names() {
     let plan = |world: &World| {
         let plan = world.plan().unwrap();
-        to_record(&world.consent, &plan, &world.desired, &world.recorded)
+        to_record(
+            &world.consent,
+            &plan,
+            &world.desired,
+            &world.recorded,
+            &Book::under_key(1),
+        )
     };
     let mut world = world(protecting(&["role"]));
     world.want(json!({"role.r": {"name": "r"}, "role.s": {"name": "s"}, "role.t": {"name": "t"}}));
@@ -155,7 +162,13 @@ fn what_moves_is_recorded_under_its_new_id() {
     ] {
         world.consent.guard = Some(guard);
         let plan = world.plan().unwrap();
-        let recorded = to_record(&world.consent, &plan, &world.desired, &world.recorded);
+        let recorded = to_record(
+            &world.consent,
+            &plan,
+            &world.desired,
+            &world.recorded,
+            &Book::under_key(1),
+        );
         assert_eq!(recorded, Some(expected.into_iter().map(id).collect()));
     }
 }
@@ -187,4 +200,90 @@ fn stars_stand_for_any_text() {
     ] {
         assert_eq!(matches(pattern, text), answer, "{pattern} and {text}");
     }
+}
+
+/// A table, which holds something, and a role beside it.
+fn holding(guard: Guard) -> World {
+    let mut world = World::with(json!({"table.t": {"key": "1"}, "role.r": {"name": "r"}}));
+    world.consent.guard = Some(guard);
+    world
+}
+
+fn wishing(world: &mut World, protect: Option<bool>) {
+    world.desired.resources.get_mut(&id("table.t")).unwrap().protect = protect;
+}
+
+#[test]
+fn what_holds_something_is_protected_until_its_wish_gives_that_up() {
+    let recorded = |world: &World| {
+        let plan = world.plan().unwrap();
+        to_record(
+            &world.consent,
+            &plan,
+            &world.desired,
+            &world.recorded,
+            &Book::under_key(1),
+        )
+    };
+    for guard in [Guard::default(), protecting(&[]), protecting(&["role"])] {
+        let mut world = holding(guard.clone());
+        let now = recorded(&world).unwrap();
+        assert!(now.contains(&id("table.t")), "{guard:?}");
+        world.consent.protected = now;
+        world.want(json!({}));
+        assert!(
+            world.check().contains("`table.t`"),
+            "a wish that is gone does not give it up: {guard:?}"
+        );
+        world.want(json!({"table.t": {"key": "1"}, "role.r": {"name": "r"}}));
+        wishing(&mut world, Some(false));
+        let now = recorded(&world).unwrap();
+        assert!(!now.contains(&id("table.t")), "{guard:?}");
+        world.consent.protected = now;
+        world.want(json!({"role.r": {"name": "r"}}));
+        assert!(!world.check().contains("protected"), "{guard:?}");
+    }
+    let mut lifted = holding(Guard {
+        lifts: patterns(&["table.t"]),
+        ..Guard::default()
+    });
+    lifted.consent.protected = [id("table.t")].into();
+    lifted.want(json!({"role.r": {"name": "r"}}));
+    assert!(!lifted.check().contains("protected"));
+}
+
+#[test]
+fn what_holds_something_is_not_made_anew() {
+    let mut world = holding(Guard::default());
+    world.consent.replace = true;
+    world.want(json!({"table.t": {"key": "2"}, "role.r": {"name": "r"}}));
+    assert_snapshot!(world.check(), @"! `table.t` is protected and would be deleted and made anew");
+    wishing(&mut world, Some(false));
+    assert!(!world.check().contains("protected"));
+    wishing(&mut world, None);
+    world.consent.guard = Some(Guard {
+        at_play: true,
+        ..Guard::default()
+    });
+    assert!(!world.check().contains("protected"), "nothing can be lost there");
+    let plan = world.plan().unwrap();
+    let recorded = to_record(
+        &world.consent,
+        &plan,
+        &world.desired,
+        &world.recorded,
+        &Book::under_key(1),
+    );
+    assert_eq!(recorded, None);
+}
+
+#[test]
+fn a_wish_may_protect_what_holds_nothing() {
+    let mut world = holding(protecting(&[]));
+    world.consent.protected = [id("table.t")].into();
+    world.consent.replace = true;
+    world.want(json!({"table.t": {"key": "1"}, "role.r": {"name": "s"}}));
+    assert!(!world.check().contains("protected"));
+    world.desired.resources.get_mut(&id("role.r")).unwrap().protect = Some(true);
+    assert_snapshot!(world.check(), @"! `role.r` is protected and would be deleted and made anew");
 }

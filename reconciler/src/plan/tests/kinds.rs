@@ -36,6 +36,7 @@ impl Book {
             kind("queue", false, Undelete::Exact, &["fifo"], &[]),
             kind("mapping", false, Undelete::Never, &["source"], &[]),
             kind("domain", true, Undelete::Never, &["name"], &[]),
+            kind("table", true, Undelete::Never, &["key"], &[]),
         ])
     }
 
@@ -118,6 +119,10 @@ impl Rules for ModelKind {
 
     fn spared_in_use(&self) -> bool {
         false
+    }
+
+    fn keeps(&self) -> bool {
+        self.name == "table"
     }
 
     fn prunes(&self, addition: &str) -> bool {

@@ -81,6 +81,7 @@ impl World {
                     .collect(),
                 rank: rank as u32,
                 origin: None,
+                protect: None,
             };
             (desired.id.clone(), desired)
         };

@@ -149,6 +149,7 @@ impl Lowering<'_> {
             after,
             rank,
             origin,
+            protect: None,
         });
     }
 

@@ -15,17 +15,16 @@ mod failure;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use self::answer::{Answer, Outcome, Read};
 pub use self::cache::Cache;
 pub use self::failure::{AppFailure, Cause, FailureKind, Frame, ProbeError};
 use super::app::App;
+use crate::source::child::Group;
 
 /// The script that the child runs: its parts, and last the one that begins.
 pub(crate) const SCRIPT: &str = concat!(
@@ -37,10 +36,6 @@ pub(crate) const SCRIPT: &str = concat!(
 );
 /// Time for an import where nothing else is asked for. Apps that open connections while they are imported take seconds.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
-/// How much of what an app prints is kept, in bytes of each stream.
-const MAX_OUTPUT: u64 = 256 * 1024;
-/// How long to wait for the rest of the output once the interpreter has ended: a program that it left behind may hold it.
-const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
 /// The variables of a process's environment.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -141,7 +136,7 @@ async fn run(request: &Request<'_>) -> Result<Run, ProbeError> {
         // A little before the end, so that it can still be written.
         "hang": {"after": request.timeout.as_secs_f64() * 0.9, "file": trace},
     });
-    let mut child = Group::start(request, &script)?;
+    let mut child = start(request, &script)?;
     let finished = tokio::time::timeout(request.timeout, child.converse(asked.to_string())).await;
     let Ok(finished) = finished else {
         child.end();
@@ -166,98 +161,21 @@ async fn run(request: &Request<'_>) -> Result<Run, ProbeError> {
     Ok(Run { answer, said })
 }
 
-/// A child process that leads a group, which ends with this value.
-struct Group {
-    child: Child,
-    ended: bool,
-}
-
-impl Group {
-    fn start(request: &Request<'_>, script: &Path) -> Result<Self, ProbeError> {
-        let child = Command::new(request.python)
-            .arg(script)
-            .current_dir(request.project)
-            .env_clear()
-            .envs(request.environment)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("PYTHONIOENCODING", "utf-8:backslashreplace")
-            .env("AWS_CHALICE_CLI_MODE", "true")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| ProbeError::Start {
-                python: request.python.to_path_buf(),
-                source,
-            })?;
-        Ok(Self { child, ended: false })
-    }
-
-    /// Tells the child what is asked, and waits for its end. Returns what it printed.
-    async fn converse(&mut self, asked: String) -> std::io::Result<(ExitStatus, String)> {
-        if let Some(mut stdin) = self.child.stdin.take() {
-            // A child that ended early is judged by its status and its words, not by this.
-            let _ = stdin.write_all(asked.as_bytes()).await;
-        }
-        let out = tokio::spawn(listen(self.child.stdout.take()));
-        let err = tokio::spawn(listen(self.child.stderr.take()));
-        let status = self.child.wait().await?;
-        self.ended = true;
-        let mut said = String::new();
-        for stream in [out, err] {
-            let stop = stream.abort_handle();
-            match tokio::time::timeout(OUTPUT_GRACE, stream).await {
-                Ok(text) => said.push_str(&text.unwrap_or_default()),
-                Err(_) => stop.abort(),
-            }
-        }
-        Ok((status, said))
-    }
-
-    fn end(&mut self) {
-        if self.ended {
-            return;
-        }
-        self.ended = true;
-        let id = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(id) = id {
-            // It may be gone already, which is as good.
-            let _ = rustix::process::kill_process_group(id, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// Everything that comes, of which the first part is kept.
-async fn listen(stream: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(stream) = stream else {
-        return String::new();
-    };
-    let mut kept = Vec::new();
-    let mut stream = stream.take(MAX_OUTPUT);
-    if stream.read_to_end(&mut kept).await.is_err() {
-        return String::new();
-    }
-    let mut rest = stream.into_inner();
-    let dropped = tokio::io::copy(&mut rest, &mut tokio::io::sink())
-        .await
-        .unwrap_or(0);
-    let mut text = String::from_utf8_lossy(&kept).into_owned();
-    if dropped > 0 {
-        text.push_str("\n(...)\n");
-    }
-    text
+/// The child that imports.
+fn start(request: &Request<'_>, script: &Path) -> Result<Group, ProbeError> {
+    let mut command = Command::new(request.python);
+    command
+        .arg(script)
+        .current_dir(request.project)
+        .env_clear()
+        .envs(request.environment)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONIOENCODING", "utf-8:backslashreplace")
+        .env("AWS_CHALICE_CLI_MODE", "true");
+    Group::start(&mut command).map_err(|source| ProbeError::Start {
+        python: request.python.to_path_buf(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::form::{Brief, Document, Phrase};
+use super::form::{Brief, Document, Phrase, Word, without_nulls};
 use super::shape::NAME;
 
 /// The name of the stage of an API that names none: Chalice's.
@@ -39,7 +39,7 @@ pub struct RestApi {
     pub openapi: Option<String>,
     /// Who may call it: a resource policy, or the file of one.
     #[serde(default)]
-    pub policy: Option<Brief<Document>>,
+    pub policy: Option<Brief<Document, Word>>,
     /// Media types that are passed on as bytes.
     #[serde(default)]
     pub binary_types: Option<Vec<String>>,
@@ -154,8 +154,9 @@ pub struct Domain {
     /// The lowest version of TLS; without it 1.2.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// Its tags.
-    #[serde(default)]
+    /// Its tags. `null` takes one away.
+    #[serde(default, deserialize_with = "without_nulls")]
+    #[schemars(with = "Option<BTreeMap<String, Option<String>>>")]
     pub tags: Option<BTreeMap<String, String>>,
     /// Where its paths lead.
     #[serde(default)]

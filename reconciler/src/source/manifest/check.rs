@@ -7,15 +7,17 @@ mod apis;
 mod code;
 mod events;
 mod functions;
+mod things;
+mod versions;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::form::{Brief, Document, Form, Phrase};
+use super::form::{Brief, Document, Form, Phrase, Word};
 use super::node::{Content, Node};
 use super::variables::{END, MARK, OF_ACCOUNT};
-use super::{Manifest, references};
+use super::{Manifest, merge, references};
 use crate::source::diagnostic::Problem;
 
 /// The longest name of a function, an IAM role or a rule, in characters.
@@ -29,10 +31,12 @@ pub(super) fn check(form: &Form, manifest: &Manifest) -> Vec<Problem> {
         problems: Vec::new(),
     };
     check.references();
+    check.nothing_said();
     check.functions();
     check.events();
     check.apis();
     check.roles();
+    check.things();
     check.problems
 }
 
@@ -78,12 +82,34 @@ impl Check<'_> {
 
     fn tell(&mut self, path: &[&str], problem: Problem) {
         let place = self.manifest.tree.place(path);
-        self.problems.push(problem.at(place));
+        self.problems.push(self.manifest.hide(problem, path).at(place));
+    }
+
+    /// What is wrong with a text of which only a part may be quoted: where it comes from outside, nothing is.
+    fn unquoted(&self, path: &[&str], said: String, without: &str) -> String {
+        match self.manifest.tree.nearest(path).is_given() {
+            true => without.to_owned(),
+            false => said,
+        }
     }
 
     /// Every reference leads to something.
     fn references(&mut self) {
         self.problems.extend(document(&self.manifest.tree, self.form));
+    }
+
+    /// A thing of which nothing is said is none: a section may name nothing that is not there. (That a stage takes something
+    /// away has been done by now.)
+    fn nothing_said(&mut self) {
+        for section in merge::sections() {
+            let entries = self.manifest.tree.get(section).map_or(&[][..], Node::entries);
+            for entry in entries.iter().filter(|entry| entry.value.is_null()) {
+                let hint = format!("write `{}: {{}}` where everything is as by default", entry.key);
+                let problem =
+                    Problem::error("manifest::missing", format!("nothing is said of `{}`", entry.key));
+                self.problems.push(problem.hint(hint).at(entry.at.place()));
+            }
+        }
     }
 
     /// Roles: their names, and what an own role would take from a declared one.
@@ -130,7 +156,7 @@ impl Check<'_> {
     }
 
     /// A policy document, or the file of one.
-    fn policy(&mut self, path: &[&str], policy: &Brief<Document>) {
+    fn policy(&mut self, path: &[&str], policy: &Brief<Document, Word>) {
         match policy {
             Brief::Full(Document(document)) => {
                 if document.get("Statement").is_none() {
@@ -144,9 +170,9 @@ impl Check<'_> {
                     std::path::Path::new(&file.0),
                     Some(place),
                 );
-                if let Err(problems) = read {
-                    self.problems.extend(problems.0);
-                }
+                let told = read.err().into_iter().flat_map(|problems| problems.0);
+                let told = told.map(|problem| self.manifest.hide(problem, path));
+                self.problems.extend(told.collect::<Vec<_>>());
             }
         }
     }

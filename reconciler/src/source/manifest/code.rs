@@ -4,7 +4,7 @@
 //! their code share one. A zip in a bucket is no package: Lambda fetches that itself.
 //!
 //! A `build` is run each time that the project is read, also for a plan: nothing else can know what it would make. It is run
-//! once for all functions that name it. What it needs of the environment it has.
+//! once for all functions that name it, whatever their handlers are called. What it needs of the environment it has.
 
 mod files;
 mod lock;
@@ -12,19 +12,24 @@ mod python;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
+use std::time::Duration;
 
 use grail_providers::package::Bundle;
 
+pub(super) use self::files::like;
 use self::files::{Ignore, pack_dir, pack_file, pack_zip};
 use super::Manifest;
 use super::check::ending;
-use super::form::Brief;
+use super::form::{Brief, Word};
 use super::functions::{Architecture, Code, Function, Layer};
 use super::shape::stand_in;
 use crate::source::chalice::package::{self, PackageError, Zip};
+use crate::source::child::Group;
 use crate::source::diagnostic::{Problem, Problems, judge};
 use crate::source::python::{self as interpreters, Notice, Python, Surroundings, Tell};
+
+/// How long a build may take. A large one in a language that compiles takes minutes; one that takes longer waits for something.
+const BUILD_TIME: Duration = Duration::from_secs(30 * 60);
 
 /// With what packages are built.
 #[derive(Clone, Copy)]
@@ -50,7 +55,7 @@ pub struct Built {
     pub warnings: Vec<Problem>,
 }
 
-/// What one package is made from.
+/// What one package is made from, and nothing else: what does not count for its code is left blank.
 #[derive(Clone, PartialEq)]
 struct Order {
     code: Code,
@@ -71,6 +76,7 @@ pub async fn build(manifest: &Manifest, workshop: &Workshop<'_>) -> Result<Built
         manifest,
         workshop,
         done: Vec::new(),
+        ran: BTreeMap::new(),
         python: None,
         problems: Vec::new(),
     };
@@ -95,29 +101,48 @@ pub async fn build(manifest: &Manifest, workshop: &Workshop<'_>) -> Result<Built
     Ok(built)
 }
 
+impl Order {
+    fn new(
+        code: Code,
+        runtime: Option<&str>,
+        handler: Option<&str>,
+        architecture: Option<Architecture>,
+    ) -> Self {
+        let is_named_by_handler = code.inline.is_some() && code.file.is_none();
+        let requires = code
+            .python
+            .as_ref()
+            .is_some_and(|python| python.requirements.is_some());
+        let runtime = runtime.filter(|_| is_named_by_handler || requires);
+        let is_built_for_one = requires || code.chalice.is_some();
+        Self {
+            runtime: runtime.unwrap_or_default().to_owned(),
+            handler: handler.filter(|_| is_named_by_handler).map(ToOwned::to_owned),
+            architecture: architecture.filter(|_| is_built_for_one).unwrap_or_default(),
+            is_layer: false,
+            code,
+        }
+    }
+}
+
 fn order_of(manifest: &Manifest, function: &Function) -> Option<Order> {
     let code = in_full(manifest.project(), function.code.as_ref()?);
-    (code.s3.is_none() && code.image.is_none()).then(|| Order {
-        code,
-        runtime: function.runtime.clone().unwrap_or_default(),
-        handler: function.handler.clone(),
-        architecture: function.architecture.unwrap_or_default(),
-        is_layer: false,
-    })
+    let (runtime, handler) = (function.runtime.as_deref(), function.handler.as_deref());
+    let is_ours = code.s3.is_none() && code.image.is_none();
+    is_ours.then(|| Order::new(code, runtime, handler, function.architecture))
 }
 
 fn order_of_layer(manifest: &Manifest, layer: &Layer) -> Option<Order> {
+    let code = in_full(manifest.project(), layer.code.as_ref()?);
+    let differs = code.python.is_some() || code.chalice.is_some();
     Some(Order {
-        code: in_full(manifest.project(), layer.code.as_ref()?),
-        runtime: layer.runtime.clone().unwrap_or_default(),
-        handler: None,
-        architecture: layer.architecture.unwrap_or_default(),
-        is_layer: true,
+        is_layer: differs,
+        ..Order::new(code, layer.runtime.as_deref(), None, layer.architecture)
     })
 }
 
 /// All of what a word means: a folder, a zip, or a single file.
-fn in_full(project: &Path, code: &Brief<Code>) -> Code {
+fn in_full(project: &Path, code: &Brief<Code, Word>) -> Code {
     match code {
         Brief::Full(code) => code.clone(),
         Brief::Word(word) => {
@@ -139,6 +164,8 @@ struct Bench<'a> {
     manifest: &'a Manifest,
     workshop: &'a Workshop<'a>,
     done: Vec<(Order, Option<Zip>)>,
+    /// Commands that were run, and whether they made what they are to make.
+    ran: BTreeMap<String, bool>,
     python: Option<Python>,
     problems: Vec<Problem>,
 }
@@ -158,13 +185,16 @@ pub(super) enum CodeError {
     /// A command that could not be run, or that failed.
     #[error("`{command}` {how}")]
     Command {
-        /// The command.
+        /// The command as it is written.
         command: String,
         /// How it ended.
         how: String,
         /// The last lines that it printed.
         said: String,
     },
+    /// A command that failed for another function already, which has been told.
+    #[error("its build has failed")]
+    Again,
 }
 
 impl Bench<'_> {
@@ -192,6 +222,9 @@ impl Bench<'_> {
     }
 
     fn fail(&mut self, error: &CodeError, path: &[&str]) {
+        if matches!(error, CodeError::Again) {
+            return;
+        }
         let mut said = error.to_string();
         let mut cause = std::error::Error::source(error);
         while let Some(inner) = cause {
@@ -207,10 +240,11 @@ impl Bench<'_> {
             CodeError::Package(error) => error.hint(),
             _ => None,
         };
-        self.problems.push(match hint {
+        let problem = match hint {
             Some(hint) => problem.hint(hint),
             None => problem,
-        });
+        };
+        self.problems.push(self.manifest.hide(problem, path));
     }
 
     async fn shelve(&self, bundle: Bundle, order: &Order) -> Result<Zip, CodeError> {
@@ -223,9 +257,7 @@ impl Bench<'_> {
         };
         let cache = self.workshop.cache.to_owned();
         let checked = !self.workshop.local;
-        let work = move || package::shelve_bundle(&cache, &bundle, checked);
-        let shelved = tokio::task::spawn_blocking(work).await;
-        Ok(shelved.map_err(|_| PackageError::Interrupted)??)
+        apart(move || Ok(package::shelve_bundle(&cache, &bundle, checked)?)).await
     }
 
     async fn bundle(&mut self, order: &Order, path: &[&str]) -> Result<Bundle, CodeError> {
@@ -235,52 +267,86 @@ impl Bench<'_> {
             return inline(order, text);
         }
         if let Some(dir) = &code.dir {
-            return pack_dir(&project.join(dir), &ignore);
+            let dir = project.join(dir);
+            return apart(move || pack_dir(&dir, &ignore)).await;
         }
         if let Some(zip) = &code.zip {
-            return pack_zip(&project.join(zip));
+            let zip = project.join(zip);
+            return apart(move || pack_zip(&zip)).await;
         }
         if let Some(command) = &code.build {
-            self.run(command, &project).await?;
-            let mut bundle = Bundle::new();
-            for output in code.outputs.iter().flatten() {
-                bundle.overlay(packed(&project.join(output), &ignore)?);
-            }
-            return Ok(bundle);
+            self.run_once(command, path, BUILD_TIME).await?;
+            let outputs = code.outputs.clone().unwrap_or_default();
+            return apart(move || {
+                let mut bundle = Bundle::new();
+                for output in outputs {
+                    bundle.overlay(packed(&project.join(output), &ignore)?);
+                }
+                Ok(bundle)
+            })
+            .await;
         }
         if let Some(python) = &code.python {
-            return self.python(order, python, &ignore, path).await;
+            return self.python(order, python, ignore, path).await;
         }
         match &code.file {
-            Some(file) => pack_file(&project.join(file)),
+            Some(file) => {
+                let file = project.join(file);
+                apart(move || pack_file(&file)).await
+            }
             None => Err(CodeError::Words("nothing says where the code is".to_owned())),
         }
     }
 
-    /// Runs a command of the project.
-    async fn run(&self, command: &str, project: &Path) -> Result<(), CodeError> {
+    /// Runs a command of the project, unless that has been done. `path` is that of the code.
+    async fn run_once(&mut self, command: &str, path: &[&str], time: Duration) -> Result<(), CodeError> {
+        match self.ran.get(command) {
+            Some(true) => return Ok(()),
+            Some(false) => return Err(CodeError::Again),
+            None => {}
+        }
+        let at: Vec<_> = path.iter().copied().chain(["build"]).collect();
+        let shown = self.manifest.tree.nearest(&at).shown();
+        let done = self.run(command, shown, time).await;
+        self.ran.insert(command.to_owned(), done.is_ok());
+        done
+    }
+
+    async fn run(&self, command: &str, shown: &str, time: Duration) -> Result<(), CodeError> {
         (self.workshop.tell)(Notice::Building {
-            command: command.to_owned(),
+            command: shown.to_owned(),
         });
-        let failed = |how: String, said: String| CodeError::Command {
-            command: command.to_owned(),
-            how,
-            said,
+        let failed = |how: String, said: &str| {
+            let lines: Vec<_> = said.lines().collect();
+            let last = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default();
+            CodeError::Command {
+                command: shown.to_owned(),
+                how,
+                said: last.join("\n"),
+            }
         };
         let mut shell = self.workshop.surroundings.command(Path::new("sh"));
-        shell.arg("-c").arg(command).current_dir(project);
-        shell.stdin(Stdio::null()).kill_on_drop(true);
-        let output = shell.output().await;
-        let output =
-            output.map_err(|error| failed(format!("could not be started: {error}"), String::new()))?;
-        if output.status.success() {
-            return Ok(());
+        shell.arg("-c").arg(command).current_dir(self.manifest.project());
+        let started = Group::start(&mut shell);
+        let mut child = started.map_err(|error| failed(format!("could not be started: {error}"), ""))?;
+        let ended = tokio::time::timeout(time, child.converse(String::new())).await;
+        let Ok(ended) = ended else {
+            return Err(failed(format!("did not end within {} s", time.as_secs()), ""));
+        };
+        let (status, said) = ended.map_err(|error| failed(format!("was lost: {error}"), ""))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(failed(format!("ended with {status}"), &said)),
         }
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<_> = text.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(20)..).unwrap_or_default();
-        Err(failed(format!("ended with {}", output.status), last.join("\n")))
     }
+}
+
+/// Work with files, away from the threads on which others wait.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CodeError> + Send + 'static,
+) -> Result<T, CodeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| PackageError::Interrupted)?
 }
 
 /// The one file of an inline function.

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::form::{Brief, Document};
+use super::form::{Brief, Document, Word};
 use super::shape::{FILTER_ID, NAME};
 
 /// Something that calls a function.
@@ -14,23 +14,23 @@ use super::shape::{FILTER_ID, NAME};
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// At times: `rate(5 minutes)`, `cron(0 12 * * ? *)`.
-    Schedule(Brief<Schedule>),
+    Schedule(Brief<Schedule, Word>),
     /// On events of the account's bus.
     Pattern(Pattern),
     /// When something happens to objects of a bucket: in a word, the bucket.
-    S3(Brief<Bucket>),
+    S3(Brief<Bucket, Word>),
     /// On messages of a topic: in a word, its name or ARN.
-    Sns(Brief<Topic>),
+    Sns(Brief<Topic, Word>),
     /// With messages of a queue: in a word, its name or ARN.
-    Sqs(Brief<Queue>),
+    Sqs(Brief<Queue, Word>),
     /// With records of a Kinesis stream: in a word, its name or ARN.
-    Kinesis(Brief<Stream>),
+    Kinesis(Brief<Stream, Word>),
     /// With changes of a table: in a word, the ARN of its stream.
-    Dynamodb(Brief<Stream>),
+    Dynamodb(Brief<Stream, Word>),
     /// On requests to a REST API: in a word, `GET /things/{id}`.
-    Http(Brief<Http>),
+    Http(Brief<Http, Word>),
     /// On messages over a WebSocket API: in a word, the route's key.
-    Websocket(Brief<Websocket>),
+    Websocket(Brief<Websocket, Word>),
 }
 
 /// A schedule.
@@ -87,8 +87,8 @@ pub struct Bucket {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// The bucket's name.
-    #[schemars(length(min = 3, max = 63))]
+    /// A bucket of this manifest, or one by its name.
+    #[schemars(length(min = 1, max = 63))]
     pub bucket: String,
     /// What happens; without it `s3:ObjectCreated:*`.
     #[serde(default)]
@@ -112,7 +112,7 @@ pub struct Topic {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// Its name, of this account and region, or its ARN.
+    /// A topic of this manifest, or one by its name, of this account and region, or by its ARN.
     #[schemars(length(min = 1, max = 400))]
     pub topic: String,
 }
@@ -125,7 +125,7 @@ pub struct Queue {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// Its name, of this account and region, or its ARN.
+    /// A queue of this manifest, or one by its name, of this account and region, or by its ARN.
     #[schemars(length(min = 1, max = 400))]
     pub queue: String,
     /// How many messages come at once, at most; without it 1.
@@ -158,7 +158,7 @@ pub struct Stream {
     #[serde(default)]
     #[schemars(length(max = 40), extend("pattern" = NAME))]
     pub name: Option<String>,
-    /// The name of a Kinesis stream, of this account and region, or an ARN.
+    /// A stream or a table of this manifest, the name of a Kinesis stream, of this account and region, or an ARN.
     #[schemars(length(min = 1, max = 400))]
     pub stream: String,
     /// How many records come at once, at most; without it 100.

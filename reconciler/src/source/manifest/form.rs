@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::apis::{Domain, RestApi, WebsocketApi};
 use super::functions::{Function, Layer};
 use super::roles::Role;
 use super::shape::{NAME, REFERENCES};
+use super::things::{
+    DeclaredBucket, DeclaredBus, DeclaredQueue, DeclaredStream, DeclaredTable, DeclaredTopic,
+};
 
 /// A manifest.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -61,6 +64,30 @@ pub struct Form {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
     pub domains: BTreeMap<String, Option<Domain>>,
+    /// Queues of SQS that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub queues: BTreeMap<String, Option<DeclaredQueue>>,
+    /// Topics of SNS that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub topics: BTreeMap<String, Option<DeclaredTopic>>,
+    /// Tables of DynamoDB that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub tables: BTreeMap<String, Option<DeclaredTable>>,
+    /// Buckets of S3 that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buckets: BTreeMap<String, Option<DeclaredBucket>>,
+    /// Streams of Kinesis that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub streams: BTreeMap<String, Option<DeclaredStream>>,
+    /// Event buses of EventBridge that are made, by their logical names.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buses: BTreeMap<String, Option<DeclaredBus>>,
     /// What is otherwise in a stage, by the stage's name.
     #[serde(default)]
     pub stages: BTreeMap<String, Option<Stage>>,
@@ -97,6 +124,30 @@ pub struct Stage {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
     pub domains: BTreeMap<String, Option<Domain>>,
+    /// Queues of SQS that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub queues: BTreeMap<String, Option<DeclaredQueue>>,
+    /// Topics of SNS that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub topics: BTreeMap<String, Option<DeclaredTopic>>,
+    /// Tables of DynamoDB that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub tables: BTreeMap<String, Option<DeclaredTable>>,
+    /// Buckets of S3 that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buckets: BTreeMap<String, Option<DeclaredBucket>>,
+    /// Streams of Kinesis that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub streams: BTreeMap<String, Option<DeclaredStream>>,
+    /// Event buses of EventBridge that are made; `null` takes one away.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub buses: BTreeMap<String, Option<DeclaredBus>>,
 }
 
 /// What a manifest can take the place of.
@@ -129,12 +180,12 @@ impl OneOrMore {
     }
 }
 
-/// A thing in a word, or in full.
+/// A thing in a word, or in full. The word may refer to other resources, unless it is a [`Word`].
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Brief<T> {
+pub enum Brief<T, W = Phrase> {
     /// What matters most of it.
-    Word(Phrase),
+    Word(W),
     /// All of it.
     Full(T),
 }
@@ -164,6 +215,31 @@ impl JsonSchema for Phrase {
     }
 }
 
+/// A text that refers to nothing, since what is made of it has to be known before the deploy. `Debug` does not show it either.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub struct Word(pub String);
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Word")
+    }
+}
+
+impl JsonSchema for Word {
+    fn schema_name() -> Cow<'static, str> {
+        "Word".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
+}
+
 /// JSON of any form, whose texts may refer to other resources.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(transparent)]
@@ -189,6 +265,19 @@ impl JsonSchema for Document {
     }
 }
 
+/// The entries of a map that is merged key by key: by the time that it is read, `null` has taken away what it takes away.
+pub(super) fn without_nulls<'de, D, T>(deserializer: D) -> Result<Option<BTreeMap<String, T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let entries = Option::<BTreeMap<String, Option<T>>>::deserialize(deserializer)?;
+    Ok(entries.map(|entries| {
+        let said = entries.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        said.collect()
+    }))
+}
+
 impl Form {
     /// The schema that trees are judged by.
     pub fn schema() -> Value {
@@ -207,6 +296,12 @@ impl Form {
             "rest_apis" => keys(&self.rest_apis),
             "websocket_apis" => keys(&self.websocket_apis),
             "domains" => keys(&self.domains),
+            "queues" => keys(&self.queues),
+            "topics" => keys(&self.topics),
+            "tables" => keys(&self.tables),
+            "buckets" => keys(&self.buckets),
+            "streams" => keys(&self.streams),
+            "buses" => keys(&self.buses),
             _ => Vec::new(),
         }
     }

@@ -13,6 +13,7 @@
 //! | `log_retention` | the log group is not ours |
 //! | `snap_start` | false |
 //! | `url` | it has none |
+//! | `publish`, `aliases` | no version is published ([`versions`](super::versions)) |
 
 use std::collections::BTreeMap;
 
@@ -21,10 +22,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::events::Event;
-use super::form::{Brief, Phrase};
+use super::form::{Brief, Phrase, Word, without_nulls};
 use super::roles::OwnRole;
 use super::shape::{NAME, RUNTIME, VARIABLE};
 use super::urls::Url;
+use super::versions::{Alias, Publish};
 
 /// The time limit of a function that says none, in seconds: Chalice's.
 pub const DEFAULT_TIMEOUT: u32 = 60;
@@ -72,8 +74,9 @@ pub struct Function {
     /// The processor that it runs on.
     #[serde(default)]
     pub architecture: Option<Architecture>,
-    /// Its environment. The values are secrets: they are never shown.
-    #[serde(default)]
+    /// Its environment. The values are secrets: they are never shown. `null` takes a variable away.
+    #[serde(default, deserialize_with = "without_nulls")]
+    #[schemars(with = "Option<BTreeMap<String, Option<Phrase>>>")]
     #[schemars(extend("propertyNames" = json!({"pattern": VARIABLE})))]
     pub environment: Option<BTreeMap<String, Phrase>>,
     /// Layers: ARNs of versions, or layers of this manifest (`${layers.common.arn}`).
@@ -86,8 +89,9 @@ pub struct Function {
     /// Whether X-Ray traces a share of its invocations.
     #[serde(default)]
     pub tracing: Option<bool>,
-    /// Its tags.
-    #[serde(default)]
+    /// Its tags. `null` takes one away.
+    #[serde(default, deserialize_with = "without_nulls")]
+    #[schemars(with = "Option<BTreeMap<String, Option<String>>>")]
     pub tags: Option<BTreeMap<String, String>>,
     /// How many invocations are reserved for it; 0 stops it.
     #[serde(default)]
@@ -106,9 +110,16 @@ pub struct Function {
     /// An address of its own on the internet.
     #[serde(default)]
     pub url: Option<Url>,
+    /// Whether a version is published of each new code and each other configuration.
+    #[serde(default)]
+    pub publish: Option<Publish>,
+    /// Names that lead to published versions.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({"pattern": NAME})))]
+    pub aliases: Option<BTreeMap<String, Alias>>,
     /// Its code: in a word, a folder, a zip or a single file.
     #[serde(default)]
-    pub code: Option<Brief<Code>>,
+    pub code: Option<Brief<Code, Word>>,
     /// What calls it.
     #[serde(default)]
     pub events: Option<Vec<Event>>,
@@ -235,9 +246,11 @@ pub struct Object {
     /// The object.
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
-    /// Its version. Another version is other code.
+    /// Its version. Without one, each plan looks for the newest, or where the bucket keeps no versions, at the ETag: an object
+    /// that was written anew is other code.
+    #[serde(default)]
     #[schemars(length(min = 1))]
-    pub version: String,
+    pub version: Option<String>,
 }
 
 /// A layer.
@@ -257,5 +270,5 @@ pub struct Layer {
     pub architecture: Option<Architecture>,
     /// What it holds.
     #[serde(default)]
-    pub code: Option<Brief<Code>>,
+    pub code: Option<Brief<Code, Word>>,
 }

@@ -59,6 +59,19 @@ pub fn files(state: &DesiredState) -> Vec<(String, String)> {
     files
 }
 
+/// The text of a manifest of functions that were found in an account, each said in the words of a manifest.
+pub fn of_functions(app: &str, prefix: &str, functions: &Map<String, Value>) -> String {
+    let head = format!(
+        "# yaml-language-server: $schema=grail.schema.json\n# Written by `grail init` from the functions that begin with {}.\n\
+         grail: 1\napp: {}\n\n",
+        yaml::text(prefix),
+        yaml::text(app),
+    );
+    let said = plain(&Value::Object(functions.clone()));
+    let manifest = Map::from_iter([("functions".to_owned(), said)]);
+    head + &yaml::object(&manifest)
+}
+
 struct Writing<'a> {
     state: &'a DesiredState,
 }

@@ -9,7 +9,9 @@ mod domains;
 mod functions;
 mod rest;
 mod roles;
+pub(super) mod things;
 mod urls;
+mod versions;
 mod websocket;
 
 pub mod apis;
@@ -58,12 +60,14 @@ pub fn lower(manifest: &Manifest, account: &Account, packages: &Packages) -> Res
         permissions: BTreeMap::new(),
         problems: Vec::new(),
     };
+    lowering.things();
     lowering.roles();
     lowering.layers();
     for (name, function) in form.functions() {
         lowering.function(name, function);
     }
     for (name, function) in form.functions() {
+        lowering.versions(name, function);
         lowering.url(name, function);
         lowering.events(name, function);
     }
@@ -114,6 +118,7 @@ impl Lowering<'_> {
             after,
             rank: self.first.saturating_add(rank),
             origin: Some(self.manifest.tree.spot(path).origin()),
+            protect: None,
         };
         if let Some(other) = self.resources.get(&id) {
             let said = format!("`{id}` would be made twice");

@@ -13,25 +13,37 @@
 //! | `defaults` | |
 //!
 //! `environment` and `tags` are merged key by key, all else is taken whole from the strongest that says it. Unlike in Chalice a
-//! `null` takes away what weaker ones say, and a function's own `environment` counts at the top too.
+//! `null` takes away what weaker ones say (where they say nothing it does nothing), and a function's own `environment` counts at the top too.
 
-use std::path::{Component, Path};
+use std::path::Path;
 
 use super::node::{Content, Entry, Node};
 use super::parse::parse;
+use super::{code::like, reading};
 use crate::source::diagnostic::Problem;
 
 /// The sections whose entries are named things, each of which a stage may change key by key.
-const NAMED: [&str; 6] = [
+const NAMED: [&str; 12] = [
     "functions",
     "roles",
     "layers",
     "rest_apis",
     "websocket_apis",
     "domains",
+    "queues",
+    "topics",
+    "tables",
+    "buckets",
+    "streams",
+    "buses",
 ];
 /// What is merged key by key.
-const MAPS: [&str; 2] = ["environment", "tags"];
+const MAPS: [&str; 3] = ["aliases", "environment", "tags"];
+/// The sections of things that are called by names.
+pub(super) fn sections() -> &'static [&'static str] {
+    &NAMED
+}
+
 /// How many files a manifest has at most.
 const MAX_FILES: usize = 1_000;
 
@@ -68,10 +80,10 @@ pub(super) fn include(
                 return;
             }
             files.push(name.clone());
-            let text = match std::fs::read_to_string(project.join(&name)) {
+            let text = match super::text_of(project, &name) {
                 Ok(text) => text,
-                Err(error) => {
-                    let said = format!("`{name}` cannot be read: {error}");
+                Err(why) => {
+                    let said = format!("`{name}` cannot be read: {why}");
                     problems.push(Problem::error("manifest::include", said).at(item.at.place()));
                     continue;
                 }
@@ -79,6 +91,7 @@ pub(super) fn include(
             match parse(&name, &text) {
                 Ok(mut part) => {
                     check(&part);
+                    head(&mut part, problems);
                     include(&mut part, project, files, check, problems);
                     unite(root, part, problems);
                 }
@@ -88,36 +101,41 @@ pub(super) fn include(
     }
 }
 
+/// What is read of the first file alone, before anything else: it stands there.
+const HEAD: [&str; 2] = ["app", "replaces"];
+
+fn head(part: &mut Node, problems: &mut Vec<Problem>) {
+    for entry in HEAD.iter().filter_map(|key| part.take(key)) {
+        let said = format!(
+            "`{}` stands in the first file, not in one that it includes",
+            entry.key
+        );
+        problems.push(Problem::error("manifest::include", said).at(entry.at.place()));
+    }
+}
+
 /// The files of the project that a pattern means, sorted: `*` stands for any part of a name, in the last part of the path.
 fn matching(project: &Path, pattern: &str) -> Result<Vec<String>, Problem> {
     let fault = |said: String| Problem::error("manifest::include", said);
-    let path = Path::new(pattern);
-    if !path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-    {
+    let Some(path) = reading::inside(pattern) else {
         return Err(fault(format!("`{pattern}` leads out of the project")));
-    }
+    };
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let Some((before, after)) = name.split_once('*') else {
-        let shown = folder.join(name).display().to_string();
-        return match project.join(path).is_file() {
-            true => Ok(vec![shown]),
+    if !name.contains('*') {
+        return match project.join(&path).is_file() {
+            true => Ok(vec![path.display().to_string()]),
             false => Err(fault(format!("there is no file `{pattern}`"))),
         };
-    };
+    }
     let entries = std::fs::read_dir(project.join(folder))
         .map_err(|error| fault(format!("the folder of `{pattern}` cannot be read: {error}")))?;
-    let fits = |name: &String| {
-        name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after)
-    };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<_> = names
-        .filter(fits)
+    let found = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let found = found.filter(|found| like(name, found) && project.join(folder).join(found).is_file());
+    let mut names: Vec<_> = found
         .map(|name| folder.join(name).display().to_string())
         .collect();
     names.sort();

@@ -73,6 +73,11 @@ impl Spot {
         }
     }
 
+    /// What is written there.
+    pub(super) fn written(&self) -> &str {
+        self.file.text.get(self.span.clone()).unwrap_or_default()
+    }
+
     /// `grail.yaml:12`.
     pub(super) fn origin(&self) -> String {
         format!("{}:{}", self.file.name, self.line)
@@ -103,7 +108,12 @@ pub(super) struct Text {
     pub(super) text: String,
     /// A variable has put it there: it may be what its place asks for (a number, `true`), and it is never shown.
     pub(super) given: bool,
+    /// What of it comes from the environment and from files. It may be a secret.
+    pub(super) outside: Vec<String>,
 }
+
+/// A shorter piece from outside is hidden only where it stands by itself: `1` is part of too much.
+const TELLING: usize = 4;
 
 /// A key with its value.
 #[derive(Clone)]
@@ -182,6 +192,60 @@ impl Node {
             Content::Map(_) | Content::List(_) => spot,
             _ => node.at.clone(),
         }
+    }
+
+    /// What stands at `path`, or the nearest that holds it.
+    pub(super) fn nearest(&self, path: &[&str]) -> &Node {
+        let mut node = self;
+        for part in path {
+            let below = match &node.content {
+                Content::Map(_) => node.get(part),
+                Content::List(items) => part.parse().ok().and_then(|at: usize| items.get(at)),
+                _ => None,
+            };
+            let Some(below) = below else { return node };
+            node = below;
+        }
+        node
+    }
+
+    /// Whether a variable has given it, or a part of it.
+    pub(super) fn is_given(&self) -> bool {
+        match &self.content {
+            Content::Text(text) => text.given,
+            Content::Map(_) | Content::List(_) => false,
+            // It has become what its place asks for.
+            _ => self.at.written().contains("${"),
+        }
+    }
+
+    /// A text as it may be shown: as it is written, where something comes from outside.
+    pub(super) fn shown(&self) -> &str {
+        match &self.content {
+            Content::Text(text) if text.outside.is_empty() => &text.text,
+            _ => self.at.written(),
+        }
+    }
+
+    /// What is said of this value or one in it, without what comes from outside.
+    pub(super) fn hide(&self, said: &str) -> String {
+        let mut said = said.to_owned();
+        self.visit(&mut Vec::new(), &mut |_, node| {
+            let Content::Text(text) = &node.content else {
+                return;
+            };
+            if text.outside.is_empty() {
+                return;
+            }
+            said = said.replace(&format!("`{}`", text.text), &format!("`{}`", node.shown()));
+            for piece in &text.outside {
+                said = match piece.len() >= TELLING {
+                    true => said.replace(piece, "***"),
+                    false => said.replace(&format!("`{piece}`"), "`***`"),
+                };
+            }
+        });
+        said
     }
 
     /// The place at `path`, as [`Node::spot`] finds it.

@@ -87,8 +87,11 @@ struct Frame {
 
 enum Part {
     List(Vec<Node>),
-    Map(Vec<Entry>, Option<(String, Spot)>),
+    Map(Vec<Entry>, Keys, Option<(String, Spot)>),
 }
+
+/// The keys of an object that were read, and where each stands among them: an object may have a million.
+type Keys = BTreeMap<String, usize>;
 
 impl<'a> Yaml<'a> {
     fn new(file: &'a Arc<File>) -> Self {
@@ -173,9 +176,12 @@ impl<'a> Yaml<'a> {
             Event::SequenceStart(anchor, tag) => {
                 self.open(span, anchor, tag.is_some(), Part::List(Vec::new()))
             }
-            Event::MappingStart(anchor, tag) => {
-                self.open(span, anchor, tag.is_some(), Part::Map(Vec::new(), None))
-            }
+            Event::MappingStart(anchor, tag) => self.open(
+                span,
+                anchor,
+                tag.is_some(),
+                Part::Map(Vec::new(), Keys::new(), None),
+            ),
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::DocumentStart(_) if self.root.is_some() => {
@@ -212,7 +218,7 @@ impl<'a> Yaml<'a> {
         };
         let content = match frame.part {
             Part::List(items) => Content::List(items),
-            Part::Map(entries, _) => Content::Map(entries),
+            Part::Map(entries, ..) => Content::Map(entries),
         };
         let node = Node {
             at: frame.at,
@@ -247,7 +253,7 @@ impl<'a> Yaml<'a> {
             None => self.root = Some(node),
             Some(frame) => match &mut frame.part {
                 Part::List(items) => items.push(node),
-                Part::Map(entries, key) => {
+                Part::Map(entries, _, key) => {
                     if let Some((key, at)) = key.take() {
                         entries.push(Entry { key, at, value: node });
                     }
@@ -259,18 +265,19 @@ impl<'a> Yaml<'a> {
 
     fn wants_key(&self) -> bool {
         let last = self.stack.last().map(|frame| &frame.part);
-        matches!(last, Some(Part::Map(_, None)))
+        matches!(last, Some(Part::Map(_, _, None)))
     }
 
     fn key(&mut self, key: String, at: Spot) {
         let Some(Frame {
-            part: Part::Map(entries, waiting),
+            part: Part::Map(entries, keys, waiting),
             ..
         }) = self.stack.last_mut()
         else {
             return;
         };
-        if let Some(first) = entries.iter().find(|entry| entry.key == key) {
+        let first = keys.insert(key.clone(), entries.len());
+        if let Some(first) = first.and_then(|first| entries.get(first)) {
             self.problems.push(twice(&key, &first.at, &at));
         }
         *waiting = Some((key, at));
@@ -309,6 +316,7 @@ fn written(text: &str) -> Content {
     Content::Text(Text {
         text: text.to_owned(),
         given: false,
+        outside: Vec::new(),
     })
 }
 
@@ -407,12 +415,13 @@ impl Json<'_> {
     }
 
     fn entries(&mut self, object: &ast::Object<'_>) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut keys): (Vec<Entry>, Keys) = Default::default();
         for property in &object.properties {
             let key = property.name.as_str().to_owned();
             let range = property.name.range();
             let at = self.spot(range.start..range.end);
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
+            let first = keys.insert(key.clone(), entries.len());
+            if let Some(first) = first.and_then(|first| entries.get(first)) {
                 self.problems.push(twice(&key, &first.at, &at));
             }
             let value = self.node(&property.value);

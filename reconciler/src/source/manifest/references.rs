@@ -16,7 +16,7 @@ use crate::source::diagnostic::closest;
 type Attribute = (&'static str, &'static str);
 
 /// The sections that can be referred to, the kind of what they hold, and the attributes with the outputs that they are.
-pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
+pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 12] = [
     (
         "functions",
         "lambda_function",
@@ -25,6 +25,8 @@ pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
             ("name", "name"),
             ("invocation_uri", "arn"),
             ("url", "url"),
+            ("version", "version"),
+            ("version_arn", "version_arn"),
         ],
     ),
     ("roles", "iam_role", &[("arn", "arn"), ("name", "name")]),
@@ -48,7 +50,40 @@ pub(super) const SECTIONS: [(&str, &str, &[Attribute]); 6] = [
             ("hosted_zone", "hosted_zone_id"),
         ],
     ),
+    (
+        "queues",
+        "sqs_queue",
+        &[("arn", "arn"), ("name", "name"), ("url", "url")],
+    ),
+    ("topics", "sns_topic", &[("arn", "arn"), ("name", "name")]),
+    (
+        "tables",
+        "dynamodb_table",
+        &[("arn", "arn"), ("name", "name"), ("stream_arn", "stream_arn")],
+    ),
+    (
+        "buckets",
+        "s3_bucket",
+        &[("arn", "arn"), ("name", "name"), ("domain", "domain")],
+    ),
+    ("streams", "kinesis_stream", &[("arn", "arn"), ("name", "name")]),
+    ("buses", "event_bus", &[("arn", "arn"), ("name", "name")]),
 ];
+
+/// The attributes of an alias: `${functions.<function>.aliases.<alias>.<attribute>}`.
+const OF_ALIASES: [Attribute; 5] = [
+    ("arn", "arn"),
+    ("name", "name"),
+    ("version", "version"),
+    ("invocation_uri", "arn"),
+    ("url", "url"),
+];
+
+/// The function and the alias that a name of a reference is of.
+fn alias_in<'a>(section: &str, name: &'a str) -> Option<(&'a str, &'a str)> {
+    let (function, alias) = name.split_once(".aliases.")?;
+    (section == "functions").then_some((function, alias))
+}
 
 /// True for a text that begins as a reference does.
 pub(super) fn is_reference(variable: &str) -> bool {
@@ -67,6 +102,9 @@ pub(super) fn fault(variable: &str, form: &Form) -> Option<(String, Option<Strin
         let said = format!("`${{{variable}}}` names no attribute");
         return Some((said, Some(format!("write `${{{variable}.{}}}`", attributes[0].0))));
     };
+    if let Some((function, alias)) = alias_in(section, name) {
+        return alias_fault(function, alias, attribute, form);
+    }
     let names = form.names(section);
     if !names.contains(&name) {
         let said = format!("there is no `{name}` under `{section}`");
@@ -77,6 +115,14 @@ pub(super) fn fault(variable: &str, form: &Form) -> Option<(String, Option<Strin
         let said = format!("the function `{name}` has no URL");
         return Some((said, Some("give it one: `url: {auth: aws_iam}`".to_owned())));
     }
+    if section == "functions" && attribute.starts_with("version") && !is_published(form, name) {
+        let said = format!("no version of the function `{name}` is published");
+        return Some((said, Some("publish them: `publish: true`".to_owned())));
+    }
+    if (section, attribute) == ("tables", "stream_arn") && !has_stream(form, name) {
+        let said = format!("the table `{name}` has no stream");
+        return Some((said, Some("give it one: `stream: new_and_old`".to_owned())));
+    }
     if !attributes.iter().any(|(known, _)| *known == attribute) {
         let known: Vec<_> = attributes.iter().map(|(known, _)| format!("`{known}`")).collect();
         let said = format!("what stands under `{section}` has no `{attribute}`");
@@ -85,9 +131,50 @@ pub(super) fn fault(variable: &str, form: &Form) -> Option<(String, Option<Strin
     None
 }
 
+fn has_stream(form: &Form, name: &str) -> bool {
+    let table = form.tables.get(name).and_then(Option::as_ref);
+    table.is_some_and(|table| table.stream.is_some())
+}
+
 fn has_url(form: &Form, name: &str) -> bool {
     let function = form.functions.get(name).and_then(Option::as_ref);
     function.is_some_and(|function| function.url.is_some())
+}
+
+fn is_published(form: &Form, name: &str) -> bool {
+    let function = form.functions.get(name).and_then(Option::as_ref);
+    let publish = function.and_then(|function| function.publish.as_ref());
+    publish.and_then(super::versions::Publish::said).is_some()
+}
+
+fn alias_fault(
+    function: &str,
+    alias: &str,
+    attribute: &str,
+    form: &Form,
+) -> Option<(String, Option<String>)> {
+    let functions = form.names("functions");
+    let Some(known) = form.functions.get(function) else {
+        let said = format!("there is no `{function}` under `functions`");
+        let hint = closest(function, functions).map(|meant| format!("did you mean `{meant}`?"));
+        return Some((said, hint));
+    };
+    let aliases = known.as_ref().and_then(|function| function.aliases.as_ref());
+    let Some(said) = aliases.and_then(|aliases| aliases.get(alias)) else {
+        let names = aliases.into_iter().flatten().map(|(name, _)| name.as_str());
+        let hint = closest(alias, names).map(|meant| format!("did you mean `{meant}`?"));
+        return Some((format!("the function `{function}` has no alias `{alias}`"), hint));
+    };
+    if attribute == "url" && said.url.is_none() {
+        let text = format!("the alias `{alias}` of `{function}` has no URL");
+        return Some((text, Some("give it one: `url: {auth: aws_iam}`".to_owned())));
+    }
+    if OF_ALIASES.iter().any(|(known, _)| *known == attribute) {
+        return None;
+    }
+    let known: Vec<_> = OF_ALIASES.iter().map(|(known, _)| format!("`{known}`")).collect();
+    let text = format!("an alias has no `{attribute}`");
+    Some((text, Some(format!("it has {}", known.join(", ")))))
 }
 
 /// The marks in a text: what is known of the account, and references.
@@ -147,15 +234,24 @@ fn referred(mark: &str, account: &Account) -> Vec<Template> {
     let (Some((_, kind, attributes)), Some((name, attribute))) = (known, rest) else {
         return Vec::new();
     };
+    let alias = alias_in(section, name);
+    let attributes = if alias.is_some() { &OF_ALIASES } else { *attributes };
     let output = attributes.iter().find(|(known, _)| *known == attribute);
     let output = output.map_or("arn", |(_, output)| output);
     // The address of an API is that of its stage; a function has one beside it.
     let kind = match (*kind, output) {
         ("lambda_function", "url") => "function_url",
+        ("lambda_function", _) if alias.is_some() => "lambda_alias",
+        ("lambda_function", "version" | "version_arn") => "lambda_version",
         ("rest_api", "url") => "api_stage",
         ("websocket_api", "url") => "websocket_stage",
         (kind, _) => kind,
     };
+    let name = alias.map_or_else(
+        || name.to_owned(),
+        |(function, alias)| format!("{function}/{alias}"),
+    );
+    let output = output.strip_prefix("version_").unwrap_or(output);
     let value = Template::reference(ResourceId::new(Kind::new(kind), name), output);
     match attribute {
         "invocation_uri" => vec![

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::form::{Brief, Document, Phrase};
+use super::form::{Brief, Document, Phrase, Word};
 use super::shape::NAME;
 
 /// A role that functions share. It has what is said here and nothing else.
@@ -18,10 +18,10 @@ pub struct Role {
     pub name: Option<String>,
     /// Who may assume it: a policy document, or the file of one. Without it Lambda.
     #[serde(default)]
-    pub trust: Option<Brief<Document>>,
+    pub trust: Option<Brief<Document, Word>>,
     /// Inline policies by their names: documents, or files of them.
     #[serde(default)]
-    pub policies: Option<BTreeMap<String, Brief<Document>>>,
+    pub policies: Option<BTreeMap<String, Brief<Document, Word>>>,
     /// Statements of one more inline policy, which has the role's name.
     #[serde(default)]
     pub statements: Option<Vec<Document>>,
@@ -39,7 +39,7 @@ pub struct OwnRole {
     pub statements: Option<Vec<Document>>,
     /// Inline policies by their names: documents, or files of them.
     #[serde(default)]
-    pub policies: Option<BTreeMap<String, Brief<Document>>>,
+    pub policies: Option<BTreeMap<String, Brief<Document, Word>>>,
     /// The ARN of the policy beyond which the role is allowed nothing.
     #[serde(default)]
     pub boundary: Option<Phrase>,

@@ -7,8 +7,14 @@
 //! A regular expression is not run but looked up among [`PATTERNS`], which say in words what it asks for; the tests compare
 //! both ways. Texts that a variable has given, or will give, are judged as far as they are known.
 
-use serde_json::{Value, json};
+mod choice;
+mod publish;
 
+use serde_json::Value;
+
+use self::choice::{allows, branches, constants, tag, types_of};
+pub(super) use self::choice::{coerce, pick, resolved};
+pub(super) use self::publish::publish;
 use super::node::{Content, Entry, Node, Text};
 use super::parse::plain;
 use super::references::{at_home, refers};
@@ -58,6 +64,12 @@ pub(super) const PATTERNS: &[Pattern] = &[
     (VARIABLE, is_variable, "a letter, then letters, digits and `_`"),
     (RUNTIME, is_runtime, "lower-case letters, digits, `.` and `-`"),
     (FILTER_ID, is_filter, "no control characters"),
+    (VERSION, is_version, "the number of a version, or `latest`"),
+    (
+        DURATION,
+        is_duration,
+        "a whole number of `s`, `m` or `h`, such as `5m`",
+    ),
 ];
 
 /// Of a function, a role, an API.
@@ -68,6 +80,21 @@ pub(super) const VARIABLE: &str = "^[a-zA-Z][a-zA-Z0-9_]*$";
 pub(super) const RUNTIME: &str = "^[a-z0-9.-]+$";
 /// Of a prefix or suffix of keys.
 pub(super) const FILTER_ID: &str = "^[^\\x00-\\x1f]*$";
+
+/// Of a version among the weights of an alias.
+pub(super) const VERSION: &str = "^([1-9][0-9]*|latest)$";
+/// Of a time.
+pub(super) const DURATION: &str = "^[1-9][0-9]*[smh]$";
+
+fn is_version(text: &str) -> bool {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text == "latest" || (number && !text.is_empty() && !text.starts_with('0'))
+}
+
+fn is_duration(text: &str) -> bool {
+    let number = text.strip_suffix(['s', 'm', 'h']).unwrap_or_default();
+    number != "latest" && is_version(number)
+}
 
 fn is_name(text: &str) -> bool {
     !text.is_empty()
@@ -90,40 +117,6 @@ fn is_filter(text: &str) -> bool {
     !text.chars().any(|c| c < ' ')
 }
 
-/// Makes of the schema that judges one for editors: where a number, a choice or `true` is asked for, a variable may stand too,
-/// and texts may hold variables whatever their pattern is. What is of grail alone goes.
-pub(super) fn publish(schema: &mut Value) {
-    match schema {
-        Value::Object(keys) => {
-            keys.remove(REFERENCES);
-            let properties = keys.get("properties").and_then(Value::as_object).cloned();
-            let is_scalar = ["integer", "number", "boolean"].iter().any(|name| {
-                keys.get("type").is_some_and(|of| {
-                    of == name || of.as_array().is_some_and(|all| all.contains(&json!(name)))
-                })
-            });
-            let is_choice =
-                keys.contains_key("enum") || keys.contains_key("const") || keys.contains_key("pattern");
-            for (key, value) in keys.iter_mut() {
-                if !matches!(key.as_str(), "default" | "const" | "enum" | "propertyNames") {
-                    publish(value);
-                }
-            }
-            if is_scalar || (is_choice && properties.is_none()) {
-                let description = keys.remove("description");
-                let own = Value::Object(std::mem::take(keys));
-                keys.insert(
-                    "anyOf".to_owned(),
-                    json!([own, {"type": "string", "pattern": "\\$\\{[^}]+\\}"}]),
-                );
-                keys.extend(description.map(|words| ("description".to_owned(), words)));
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(publish),
-        _ => {}
-    }
-}
-
 /// What a tree is judged by.
 pub(super) struct Shape<'a> {
     schema: &'a Value,
@@ -141,128 +134,6 @@ pub(super) fn judge(node: &Node, schema: &Value, filled: bool) -> Vec<Problem> {
     };
     shape.node(node, schema, &mut Vec::new(), None);
     shape.problems
-}
-
-/// Turns what variables have given into what its place asks for: a number, `true`.
-pub(super) fn coerce(node: &mut Node, schema: &Value) {
-    let root = schema;
-    coerce_at(node, schema, root);
-}
-
-fn coerce_at(node: &mut Node, schema: &Value, root: &Value) {
-    let schema = pick(node, resolved(schema, root), root).unwrap_or(&Value::Null);
-    match &mut node.content {
-        Content::List(items) => {
-            let Some(each) = schema.get("items") else { return };
-            items.iter_mut().for_each(|item| coerce_at(item, each, root));
-        }
-        Content::Map(entries) => {
-            for entry in entries {
-                let below = schema.pointer("/properties").and_then(|all| all.get(&entry.key));
-                let below = below.or_else(|| schema.get("additionalProperties"));
-                if let Some(below) = below {
-                    coerce_at(&mut entry.value, below, root);
-                }
-            }
-        }
-        Content::Text(text) if text.given && !allows(schema, "string") => {
-            let becomes = plain(&text.text);
-            if types_of(&becomes).iter().any(|name| allows(schema, name)) {
-                node.content = becomes;
-            }
-        }
-        _ => {}
-    }
-}
-
-fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
-    let mut schema = schema;
-    // A chain of references is short; one in a circle would be a fault of the types.
-    for _ in 0..8 {
-        let target = schema.get("$ref").and_then(Value::as_str);
-        let target = target.and_then(|path| root.pointer(path.trim_start_matches('#')));
-        match target {
-            Some(target) => schema = target,
-            None => break,
-        }
-    }
-    schema
-}
-
-/// The names under which JSON Schema knows the type of a value.
-fn types_of(content: &Content) -> Vec<&'static str> {
-    match content {
-        Content::Null => vec!["null"],
-        Content::Bool(_) => vec!["boolean"],
-        Content::Number(number) if number.is_f64() => match number.as_f64() {
-            Some(value) if value.fract() == 0.0 => vec!["number", "integer"],
-            _ => vec!["number"],
-        },
-        Content::Number(_) => vec!["integer", "number"],
-        Content::Text(_) => vec!["string"],
-        Content::List(_) => vec!["array"],
-        Content::Map(_) => vec!["object"],
-    }
-}
-
-fn allows(schema: &Value, name: &str) -> bool {
-    match schema.get("type") {
-        Some(Value::String(one)) => one == name,
-        Some(Value::Array(several)) => several.iter().any(|one| one == name),
-        _ => match schema.get("const").or_else(|| schema.pointer("/enum/0")) {
-            Some(Value::String(_)) => name == "string",
-            Some(Value::Bool(_)) => name == "boolean",
-            Some(Value::Number(_)) => name == "integer" || name == "number",
-            _ => branches(schema).is_none_or(|all| {
-                let mut all = all.iter();
-                all.any(|branch| branch.get("$ref").is_some() || allows(branch, name))
-            }),
-        },
-    }
-}
-
-/// The alternatives of a schema.
-fn branches(schema: &Value) -> Option<&Vec<Value>> {
-    let all = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    // `oneOf` of required keys beside properties is no choice of types.
-    let only_keys = |branch: &Value| {
-        branch
-            .as_object()
-            .is_some_and(|keys| keys.keys().all(|key| key == "required"))
-    };
-    (!all.iter().all(only_keys)).then_some(all)
-}
-
-/// The part of `schema` that is for `node`: the alternative of its type, and of those for objects the one whose key it has.
-fn pick<'a>(node: &Node, schema: &'a Value, root: &'a Value) -> Option<&'a Value> {
-    let Some(branches) = branches(schema) else {
-        return Some(schema);
-    };
-    let given = matches!(&node.content, Content::Text(text) if text.given);
-    let types = types_of(&node.content);
-    let fits = |branch: &&Value| types.iter().any(|name| allows(branch, name)) || given;
-    let fitting: Vec<_> = branches
-        .iter()
-        .map(|branch| resolved(branch, root))
-        .filter(fits)
-        .collect();
-    if fitting.len() > 1 && matches!(node.content, Content::Map(_)) {
-        return fitting
-            .into_iter()
-            .find(|branch| tag(branch).is_some_and(|tag| node.get(tag).is_some()));
-    }
-    fitting.into_iter().find_map(|inner| {
-        let nests = inner.get("anyOf").or_else(|| inner.get("oneOf")).is_some();
-        match nests && constants(inner, root).is_none() && inner.get("properties").is_none() {
-            true => pick(node, inner, root),
-            false => Some(inner),
-        }
-    })
-}
-
-/// The key by which an alternative is known.
-fn tag(branch: &Value) -> Option<&str> {
-    branch.pointer("/required/0").and_then(Value::as_str)
 }
 
 impl Shape<'_> {
@@ -437,15 +308,15 @@ impl Shape<'_> {
         if !below && !above {
             return;
         }
-        let said = match (min, max) {
-            (Some(min), Some(max)) if min == max => format!("{} is {min}, not {number}", subject(path)),
-            (Some(min), Some(max)) => format!("{} is between {min} and {max}, not {number}", subject(path)),
-            (Some(min), None) => format!("{} is at least {min}, not {number}", subject(path)),
-            (_, max) => format!(
-                "{} is at most {}, not {number}",
-                subject(path),
-                max.unwrap_or_default()
-            ),
+        let wanted = match (min, max) {
+            (Some(min), Some(max)) if min == max => min.to_string(),
+            (Some(min), Some(max)) => format!("between {min} and {max}"),
+            (Some(min), None) => format!("at least {min}"),
+            (_, max) => format!("at most {}", max.unwrap_or_default()),
+        };
+        let said = match node.is_given() {
+            true => format!("{} is {wanted}", subject(path)),
+            false => format!("{} is {wanted}, not {number}", subject(path)),
         };
         self.tell(node, None, "manifest::limit", said, None);
     }
@@ -548,22 +419,6 @@ impl Shape<'_> {
         let said = format!("there is no `{}` here", entry.key);
         self.tell(node, Some(entry), "manifest::unknown-key", said, hint);
     }
-}
-
-/// The values that a schema lists, where it lists some.
-fn constants<'a>(schema: &'a Value, root: &'a Value) -> Option<Vec<&'a Value>> {
-    if let Some(Value::Array(values)) = schema.get("enum") {
-        return Some(values.iter().collect());
-    }
-    if let Some(value) = schema.get("const") {
-        return Some(vec![value]);
-    }
-    let all = branches(schema)?;
-    let mut values = Vec::new();
-    for branch in all {
-        values.extend(constants(resolved(branch, root), root)?);
-    }
-    Some(values)
 }
 
 fn misfit(pattern: Option<&Value>, text: &str) -> Option<&'static str> {

@@ -1,9 +1,13 @@
 //! Reading of manifests as a whole.
 
 mod corpus;
+mod documents;
+mod formatting;
 mod golden;
+mod guides;
 mod lowering;
 mod merging;
+mod packing;
 mod rows;
 mod schema;
 
@@ -32,6 +36,7 @@ pub(super) fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 pub(super) fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET" => Some("hunter2".to_owned()),
+        "PIN" => Some("48151623".to_owned()),
         "TIMEOUT" => Some("30".to_owned()),
         "EMPTY" => Some(String::new()),
         "MARKED" => Some("a\u{1}b".to_owned()),
@@ -106,6 +111,6 @@ pub(super) fn told(problems: &Problems) -> String {
 
 /// Whether what is expected is written anew, with `GRAIL_GOLDEN=write`.
 #[expect(clippy::disallowed_methods, reason = "a test is told in the environment")]
-fn writes_golden() -> bool {
+pub(super) fn writes_golden() -> bool {
     std::env::var("GRAIL_GOLDEN").is_ok_and(|value| value == "write")
 }

@@ -19,7 +19,7 @@
 use std::path::Path;
 
 use super::node::{Content, Node, Text};
-use super::references;
+use super::{reading, references};
 use crate::source::diagnostic::{Problem, closest};
 
 /// Begins what is known later.
@@ -124,18 +124,26 @@ fn filled(text: &str, scope: &Scope<'_>) -> Result<Option<Text>, Problem> {
             .hint("a variable is written `${env:NAME}`; write `$${` for the characters `${` themselves")
     };
     let mut whole = String::new();
-    let mut given = false;
+    let (mut given, mut outside) = (false, Vec::new());
     for piece in pieces(text).map_err(broken)? {
         match piece {
             Piece::Text(text) => whole.push_str(text),
             Piece::Escape => whole.push_str("${"),
             Piece::Variable(variable) => {
                 given = true;
-                whole.push_str(&value(variable, scope)?);
+                let value = value(variable, scope)?;
+                whole.push_str(&value);
+                if variable.contains(':') && !value.is_empty() {
+                    outside.push(value);
+                }
             }
         }
     }
-    Ok(Some(Text { text: whole, given }))
+    Ok(Some(Text {
+        text: whole,
+        given,
+        outside,
+    }))
 }
 
 fn value(variable: &str, scope: &Scope<'_>) -> Result<String, Problem> {
@@ -184,24 +192,19 @@ fn environment(name: &str, other: Option<&str>, scope: &Scope<'_>) -> Result<Str
 }
 
 fn file(path: &str, other: Option<&str>, scope: &Scope<'_>) -> Result<String, Problem> {
-    let whole = scope.project.join(path);
-    let cannot = |why: String| {
-        Problem::error(
-            "manifest::unset",
-            format!("the file `{path}` cannot be used: {why}"),
-        )
+    let hint = "its path begins at the project's folder; what counts without it can follow after a comma";
+    let cannot = |why: &str| {
+        let said = format!("the file `{path}` cannot be used: {why}");
+        Problem::error("manifest::unset", said).hint(hint)
     };
-    match whole.metadata() {
-        Ok(meta) if meta.len() > MAX_FILE => return Err(cannot("it is larger than 1 MB".to_owned())),
-        Ok(_) => {}
-        Err(_) if other.is_some() => return Ok(other.unwrap_or_default().to_owned()),
-        Err(error) => {
-            let hint =
-                "its path begins at the project's folder; what counts without it can follow after a comma";
-            return Err(cannot(error.to_string()).hint(hint));
-        }
+    let Some(inside) = reading::inside(path) else {
+        return Err(cannot("it is no file of the project"));
+    };
+    let whole = scope.project.join(inside);
+    if let (Some(other), false) = (other, whole.exists()) {
+        return Ok(other.to_owned());
     }
-    let text = std::fs::read_to_string(&whole).map_err(|error| cannot(error.to_string()))?;
+    let text = reading::text(&whole, MAX_FILE).map_err(|why| cannot(&why))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }

@@ -30,6 +30,9 @@ impl Notifications {
                 let with_eventbridge = lock(&self.to_eventbridge).contains(&bucket);
                 shown(upstream.send(asked).await, with_eventbridge)
             }
+            "GetBucketVersioning" | "GetBucketEncryption" | "GetPublicAccessBlock" | "GetBucketTagging" => {
+                rooted(upstream.send(asked).await)
+            }
             "DeleteBucket" => {
                 let answer = upstream.send(asked).await;
                 if answer.status().is_success() {
@@ -76,6 +79,20 @@ impl Notifications {
         }
         answer
     }
+}
+
+/// A part of a bucket under the name that S3 gives it, which moto calls after the question.
+fn rooted(answer: Answer) -> Answer {
+    if !answer.status().is_success() {
+        return answer;
+    }
+    let (parts, body) = answer.into_parts();
+    let text = String::from_utf8_lossy(&body)
+        .replace("GetBucketVersioningResponse", "VersioningConfiguration")
+        .replace("GetBucketEncryptionResponse", "ServerSideEncryptionConfiguration")
+        .replace("GetPublicAccessBlockResponse", "PublicAccessBlockConfiguration")
+        .replace("GetBucketTaggingResponse", "Tagging");
+    Response::from_parts(parts, Bytes::from(text))
 }
 
 /// The configuration as S3 shows it: filter names with a capital, EventBridge as an empty element.

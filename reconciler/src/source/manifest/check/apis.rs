@@ -103,6 +103,11 @@ impl Check<'_> {
     fn route(&mut self, path: &[&str], text: &str) -> Option<Route> {
         match Route::parse(text) {
             Ok(route) => Some(route),
+            Err(said) if self.manifest.tree.nearest(path).is_given() => {
+                let said = self.unquoted(path, said, "what is given here is no method and path");
+                self.error_with(path, "manifest::route", said, "for example `GET /things/{id}`");
+                None
+            }
             Err(said) => {
                 let method = text
                     .split_whitespace()
@@ -271,10 +276,12 @@ impl Check<'_> {
         for (index, mapping) in domain.mappings.iter().flatten().enumerate() {
             let index = index.to_string();
             let at = ["domains", name, "mappings", index.as_str(), "api"];
-            let rest = self.form.names("rest_apis").contains(&mapping.api.as_str())
-                || (mapping.api == crate::source::chalice::names::REST_API && self.has_routes(true));
-            let socket = self.form.names("websocket_apis").contains(&mapping.api.as_str())
-                || (mapping.api == crate::source::chalice::names::WEBSOCKET_API && self.has_routes(false));
+            let rest = self.will_be("rest_apis", &mapping.api);
+            let socket = self.will_be("websocket_apis", &mapping.api);
+            if rest && socket {
+                let said = format!("there is a REST API and a WebSocket API called `{}`", mapping.api);
+                self.error_with(&at, "manifest::reference", said, "give one of them another name");
+            }
             if !rest && !socket {
                 let known = self
                     .form
@@ -306,6 +313,13 @@ impl Check<'_> {
                 format!("`{name}` is longer than {MAX_NAME} characters"),
             );
         }
+    }
+
+    /// Whether there will be an API of this name: one that is declared, or the one that is made for routes where none is.
+    fn will_be(&self, section: &str, api: &str) -> bool {
+        let names = self.form.names(section);
+        api_of(section, &names, Some(api)).is_ok()
+            && (names.contains(&api) || self.has_routes(section == "rest_apis"))
     }
 
     /// Whether some function has a route of the sort.

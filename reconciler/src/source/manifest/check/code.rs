@@ -1,11 +1,11 @@
 //! Where code comes from is there, as far as files go.
 
 use super::{Check, known};
-use crate::source::manifest::form::Brief;
+use crate::source::manifest::form::{Brief, Word};
 use crate::source::manifest::functions::Code;
 
 impl Check<'_> {
-    pub(super) fn code(&mut self, path: &[&str], code: &Brief<Code>, runtime: Option<&str>) {
+    pub(super) fn code(&mut self, path: &[&str], code: &Brief<Code, Word>, runtime: Option<&str>) {
         let code = match code {
             Brief::Word(word) => {
                 if !self.manifest.project.join(&word.0).exists() {

@@ -96,13 +96,24 @@ impl Check<'_> {
                 let schedule = schedule_of(brief);
                 if let Err(error) = schedule::check(&schedule.expression) {
                     let path = at("expression", matches!(brief, Brief::Word(_)));
-                    self.error(&path, "manifest::schedule", error.to_string());
+                    let said = self.unquoted(&path, error.to_string(), "what is given here is no schedule");
+                    self.error(&path, "manifest::schedule", said);
                 }
             }
             Event::Pattern(pattern) => self.pattern(&at("event", false), &pattern.event.0),
             Event::S3(brief) => self.bucket(&at("bucket", matches!(brief, Brief::Word(_))), &bucket(brief)),
             Event::Sns(brief) => {
                 let topic = topic(brief).topic;
+                let declared = self.form.topics.get(&topic).and_then(Option::as_ref);
+                if declared.is_some_and(|topic| topic.fifo == Some(true)) {
+                    let path = at("topic", matches!(brief, Brief::Word(_)));
+                    self.error_with(
+                        &path,
+                        "manifest::fifo",
+                        "a FIFO topic calls no functions",
+                        "SNS gives its messages to queues alone: feed the function from one",
+                    );
+                }
                 if topic.contains(':') && !is_arn(&topic, "sns") {
                     let path = at("topic", matches!(brief, Brief::Word(_)));
                     self.error(&path, "manifest::arn", "a topic is its name or its ARN");
@@ -147,8 +158,9 @@ impl Check<'_> {
 
     fn bucket(&mut self, path: &[&str], bucket: &Bucket) {
         let name = &bucket.bucket;
+        let declared = self.form.buckets.contains_key(name);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-        if !(3..=63).contains(&name.len()) || !name.chars().all(plain) {
+        if !declared && (!(3..=63).contains(&name.len()) || !name.chars().all(plain)) {
             let said = "the name of a bucket is 3 to 63 lower-case letters, digits, `-` and `.`";
             self.error(path, "manifest::name", said);
         }
@@ -181,8 +193,15 @@ impl Check<'_> {
             let hint = "Lambda refuses such a queue; AWS advises six times the function's `timeout`";
             self.error_with(&at("visibility_timeout"), "manifest::visibility", said, hint);
         }
+        let declared = self.form.queues.get(&queue.queue).and_then(Option::as_ref);
+        if let Some(declared) = declared {
+            self.hidden(&at("queue"), &queue.queue, declared, timeout);
+        }
         let batch = queue.batch_size.unwrap_or(1);
-        let is_fifo = queue.queue.ends_with(".fifo");
+        let is_fifo = match declared {
+            Some(declared) => declared.fifo == Some(true),
+            None => queue.queue.ends_with(".fifo"),
+        };
         if is_fifo && batch > 10 {
             let said = format!("a FIFO queue gives at most 10 messages at once, not {batch}");
             self.error(&at("batch_size"), "manifest::limit", said);
@@ -198,6 +217,19 @@ impl Check<'_> {
 
     fn stream(&mut self, path: &[&str], service: &str, stream: &Stream, must_be_arn: bool) {
         let name = &stream.stream;
+        let table = self.form.tables.get(name).and_then(Option::as_ref);
+        if let Some(table) = table.filter(|_| must_be_arn) {
+            if table.stream.is_none() {
+                let said = format!("the table `{name}` has no stream");
+                self.error_with(
+                    path,
+                    "manifest::stream",
+                    said,
+                    "give it one: `stream: new_and_old`",
+                );
+            }
+            return;
+        }
         if (must_be_arn || name.contains(':')) && !is_arn(name, service) {
             let said = match must_be_arn {
                 true => "the stream of a table is named by its ARN, which ends in `/stream/<time>`",

@@ -65,12 +65,9 @@ impl Check<'_> {
     pub(super) fn functions(&mut self) {
         let form = self.form;
         for (name, function) in &form.functions {
-            let Some(function) = function else {
-                let said = format!("nothing is said of the function `{name}`");
-                self.error(&["functions", name], "manifest::missing", said);
-                continue;
-            };
-            self.function(name, function);
+            if let Some(function) = function {
+                self.function(name, function);
+            }
         }
         let physical = |(name, function): (&'_ str, &Function)| self.physical(function.name.as_deref(), name);
         let names: Vec<_> = form.functions().map(|one| (one.0, physical(one))).collect();
@@ -160,6 +157,7 @@ impl Check<'_> {
                 hint,
             );
         }
+        self.versions(name, function);
         self.environment(name, function);
         self.tags(name, function);
     }

@@ -12,13 +12,14 @@ use super::CodeError;
 use crate::source::chalice::package::PackageError;
 
 /// What is never packed of a folder: what belongs to grail, to tools and to a machine.
-const NEVER: [&str; 9] = [
+const NEVER: [&str; 10] = [
     ".chalice",
     ".git",
     ".gitignore",
     ".grail",
     ".venv",
     "grail.json",
+    "grail.schema.json",
     "grail.toml",
     "grail.yaml",
     ".DS_Store",
@@ -68,7 +69,7 @@ fn fits(pattern: &[String], path: &[&str]) -> bool {
 }
 
 /// Whether a name is as a pattern with `*` says. In one pass: a long pattern takes no longer than its length says.
-pub(super) fn like(pattern: &str, name: &str) -> bool {
+pub(in crate::source::manifest) fn like(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else {
@@ -88,18 +89,25 @@ pub(super) fn like(pattern: &str, name: &str) -> bool {
 /// Every file of a folder.
 pub(super) fn pack_dir(root: &Path, ignore: &Ignore) -> Result<Bundle, CodeError> {
     let mut bundle = Bundle::new();
-    let wanted = |entry: &DirEntry| {
-        entry.depth() == 0
-            || entry.file_name().to_str().is_none_or(|name| {
-                let folder = entry.file_type().is_dir();
-                !(NEVER.contains(&name) || folder && is_litter(name))
-            })
+    // Neither a file nor a folder that is left out is looked into: what is wrong in there is of no concern.
+    let is_left_out = |path: &Path, folder: bool| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let inside = inside(root, path);
+        name.is_some_and(|name| NEVER.contains(&name) || folder && is_litter(name))
+            || inside.is_ok_and(|inside| ignore.holds(&inside))
     };
+    let wanted =
+        |entry: &DirEntry| entry.depth() == 0 || !is_left_out(entry.path(), entry.file_type().is_dir());
     let walk = WalkDir::new(root)
         .follow_links(true)
         .sort_by_file_name()
         .into_iter();
     for entry in walk.filter_entry(wanted) {
+        // A link that leads nowhere or back comes as an error.
+        let lost = entry.as_ref().err().and_then(walkdir::Error::path);
+        if lost.is_some_and(|path| path != root && is_left_out(path, false)) {
+            continue;
+        }
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_owned();
             let source = error
@@ -111,9 +119,6 @@ pub(super) fn pack_dir(root: &Path, ignore: &Ignore) -> Result<Bundle, CodeError
             continue;
         }
         let path = inside(root, entry.path())?;
-        if ignore.holds(&path) {
-            continue;
-        }
         let meta = entry.metadata().map_err(|error| PackageError::Read {
             path: entry.path().to_owned(),
             source: error.into(),

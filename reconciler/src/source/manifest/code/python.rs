@@ -3,7 +3,7 @@
 use grail_providers::package::Bundle;
 
 use super::files::{Ignore, pack_dir, pack_file, write_requirements};
-use super::{Bench, CodeError, Order, lock};
+use super::{Bench, CodeError, Order, apart, lock};
 use crate::source::chalice::package::{self, PackageError, Request, Target};
 use crate::source::diagnostic::Problem;
 use crate::source::manifest::form::{Brief, OneOrMore};
@@ -16,22 +16,29 @@ impl Bench<'_> {
         &mut self,
         order: &Order,
         code: &PythonCode,
-        ignore: &Ignore,
+        ignore: Ignore,
         path: &[&str],
     ) -> Result<Bundle, CodeError> {
         let project = self.manifest.project().to_owned();
         let mut bundle = self.required(order, code, path).await?;
-        match (&code.dir, &code.files) {
-            (Some(dir), _) => bundle.overlay(pack_dir(&project.join(dir), ignore)?),
+        let dir = match (&code.dir, &code.files) {
+            (Some(dir), _) => Some(project.join(dir)),
             // A layer may hold requirements and nothing else.
-            (None, None) if order.is_layer => {}
-            (None, None) => bundle.overlay(pack_dir(&project, ignore)?),
-            (None, Some(_)) => {}
-        }
-        for file in code.files.iter().flatten() {
-            bundle.overlay(pack_file(&project.join(file))?);
-        }
-        Ok(bundle)
+            (None, None) if order.is_layer => None,
+            (None, None) => Some(project.clone()),
+            (None, Some(_)) => None,
+        };
+        let files = code.files.clone().unwrap_or_default();
+        apart(move || {
+            if let Some(dir) = dir {
+                bundle.overlay(pack_dir(&dir, &ignore)?);
+            }
+            for file in files {
+                bundle.overlay(pack_file(&project.join(file))?);
+            }
+            Ok(bundle)
+        })
+        .await
     }
 
     /// What is required, for the runtime and the processor of the function.

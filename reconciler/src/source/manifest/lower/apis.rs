@@ -5,12 +5,12 @@ use std::fmt;
 use super::events::full;
 use crate::source::chalice::names;
 use crate::source::manifest::events::{Http, Websocket};
-use crate::source::manifest::form::Brief;
+use crate::source::manifest::form::{Brief, Word};
 
 const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// All of a route of a REST API.
-pub fn http(brief: &Brief<Http>) -> Http {
+pub fn http(brief: &Brief<Http, Word>) -> Http {
     full(brief, |word| Http {
         route: word,
         api: None,
@@ -22,7 +22,7 @@ pub fn http(brief: &Brief<Http>) -> Http {
 }
 
 /// All of a route of a WebSocket API.
-pub fn websocket(brief: &Brief<Websocket>) -> Websocket {
+pub fn websocket(brief: &Brief<Websocket, Word>) -> Websocket {
     full(brief, |word| Websocket {
         route: word,
         api: None,

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Caller, Lowering, arn_of, object};
 use crate::source::chalice::names;
+use crate::source::diagnostic::Problem;
 use crate::source::manifest::events::{Bucket, Event, Pattern, Queue, Schedule, Stream, Topic};
-use crate::source::manifest::form::Brief;
+use crate::source::manifest::form::{Brief, Word};
 use crate::source::manifest::functions::Function;
+use crate::source::manifest::variables::{END, MARK};
 
 const NOTIFICATION: Kind = Kind::new("s3_notification");
 const SUBSCRIPTION: Kind = Kind::new("sns_subscription");
@@ -37,7 +39,7 @@ pub fn kind_and_name(event: &Event) -> (&'static str, Option<String>) {
 }
 
 /// All of a schedule.
-pub fn schedule(brief: &Brief<Schedule>) -> Schedule {
+pub fn schedule(brief: &Brief<Schedule, Word>) -> Schedule {
     full(brief, |word| Schedule {
         name: None,
         expression: word,
@@ -48,7 +50,7 @@ pub fn schedule(brief: &Brief<Schedule>) -> Schedule {
 }
 
 /// All of a notification.
-pub fn bucket(brief: &Brief<Bucket>) -> Bucket {
+pub fn bucket(brief: &Brief<Bucket, Word>) -> Bucket {
     full(brief, |word| Bucket {
         name: None,
         bucket: word,
@@ -59,7 +61,7 @@ pub fn bucket(brief: &Brief<Bucket>) -> Bucket {
 }
 
 /// All of a subscription.
-pub fn topic(brief: &Brief<Topic>) -> Topic {
+pub fn topic(brief: &Brief<Topic, Word>) -> Topic {
     full(brief, |word| Topic {
         name: None,
         topic: word,
@@ -67,7 +69,7 @@ pub fn topic(brief: &Brief<Topic>) -> Topic {
 }
 
 /// All of a queue.
-pub fn queue(brief: &Brief<Queue>) -> Queue {
+pub fn queue(brief: &Brief<Queue, Word>) -> Queue {
     full(brief, |word| Queue {
         name: None,
         queue: word,
@@ -80,7 +82,7 @@ pub fn queue(brief: &Brief<Queue>) -> Queue {
 }
 
 /// All of a stream.
-pub fn stream(brief: &Brief<Stream>) -> Stream {
+pub fn stream(brief: &Brief<Stream, Word>) -> Stream {
     full(brief, |word| Stream {
         name: None,
         stream: word,
@@ -92,7 +94,7 @@ pub fn stream(brief: &Brief<Stream>) -> Stream {
 }
 
 /// What stands for a thing in full where only its most important word is said.
-pub(super) fn full<T: Clone>(brief: &Brief<T>, make: impl FnOnce(String) -> T) -> T {
+pub(super) fn full<T: Clone>(brief: &Brief<T, Word>, make: impl FnOnce(String) -> T) -> T {
     match brief {
         Brief::Word(word) => make(word.0.clone()),
         Brief::Full(full) => full.clone(),
@@ -135,15 +137,42 @@ impl Lowering<'_> {
     /// What Lambda polls under the function's role, and where.
     pub(super) fn polled(&self, event: &Event) -> Option<(&'static str, String)> {
         Some(match event {
-            Event::Sqs(brief) => ("sqs", self.arn_of_source("sqs", &queue(brief).queue)),
-            Event::Kinesis(brief) => ("kinesis", self.arn_of_source("kinesis", &stream(brief).stream)),
-            Event::Dynamodb(brief) => ("dynamodb", stream(brief).stream),
+            Event::Sqs(brief) => ("sqs", self.source("queues", "sqs", &queue(brief).queue).0),
+            Event::Kinesis(brief) => (
+                "kinesis",
+                self.source("streams", "kinesis", &stream(brief).stream).0,
+            ),
+            Event::Dynamodb(brief) => (
+                "dynamodb",
+                self.source("tables", "dynamodb", &stream(brief).stream).0,
+            ),
             _ => return None,
         })
     }
 
+    /// The ARN of what an event names in `section`, as far as it is known beforehand, and the same as a reference to it where it
+    /// is declared.
+    fn source(&self, section: &str, service: &str, name: &str) -> (String, Template) {
+        let Some(id) = self.thing(section, name) else {
+            let arn = self.arn_of_source(service, name);
+            return (arn.clone(), json!(arn).into());
+        };
+        let named = self.named(section, name);
+        match service {
+            // The end of it is the time at which the stream was begun.
+            "dynamodb" => {
+                let every = self.account.arn(service, &format!("table/{named}/stream/*"));
+                (every, Template::reference(id, "stream_arn"))
+            }
+            _ => (
+                self.arn_of_source(service, &named),
+                Template::reference(id, "arn"),
+            ),
+        }
+    }
+
     /// A name becomes an ARN of this account and region.
-    fn arn_of_source(&self, service: &str, name: &str) -> String {
+    pub(super) fn arn_of_source(&self, service: &str, name: &str) -> String {
         match (name.contains(':'), service) {
             (true, _) => name.to_owned(),
             (false, "kinesis") => self.account.arn(service, &format!("stream/{name}")),
@@ -157,31 +186,30 @@ impl Lowering<'_> {
             "description": schedule.description,
             "enabled": schedule.enabled.unwrap_or(true),
         });
-        self.rule(
-            function,
-            schedule.name.as_deref(),
-            schedule.rule.as_deref(),
-            fields,
-            path,
-        );
+        let given = (schedule.name.as_deref(), schedule.rule.as_deref());
+        self.rule(function, given, fields, None, path);
     }
 
     fn pattern(&mut self, function: &str, pattern: &Pattern, path: &[&str]) {
         let fields = json!({
-            "pattern": pattern.event.0.to_string(),
             "description": pattern.description,
             "enabled": pattern.enabled.unwrap_or(true),
         });
-        self.rule(
-            function,
-            pattern.name.as_deref(),
-            pattern.rule.as_deref(),
-            fields,
-            path,
-        );
+        let mut text = String::new();
+        as_json(&pattern.event.0, &mut text);
+        let given = (pattern.name.as_deref(), pattern.rule.as_deref());
+        self.rule(function, given, fields, Some(self.phrase(&text)), path);
     }
 
-    fn rule(&mut self, function: &str, own: Option<&str>, given: Option<&str>, fields: Value, path: &[&str]) {
+    /// A rule with its permission. `given` are the event's own name and the rule's name in AWS.
+    fn rule(
+        &mut self,
+        function: &str,
+        (own, given): (Option<&str>, Option<&str>),
+        fields: Value,
+        pattern: Option<Template>,
+        path: &[&str],
+    ) {
         let logical = names::rule_logical(&called(function, own));
         let name = self.physical(given, &logical);
         let caller = Caller {
@@ -195,7 +223,10 @@ impl Lowering<'_> {
         for (key, value) in fields.as_object().into_iter().flatten() {
             set(&mut plain, key, value);
         }
-        let spec = object(plain, [("function", arn_of(function))]);
+        let mut spec = object(plain, [("function", arn_of(function))]);
+        if let (Template::Map(fields), Some(pattern)) = (&mut spec, pattern) {
+            fields.insert("pattern".to_owned(), pattern);
+        }
         self.add(
             ResourceId::new(RULE, logical),
             spec,
@@ -206,7 +237,11 @@ impl Lowering<'_> {
 
     /// All notifications of a bucket are one document, and so one resource, at the place of the first.
     fn bucket(&mut self, function: &str, bucket: &Bucket, path: &[&str]) {
-        let name = &bucket.bucket;
+        let declared = self.thing("buckets", &bucket.bucket);
+        let name = match &declared {
+            Some(_) => self.named("buckets", &bucket.bucket),
+            None => bucket.bucket.clone(),
+        };
         let caller = Caller {
             name: caller_name("s3", bucket.name.as_deref()),
             principal: "s3.amazonaws.com",
@@ -226,17 +261,30 @@ impl Lowering<'_> {
             if let Template::Map(fields) = &mut known.spec
                 && let Some(Template::Map(entries)) = fields.get_mut("entries")
             {
-                entries.insert(key, entry);
+                let twice = entries.contains_key(&key);
+                entries.entry(key.clone()).or_insert(entry);
+                if twice {
+                    self.twice(&format!("the notification `{key}` of the bucket `{name}`"), path);
+                }
             }
             return;
         }
         let entries = Template::Map(BTreeMap::from([(key, entry)]));
-        let spec = object(json!({"bucket": name}), [("entries", entries)]);
+        let named = declared.map_or_else(|| json!(name).into(), |id| Template::reference(id, "name"));
+        let spec = object(json!({}), [("bucket", named), ("entries", entries)]);
         self.add(id, spec, BTreeSet::from([permission]), path);
     }
 
+    /// The function's name and the event's own come to the same as another function's.
+    fn twice(&mut self, what: &str, path: &[&str]) {
+        let place = self.manifest.tree.place(path);
+        let problem = Problem::error("manifest::twice", format!("{what} would be made twice"));
+        let hint = "give the event another `name`: that and the name of its function come to the name of another function";
+        self.problems.push(problem.hint(hint).at(place));
+    }
+
     fn topic(&mut self, function: &str, topic: &Topic, path: &[&str]) {
-        let arn = self.arn_of_source("sns", &topic.topic);
+        let (arn, source) = self.source("topics", "sns", &topic.topic);
         let caller = Caller {
             name: caller_name("sns", topic.name.as_deref()),
             principal: "sns.amazonaws.com",
@@ -245,8 +293,8 @@ impl Lowering<'_> {
         };
         let permission = self.permission(function, caller, path);
         let spec = object(
-            json!({"topic": topic.topic, "topic_arn": arn}),
-            [("function", arn_of(function))],
+            json!({"topic": topic.topic}),
+            [("topic_arn", source), ("function", arn_of(function))],
         );
         let logical = names::sns_subscription(&called(function, topic.name.as_deref()));
         self.add(
@@ -258,11 +306,10 @@ impl Lowering<'_> {
     }
 
     fn queue(&mut self, function: &str, queue: &Queue, path: &[&str]) {
-        let arn = self.arn_of_source("sqs", &queue.queue);
+        let (arn, source) = self.source("queues", "sqs", &queue.queue);
         let mut plain = json!({
             "service": "sqs",
             "name": arn.rsplit(':').next(),
-            "source_arn": arn,
             "batch_size": queue.batch_size.unwrap_or(QUEUE_BATCH),
             "maximum_batching_window": queue.batching_window.unwrap_or(0),
             "enabled": queue.enabled.unwrap_or(true),
@@ -272,14 +319,14 @@ impl Lowering<'_> {
             "maximum_concurrency",
             &json!(queue.maximum_concurrency),
         );
-        self.mapping(function, "sqs", queue.name.as_deref(), plain, path);
+        self.mapping(function, "sqs", queue.name.as_deref(), plain, source, path);
     }
 
     fn stream(&mut self, function: &str, service: &'static str, stream: &Stream, path: &[&str]) {
-        let arn = self.arn_of_source(service, &stream.stream);
+        let section = if service == "kinesis" { "streams" } else { "tables" };
+        let (arn, source) = self.source(section, service, &stream.stream);
         let mut plain = json!({
             "service": service,
-            "source_arn": arn,
             "batch_size": stream.batch_size.unwrap_or(STREAM_BATCH),
             "maximum_batching_window": stream.batching_window.unwrap_or(0),
             "starting_position": stream.starting_position.unwrap_or_default().name(),
@@ -288,13 +335,69 @@ impl Lowering<'_> {
         if service == "kinesis" {
             set(&mut plain, "name", &json!(arn.rsplit('/').next()));
         }
-        self.mapping(function, service, stream.name.as_deref(), plain, path);
+        self.mapping(function, service, stream.name.as_deref(), plain, source, path);
     }
 
-    fn mapping(&mut self, function: &str, service: &str, own: Option<&str>, plain: Value, path: &[&str]) {
+    fn mapping(
+        &mut self,
+        function: &str,
+        service: &str,
+        own: Option<&str>,
+        plain: Value,
+        source: Template,
+        path: &[&str],
+    ) {
         let logical = names::event_source(&called(function, own), service);
-        let spec = object(plain, [("function", arn_of(function))]);
+        let spec = object(plain, [("source_arn", source), ("function", arn_of(function))]);
         self.add(ResourceId::new(MAPPING, logical), spec, BTreeSet::new(), path);
+    }
+}
+
+/// Writes a value as JSON whose references stay as they are: a pattern is one text, and its references are parts of it. What
+/// they give (ARNs, names, URLs) needs no escape.
+fn as_json(value: &Value, out: &mut String) {
+    let list = |out: &mut String,
+                open: char,
+                close: char,
+                each: &mut dyn Iterator<Item = (Option<&String>, &Value)>| {
+        out.push(open);
+        for (index, (key, item)) in each.enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            if let Some(key) = key {
+                out.push_str(&json!(key).to_string());
+                out.push(':');
+            }
+            as_json(item, out);
+        }
+        out.push(close);
+    };
+    match value {
+        Value::String(text) => {
+            out.push('"');
+            for piece in text.split_inclusive([MARK, END]) {
+                let mark = piece
+                    .chars()
+                    .next_back()
+                    .filter(|last| [MARK, END].contains(last));
+                let plain = piece.trim_end_matches([MARK, END]);
+                let quoted = json!(plain).to_string();
+                out.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+                out.extend(mark);
+            }
+            out.push('"');
+        }
+        Value::Array(items) => list(out, '[', ']', &mut items.iter().map(|item| (None, item))),
+        Value::Object(entries) => {
+            list(
+                out,
+                '{',
+                '}',
+                &mut entries.iter().map(|(key, item)| (Some(key), item)),
+            );
+        }
+        other => out.push_str(&other.to_string()),
     }
 }
 

@@ -112,11 +112,17 @@ impl Lowering<'_> {
     fn code(&self, name: &str, function: &Function) -> Template {
         if let Some(Brief::Full(Code { s3: Some(object), .. })) = &function.code {
             let (bucket, key, version) = (&object.bucket, &object.key, &object.version);
+            // Which version is the newest is known when the account is looked at.
+            let version = version.as_deref().unwrap_or_default();
+            let mut object = json!({"bucket": bucket, "key": key});
+            if !version.is_empty() {
+                object["version"] = json!(version);
+            }
             return Template::Lit(json!({
                 "content": format!("s3://{bucket}/{key}#{version}"),
                 "artifact": "",
                 "size": 0,
-                "object": {"bucket": bucket, "key": key, "version": version},
+                "object": object,
             }));
         }
         if let Some(Brief::Full(Code {

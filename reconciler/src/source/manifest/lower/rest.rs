@@ -107,13 +107,15 @@ impl Lowering<'_> {
         functions_in(&document, &mut called);
         super::super::settle(&mut document, self.account);
         if let Some(fields) = document.as_object_mut() {
-            let info = fields.entry("info").or_insert_with(|| json!({}));
-            info["title"] = json!(physical);
+            let info = fields.remove("info");
+            let mut info = info
+                .and_then(|info| info.as_object().cloned())
+                .unwrap_or_default();
+            info.insert("title".to_owned(), json!(physical));
             for (key, default) in [("version", "1.0"), ("description", "")] {
-                if info.get(key).is_none() {
-                    info[key] = json!(default);
-                }
+                info.entry(key).or_insert_with(|| json!(default));
             }
+            fields.insert("info".to_owned(), Value::Object(info));
             if let Some(types) = &api.binary_types {
                 fields.insert("x-amazon-apigateway-binary-media-types".to_owned(), json!(types));
             }

@@ -13,8 +13,9 @@ use super::{Lowering, list, map, object};
 use crate::source::chalice::{names, policy};
 use crate::source::diagnostic::Problem;
 use crate::source::manifest::events::Event;
-use crate::source::manifest::form::{Brief, Document, Phrase};
+use crate::source::manifest::form::{Brief, Document, Phrase, Word};
 use crate::source::manifest::functions::Function;
+use crate::source::manifest::references;
 use crate::source::manifest::roles::OwnRole;
 
 pub(super) const ROLE: Kind = Kind::new("iam_role");
@@ -110,7 +111,9 @@ impl Lowering<'_> {
             statements.push(allow(&actions, json!("*").into()));
         }
         if let Some(target) = &function.dead_letter {
-            let action = match target.0.contains(":sns:") {
+            let to_topic = target.0.contains(":sns:")
+                || references::marks(&target.0).any(|mark| mark.starts_with("topics."));
+            let action = match to_topic {
                 true => "sns:Publish",
                 false => "sqs:SendMessage",
             };
@@ -139,7 +142,7 @@ impl Lowering<'_> {
 
     fn policies(
         &mut self,
-        policies: Option<&BTreeMap<String, Brief<Document>>>,
+        policies: Option<&BTreeMap<String, Brief<Document, Word>>>,
         path: &[&str],
     ) -> BTreeMap<String, Template> {
         let mut all = BTreeMap::new();
@@ -151,7 +154,7 @@ impl Lowering<'_> {
     }
 
     /// A policy document, or that of a file.
-    pub(super) fn policy(&mut self, policy: &Brief<Document>, path: &[&str]) -> Template {
+    pub(super) fn policy(&mut self, policy: &Brief<Document, Word>, path: &[&str]) -> Template {
         match policy {
             Brief::Full(document) => self.document(document),
             Brief::Word(file) => {

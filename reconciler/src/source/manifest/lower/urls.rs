@@ -2,18 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use grail_state::{Kind, ResourceId};
+use grail_state::{Kind, ResourceId, Template};
 use serde_json::json;
 
 use super::{Lowering, arn_of, object};
 use crate::source::manifest::functions::Function;
-use crate::source::manifest::urls::{Method, UrlCors};
+use crate::source::manifest::urls::{Method, Url, UrlCors};
 
 const FUNCTION_URL: Kind = Kind::new("function_url");
 
 impl Lowering<'_> {
     pub(super) fn url(&mut self, name: &str, function: &Function) {
-        let Some(url) = &function.url else { return };
+        if let Some(url) = &function.url {
+            self.url_at(name, name, None, url, &["functions", name, "url"]);
+        }
+    }
+
+    /// The URL `logical` of a function, or of its alias.
+    pub(super) fn url_at(
+        &mut self,
+        function: &str,
+        logical: &str,
+        alias: Option<Template>,
+        url: &Url,
+        path: &[&str],
+    ) {
         let cors = url.cors.as_ref().map(cors);
         let mut plain = BTreeMap::from([
             ("auth", json!(url.auth.unwrap_or_default().name())),
@@ -26,9 +39,16 @@ impl Lowering<'_> {
             ),
         ]);
         plain.extend(cors.map(|cors| ("cors", cors)));
-        let spec = object(json!(plain), [("function", arn_of(name))]);
-        let path = ["functions", name, "url"];
-        self.add(ResourceId::new(FUNCTION_URL, name), spec, BTreeSet::new(), &path);
+        let mut spec = object(json!(plain), [("function", arn_of(function))]);
+        if let (Some(alias), Template::Map(fields)) = (alias, &mut spec) {
+            fields.insert("alias".to_owned(), alias);
+        }
+        self.add(
+            ResourceId::new(FUNCTION_URL, logical),
+            spec,
+            BTreeSet::new(),
+            path,
+        );
     }
 }
 

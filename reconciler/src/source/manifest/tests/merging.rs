@@ -135,3 +135,80 @@ fn json_is_read_as_well() {
         "grail.json:1:131: there is no `timeot` here [manifest::unknown-key] (did you mean `timeout`?)\n"
     );
 }
+
+#[test]
+fn null_takes_a_variable_and_a_tag_away_and_does_nothing_where_there_is_none() {
+    let text = "\
+grail: 1
+app: shop
+defaults: {runtime: python3.12, handler: main.handler, code: src, environment: {A: '1', B: '2'}, tags: {x: y}}
+functions:
+  work: {environment: {A: null, NONE: ~, C: '3'}}
+stages:
+  prod:
+    defaults: {environment: {B: null}, tags: {x: null}}
+";
+    let dev = form_of(&wished(text, "dev"), "lambda_function.work");
+    assert_eq!(dev["environment"], json!({"B": "2", "C": "3"}));
+    assert_eq!(dev["tags"]["x"], "y");
+    let prod = form_of(&wished(text, "prod"), "lambda_function.work");
+    assert_eq!(prod["environment"], json!({"C": "3"}));
+    assert_eq!(prod["tags"]["x"], Value::Null);
+}
+
+#[test]
+fn what_is_read_of_the_first_file_alone_stands_in_no_other() {
+    let files = [
+        ("grail.yaml", "grail: 1\napp: shop\ninclude: [more.yaml]\n"),
+        ("more.yaml", "replaces: chalice\napp: shop\n"),
+    ];
+    let folder = folder(&files);
+    let said = told(&read(folder.path(), "dev").unwrap_err());
+    assert!(
+        said.contains("more.yaml:1:1: `replaces` stands in the first file"),
+        "{said}"
+    );
+    assert!(
+        said.contains("more.yaml:2:1: `app` stands in the first file"),
+        "{said}"
+    );
+    assert!(!said.contains("stands in two files"), "{said}");
+}
+
+#[test]
+fn a_file_is_included_once_however_its_path_is_written_and_folders_are_none() {
+    let one = "grail: 1\napp: shop\ninclude: [./parts/a.yaml, parts/a.yaml, 'parts//a.yaml', 'parts/*.y*l', 'p*s/b.yaml']\n\
+               defaults: {runtime: python3.12, handler: main.handler, code: src}\n";
+    let files = [
+        ("grail.yaml", one),
+        ("src/main.py", ""),
+        ("parts/a.yaml", "functions: {a: {}}\n"),
+        ("parts/b.yaml", "functions: {b: {}}\n"),
+        ("parts/c.yaml/kept", ""),
+    ];
+    let folder = folder(&files);
+    let said = told(&read(folder.path(), "dev").unwrap_err());
+    assert!(said.contains("there is no file `p*s/b.yaml`"), "{said}");
+    std::fs::write(
+        folder.path().join("grail.yaml"),
+        one.replace(", 'p*s/b.yaml'", ""),
+    )
+    .unwrap();
+    let (manifest, _) = read(folder.path(), "dev").unwrap_or_else(|problems| panic!("{}", told(&problems)));
+    let form = manifest.form(&stand_in()).unwrap();
+    assert_eq!(form.names("functions"), ["a", "b"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let manifest = "grail: 1\napp: shop\ninclude: [pipe.yaml]\nfunctions: {w: {runtime: python3.12, handler: a.b, code: src}}\n\
+                    rest_apis: {main: {openapi: pipe.yaml}}\n";
+    let folder = folder(&[("grail.yaml", manifest), ("src/main.py", "")]);
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path().join("pipe.yaml"))
+        .status();
+    assert!(made.unwrap().success());
+    let said = told(&read(folder.path(), "dev").unwrap_err());
+    assert!(said.contains("there is no file `pipe.yaml`"), "{said}");
+}

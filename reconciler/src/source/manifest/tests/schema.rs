@@ -250,6 +250,30 @@ proptest! {
 const GOOD: &str = include_str!("../../../../../examples/native/grail.yaml");
 
 #[test]
+fn an_object_of_very_many_keys_is_read_soon_and_its_last_one_is_known_for_a_second() {
+    let lines = |end: &str| -> String {
+        let keys = (0..300_000).map(|at| format!("k{at}: 1\n"));
+        keys.collect::<String>() + end
+    };
+    assert_eq!(parse("grail.yaml", &lines("")).unwrap().entries().len(), 300_000);
+    let told = parse("grail.yaml", &lines("k299999: 2\n")).err().unwrap();
+    assert_eq!(
+        told[0].message,
+        "`k299999` stands here twice: first in line 300000"
+    );
+    let json = |end: &str| {
+        let keys: Vec<_> = (0..300_000).map(|at| format!("\"k{at}\": 1")).collect();
+        format!("{{{}{end}}}", keys.join(",\n"))
+    };
+    assert_eq!(parse("grail.json", &json("")).unwrap().entries().len(), 300_000);
+    let told = parse("grail.json", &json(",\n\"k299999\": 2")).err().unwrap();
+    assert_eq!(
+        told[0].message,
+        "`k299999` stands here twice: first in line 300000"
+    );
+}
+
+#[test]
 fn a_tower_of_aliases_and_a_deep_nest_are_refused_soon() {
     let mut tower = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
