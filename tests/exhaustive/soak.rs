@@ -396,14 +396,6 @@ impl Site {
         for one in unlike {
             self.fails(&format!("its plan is not empty: {one}"));
         }
-        println!(
-            "{}",
-            if self.good {
-                "all is well"
-            } else {
-                "not all is well"
-            }
-        );
     }
 
     /// Each pass that somebody began is numbered in the state, one number after the other. Who dies may have numbered one that it
