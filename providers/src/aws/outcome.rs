@@ -225,6 +225,7 @@ fn awaited(code: &str, message: &str) -> Option<&'static str> {
         "ConflictException" if text.contains("concurrent modification") || text.contains("try again") => {
             Some("another change of the API to end")
         }
+        "ContinuousBackupsUnavailableException" => Some("the backups of the new table to begin"),
         "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => {
             Some("the name of the deleted queue to become free")
         }

@@ -43,6 +43,11 @@ pub(super) trait Declared: Resource {
     /// What there is of this name. What is on its way out counts as absent.
     fn there(&self, name: &str) -> impl Future<Output = Result<Sight<Self::Spec>, Failure>> + Send;
 
+    /// True for what a try that died before its mark may have left. Only asked where there was a try.
+    fn is_left(&self, _there: &Seen<Self::Spec>) -> impl Future<Output = Result<bool, Failure>> + Send {
+        async { Ok(false) }
+    }
+
     /// Makes it, whole and usable; `None` if something of that name is there.
     fn make(
         &self,
@@ -113,11 +118,24 @@ fn names(at: &Locator<'_>) -> Vec<String> {
 /// Looks by the handle, else by the name of the form.
 pub(super) async fn observe<K: Declared>(kind: &K, at: Locator<'_>) -> Result<Sight<K::Spec>, Failure> {
     for name in names(&at) {
-        if let Some(there) = kind.there(&name).await? {
+        if let Some(there) = there(kind, &name, at.token.is_some()).await? {
             return Ok(Some(there));
         }
     }
     Ok(None)
+}
+
+/// What there is of this name, whose it is with regard to whether we have `tried` to make it.
+async fn there<K: Declared>(kind: &K, name: &str, tried: bool) -> Result<Sight<K::Spec>, Failure> {
+    let mut there = kind.there(name).await?;
+    if let Some(there) = there
+        .as_mut()
+        .filter(|there| tried && there.proof == Proof::NameOnly)
+        && kind.is_left(there).await?
+    {
+        there.proof = Proof::Ours;
+    }
+    Ok(there)
 }
 
 /// Makes one, or takes what an earlier try of ours has made.
@@ -128,14 +146,14 @@ pub(super) async fn create<K: Declared>(
     let want = request.spec;
     let mut requests = Sequence::default();
     if (K::SILENT || !request.first)
-        && let Some(there) = kind.there(K::name(want)).await?
+        && let Some(there) = there(kind, K::name(want), !request.first).await?
     {
         return take(kind, there, want, &mut requests).await;
     }
     if let Some(made) = kind.make(want, &mut requests).await? {
         return Ok(made);
     }
-    let Some(there) = requests.look(kind.there(K::name(want)).await)? else {
+    let Some(there) = requests.look(there(kind, K::name(want), !request.first).await)? else {
         let text = format!(
             "{} exists and cannot be seen yet, or is being deleted",
             K::name(want)

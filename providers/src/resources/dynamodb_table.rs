@@ -15,8 +15,8 @@
 //! person does that.
 //!
 //! What it does not know: local indexes, replicas, classes, encryption with keys of one's own, policies, limits by request,
-//! scaling. They stay as they are; where a table's capacity is scaled by somebody else, leave `capacity` to him by asking for
-//! none.
+//! scaling. They stay as they are, but for scaling: a table has the capacity that the wish says, and is billed by request where
+//! it says none.
 
 mod form;
 mod reading;

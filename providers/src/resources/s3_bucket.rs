@@ -6,8 +6,9 @@
 //!
 //! Identity: the name, which is unique in the whole world, and the tags ([`declared`](super::declared)). A bucket cannot be made
 //! together with its tags, so that a death between the two requests leaves one without: a bucket of our name that has no tags
-//! and is empty is taken for ours, since nothing can be lost by it. In `us-east-1` `CreateBucket` gives a bucket that is there
-//! without a word, so that each birth looks first.
+//! and is empty is taken for ours where the journal knows of such an attempt, and else is somebody's. In `us-east-1`
+//! `CreateBucket` gives a bucket that is there without a word, so that each birth looks first. Every request names the account
+//! that the bucket must be of: a name can be guessed, and another account may have made it before us.
 //!
 //! A bucket that is not empty is never emptied: S3 refuses its deletion, and a person decides.
 //!
@@ -76,7 +77,12 @@ impl S3Bucket {
         let set = each.filter_map(|(key, value)| s3::Tag::builder().key(key).value(value).build().ok());
         let tagging = s3::Tagging::builder().set_tag_set(Some(set.collect())).build();
         let tagging = tagging.map_err(Failure::refused)?;
-        let call = self.write().put_bucket_tagging().bucket(name).tagging(tagging);
+        let call = self
+            .write()
+            .put_bucket_tagging()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .tagging(tagging);
         requests
             .step(call.send().await.wrote("s3:PutBucketTagging"))
             .map(drop)
@@ -90,7 +96,11 @@ impl S3Bucket {
             .block_public_policy(blocked)
             .restrict_public_buckets(blocked)
             .build();
-        let call = self.write().put_public_access_block().bucket(&want.name);
+        let call = self
+            .write()
+            .put_public_access_block()
+            .bucket(&want.name)
+            .expected_bucket_owner(&self.context.account);
         let answer = call.public_access_block_configuration(block).send().await;
         requests
             .step(answer.wrote("s3:PutBucketPublicAccessBlock"))
@@ -103,7 +113,11 @@ impl S3Bucket {
             false => s3::BucketVersioningStatus::Suspended,
         };
         let told = s3::VersioningConfiguration::builder().status(status).build();
-        let call = self.write().put_bucket_versioning().bucket(&want.name);
+        let call = self
+            .write()
+            .put_bucket_versioning()
+            .bucket(&want.name)
+            .expected_bucket_owner(&self.context.account);
         let answer = call.versioning_configuration(told).send().await;
         requests.step(answer.wrote("s3:PutBucketVersioning")).map(drop)
     }
@@ -112,7 +126,11 @@ impl S3Bucket {
         let rule = want.encryption_rule()?;
         let told = s3::ServerSideEncryptionConfiguration::builder().rules(rule);
         let told = told.build().map_err(Failure::refused)?;
-        let call = self.write().put_bucket_encryption().bucket(&want.name);
+        let call = self
+            .write()
+            .put_bucket_encryption()
+            .bucket(&want.name)
+            .expected_bucket_owner(&self.context.account);
         let answer = call.server_side_encryption_configuration(told).send().await;
         requests
             .step(answer.wrote("s3:PutEncryptionConfiguration"))
@@ -133,6 +151,10 @@ impl Declared for S3Bucket {
 
     async fn there(&self, name: &str) -> Result<Sight<Spec>, Failure> {
         self.whole(name).await
+    }
+
+    async fn is_left(&self, there: &Seen<Spec>) -> Result<bool, Failure> {
+        Ok(there.spec.tags.is_empty() && self.is_empty(&there.spec.name).await?)
     }
 
     async fn make(&self, want: &Spec, requests: &mut Sequence) -> Result<Sight<Spec>, Failure> {
@@ -238,7 +260,13 @@ impl Resource for S3Bucket {
 
     async fn delete(&self, request: Removal<'_>) -> Result<(), Failure> {
         let name = &request.handle.0;
-        let answer = self.write().delete_bucket().bucket(name).send().await;
+        let answer = self
+            .write()
+            .delete_bucket()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .send()
+            .await;
         answer.gone("s3:DeleteBucket").map_err(|failed| match failed.chain().contains("BucketNotEmpty") {
             true => failed.with_hint(format!(
                 "grail never empties a bucket: see to what is in `{name}`, older versions included, and try again"

@@ -3,7 +3,6 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types as s3;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use grail_state::Proof;
 
 use super::S3Bucket;
 use super::form::{Spec, encryption};
@@ -50,10 +49,18 @@ impl S3Bucket {
     }
 
     pub(super) async fn whole(&self, name: &str) -> Result<Sight<Spec>, Failure> {
-        let answer = self.read().head_bucket().bucket(name).send().await;
-        // Somebody else's, in the view of S3: what is not ours to see is not ours, and making it says so.
+        let answer = self
+            .read()
+            .head_bucket()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .send()
+            .await;
+        // There is one. Whether it is another account's, S3 does not say.
         if matches!(&answer, Err(error) if verdict(error) == Verdict::Denied || is_forbidden(error)) {
-            return Ok(None);
+            let text = format!("S3 does not let this account look at the bucket `{name}`");
+            let hint = "it is another account's (then give it another `name`), or the right `s3:ListBucket` is missing";
+            return Err(Failure::refused(text).with_hint(hint));
         }
         if answer.found("s3:ListBucket")?.is_none() {
             return Ok(None);
@@ -72,23 +79,30 @@ impl S3Bucket {
             public_access_blocked,
             tags,
         };
-        let mut seen = self.is(&spec);
-        if spec.tags.is_empty() && self.is_empty(name).await? {
-            // Left by a try that died before its mark.
-            seen.proof = Proof::Ours;
-        }
-        Ok(Some(seen))
+        Ok(Some(self.is(&spec)))
     }
 
     async fn versioning(&self, name: &str) -> Result<bool, Failure> {
-        let answer = self.read().get_bucket_versioning().bucket(name).send().await;
+        let answer = self
+            .read()
+            .get_bucket_versioning()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .send()
+            .await;
         let told = part(answer, "s3:GetBucketVersioning")?;
         let status = told.and_then(|told| told.status);
         Ok(status == Some(s3::BucketVersioningStatus::Enabled))
     }
 
     async fn encryption(&self, name: &str) -> Result<String, Failure> {
-        let answer = self.read().get_bucket_encryption().bucket(name).send().await;
+        let answer = self
+            .read()
+            .get_bucket_encryption()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .send()
+            .await;
         let told = part(answer, "s3:GetEncryptionConfiguration")?;
         let told = told.and_then(|told| told.server_side_encryption_configuration);
         Ok(encryption(told.as_ref()))
@@ -96,7 +110,13 @@ impl S3Bucket {
 
     /// Whether all four doors are shut: one that is open is an open one.
     async fn blocked(&self, name: &str) -> Result<bool, Failure> {
-        let answer = self.read().get_public_access_block().bucket(name).send().await;
+        let answer = self
+            .read()
+            .get_public_access_block()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .send()
+            .await;
         let told = part(answer, "s3:GetBucketPublicAccessBlock")?;
         let told = told.and_then(|told| told.public_access_block_configuration);
         Ok(told.is_some_and(|told| {
@@ -112,14 +132,25 @@ impl S3Bucket {
     }
 
     async fn tags(&self, name: &str) -> Result<Tags, Failure> {
-        let answer = self.read().get_bucket_tagging().bucket(name).send().await;
+        let answer = self
+            .read()
+            .get_bucket_tagging()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .send()
+            .await;
         let told = part(answer, "s3:GetBucketTagging")?;
         let tags = told.map(|told| told.tag_set).unwrap_or_default().into_iter();
         Ok(plain_tags(tags.map(|tag| (tag.key, tag.value))))
     }
 
-    async fn is_empty(&self, name: &str) -> Result<bool, Failure> {
-        let call = self.read().list_objects_v2().bucket(name).max_keys(1);
+    pub(super) async fn is_empty(&self, name: &str) -> Result<bool, Failure> {
+        let call = self
+            .read()
+            .list_objects_v2()
+            .bucket(name)
+            .expected_bucket_owner(&self.context.account)
+            .max_keys(1);
         let listed = call.send().await.found("s3:ListBucket")?;
         Ok(listed.is_some_and(|listed| listed.contents().is_empty()))
     }

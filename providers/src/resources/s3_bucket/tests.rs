@@ -1,4 +1,6 @@
-use grail_state::{Observed, Proof};
+use std::sync::Arc;
+
+use grail_state::{Handle, Observed, Proof};
 use serde_json::{Value, json};
 
 use super::*;
@@ -113,10 +115,39 @@ async fn a_bucket_is_read_whole_in_five_calls() {
 
 #[tokio::test]
 async fn what_a_death_has_left_without_a_mark_is_ours_only_while_it_is_empty() {
-    let empty = stand(bare(""));
-    assert_eq!(empty.present(Some(NAME), None).await.proof, Proof::Ours);
-    let full = stand(bare("<Contents><Key>a</Key></Contents>"));
-    assert_eq!(full.present(Some(NAME), None).await.proof, Proof::NameOnly);
+    let left = |stand: &Stand| {
+        let (id, token, handle) = (stand.id.clone(), stand.token.clone(), Handle(NAME.to_owned()));
+        let provider = Arc::clone(&stand.provider);
+        async move {
+            let at = Locator {
+                id: &id,
+                handle: Some(&handle),
+                spec: None,
+                token: Some(&token),
+                record: None,
+            };
+            provider
+                .observe(at)
+                .await
+                .unwrap()
+                .remote()
+                .unwrap()
+                .proof
+                .clone()
+        }
+    };
+    assert_eq!(left(&stand(bare(""))).await, Proof::Ours);
+    assert_eq!(
+        left(&stand(bare("<Contents><Key>a</Key></Contents>"))).await,
+        Proof::NameOnly
+    );
+    // Where nothing was tried, it is somebody's, and what is in it is not even asked.
+    let mut unasked = bare("");
+    unasked.pop();
+    assert_eq!(
+        stand(unasked).present(Some(NAME), None).await.proof,
+        Proof::NameOnly
+    );
     let born = stand(bare("<Contents><Key>a</Key></Contents>"));
     let failed = born.create(&spec(json!({}))).await.unwrap_err();
     assert!(failed.foreign && failed.effect == Effect::None);
@@ -148,11 +179,16 @@ async fn a_bucket_is_made_marked_and_shut() {
 
 #[tokio::test]
 async fn a_name_that_somebody_else_has_is_foreign() {
-    for look in [404, 403] {
-        let stand = stand(vec![reply(look, ""), refused(409, "BucketAlreadyExists")]);
-        let failed = stand.create(&spec(json!({}))).await.unwrap_err();
-        assert!(failed.foreign, "{}", failed.chain());
-    }
+    let taken = stand(vec![reply(404, ""), refused(409, "BucketAlreadyExists")]);
+    let failed = taken.create(&spec(json!({}))).await.unwrap_err();
+    assert!(failed.foreign, "{}", failed.chain());
+    // What may not be looked at is not taken for absent, and nothing is sent to it.
+    let shut = stand(vec![reply(403, "")]);
+    let failed = shut.create(&spec(json!({}))).await.unwrap_err();
+    assert!(failed.effect == Effect::None && failed.hint.is_some());
+    assert_eq!(shut.aws.operations(), ["HeadBucket"]);
+    let asked = shut.aws.asked();
+    assert_eq!(asked[0].headers["x-amz-expected-bucket-owner"], "123456789012");
 }
 
 #[tokio::test]
