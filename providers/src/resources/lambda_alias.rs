@@ -13,7 +13,8 @@
 //! Where a form says `canary` and the alias leads to another version, the new one gets the first step's share, and after its
 //! time the next one's, and at the end all of it ([`canary`]). All of that is one update, which may take as long as its steps
 //! say ([`Resource::lasts`]). An alarm that rings ends it as a failure: the deployment goes back, and with it the alias to the
-//! version that it led to, at once, because a way back has no canary. So does whoever moves the alias in the middle. An update
+//! version that it led to, in one step, because a way back has no canary. A way back begins when no call is under way any more:
+//! another alias' canary is awaited. Whoever moves the alias in the middle ends it too, and the alias goes back all the same. An update
 //! that was cut off goes on at the step whose share the alias shows, from the beginning of that step's time. An alias that is
 //! made leads where it should at once.
 //!

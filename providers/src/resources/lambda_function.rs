@@ -48,8 +48,8 @@ use crate::aws::arn::function_name;
 use crate::aws::outcome::Sequence;
 use crate::aws::{Context, Outcome};
 use crate::port::{
-    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Secured, Seen,
-    Sight, Undelete,
+    Access, Birth, Change, Cost, Examined, Failure, Invalid, Kin, Locator, Removal, Resource, Retry, Secured,
+    Seen, Sight, Undelete,
 };
 
 /// The resource type.
@@ -312,8 +312,23 @@ impl Resource for LambdaFunction {
 
     async fn secure_whole(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
         let mut seen = seen.clone();
-        seen.spec.statements = Some(self.policy(&seen.spec.name).await?);
-        self.secure(&seen).await
+        let unread = match self.policy(&seen.spec.name).await {
+            Ok(statements) => {
+                seen.spec.statements = Some(statements);
+                None
+            }
+            Err(failure) if failure.retry == Retry::Never => Some(Lost {
+                field: "statements".to_owned(),
+                why: failure.chain(),
+            }),
+            Err(failure) => return Err(failure),
+        };
+        let secured = self.secure(&seen).await?;
+        // What cannot be read is no reason to give up the rest.
+        Ok(secured.map(|mut secured| {
+            secured.lost.extend(unread);
+            secured
+        }))
     }
 
     /// Keeps the zip that Lambda has now, and the form with the environment in clear. Where the zip cannot be had the form is

@@ -230,7 +230,8 @@ impl Service {
         let mut known: Option<Arc<Muster>> = None;
         loop {
             let now = Arc::clone(&muster.borrow_and_update());
-            if now.is_heard() {
+            // Before this replica counts itself nobody here would hear it: what is asked for meanwhile is heard then.
+            if now.is_heard() && now.is_here() {
                 if let Some(known) = &known {
                     self.pass_on(&known.wishes, &now);
                 }

@@ -185,7 +185,14 @@ fn retired(listed: &[Listed], version: &str) -> Vec<u64> {
     let mut ours = listed.iter().filter(|one| one.label.is_some());
     let newest = ours.next();
     if newest == Some(meant) {
-        return vec![meant.number];
+        // A newer one of somebody else serves the function as well: then this one is an older one, which its own label keeps.
+        let is_superseded = listed.first() != newest;
+        let keeps = meant.label.as_ref().is_some_and(|label| label.keep > 0);
+        return if is_superseded && keeps {
+            Vec::new()
+        } else {
+            vec![meant.number]
+        };
     }
     let keep = newest.and_then(|newest| newest.label.as_ref());
     let keep = keep.map_or(0, |label| usize::try_from(label.keep).unwrap_or(usize::MAX));
@@ -247,6 +254,17 @@ mod tests {
             };
             vec![ours(9), ours(8), theirs, ours(6), ours(5)]
         };
+        // Somebody has published the same after us, and that serves us: ours is one to go back to.
+        let mut passed = listed(2);
+        passed.insert(
+            0,
+            Listed {
+                number: 10,
+                label: None,
+            },
+        );
+        assert_eq!(retired(&passed, "9"), Vec::<u64>::new());
+        assert_eq!(retired(&listed(2), "9"), [9]);
         assert_eq!(retired(&listed(0), "8"), [8, 6, 5]);
         assert_eq!(retired(&listed(1), "8"), [6, 5]);
         assert_eq!(retired(&listed(9), "8"), [0; 0]);

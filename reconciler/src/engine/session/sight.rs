@@ -59,7 +59,7 @@ impl Session<'_> {
     }
 
     /// What is there and was looked at with a record that says something of other fields than the wish does, with a record that
-    /// says of the same. A kind shows of what may be left unsaid only what was said: what a wish says for the first time would
+    /// says something of all of them. A kind shows of what may be left unsaid only what was said: what a wish says for the first time would
     /// be written over unseen, and missing on the way back.
     fn overlooked(
         &self,
@@ -75,11 +75,10 @@ impl Session<'_> {
             if wanted.keys().eq(said.keys()) {
                 return None;
             }
-            let as_wanted = wanted
-                .iter()
-                .map(|(field, value)| (field.clone(), said.get(field).unwrap_or(value).clone()));
+            let mut all = wanted.clone();
+            all.extend(said.clone());
             let mut record = record.clone();
-            record.spec = Value::Object(as_wanted.collect());
+            record.spec = Value::Object(all);
             Some((id.clone(), record))
         });
         overlooked.collect()

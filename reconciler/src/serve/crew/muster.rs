@@ -47,6 +47,11 @@ impl Muster {
         self.carrier(key) == Some(self.me.as_str())
     }
 
+    /// Whether it counts itself: others see it too then.
+    pub fn is_here(&self) -> bool {
+        self.is_there(&self.me)
+    }
+
     /// Whether this replica is there.
     pub fn is_there(&self, id: &str) -> bool {
         self.there.contains_key(id)

@@ -63,6 +63,7 @@ pub fn files(state: &DesiredState) -> Vec<(String, String)> {
 pub fn of_functions(app: &str, prefix: &str, functions: &Map<String, Value>) -> String {
     let head = format!(
         "# yaml-language-server: $schema=grail.schema.json\n# Written by `grail init` from the functions that begin with {}.\n\
+         # Values of their environment stand here as they are: put `${{env:NAME}}` in the place of secrets.\n\
          grail: 1\napp: {}\n\n",
         yaml::text(prefix),
         yaml::text(app),

@@ -12,7 +12,7 @@
 //! | `functions.<name>` | |
 //! | `defaults` | |
 //!
-//! `environment` and `tags` are merged key by key, all else is taken whole from the strongest that says it. Unlike in Chalice a
+//! `aliases`, `environment` and `tags` are merged key by key, all else is taken whole from the strongest that says it. Unlike in Chalice a
 //! `null` takes away what weaker ones say (where they say nothing it does nothing), and a function's own `environment` counts at the top too.
 
 use std::path::Path;

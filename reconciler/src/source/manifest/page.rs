@@ -26,7 +26,7 @@ What is not said has the default that stands with the key. `${...}` puts in what
 | `$${` | the two characters `${` |
 
 A stage's section under `stages` is laid over the rest. For a function the strongest is `stages.<stage>.functions.<name>`, then
-`stages.<stage>.defaults`, `functions.<name>`, `defaults`. `environment` and `tags` are merged key by key, all else is taken whole;
+`stages.<stage>.defaults`, `functions.<name>`, `defaults`. `aliases`, `environment` and `tags` are merged key by key, all else is taken whole;
 `null` takes something away.
 ";
 

@@ -82,3 +82,27 @@ async fn the_way_back_of_a_deletion_writes_the_policy_again() {
         ["GetFunction", "AddPermission", "AddPermission"]
     );
 }
+
+#[tokio::test]
+async fn a_policy_that_may_not_be_read_is_no_reason_to_keep_nothing() {
+    let shut = bare(
+        vec![
+            there(json!({})),
+            refusal(
+                403,
+                "AccessDeniedException",
+                "not authorized to perform lambda:GetPolicy",
+            ),
+        ],
+        Some(zip("one")),
+    );
+    let secured = shut
+        .provider
+        .secure_whole(&shut.remote(ARN, &spec()))
+        .await
+        .unwrap();
+    assert_eq!(secured.spec["environment"], json!({"TABLE": "orders"}));
+    assert_eq!(secured.spec["code"], zip("one").code);
+    let lost: Vec<_> = secured.lost.iter().map(|lost| lost.field.as_str()).collect();
+    assert_eq!(lost, ["statements"]);
+}

@@ -3,7 +3,7 @@
 //! Each function keeps its name, its role, its layers: what the manifest says is what is there, so that taking the functions over
 //! changes nothing but the tag that says whose they are. What calls them is not written: it stays as it is, and nobody's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grail_providers::aws::live::{LiveCode, LiveFunction, functions};
 use serde_json::{Map, Value, json};
@@ -100,12 +100,18 @@ fn logical_names(found: &[LiveFunction], prefix: &str) -> Vec<String> {
     for function in found {
         *uses.entry(short(function)).or_default() += 1;
     }
+    let whole = |function: &LiveFunction| plain(&function.name);
     let name = |function| {
         let name = short(function);
         let alone = !name.is_empty() && uses.get(&name) == Some(&1);
-        if alone { name } else { plain(&function.name) }
+        if alone { name } else { whole(function) }
     };
-    found.iter().map(name).collect()
+    let names: Vec<_> = found.iter().map(name).collect();
+    // One that keeps its whole name may be what another one is called in short.
+    match names.iter().collect::<BTreeSet<_>>().len() == names.len() {
+        true => names,
+        false => found.iter().map(whole).collect(),
+    }
 }
 
 /// What is said of a function, but for its code.
@@ -178,6 +184,8 @@ mod tests {
             logical_names(&found, "shop-"),
             ["shop-", "shop-a", "shop--a", "b-c"]
         );
+        let found = ["shop", "shop-shop", "shop-b"].map(called);
+        assert_eq!(logical_names(&found, "shop"), ["shop", "shop-shop", "shop-b"]);
         assert_eq!(app_name("shop-prod-"), "shop-prod");
         assert_eq!(app_name(""), "app");
     }

@@ -18,7 +18,7 @@ impl Check<'_> {
             self.alias(&path, said, publish.is_some());
             let at = [path.as_slice(), &["provisioned_concurrency"]].concat();
             self.provisioned(function, said.provisioned_concurrency, &at);
-            if said.provisioned_concurrency.is_some() && provisioned.is_some() && said.version.is_none() {
+            if said.provisioned_concurrency.is_some() && provisioned.is_some() && said.pinned().is_none() {
                 let text = "the version that it leads to has instances of its own already";
                 let hint = "keep them ready at one of the two: with the version they are before the alias leads there";
                 self.error_with(&at, "manifest::exclusive", text, hint);
@@ -38,7 +38,7 @@ impl Check<'_> {
             let text = format!("`{alias}` names a version, and so no alias");
             self.error(path, "manifest::name", text);
         }
-        if said.version.is_none() && !is_published {
+        if said.pinned().is_none() && !is_published {
             let text = format!("the alias `{alias}` leads nowhere: no version is published");
             let hint = "publish them (`publish: true`), or name one that there is: `version: 3`";
             self.error_with(path, "manifest::missing", text, hint);
@@ -92,7 +92,8 @@ impl Check<'_> {
         let mut before = 0.0;
         for (index, step) in canary.steps.iter().enumerate() {
             let index = index.to_string();
-            if step.weight.0 <= before {
+            let weight = in_hundredths(step.weight.0);
+            if weight <= before {
                 let text = match before > 0.0 {
                     true => "each step gives the new version more than the one before",
                     false => "a step gives the new version some share",
@@ -100,7 +101,7 @@ impl Check<'_> {
                 let at = [path, &["steps", index.as_str(), "weight"]].concat();
                 self.error(&at, "manifest::value", text);
             }
-            before = step.weight.0;
+            before = weight;
         }
     }
 
@@ -116,4 +117,9 @@ impl Check<'_> {
             self.error(path, "manifest::limit", text);
         }
     }
+}
+
+/// Lambda is told shares in hundredths of a percent.
+fn in_hundredths(percent: f64) -> f64 {
+    (percent * 100.0).round()
 }
