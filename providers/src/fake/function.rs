@@ -18,7 +18,8 @@ use super::look::{changed_tags, names, seen, text, whole};
 use super::physics::{Progress, Refused, Written};
 use super::world::{Function, World, function_arn, function_name};
 use crate::port::{
-    Birth, Change, Cost, Examined, Failure, Kin, Locator, Removal, Resource, Secured, Seen, Sight, Undelete,
+    Birth, Change, Cost, Examined, Failure, Kin, Locator, Removal, Resource, Retry, Secured, Seen, Sight,
+    Undelete,
 };
 
 pub(super) struct ModelFunction(pub(super) Cloud);
@@ -271,8 +272,22 @@ impl Resource for ModelFunction {
             world.functions.get(name).map(|function| function.policy.clone())
         });
         let mut seen = seen.clone();
-        seen.spec.statements = Some(look.await?.unwrap_or_default());
-        self.secure(&seen).await
+        let unread = match look.await {
+            Ok(statements) => {
+                seen.spec.statements = Some(statements.unwrap_or_default());
+                None
+            }
+            Err(failure) if failure.retry == Retry::Never => Some(Lost {
+                field: "statements".to_owned(),
+                why: failure.chain(),
+            }),
+            Err(failure) => return Err(failure),
+        };
+        let secured = self.secure(&seen).await?;
+        Ok(secured.map(|mut secured| {
+            secured.lost.extend(unread);
+            secured
+        }))
     }
 
     async fn secure(&self, seen: &Seen<Spec>) -> Result<Option<Secured>, Failure> {
